@@ -1,0 +1,40 @@
+"""Choice: what a reading answers, with its interval and its reason, or the abstention."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hpcheck.analysis.clue import Clue
+
+Confidence = Literal["high", "medium", "low", "none"]
+Status = Literal["chosen", "tied", "abstained"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One setting as read from curves.
+
+    `value` is None exactly where `status` is "abstained". `tied` lists every value that cannot be told from the best, the value itself
+    included, and is empty otherwise. `edge` says that the value is the lowest or highest tried, so that a better one may lie beyond.
+    `scores` has (value, score, standard error) for each candidate, lower being better; a candidate that diverged has score inf.
+    """
+
+    value: float | None
+    interval: tuple[float, float] | None
+    confidence: Confidence
+    status: Status
+    reason: str
+    tied: tuple[float, ...] = ()
+    edge: Literal["low", "high"] | None = None
+    clues: tuple[Clue, ...] = ()
+    judged_by: Literal["loss", "accuracy"] = "loss"
+    scores: tuple[tuple[float, float, float], ...] = ()
+
+
+def abstain(
+    reason: str,
+    clues: tuple[Clue, ...] = (),
+    judged_by: Literal["loss", "accuracy"] = "loss",
+    scores: tuple[tuple[float, float, float], ...] = (),
+) -> Choice:
+    """No value, and why."""
+    return Choice(None, None, "none", "abstained", reason, clues=clues, judged_by=judged_by, scores=scores)

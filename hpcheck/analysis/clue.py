@@ -1,0 +1,92 @@
+"""Clue: a sign in a validation curve, the stretch it covers, and what the paper says to do about it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcheck.analysis.curve import Curve
+
+UNDERFITTING = "underfitting"
+OVERFITTING = "overfitting"
+DIVERGENCE = "divergence"
+PLATEAU = "plateau"
+RAMP_TOO_FAST = "ramp-too-fast"
+DISAGREE = "loss-accuracy-disagree"
+NO_SIGNAL = "no-signal"
+KINDS = (UNDERFITTING, OVERFITTING, DIVERGENCE, PLATEAU, RAMP_TOO_FAST, DISAGREE, NO_SIGNAL)
+
+# (kind, form): (section of Smith 2018, what it says to do)
+ADVICE = {
+    (UNDERFITTING, "still-falling"): (
+        "section 3.2, Fig. 3",
+        "the loss is still falling: a larger learning rate, a larger momentum or longer training",
+    ),
+    (OVERFITTING, "gradual-rise"): (
+        "section 3.3, Fig. 4a and 9a",
+        "the loss rises slowly after its minimum: more weight decay or another regularizer, or a larger learning rate",
+    ),
+    (OVERFITTING, "early-rise"): (
+        "section 3.3, Fig. 11a, and 5.5",
+        "a temporary early rise: a larger weight decay; a slight one marks the best value and does not disqualify it",
+    ),
+    (OVERFITTING, "small-lr-bump"): (
+        "section 3.1, Fig. 1a",
+        "overfitting at a small learning rate that a larger one removes: raise the smallest learning rate",
+    ),
+    (OVERFITTING, "generalization-gap"): (
+        "section 3, Fig. 2",
+        "training loss falls while validation loss does not: more regularization (weight decay, larger learning rate, smaller batch)",
+    ),
+    (DIVERGENCE, "not-finite"): ("section 3.3, Fig. 4a", "the loss became NaN or infinite: a smaller maximum learning rate or momentum"),
+    (DIVERGENCE, "sharp-rise"): (
+        "section 3.3, Fig. 4a",
+        "a sharp rise is instability, not overfitting: a smaller maximum learning rate or momentum, or a slower rise to it",
+    ),
+    (DIVERGENCE, "above-start"): ("section 3.3, Fig. 4a", "the loss ended above where it began: a smaller maximum learning rate"),
+    (PLATEAU, "flat"): ("section 3.1, Remark 2", "the loss has become horizontal, which is the goal; nothing more is gained by going on so"),
+    (RAMP_TOO_FAST, "stuck"): (
+        "section 4.1 and 5, item 1",
+        "the learning rate rose before the network had begun to learn: lengthen the ramp",
+    ),
+    (RAMP_TOO_FAST, "cut-short"): (
+        "section 4.1 and 5, item 1",
+        "the loss was still falling fast when it turned up: the ramp outran the training; lengthen it",
+    ),
+    (DISAGREE, "loss-rises-metric-improves"): (
+        "section 4.2, Fig. 6, and 5.2, Fig. 13b",
+        "the loss gets worse while the metric gets better: judge by the metric, and report both",
+    ),
+    (DISAGREE, "loss-falls-metric-worsens"): (
+        "section 4.2, Fig. 6, and 5.2, Fig. 13b",
+        "the loss gets better while the metric gets worse: report both before you trust either",
+    ),
+    (NO_SIGNAL, "flat"): ("section 4.1", "the loss never moved: the learning rate is too small or too large for training to begin"),
+    (NO_SIGNAL, "noise"): ("section 4.1", "the loss does not leave its noise: use longer runs or more validation examples"),
+    (NO_SIGNAL, "too-few-points"): ("section 3", "too few evaluations to read: evaluate more often or train longer"),
+}
+
+
+@dataclass(frozen=True)
+class Clue:
+    """One sign and the stretch it covers; `strength` is its size in units of the noise of one raw value."""
+
+    kind: str
+    form: str
+    from_step: float
+    to_step: float
+    from_lr: float
+    to_lr: float
+    strength: float
+    section: str
+    advice: str
+
+
+def clue(curve: Curve, kind: str, form: str, first: int, last: int, strength: float) -> Clue:
+    """A clue over evaluations `first` to `last`, with the lrs that it covers and the paper's advice; NaN where the curve is empty."""
+    section, advice = ADVICE[kind, form]
+    if len(curve) == 0:
+        return Clue(kind, form, np.nan, np.nan, np.nan, np.nan, 0.0, section, advice)
+    lr = curve.lr[first : last + 1]
+    return Clue(
+        kind, form, float(curve.step[first]), float(curve.step[last]), float(lr.min()), float(lr.max()), float(strength), section, advice
+    )

@@ -1,0 +1,97 @@
+"""Divergence: NaN, a rise that is sharp against the lr range, or a loss that ends above its start (Smith 2018, 3.3, Fig. 4a).
+
+What counts is the level that the loss never goes below again, so that a spike which recovers (a batch, BatchNorm's running averages) is
+not divergence.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.smooth import noise_levels, smooth
+
+SHARP_SPAN = 0.12  # ours: a rise is sharp when it happens within this share of the curve (chosen in benchmarks/reading)
+SHARP_RISE = 0.4  # ours: ... and is at least this share of the whole descent (chosen there)
+SHARP_NOISE = 6.0  # ours: ... and this many noise levels
+SHARP_FACTOR = 0.05  # ours: ... and this share of the loss itself: a jump that no one would call a multiple is none
+ABOVE_START = 0.05  # ours: a loss this share of itself above its start, and SHARP_NOISE noise levels, has ended above it
+ONSET = 0.1  # ours: divergence begins where this share of the sharp rise has been climbed
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """`onset`: the first evaluation, of all, that is not to be read; `form`: not-finite, sharp-rise or above-start."""
+
+    onset: int
+    form: str
+    strength: float
+
+
+def find_divergence(curve: Curve) -> Divergence | None:
+    """Where the curve diverges for good; None where it does not.
+
+    A NaN or inf that is followed by finite losses is passed over; one from which no finite loss returns is divergence, as is
+    `curve.diverged`. An empty curve diverges only where the engine said so.
+    """
+    finite = np.flatnonzero(np.isfinite(curve.val_loss))
+    if len(finite) == 0:
+        return Divergence(0, "not-finite", np.inf) if len(curve) or curve.diverged else None
+    raw, x = curve.val_loss[finite], curve.step[finite]
+    ended = len(curve) - 1 > finite[-1] or curve.diverged
+    rise = _sharp_rise(x, raw, ended) if len(raw) >= 3 else None
+    if rise is None and len(raw) >= 8 and not _training_improves(curve, finite):
+        rise = _above_start(raw, noise_levels(x, raw)[0])
+    if rise is not None:
+        at, form, strength = rise
+        return Divergence(int(finite[at]), "not-finite" if ended else form, np.inf if ended else strength)
+    return Divergence(int(finite[-1]) + 1, "not-finite", np.inf) if ended else None
+
+
+def level_for_good(raw: FloatArray, ended: bool = False) -> FloatArray:
+    """The level that the loss never goes below again, after medians of three so that one low value does not hide a rise; (F,)."""
+    padded = np.concatenate([raw[:1], raw, raw[-1:]])
+    medians = np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+    if ended:
+        medians[-1] = raw[-1]
+    else:
+        medians[-1] = min(raw[-1], medians[-2]) if len(raw) > 1 else raw[-1]
+    return np.minimum.accumulate(medians[::-1])[::-1]
+
+
+def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool) -> tuple[int, str, float] | None:
+    level = level_for_good(raw, ended)
+    noise = noise_levels(x, raw)[0]
+    start, lowest = float(np.median(raw[:3])), float(level.min())
+    needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, SHARP_FACTOR * abs(lowest))
+    reach = np.searchsorted(x, x + SHARP_SPAN * (x[-1] - x[0]), side="right") - 1
+    reach = np.minimum(np.maximum(reach, np.arange(len(x)) + 1), len(x) - 1)
+    rises = level[reach] - level
+    sharpest = int(np.argmax(rises))
+    if not rises[sharpest] > needed:
+        return None
+    first = int(np.flatnonzero(rises > needed)[0])
+    climbed = np.flatnonzero(level > level[first] + max(ONSET * (level[reach[first]] - level[first]), 2 * noise))
+    return int(climbed[0]), "sharp-rise", float(rises[sharpest] / noise) if noise > 0 else np.inf
+
+
+def _above_start(raw: FloatArray, noise: float) -> tuple[int, str, float] | None:
+    level = level_for_good(raw)
+    start = float(np.median(raw[:3]))
+    above = np.flatnonzero(level > start + max(SHARP_NOISE * noise, ABOVE_START * abs(start)))
+    if len(above) == 0:
+        return None
+    return int(above[0]), "above-start", float((level[-1] - start) / noise) if noise > 0 else np.inf
+
+
+def _training_improves(curve: Curve, finite: FloatArray) -> bool:
+    """Whether the training loss still falls over the second half: then a validation loss above its start is overfitting."""
+    if curve.train_loss is None:
+        return False
+    half = finite[len(finite) // 2 :]
+    train = curve.train_loss[half]
+    if np.isfinite(train).sum() < 3:
+        return False
+    fit = smooth(curve.step[half], train).fit
+    fit = fit[np.isfinite(fit)]
+    return bool(fit[-1] < fit[0])

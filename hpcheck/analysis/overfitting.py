@@ -1,0 +1,83 @@
+"""Overfitting in the paper's forms: gradual rise, early temporary rise, bump at small lr, generalization gap (Smith 2018, 3.1 and 3.3)."""
+
+import numpy as np
+
+from hpcheck.analysis.clue import OVERFITTING, Clue, clue
+from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.smooth import smooth
+from hpcheck.analysis.sound import Sound, apart
+
+RISES = 5.0  # ours: standard errors before the trend has risen (chosen in benchmarks/reading)
+RISE_NOISE = 1.0  # ours: ... and noise levels of one raw value
+FEWEST_RISING = 4  # ours: evaluations in a rise that may be called gradual
+BUMP_BEFORE = 0.7  # ours: a temporary rise has its top before this share of the curve
+SAME_LR = 1.25  # ours: lrs closer than this factor over a bump count as constant (Fig. 11a), else as rising (Fig. 1a)
+GAP_SHARE = 0.1  # ours: a gap must have opened by this share of the validation loss
+
+
+def overfitting_clues(sound: Sound) -> tuple[Clue, ...]:
+    """Every form of overfitting in the part of the curve before any divergence."""
+    if not sound.enough or not sound.moved:
+        return ()
+    found = [*_gradual_rise(sound), *_bump(sound)]
+    return tuple(found) if found else tuple(_gap(sound))
+
+
+def _units(sound: Sound, rise: float) -> float:
+    return rise / sound.noise if sound.noise > 0 else np.inf
+
+
+def _gradual_rise(sound: Sound) -> list[Clue]:
+    """The trend ends, or meets divergence, above its minimum by more than its error."""
+    low, last = sound.lowest, len(sound.x) - 1
+    rise = float(sound.trend.fit[last] - sound.trend.fit[low])
+    if last - low < FEWEST_RISING or apart(sound.trend, low, last) <= RISES or _units(sound, rise) <= RISE_NOISE:
+        return []
+    return [clue(sound.curve, OVERFITTING, "gradual-rise", int(sound.index[low]), int(sound.index[last]), _units(sound, rise))]
+
+
+def _bump(sound: Sound) -> list[Clue]:
+    """A temporary rise: down, up, and then further down than before."""
+    found = _highest_bump(sound.trend.fit)
+    if found is None:
+        return []
+    low, top, after = found
+    fit = sound.trend.fit
+    rise = float(fit[top] - fit[low])
+    early = sound.x[top] <= sound.x[0] + BUMP_BEFORE * (sound.x[-1] - sound.x[0])
+    rises = min(apart(sound.trend, low, top), apart(sound.trend, after, top)) > RISES
+    if not (early and rises and _units(sound, rise) > RISE_NOISE and after - low >= FEWEST_RISING):
+        return []
+    end = low + 1 + int(np.flatnonzero(fit[low + 1 :] <= fit[low])[0])
+    lr = sound.curve.lr[sound.index[low : end + 1]]
+    form = "early-rise" if lr.max() < SAME_LR * lr.min() else "small-lr-bump"
+    return [clue(sound.curve, OVERFITTING, form, int(sound.index[low]), int(sound.index[end]), _units(sound, rise))]
+
+
+def _highest_bump(fit: FloatArray) -> tuple[int, int, int] | None:
+    """(low, top, after) of the largest rise above a running minimum that is undone later; None where there is none."""
+    running = np.minimum.accumulate(fit)
+    undone = np.minimum.accumulate(fit[::-1])[::-1] < running
+    height = np.where(undone, fit - running, 0.0)
+    top = int(np.argmax(height))
+    if height[top] <= 0:
+        return None
+    low = int(np.argmin(fit[: top + 1]))
+    return low, top, top + int(np.argmin(fit[top:]))
+
+
+def _gap(sound: Sound) -> list[Clue]:
+    """Validation loss no longer falls while training loss does, so that the gap between them opens."""
+    train = sound.curve.train_loss
+    if train is None:
+        return []
+    fit = smooth(sound.x, train[sound.index])
+    if not np.isfinite(fit.standard_error).all():
+        return []
+    half, last = len(sound.x) // 2, len(sound.x) - 1
+    opened = float((sound.trend.fit[last] - fit.fit[last]) - (sound.trend.fit[half] - fit.fit[half]))
+    error = float(np.sqrt(sum(s.standard_error[i] ** 2 for s in (sound.trend, fit) for i in (half, last))))
+    still_falls = apart(sound.trend, last, half) > 2.0
+    if still_falls or opened <= RISES * error or opened <= GAP_SHARE * abs(float(sound.trend.fit[last])):
+        return []
+    return [clue(sound.curve, OVERFITTING, "generalization-gap", int(sound.index[half]), int(sound.index[last]), _units(sound, opened))]

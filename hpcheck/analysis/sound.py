@@ -1,0 +1,77 @@
+"""What every reading of one curve starts from: its trend, its levels, and where it stops being sound because it diverges."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.divergence import Divergence, find_divergence
+from hpcheck.analysis.smooth import Smoothed, smooth
+
+FEWEST_TO_READ = 8  # ours, in the brief of issue 3: fewer evaluations than this are not read
+LEFT_START = 5.0  # ours: standard errors between two places of the trend before they differ at all (chosen in benchmarks/reading)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A curve up to where it diverges: `index` (S,) its finite evaluations there, `trend` (S,) their smoothed loss, `x` (S,) their steps.
+
+    `start` is the loss before training showed, `lowest` where in (S,) the trend is smallest, `learnt` whether the loss fell from its start
+    by more than its noise, `moved` whether the trend goes anywhere at all.
+    """
+
+    curve: Curve
+    index: FloatArray
+    x: FloatArray
+    raw: FloatArray
+    trend: Smoothed
+    divergence: Divergence | None
+    start: float
+    lowest: int
+    learnt: bool
+    moved: bool
+
+    @property
+    def enough(self) -> bool:
+        return len(self.x) >= FEWEST_TO_READ
+
+    @property
+    def noise(self) -> float:
+        return self.trend.noise
+
+    @property
+    def descent(self) -> float:
+        """From the start to the minimum; at least 0."""
+        return max(0.0, self.start - float(self.trend.fit[self.lowest])) if len(self.x) else 0.0
+
+
+def sound(curve: Curve) -> Sound:
+    """Where the curve can be read: the finite evaluations before any divergence."""
+    divergence = find_divergence(curve)
+    until = len(curve) if divergence is None else divergence.onset
+    index = np.flatnonzero(np.isfinite(curve.val_loss[:until]))
+    x, raw = curve.step[index], curve.val_loss[index]
+    trend = smooth(x, raw)
+    if len(index) == 0:
+        return Sound(curve, index, x, raw, trend, divergence, np.nan, 0, False, False)
+    start = float(np.median(raw[:3])) if len(index) >= FEWEST_TO_READ else float(raw[0])
+    start = max(start, float(trend.fit[0]))
+    lowest = int(np.argmin(trend.fit))
+    return Sound(curve, index, x, raw, trend, divergence, start, lowest, _learnt(trend, lowest), _moved(trend))
+
+
+def apart(trend: Smoothed, i: int, j: int) -> float:
+    """Standard errors by which the trend at j lies above that at i; 0 where neither is known, inf where there is no noise at all."""
+    difference = float(trend.fit[j] - trend.fit[i])
+    error = float(np.hypot(trend.standard_error[i], trend.standard_error[j]))
+    if not np.isfinite(error) or difference == 0:
+        return 0.0
+    return difference / error if error > 0 else float(np.copysign(np.inf, difference))
+
+
+def _learnt(trend: Smoothed, lowest: int) -> bool:
+    return apart(trend, lowest, int(np.argmax(trend.fit[: lowest + 1]))) > LEFT_START
+
+
+def _moved(trend: Smoothed) -> bool:
+    return apart(trend, int(np.argmin(trend.fit)), int(np.argmax(trend.fit))) > LEFT_START

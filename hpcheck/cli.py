@@ -1,0 +1,146 @@
+"""The commands: each loads a config, calls the checklist and prints what came out. Nothing here imports torch."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hpcheck.config import Config
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Set learning rate, batch size, momentum and weight decay by Leslie Smith's checklist, with the evidence.",
+)
+
+ConfigPath = Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="Config file; default ./hpcheck.yaml, else the newest run's.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a config key (dotted).")]
+From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start from the settings in a recommended.yaml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+ABSTAINED = 6
+
+
+@app.command()
+def run(
+    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+) -> None:
+    """The whole checklist, then train: lr-range, batch, momentum, wd-grid, the lr again, train."""
+    _steps(None, _load(config, set_, from_), as_json, quiet)
+
+
+@app.command("lr-range")
+def lr_range(
+    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+) -> None:
+    """Step 1: the largest stable learning rate, from a range test and short 1cycles (Smith 2018, 4.1)."""
+    _steps("lr-range", _load(config, set_, from_), as_json, quiet)
+
+
+@app.command()
+def batch(
+    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+) -> None:
+    """Step 2: total batch size, compared at equal execution time (4.2)."""
+    _steps("batch", _load(config, set_, from_), as_json, quiet)
+
+
+@app.command()
+def momentum(
+    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+) -> None:
+    """Step 3: momentum, each value at its own learning rate, then its shape over the cycle (4.3)."""
+    _steps("momentum", _load(config, set_, from_), as_json, quiet)
+
+
+@app.command("wd-grid")
+def wd_grid(
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    from_snapshot: Annotated[bool, typer.Option("--from-snapshot", help="Continue one run at each value (Fig. 12).")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Step 4: weight decay, to one significant figure (4.4)."""
+    _steps("wd-grid", _load(config, [*(set_ or []), *["wd_grid.from_snapshot=true"] * from_snapshot], from_), as_json, quiet)
+
+
+@app.command()
+def train(
+    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+) -> None:
+    """Train with what is recommended, several times; the lr is probed again first where other settings have moved it."""
+    _steps("train", _load(config, set_, from_), as_json, quiet)
+
+
+@app.command()
+def plan(config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """Validate the config and list the runs that are known now; runs nothing."""
+    from hpcheck.planning import plan_lines, planned
+
+    found = planned(_load(config, set_, from_))
+    typer.echo(json.dumps(found) if as_json else "\n".join(plan_lines(found)))
+
+
+@app.command()
+def show(config: ConfigPath = None, as_json: AsJson = False, debug: Debug = False) -> None:
+    """The recommended settings and where each came from."""
+    from hpcheck import recommend
+    from hpcheck.rundir import RunDirectory
+
+    _print(recommend.read(RunDirectory.of(_load(config, None, None)).recommended), as_json, quiet=False)
+
+
+@app.command()
+def schema() -> None:
+    """JSON schema of the config, for editors."""
+    from hpcheck import config
+
+    typer.echo(json.dumps(config.schema(), indent=2))
+
+
+def _load(path: Path | None, overrides: list[str] | None, from_: Path | None) -> "Config":
+    """The config to act on: the file given, ./hpcheck.yaml, or that of the newest run; with overlays applied."""
+    from hpcheck import config as configs
+    from hpcheck import recommend, rundir
+
+    newest = rundir.newest(Path("runs")) if path is None else None
+    default = Path("hpcheck.yaml")
+    fallback = newest.config if newest is not None and not default.exists() else default
+    loaded = configs.load(path or fallback, overrides or [])
+    return loaded if from_ is None else configs.overlay(loaded, recommend.read(from_)["settings"], str(from_))
+
+
+def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool) -> None:
+    """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained."""
+    from hpcheck import recommend
+    from hpcheck.pipeline import Checklist
+    from hpcheck.progress import Progress
+
+    progress = Progress(quiet)
+    with Checklist(config, progress) as checklist:
+        readings = checklist.run_all() if step is None else checklist.run_step(step)
+    for remark in (remark for reading in readings for remark in reading.remarks):
+        progress.say(remark)
+    _print(recommend.read(checklist.runs.recommended), as_json, quiet)
+    if any(reading.abstained for reading in readings):
+        raise typer.Exit(ABSTAINED)
+
+
+def _print(content: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    from rich.console import Console
+
+    from hpcheck import summary
+
+    if as_json:
+        typer.echo(json.dumps(content))
+    elif not quiet:
+        summary.show(content, Console(stderr=True))

@@ -1,0 +1,112 @@
+"""Reading and writing a config: load, parse, dump, JSON schema, and the overlay of recommended settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hpcheck import config_problems, config_source, yaml12
+from hpcheck.config_problems import ConfigError, Problem, key_text
+from hpcheck.config_sections import (
+    Batch,
+    Budget,
+    Config,
+    Data,
+    LrRange,
+    Model,
+    Momentum,
+    MomentumRange,
+    Optimizer,
+    Run,
+    Start,
+    Train,
+    WdGrid,
+)
+from hpcheck.yaml12 import KeyPath
+
+__all__ = [
+    "Batch",
+    "Budget",
+    "Config",
+    "ConfigError",
+    "Data",
+    "LrRange",
+    "Model",
+    "Momentum",
+    "MomentumRange",
+    "Optimizer",
+    "Problem",
+    "Run",
+    "Start",
+    "Train",
+    "WdGrid",
+    "dump",
+    "load",
+    "overlay",
+    "parse",
+    "schema",
+]
+
+SETTINGS: dict[str, KeyPath] = {  # key of `start`: where recommended.yaml has it in its `settings`
+    "total_batch_size": ("total_batch_size",),
+    "weight_decay": ("weight_decay",),
+    "momentum": ("momentum",),
+    "max_lr": ("learning_rate", "max"),
+}
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Config:
+    """Read the config file at `path`, then apply `overrides` ("a.b=value"). Raises `ConfigError` with all that is wrong with them."""
+    config = parse(config_source.read_text(path), str(path), overrides)
+    return config if config.name else config.model_copy(update={"name": config_source.run_name(path)})
+
+
+def parse(text: str, source_name: str, overrides: Sequence[str] = ()) -> Config:
+    """The config that `text` describes; `source_name` is the file that errors name. Raises `ConfigError` with all that is wrong."""
+    source = config_source.read(text, source_name, overrides)
+    findings = config_problems.of_parts(source.values, schema())
+    try:
+        config = Config.model_validate(source.values)
+    except ValidationError as error:
+        findings = config_problems.of_validation(error, schema()) + findings
+    problems = [source.located(finding) for finding in findings]
+    if source.problems or problems:
+        raise ConfigError([*source.problems, *problems])
+    return config
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of the config file, for editors and for the reference page."""
+    described = Config.model_json_schema()
+    short = {"Data": "string", "Model": "string", "Optimizer": "string", "MomentumRange": "number"}
+    for section, bare in short.items():
+        described["$defs"][section] = {"anyOf": [{"type": bare}, described["$defs"][section]]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described, "title": "hpcheck config"}
+
+
+def dump(config: Config) -> str:
+    """The config with every default written out, as YAML that `parse` reads back equal."""
+    return yaml12.write(config.model_dump(mode="json"))
+
+
+def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "recommended.yaml") -> Config:
+    """`config` starting from the `settings` of a recommended.yaml: batch size, largest lr, momentum and weight decay, nothing else.
+
+    Values only, so no setting can name code. Raises `ConfigError` for a key or a value that a recommendation cannot have.
+    """
+    known = [str(place[0]) for place in SETTINGS.values()]
+    findings = [config_problems.unknown_key(("settings", key), known) for key in settings if key not in known]
+    given = {key: settings[str(place[0])] for key, place in SETTINGS.items() if place[0] in settings}
+    if isinstance(given.get("max_lr"), Mapping):
+        given["max_lr"] = given["max_lr"].get("max", config.start.max_lr)
+    try:
+        start = Start.model_validate({**config.start.model_dump(), **given})
+    except ValidationError as error:
+        for finding in config_problems.of_validation(error, schema(), ("start",)):
+            place = SETTINGS[str(finding.path[1])]
+            findings.append(replace(finding, path=("settings", *place, *finding.path[2:])))
+    if findings:
+        raise ConfigError([Problem(source_name, None, key_text(one.path), one.problem, one.got, one.expected) for one in findings])
+    return config.model_copy(update={"start": start})

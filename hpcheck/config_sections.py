@@ -1,0 +1,258 @@
+"""The sections of a config: every key with its type, range, default and meaning. The one description; all else follows from it."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from hpcheck.config_problems import LOADER_KEYS
+from hpcheck.config_types import (
+    Count,
+    Device,
+    Evals,
+    Flag,
+    Loss,
+    Metric,
+    MomentumValue,
+    NotNegative,
+    OneOrMore,
+    OpenFraction,
+    Positive,
+    Repeats,
+    RunName,
+    Seed,
+    Several,
+    Share,
+    Some,
+    SubFolder,
+    Text,
+    refused,
+)
+
+Extremes = Literal["max/10", "max/20", "max/3", "max/4"]
+Baseline = Literal["start", "step", "inv", "constant"]
+
+
+class Section(BaseModel):
+    """A block of keys. Unknown keys are errors; a block left empty keeps its defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_nothing(cls, given: Any) -> Any:
+        return {} if given is None else given
+
+
+class Part(Section):
+    """A block whose further keys are options of what it names (checked by `config_problems.of_parts`)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
+
+    def options(self) -> dict[str, Any]:
+        """The keys given beyond the described ones: options of the loader or builder."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Data(Part):
+    """What is learned from. Further keys are options of the loader; a bare string is short for {name: ...}."""
+
+    name: Text = Field(description="A data set that hpcheck ships, or your own loader: pkg.module:function")
+    root: Text | None = Field(default=None, description="Folder that data sets lie in; null: $HPCHECK_DATA, else ./data")
+    folder: SubFolder | None = Field(default=None, description="Sub-folder of root that image-folder reads")
+    val_fraction: OpenFraction = Field(default=0.1, description="Share of the training split held out for validation")
+    validate_on: Literal["held-out", "test"] = Field(
+        default="held-out", description="What curves are measured on; test is what the paper does"
+    )
+    normalize: Literal["standardize", "mean-image", "unit", "none"] = Field(default="standardize", description="How inputs are scaled")
+    augment: Literal["none", "mirror", "mirror-crop"] = Field(default="none", description="Random changes of training images")
+    image_size: Count | None = Field(default=None, description="Side in pixels that images are resized to; null: as they are")
+    limit: Count | None = Field(default=None, description="Training examples used at most; null: all")
+    loss: Loss = Field(default="auto", description="auto, cross_entropy, mse, or your own pkg.module:function")
+    metric: Metric = Field(default="auto", description="auto, accuracy, r2, or your own pkg.module:function")
+
+    def options(self) -> dict[str, Any]:
+        """The keys given beyond the described ones, with `folder` and `image_size` where they are given: options of the loader."""
+        given = {key: value for key in LOADER_KEYS if (value := getattr(self, key)) is not None}
+        return given | super().options()
+
+    def data_root(self) -> Path:
+        """The folder that data sets lie in: `root`, else $HPCHECK_DATA, else ./data."""
+        return Path(self.root or os.environ.get("HPCHECK_DATA") or "data").expanduser()
+
+
+class Model(Part):
+    """What learns. Further keys are options of the builder; a bare string is short for {name: ...}."""
+
+    name: Text = Field(description="A model that hpcheck ships, or your own builder: pkg.module:function")
+
+
+class Optimizer(Part):
+    """How weights are updated. Further keys are options of the optimizer; a bare string is short for {name: ...}."""
+
+    name: Text = Field(default="sgd", description="sgd, adamw, or your own builder: pkg.module:function")
+
+
+class Budget(Section):
+    """How long runs are, and how often they are measured."""
+
+    epochs: Positive = Field(default=25.0, description="Length of the full training, in epochs")
+    short_steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
+    evals: Evals = Field(default=25, description="Evaluations in a run")
+    eval_size: Count | None = Field(default=None, description="Validation examples used during runs; null: so many that it stays cheap")
+
+
+class MomentumRange(Section):
+    """The largest and smallest momentum of a cycle. A bare number is short for both."""
+
+    max: MomentumValue = Field(default=0.95, description="Momentum while the learning rate is small")
+    min: MomentumValue = Field(default=0.85, validate_default=True, description="Momentum where the learning rate is largest")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, given: Any) -> Any:
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            return given
+        if not 0 <= given < 1:  # said once, not of both keys
+            raise refused("out of range", "a number >= 0 and < 1")
+        return {"max": given, "min": given}
+
+    @field_validator("min")
+    @classmethod
+    def _ordered(cls, least: float, info: ValidationInfo) -> float:
+        most = info.data.get("max")
+        if most is not None and least > most:
+            raise refused("reversed range", f"at most max, {most}")
+        return least
+
+
+class Start(Section):
+    """What you use today: where the checklist starts from, and what it is compared with."""
+
+    total_batch_size: Count = Field(default=128, description="Examples in one update, over all devices")
+    max_lr: Positive | None = Field(default=None, description="Learning rate you use today; only compared with")
+    weight_decay: NotNegative = Field(default=1e-4, description="Weight decay until wd-grid has found a better one")
+    momentum: MomentumRange = Field(default=MomentumRange(), description="Momentum until the momentum step has found a better one")
+
+
+class LrRange(Section):
+    """The learning rate range test (Smith 2018, 4.1)."""
+
+    min: NotNegative | None = Field(default=None, description="Learning rate that the ramp starts from; null: found by the sweep")
+    max: Positive | None = Field(default=None, description="Learning rate that the ramp ends at; given: no logarithmic sweep")
+    steps: Count | None = Field(default=None, description="Iterations of the ramp; null: derived from the budget")
+    sweep_from: Positive | None = Field(default=None, description="Where the logarithmic sweep starts; null: 1e-5 for sgd")
+    sweep_to: Positive | None = Field(default=None, description="Where the logarithmic sweep ends; null: 10 for sgd")
+    sweep_steps: Count | None = Field(default=None, description="Iterations of the logarithmic sweep; null: derived from the budget")
+    max_extensions: Several = Field(default=2, description="How often the range may be extended when nothing turned")
+    momentum: Literal["falling", "constant"] = Field(default="falling", description="Momentum while the learning rate rises")
+    min_lr_rule: Extremes = Field(default="max/10", description="How the smallest learning rate of a cycle follows from the largest")
+    policy: Literal["1cycle", "triangular", "triangular2", "exp_range"] = Field(default="1cycle", description="Shape of the cycle")
+    weight_decays: Some[NotNegative] = Field(default=(), description="Weight decays to overlay (Smith 2018, Fig. 4a, 5b)")
+
+    @field_validator("max")
+    @classmethod
+    def _range_ordered(cls, most: float | None, info: ValidationInfo) -> float | None:
+        return _above(most, info, "min")
+
+    @field_validator("sweep_to")
+    @classmethod
+    def _sweep_ordered(cls, most: float | None, info: ValidationInfo) -> float | None:
+        return _above(most, info, "sweep_from")
+
+
+class Batch(Section):
+    """Batch sizes, compared at equal execution time (Smith 2018, 4.2)."""
+
+    max_size: Count | None = Field(default=None, description="Largest batch size to try; null: what fits in memory")
+    sizes: OneOrMore[Count] | None = Field(default=None, description="Batch sizes to try; null: a half, one, two and four times start's")
+    steps: Count | None = Field(default=None, description="Iterations at start's batch size; null: derived from the budget")
+
+    @field_validator("sizes")
+    @classmethod
+    def _within(cls, sizes: tuple[int, ...] | None, info: ValidationInfo) -> tuple[int, ...] | None:
+        limit = info.data.get("max_size")
+        if sizes and limit is not None and max(sizes) > limit:
+            raise refused("holds a size above batch.max_size", f"sizes <= {limit}")
+        return sizes
+
+
+class Momentum(Section):
+    """Momenta, each judged at its own best learning rate; then cyclical against constant (Smith 2018, 4.3)."""
+
+    cyclical: Flag = Field(default=True, description="Whether falling and rising momentum are tried too")
+    values: OneOrMore[MomentumValue] = Field(default=(0.9, 0.95, 0.97, 0.99), description="Momenta to try")
+    floor: MomentumValue = Field(default=0.85, validate_default=True, description="Where cyclical momentum falls to")
+    steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
+
+    @field_validator("floor")
+    @classmethod
+    def _below_values(cls, floor: float, info: ValidationInfo) -> float:
+        values = info.data.get("values")
+        if values and info.data.get("cyclical") and floor > max(values):
+            raise refused("above every value to try", f"at most {max(values)}, the largest of momentum.values")
+        return floor
+
+
+class WdGrid(Section):
+    """The grid search for weight decay (Smith 2018, 4.4)."""
+
+    values: OneOrMore[NotNegative] | None = Field(default=None, description="Weight decays to try first; null: from what is known")
+    mode: Literal["range", "constant"] = Field(default="range", description="Runs with a rising or with a constant learning rate")
+    steps: Count | None = Field(default=None, description="Iterations of one run; null: derived from the budget")
+    max_rounds: Several = Field(default=3, description="How often the grid may be refined or extended")
+    from_snapshot: Flag = Field(default=False, description="Continue every value from one snapshot (Smith 2018, Fig. 12)")
+    snapshot_weight_decay: NotNegative | None = Field(default=None, description="Weight decay of the run snapshotted; null: a middle value")
+
+
+class Train(Section):
+    """The final training at the recommended settings."""
+
+    repeats: Repeats = Field(default=4, description="Trainings, for a mean and a standard deviation")
+    variation: Literal["seeds", "paper"] = Field(
+        default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
+    )
+    compare: Some[Baseline] = Field(default=(), description="Policies to train for comparison: start, step, inv, constant")
+    fit: Literal["train", "all"] = Field(default="train", description="all: the held-out part is trained on too")
+    cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")
+
+
+class Run(Section):
+    """Where and how runs are computed."""
+
+    dir: Text = Field(default="runs", description="Folder that holds run directories")
+    device: Device = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="Precision of the arithmetic")
+    jobs: Count | None = Field(default=None, description="Runs side by side; null: one a core on a CPU, one on a GPU")
+    threads: Count | None = Field(default=None, description="Threads of one run; null: cores shared among the jobs")
+
+
+class Config(Section):
+    """Everything that `hpcheck` is told."""
+
+    name: RunName = Field(default="", description="Name of the run directory; empty: the config file's stem")
+    seed: Seed = Field(default=0, description="Seed of initial weights, data order and splits")
+    data: Data = Field(description="What is learned from")
+    model: Model = Field(description="What learns")
+    optimizer: Optimizer = Field(default=Optimizer(), description="How weights are updated")
+    budget: Budget = Field(default=Budget(), description="How long runs are, and how often they are measured")
+    start: Start = Field(default=Start(), description="What you use today: where the checklist starts from")
+    lr_range: LrRange = Field(default=LrRange(), description="The learning rate range test (Smith 2018, 4.1)")
+    batch: Batch = Field(default=Batch(), description="Batch sizes at equal execution time (Smith 2018, 4.2)")
+    momentum: Momentum = Field(default=Momentum(), description="Momentum, constant and cyclical (Smith 2018, 4.3)")
+    wd_grid: WdGrid = Field(default=WdGrid(), description="The grid search for weight decay (Smith 2018, 4.4)")
+    train: Train = Field(default=Train(), description="The final training at the recommended settings")
+    run: Run = Field(default=Run(), description="Where and how runs are computed")
+
+
+def _above(most: float | None, info: ValidationInfo, key: str) -> float | None:
+    least = info.data.get(key)
+    if most is not None and least is not None and most <= least:
+        raise refused("reversed range", f"more than {key}, {least}")
+    return most

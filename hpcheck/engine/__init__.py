@@ -1,0 +1,1 @@
+"""The engine: RunSpecs in, RunRecords out. It knows nothing of steps."""

@@ -1,0 +1,87 @@
+"""Data on the device: a deterministic stream of training batches, normalised and augmented as whole batches."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hpcheck.data._prepare import Prepared
+
+CROP_PADDING = 4  # "mirror-crop": the usual CIFAR augmentation, reflected borders
+
+
+class OnDevice:
+    """A prepared data set on one device: images as uint8 NHWC, everything else as it is."""
+
+    def __init__(self, prepared: Prepared, device: torch.device) -> None:
+        self.prepared = prepared
+        self.train_x, self.train_y = _tensors(prepared.train.x, prepared.train.y, device)
+        self.val_x, self.val_y = _tensors(prepared.val.x, prepared.val.y, device)
+        self.test_x, self.test_y = (
+            _tensors(prepared.test.x, prepared.test.y, device) if prepared.test is not None else (None, None)
+        )
+        self.is_image = prepared.train.x.dtype == np.uint8
+        self._shift = torch.from_numpy(np.array(prepared.shift)).to(device)
+        self._scale = torch.from_numpy(np.array(prepared.scale)).to(device)
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """Model inputs from stored values: images (B, H, W, C) uint8 become (B, C, H, W) float32, channels last in memory."""
+        if x.dtype == torch.int64:
+            return x  # tokens
+        x = (x.float() - self._shift) * self._scale
+        return x.permute(0, 3, 1, 2) if self.is_image else x
+
+
+class BatchStream:
+    """Batch number `step` of a run: a function of (seed, step) alone, so that a run can continue anywhere.
+
+    Each epoch is a fresh permutation of the training set, a function of (seed, epoch); batches run across the seams, so every batch is
+    full and no example is left out.
+    """
+
+    def __init__(self, data: OnDevice, batch_size: int, seed: int, augment: str) -> None:
+        self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
+        self._count = len(data.train_y)
+        self._orders: dict[int, Tensor] = {}
+
+    def indices(self, step: int) -> Tensor:
+        """Rows of the training set in batch `step`, as (B,)."""
+        start, end = step * self.batch_size, (step + 1) * self.batch_size
+        parts = []
+        for epoch in range(start // self._count, (end - 1) // self._count + 1):
+            first = epoch * self._count
+            parts.append(self._order(epoch)[max(start - first, 0) : end - first])
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def batch(self, step: int) -> tuple[Tensor, Tensor]:
+        """Inputs (B, C, H, W) and targets (B, ...) of batch `step`."""
+        rows = self.indices(step)
+        x = self.data.train_x[rows]
+        if self.augment != "none":
+            x = augmented(x, self.augment, np.random.default_rng([self.seed, 1, step]))
+        return self.data.normalised(x), self.data.train_y[rows]
+
+    def _order(self, epoch: int) -> Tensor:
+        if epoch not in self._orders:
+            permutation = np.random.default_rng([self.seed, 0, epoch]).permutation(self._count)
+            self._orders = {old: order for old, order in self._orders.items() if old == epoch - 1}
+            self._orders[epoch] = torch.from_numpy(permutation).to(self.data.train_x.device)
+        return self._orders[epoch]
+
+
+def augmented(x: Tensor, augment: str, random: np.random.Generator) -> Tensor:
+    """Images (B, H, W, C): mirrored at random, and for "mirror-crop" shifted by up to 4 pixels in each direction."""
+    mirrored = torch.from_numpy(random.random(len(x)) < 0.5).to(x.device)
+    x = torch.where(mirrored[:, None, None, None], x.flip(2), x)
+    if augment == "mirror":
+        return x
+    size, (height, width) = 2 * CROP_PADDING + 1, x.shape[1:3]
+    padded = torch.nn.functional.pad(x.permute(0, 3, 1, 2).float(), [CROP_PADDING] * 4, mode="reflect").to(x.dtype)
+    padded = padded.permute(0, 2, 3, 1)  # (B, H + 8, W + 8, C)
+    top, left = (torch.from_numpy(random.integers(0, size, len(x))).to(x.device) for _ in range(2))
+    rows = top[:, None] + torch.arange(height, device=x.device)  # (B, H)
+    columns = left[:, None] + torch.arange(width, device=x.device)  # (B, W)
+    return padded[torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _tensors(x: np.ndarray, y: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(np.array(x)).to(device), torch.from_numpy(np.array(y)).to(device)

@@ -1,0 +1,147 @@
+"""The training loop, top to bottom: one RunSpec to one record of raw curves. This file defines what a run computes."""
+
+import math
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from hpcheck import plugins, schedules
+from hpcheck.data._prepare import stratified_subset
+from hpcheck.engine.batches import BatchStream, OnDevice
+from hpcheck.engine.objectives import Objective, evaluate, fresh_batchnorm, objectives
+from hpcheck.engine.snapshots import load_snapshot, save_snapshot
+from hpcheck.models._init import reinitialize
+from hpcheck.optimizers._groups import parameter_groups, set_hyper
+from hpcheck.records import RecordWriter
+from hpcheck.spec import RunSpec
+
+DIVERGED_FACTOR = 4.0  # ours: a training loss this many times its start is divergence (a network at chance stays near 1)
+CHECK_EVERY = 10  # steps between looks at the training loss, so that a GPU is not made to wait at each step
+
+
+@dataclass
+class Training:
+    """All that changes while a run goes on, and what it needs to go on."""
+
+    spec: RunSpec
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    batches: BatchStream
+    loss: Objective
+    metric: Objective
+    evaluated_on: tuple[Tensor, Tensor]  # the fixed validation subset
+    first_loss: float = math.nan  # training loss at the run's very first step
+
+
+def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
+    """Model, optimizer and data stream of a run at its first step: fresh, or as its parent left them."""
+    device = data.train_x.device
+    torch.manual_seed(spec.seed)
+    prepared = data.prepared
+    builder = plugins.load("models", spec.model.name)
+    model: nn.Module = builder(prepared.input_shape, prepared.outputs, **dict(spec.model.options))
+    if spec.init is not None:
+        reinitialize(model, spec.init, spec.seed)
+    model = model.to(device=device, memory_format=torch.channels_last) if data.is_image else model.to(device)
+    optimizer = plugins.load("optimizers", spec.optimizer.name)(parameter_groups(model), **dict(spec.optimizer.options))
+    subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
+    loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
+    batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)
+    training = Training(spec, model, optimizer, batches, loss, metric, (data.val_x[subset], data.val_y[subset]))
+    if spec.parent is not None:
+        training.first_loss = load_snapshot(snapshots / f"{spec.parent}.pt", model, optimizer, spec.at_step)
+    return training
+
+
+def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
+    """Run `spec` to its end or to its divergence, writing a row to `record` at each evaluation."""
+    training = prepare(spec, data, snapshots)
+    count = spec.steps - spec.at_step
+    lrs, momenta = schedules.values(spec.lr, count), schedules.values(spec.momentum, count)
+    evaluate_after, random = set(spec.evaluate_after), _draws_random_numbers(training.model, spec)
+    stretch: list[Tensor] = []  # training losses since the last row, still on the device
+    started, eval_seconds, best, diverged = time.perf_counter(), 0.0, -math.inf, False
+    training.model.train()
+
+    for step in range(spec.at_step, spec.steps):
+        if random:
+            torch.manual_seed(spec.seed * 1_000_003 + step)  # dropout: a function of (seed, step), so that runs can continue anywhere
+        lr, momentum = lrs[step - spec.at_step], momenta[step - spec.at_step]
+        set_hyper(training.optimizer, lr, momentum, spec.weight_decay)
+        stretch.append(update(training, *training.batches.batch(step)))
+
+        done = step + 1
+        if math.isnan(training.first_loss):
+            training.first_loss = float(stretch[0])
+        if done % CHECK_EVERY == 0 or done in evaluate_after:
+            diverged = has_diverged(stretch[-CHECK_EVERY:], training.first_loss)
+        if done in evaluate_after or diverged:
+            before = time.perf_counter()
+            with fresh_batchnorm(training.model, training.batches, done):
+                val_loss, value = evaluate(training.model, *training.evaluated_on, data, training.loss, training.metric)
+            train_loss, stretch = float(torch.stack(stretch).mean()), []
+            eval_seconds += time.perf_counter() - before
+            seconds = time.perf_counter() - started - eval_seconds
+            record.row(
+                step=done, lr=lr, momentum=momentum, train_loss=train_loss, val_loss=val_loss, metric=value, seconds=round(seconds, 4)
+            )
+            if spec.keep == "best" and value > best:
+                best = value
+                save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, done, training.first_loss)
+        if diverged:
+            break
+
+    train_seconds = time.perf_counter() - started - eval_seconds
+    before = time.perf_counter()
+    final = {} if diverged else final_figures(training, data)
+    eval_seconds += time.perf_counter() - before
+    if spec.keep and not diverged:
+        save_snapshot(snapshots / f"{record.run_id}.pt", training.model, training.optimizer, spec.steps, training.first_loss)
+    record.finish(
+        "diverged" if diverged else "finished",
+        {"train_seconds": round(train_seconds, 4), "eval_seconds": round(eval_seconds, 4), "first_loss": training.first_loss, **final},
+    )
+
+
+def update(training: Training, x: Tensor, y: Tensor) -> Tensor:
+    """One optimizer step on a batch; the training loss stays on the device. With `bn_splits` the batch passes in equal parts."""
+    spec = training.spec
+    training.optimizer.zero_grad(set_to_none=True)
+    parts = list(zip(x.chunk(spec.bn_splits), y.chunk(spec.bn_splits), strict=True))
+    total = torch.zeros((), device=x.device)
+    for inputs, targets in parts:
+        with torch.autocast(x.device.type, torch.bfloat16) if spec.precision == "bf16" else nullcontext():
+            loss = training.loss(training.model(inputs), targets) * (len(targets) / len(y))
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.detach()
+    training.optimizer.step()
+    return total
+
+
+def has_diverged(losses: list[Tensor], first_loss: float) -> bool:
+    """Whether the latest training losses, averaged, are NaN, inf or far above the loss at the run's start."""
+    recent = float(torch.stack(losses).mean())
+    return not math.isfinite(recent) or recent > DIVERGED_FACTOR * abs(first_loss)
+
+
+def final_figures(training: Training, data: OnDevice) -> dict[str, Any]:
+    """Loss and metric over the whole of each split that the spec names: `{"val": {...}, "test": {...}}`."""
+    splits = {"val": (data.val_x, data.val_y), "test": (data.test_x, data.test_y)}
+    figures = {}
+    with fresh_batchnorm(training.model, training.batches, training.spec.steps):
+        for name in training.spec.finally_on:
+            x, y = splits[name]
+            if x is not None and y is not None:
+                loss, metric = evaluate(training.model, x, y, data, training.loss, training.metric)
+                figures[name] = {"loss": loss, "metric": metric, "examples": len(y)}
+    return figures
+
+
+def _draws_random_numbers(model: nn.Module, spec: RunSpec) -> bool:
+    return plugins.is_users_own(spec.model.name) or any(isinstance(module, _DropoutNd) for module in model.modules())

@@ -1,0 +1,87 @@
+"""Losses and metrics by name, and evaluation of a model on part of the data."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from hpcheck import plugins
+from hpcheck.engine.batches import BatchStream, OnDevice
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+EVAL_BATCH_CPU, EVAL_BATCH_GPU = 128, 2048  # measured on CPU: about 128 images at a time are evaluated fastest
+BN_REESTIMATE_BATCHES = 4  # ours: training batches over which BatchNorm statistics are taken anew before an evaluation
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Share of (N, K) outputs whose largest entry is the target class."""
+    return (outputs.argmax(-1) == targets).float().mean()
+
+
+def r2(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Coefficient of determination: 1 - squared error / variance of the targets."""
+    outputs = outputs.reshape(targets.shape)
+    return 1 - ((targets - outputs) ** 2).sum() / ((targets - targets.mean(0)) ** 2).sum()
+
+
+def mse(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared error; outputs (N, 1) serve targets (N,)."""
+    return F.mse_loss(outputs.reshape(targets.shape), targets)
+
+
+LOSSES: dict[str, Objective] = {"cross_entropy": F.cross_entropy, "mse": mse}
+METRICS: dict[str, Objective] = {"accuracy": accuracy, "r2": r2}
+DEFAULTS = {"classes": ("cross_entropy", "accuracy"), "tokens": ("cross_entropy", "accuracy"), "regression": ("mse", "r2")}
+
+
+def objectives(loss: str, metric: str, task: str) -> tuple[Objective, Objective]:
+    """The loss and the metric of a run; "auto" chooses by the kind of targets, `pkg.module:function` is the user's own."""
+    default_loss, default_metric = DEFAULTS[task]
+    return _find(loss, default_loss, LOSSES), _find(metric, default_metric, METRICS)
+
+
+def _find(name: str, default: str, shipped: dict[str, Objective]) -> Objective:
+    if plugins.is_users_own(name):
+        return plugins.load("models", name)
+    return shipped[default if name == "auto" else name]
+
+
+def evaluate(model: nn.Module, x: Tensor, y: Tensor, data: OnDevice, loss: Objective, metric: Objective) -> tuple[float, float]:
+    """Loss and metric of the model in evaluation mode over all of `x`, stored values (N, ...), and `y` (N, ...)."""
+    batch = EVAL_BATCH_GPU if x.is_cuda else EVAL_BATCH_CPU
+    model.eval()
+    with torch.no_grad():
+        outputs = torch.cat([model(data.normalised(part)).float() for part in x.split(batch)])
+        figures = float(loss(outputs, y)), float(metric(outputs, y))
+    model.train()
+    return figures
+
+
+@contextmanager
+def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int) -> Iterator[None]:
+    """BatchNorm statistics estimated anew over a few training batches, for an evaluation; what the training run had is put back after.
+
+    Running averages lag behind the weights while the lr is large, and the validation loss then spikes with nothing wrong (DESIGN 3).
+    """
+    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    if not layers:
+        yield
+        return
+    kept = [{name: value.clone() for name, value in layer.named_buffers()} for layer in layers]
+    momenta = [layer.momentum for layer in layers]
+    model.eval()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain average over the batches below
+        layer.train()
+    with torch.no_grad():
+        for index in range(BN_REESTIMATE_BATCHES):
+            model(batches.batch(max(step - 1 - index, 0))[0])
+    yield
+    for layer, buffers, momentum in zip(layers, kept, momenta, strict=True):
+        layer.momentum = momentum
+        for name, value in buffers.items():
+            getattr(layer, name).copy_(value)

@@ -1,0 +1,88 @@
+"""What a worker process does: one spec at a time, its record written straight to the run directory."""
+
+import os
+import platform
+import threading
+from functools import lru_cache
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hpcheck import __version__
+from hpcheck.data._cache import load_raw
+from hpcheck.data._prepare import prepare as prepare_data
+from hpcheck.engine.batches import OnDevice
+from hpcheck.engine.loop import train
+from hpcheck.engine.timing import measure
+from hpcheck.records import RecordWriter
+from hpcheck.spec import DataSpec, RunSpec, Spec
+
+
+def start() -> None:
+    """Set a worker up: it ends when its parent does, however that ends."""
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: int) -> None:
+    """Compute `spec` and leave its finished record at `directory`/`run_id`.jsonl."""
+    torch.set_num_threads(threads)
+    device = resolve_device(device_name)
+    data = on_device(spec.data, str(device))
+    path = directory / f"{run_id}.jsonl"
+    record = RecordWriter(path, run_id, spec, environment(device, threads))
+    try:
+        if isinstance(spec, RunSpec):
+            train(spec, data, record, directory)
+        else:
+            measure(spec, data, record, directory)
+    finally:
+        record.close()
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device behind `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises `ValueError` where the machine has none such."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise ValueError(f"run.device: this machine has no {name} ({torch.cuda.device_count()} CUDA devices; use auto or cpu)")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("run.device: this machine has no mps (use auto or cpu)")
+    return device
+
+
+@lru_cache(maxsize=2)
+def on_device(spec: DataSpec, device: str) -> OnDevice:
+    """The data of a run on its device, kept between the runs of one process."""
+    raw, _ = load_raw(spec.name, Path(spec.root), dict(spec.options))
+    prepared = prepare_data(
+        raw,
+        val_fraction=spec.val_fraction,
+        validate_on=spec.validate_on,
+        normalize=spec.normalize,
+        limit=spec.limit,
+        fit=spec.fit,
+    )
+    return OnDevice(prepared, torch.device(device))
+
+
+def environment(device: torch.device, threads: int) -> dict[str, Any]:
+    """What a record says of where it was made: an allowlist, nothing of the user's environment."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "hpcheck": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": device.type,
+        "device_name": name,
+        "threads": threads,
+    }
+
+
+def _end_with(parent_sentinel: int) -> None:
+    connection.wait([parent_sentinel])
+    os._exit(1)

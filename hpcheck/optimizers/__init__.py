@@ -1,0 +1,1 @@
+"""The shipped optimizers, one file each: `build(groups, *, options) -> torch.optim.Optimizer`."""

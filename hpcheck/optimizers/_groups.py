@@ -1,0 +1,67 @@
+"""Parameter groups with their lr and decay multipliers, and setting an optimizer's hyper-parameters at a step."""
+
+from collections import defaultdict
+from functools import singledispatch
+from typing import Any
+
+import torch
+from torch import nn
+
+FUSED_DEVICES = {"cpu", "cuda"}
+Multipliers = tuple[float, float]  # of the lr, of the weight decay
+
+
+def declared_multipliers(model: nn.Module) -> dict[str, Multipliers]:
+    """Full parameter name -> (lr multiplier, decay multiplier), from every module's plain attribute `hyper_multipliers`.
+
+    Raises `ValueError` for a name that is no parameter of its module.
+    """
+    declared: dict[str, Multipliers] = {}
+    names = dict(model.named_parameters(remove_duplicate=False))
+    for prefix, module in model.named_modules():
+        for name, multipliers in vars(module).get("hyper_multipliers", {}).items():
+            full_name = f"{prefix}.{name}" if prefix else name
+            if full_name not in names:
+                raise ValueError(f"hyper_multipliers of {type(module).__name__} names {name!r}, which is not one of its parameters")
+            declared[full_name] = multipliers
+    return declared
+
+
+def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
+    """The trained parameters, one group for each pair of multipliers: {"params", "lr_mult", "decay_mult"}."""
+    declared = declared_multipliers(model)
+    members: defaultdict[Multipliers, list[nn.Parameter]] = defaultdict(list)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            members[declared.get(name, (1.0, 1.0))].append(parameter)
+    return [{"params": params, "lr_mult": pair[0], "decay_mult": pair[1]} for pair, params in members.items()]
+
+
+def can_fuse(groups: list[dict[str, Any]]) -> bool:
+    """Whether torch's one-kernel updates take these parameters."""
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    return all(parameter.is_floating_point() and parameter.device.type in FUSED_DEVICES for parameter in parameters)
+
+
+@singledispatch
+def set_hyper(optimizer: torch.optim.Optimizer, lr: float, momentum: float, weight_decay: float) -> None:
+    """Set lr, momentum and weight decay for the next update, each group with its multipliers.
+
+    Each optimizer's file registers its own, by the optimizer's class. This one serves a user's own: it finds momentum under its name.
+    """
+    set_lr_and_decay(optimizer, lr, weight_decay)
+    for group in optimizer.param_groups:
+        if "momentum" in group:
+            group["momentum"] = float(momentum)
+        elif "betas" in group:
+            group["betas"] = (float(momentum), *group["betas"][1:])
+
+
+def set_lr_and_decay(optimizer: torch.optim.Optimizer, lr: float, weight_decay: float) -> None:
+    """The part that is the same for all: lr and weight decay times each group's multipliers.
+
+    As Python floats: numpy's, which schedules give, cannot be read back from a checkpoint with `weights_only`.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = float(lr * group.get("lr_mult", 1.0))
+        group["weight_decay"] = float(weight_decay * group.get("decay_mult", 1.0))

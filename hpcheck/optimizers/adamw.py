@@ -1,0 +1,21 @@
+"""AdamW: the paper's momentum is its beta1, and weight decay is decoupled from the gradient."""
+
+from typing import Any
+
+import torch
+
+from hpcheck.optimizers._groups import can_fuse, set_hyper, set_lr_and_decay
+
+LARGEST_BETA1 = 1 - 1e-6  # ours: at 1 the bias correction 1 - beta1^t divides by 0
+
+
+@set_hyper.register(torch.optim.AdamW)
+def _set_hyper(optimizer: torch.optim.AdamW, lr: float, momentum: float, weight_decay: float) -> None:
+    set_lr_and_decay(optimizer, lr, weight_decay)
+    for group in optimizer.param_groups:
+        group["betas"] = (min(float(momentum), LARGEST_BETA1), group["betas"][1])
+
+
+def build(groups: list[dict[str, Any]], *, beta2: float = 0.999, eps: float = 1e-8) -> torch.optim.Optimizer:
+    """AdamW over `groups` (`parameter_groups`)."""
+    return torch.optim.AdamW(groups, betas=(0.9, beta2), eps=eps, fused=can_fuse(groups))

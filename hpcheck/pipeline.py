@@ -1,0 +1,79 @@
+"""The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpcheck import plots, recommend
+from hpcheck.config import Config
+from hpcheck.data._cache import load_raw
+from hpcheck.data._prepare import held_out_counts
+from hpcheck.engine.processes import Pool
+from hpcheck.identity import identify
+from hpcheck.progress import Progress
+from hpcheck.rundir import RunDirectory
+from hpcheck.settings import Reading
+from hpcheck.spec import Spec
+from hpcheck.steps.checklist import STEPS, lr_may_have_moved, readings_so_far, settings_before
+from hpcheck.steps.replay import Asked, Facts, replay
+from hpcheck.steps.runs import data_spec
+
+MOST_ROUNDS = 60  # ours: no step needs nearly so many; a step that does is broken, and says so instead of running for ever
+
+
+class Checklist:
+    """One config, its run directory and the workers: what the commands act on."""
+
+    def __init__(self, config: Config, progress: Progress) -> None:
+        self.runs = RunDirectory.of(config)
+        self.progress = progress
+        self.pool = Pool(config.run.device, config.run.jobs, config.run.threads)
+        self.asked = Asked(config, facts(config))
+        self.runs.create(config)
+
+    def __enter__(self) -> "Checklist":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.close()
+
+    def run_all(self) -> list[Reading]:
+        """Every step of the checklist in order, then the training."""
+        return [reading for step in STEPS for reading in self.run_step(step)]
+
+    def run_step(self, step: str) -> list[Reading]:
+        """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
+        if step == "lr-reprobe" and not lr_may_have_moved(self.asked, self.runs.find):
+            return []
+        before = self.run_step("lr-reprobe") if step == "train" else []
+        reading = self._read(step)
+        self.write()
+        return [*before, reading]
+
+    def write(self) -> None:
+        """The recommendation and the plots, from all the readings there are."""
+        readings = list(readings_so_far(self.asked, self.runs.find))
+        recommend.write(self.runs, self.asked, readings)
+        for reading in readings:
+            plots.draw(reading, self.runs.plots)
+
+    def _read(self, step: str) -> Reading:
+        settings = settings_before(step, self.asked, self.runs.find)
+        for _ in range(MOST_ROUNDS):
+            outcome = replay(STEPS[step], self.asked, settings, self.runs.find)
+            if isinstance(outcome, Reading):
+                return outcome
+            self._execute(step, outcome)
+        raise RuntimeError(f"{step}: still asking for runs after {MOST_ROUNDS} rounds")
+
+    def _execute(self, step: str, specs: Sequence[Spec]) -> None:
+        jobs = list({identify(spec): spec for spec in specs}.items())
+        with self.progress.watching(step, jobs, self.runs.records) as on_poll:
+            self.pool.execute(jobs, self.runs.records, on_poll)
+
+
+def facts(config: Config) -> Facts:
+    """The sizes of the splits, from the data themselves. Raises `DataError` where they cannot be read."""
+    spec = data_spec(Asked(config, Facts(0, 0, 0)))
+    raw, _ = load_raw(spec.name, Path(spec.root), dict(spec.options))
+    train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
+    return Facts(train, held_out, 0 if raw.test is None else len(raw.test))

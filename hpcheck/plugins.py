@@ -1,0 +1,62 @@
+"""Find a model, data set or optimizer by name: the file system is the registry, or the user's own `pkg.module:name`."""
+
+import ast
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parent
+ENTRY_POINT = {"models": "build", "data": "load", "optimizers": "build"}  # the function that each kind's file defines
+
+
+def file_name(name: str) -> str:
+    """`fashion-mnist` is kept in `fashion_mnist.py`."""
+    return name.replace("-", "_")
+
+
+def known(kind: str) -> list[str]:
+    """Names shipped for `kind` ("models", "data" or "optimizers"), sorted. Reads file names and imports nothing."""
+    sources = (path for path in (PACKAGE / kind).glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem.replace("_", "-") if kind == "data" else path.stem for path in sources)
+
+
+def is_users_own(name: str) -> bool:
+    """Whether `name` points at the user's code: `pkg.module:function`."""
+    return ":" in name
+
+
+def options(kind: str, name: str) -> dict[str, Any]:
+    """Keyword-only parameters of a shipped entry, with their defaults, read from its source without importing it.
+
+    A default that is not a literal is given as `...`. Raises `KeyError` for a name that is not shipped.
+    """
+    if name not in known(kind):
+        raise KeyError(name)
+    tree = ast.parse((PACKAGE / kind / f"{file_name(name)}.py").read_text(encoding="utf-8"))
+    entry = next(
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == ENTRY_POINT[kind]
+    )
+    return {
+        argument.arg: ast.literal_eval(default) if isinstance(default, ast.Constant | ast.Tuple) else ...
+        for argument, default in zip(entry.args.kwonlyargs, entry.args.kw_defaults, strict=True)
+    }
+
+
+def load(kind: str, name: str) -> Callable[..., Any]:
+    """The builder behind `name`. The working directory is importable, as it is for `python script.py`.
+
+    Raises `ImportError` or `AttributeError` where the user's module or its function is missing, `KeyError` for an unknown name.
+    """
+    if is_users_own(name):
+        module_name, function = name.split(":", 1)
+        if "" not in sys.path:
+            sys.path.insert(0, "")
+        found: Callable[..., Any] = getattr(importlib.import_module(module_name), function)
+        return found
+    if name not in known(kind):
+        raise KeyError(name)
+    module = importlib.import_module(f"hpcheck.{kind}.{file_name(name)}")
+    entry: Callable[..., Any] = getattr(module, ENTRY_POINT[kind])
+    return entry

@@ -1,0 +1,119 @@
+"""recommended.yaml: the settings, the evidence for each and where they were found; written, read back and compared."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hpcheck import __version__, config_source, yaml12
+from hpcheck import config as configs
+from hpcheck.records import RunRecord, examples_processed, seconds_spent
+from hpcheck.rundir import RunDirectory, write_whole
+from hpcheck.schedules import FLOOR_DIVISOR
+from hpcheck.settings import Evidence, Reading
+from hpcheck.spec import RunSpec
+from hpcheck.steps.checklist import start_settings
+from hpcheck.steps.replay import Asked
+from hpcheck.steps.train import schedule
+
+HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
+
+
+def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
+    """Write `recommended.yaml` for what has been read so far."""
+    write_whole(runs.recommended, HEADER + yaml12.write(content(runs, asked, readings)))
+
+
+def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
+    """What recommended.yaml says: `settings` alone can be started from; `evidence` and `provenance` are for people and for `check`."""
+    evidence = {item.setting: item for reading in readings for item in reading.evidence}  # a later step's word is the last one
+    return {
+        "settings": settings_block(asked, readings),
+        "evidence": {name: evidence_block(item) for name, item in evidence.items()},
+        "results": {reading.step: plain(reading.results) for reading in readings if reading.results},
+        "provenance": provenance(runs, asked, readings),
+    }
+
+
+def settings_block(asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
+    """The settings after the last reading; the learning rate is left out where none is known."""
+    settings = readings[-1].settings if readings else start_settings(asked.config)
+    block: dict[str, Any] = {"total_batch_size": settings.total_batch_size}
+    if settings.max_lr is not None and settings.min_lr is not None:
+        block["learning_rate"] = {
+            "policy": "1cycle",
+            "max": settings.max_lr,
+            "min": settings.min_lr,
+            "final": _short(settings.min_lr / FLOOR_DIVISOR),
+            **schedule(asked, settings),
+        }
+    block["momentum"] = {"max": settings.max_momentum, "min": settings.min_momentum}
+    block["weight_decay"] = settings.weight_decay
+    return block
+
+
+def evidence_block(item: Evidence) -> dict[str, Any]:
+    """One setting's evidence as plain values, without what is empty."""
+    block = {key: plain(value) for key, value in asdict(item).items() if key != "setting" and value not in (None, (), [])}
+    if item.status == "abstained":
+        block["source"] = f"start (abstained): {item.reason}"
+    return block
+
+
+def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
+    """What the recommendation rests on, and what it cost: every run that any step looked at, counted once."""
+    records = cost_records(runs, readings)
+    first = records[0] if records else None
+    final = {run for reading in readings if reading.step == "train" for run in reading.runs}
+    search = [record for record in records if record.run_id not in final]
+    return {
+        "hpcheck": __version__,
+        "config": hashlib.sha256(configs.dump(asked.config).encode()).hexdigest()[:16],
+        "seed": asked.config.seed,
+        "environment": dict(first.environment) if first else {},
+        "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},
+    }
+
+
+def cost_records(runs: RunDirectory, readings: Sequence[Reading]) -> list[RunRecord]:
+    ids = dict.fromkeys(run for reading in readings for run in reading.runs)
+    return [record for record in (runs.by_id(run) for run in ids) if record is not None]
+
+
+def cost(records: Sequence[RunRecord], asked: Asked) -> dict[str, Any]:
+    """Runs, device-seconds (evaluations included) and epochs of training examples."""
+    examples = sum(examples_processed(record) for record in records)
+    trained = [record for record in records if isinstance(record.spec, RunSpec)]
+    return {
+        "runs": len(records),
+        "device_seconds": round(sum(seconds_spent(record) for record in records), 1),
+        "epochs": round(examples / max(asked.facts.train_examples, 1), 2),
+        "iterations": sum(int(record.rows[-1]["step"]) - record.run.at_step for record in trained),
+    }
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a recommended.yaml; values only, nothing in it can name code. Raises `ConfigError` where it cannot be read."""
+    return dict(yaml12.read(config_source.read_text(path)).value)
+
+
+def settings_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The part that can be started from, without what only describes the schedule."""
+    return dict(content.get("settings", {}))
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists, numpy numbers as Python's, floats to four significant figures: small, stable, and it diffs well."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | str | int) or value is None:
+        return value
+    return _short(float(value))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}") if math.isfinite(value) else value

@@ -1,0 +1,120 @@
+"""Learning-rate and momentum schedules as piecewise-linear knots, each policy of the paper as one function of the step."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+FLOOR_DIVISOR = 1000.0  # 1cycle ends this far below its base lr (the author's runs: base/1000)
+INV_SEGMENTS = 64  # ours: straight pieces that stand in for Caffe's "inv" curve; their error stays below 1e-4 of the value
+CYCLE_SHARE = 0.9  # ours, the middle of the paper's 0.83-0.96 (Tables 1 and 2): share of training that the cycle takes
+
+
+@dataclass(frozen=True)
+class Knots:
+    """A schedule: straight lines between `(step, value)` points, or straight in log(value) where `log` is set.
+
+    Steps never decrease; two points at the same step are a jump, taken at that step. Before the first point and after
+    the last one the value stays as it is there.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        steps = [step for step, _ in self.points]
+        if not steps or steps != sorted(steps):
+            raise ValueError(f"knots need at least one point, in the order of their steps (got {self.points})")
+        if self.log and min(value for _, value in self.points) <= 0:
+            raise ValueError(f"knots that are straight in log(value) need values above 0 (got {self.points})")
+
+    @property
+    def largest(self) -> float:
+        return max(value for _, value in self.points)
+
+    @property
+    def smallest(self) -> float:
+        return min(value for _, value in self.points)
+
+
+def values(knots: Knots, steps: int) -> NDArray[np.float64]:
+    """The schedule at steps 0 .. steps-1, as (steps,).
+
+    >>> values(ramp(0.0, 1.0, 5), 5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+    at, value = np.array(knots.points, dtype=np.float64).T  # (K,), (K,) knots
+    if knots.log:
+        return np.exp(_interpolate(np.arange(steps), at, np.log(value)))
+    return _interpolate(np.arange(steps), at, value)
+
+
+def _interpolate(x: NDArray[np.int_], at: NDArray[np.float64], value: NDArray[np.float64]) -> NDArray[np.float64]:
+    after = np.searchsorted(at, x, side="right")  # (T,) the first knot beyond each x; a jump is taken at its step
+    left, right = np.maximum(after - 1, 0), np.minimum(after, len(at) - 1)
+    width = at[right] - at[left]
+    share = np.divide(x - at[left], width, out=np.zeros(len(x)), where=width > 0)
+    return value[left] + share * (value[right] - value[left])
+
+
+def constant(value: float) -> Knots:
+    """The same value at every step."""
+    return Knots(((0, value),))
+
+
+def ramp(start: float, end: float, steps: int, log: bool = False) -> Knots:
+    """From `start` at step 0 to `end` at the last of `steps` steps: the lr range test (Smith 2018, 4.1), linear or logarithmic."""
+    return Knots(((0, start), (max(steps - 1, 1), end)), log)
+
+
+def one_cycle(max_lr: float, min_lr: float, stepsize: int, steps: int) -> Knots:
+    """Smith's 1cycle as his runs had it (4.1): up to `max_lr` over one stepsize, then down towards 0 over the next, floored at
+    `min_lr`/1000, where the lr stays for the rest of the `steps`.
+
+    At step 0 the lr is `min_lr`, at `stepsize` it is `max_lr`; it passes below `min_lr` before the cycle is over.
+    """
+    floor = min_lr / FLOOR_DIVISOR
+    reaches_floor = stepsize * (2 - floor / max_lr)
+    return Knots(((0, min_lr), (stepsize, max_lr), (reaches_floor, floor), (max(steps, reaches_floor), floor)))
+
+
+def cyclical_momentum(max_momentum: float, min_momentum: float, stepsize: int, steps: int) -> Knots:
+    """Momentum that mirrors the lr (Smith 2018, 4.3 and A.2): max -> min -> max over two stepsizes, each later cycle at half the depth
+    of the one before."""
+    points: list[tuple[float, float]] = [(0, max_momentum)]
+    depth, start = max_momentum - min_momentum, 0
+    while start < steps:
+        points += [(start + stepsize, max_momentum - depth), (start + 2 * stepsize, max_momentum)]
+        depth, start = depth / 2, start + 2 * stepsize
+    return Knots(tuple(points))
+
+
+def triangular(min_lr: float, max_lr: float, stepsize: int, steps: int, decay: float = 1.0) -> Knots:
+    """Cyclical learning rates (Smith 2017; 2018, 4.1): min -> max -> min every two stepsizes; the height of each cycle is `decay` times
+    that of the one before (1: "triangular", 1/2: "triangular2")."""
+    points: list[tuple[float, float]] = [(0, min_lr)]
+    height, start = max_lr - min_lr, 0
+    while start < steps:
+        points += [(start + stepsize, min_lr + height), (start + 2 * stepsize, min_lr)]
+        height, start = height * decay, start + 2 * stepsize
+    return Knots(tuple(points))
+
+
+def multistep(value: float, gamma: float, milestones: tuple[int, ...]) -> Knots:
+    """Caffe's "multistep" policy: multiplied by `gamma` at each milestone (the paper's "step" on CIFAR: 0.316 at 1/2, 3/4, 7/8, 15/16)."""
+    points: list[tuple[float, float]] = [(0, value)]
+    for milestone in milestones:
+        points += [(milestone, points[-1][1]), (milestone, points[-1][1] * gamma)]
+    return Knots(tuple(points))
+
+
+def inv(value: float, steps: int, gamma: float = 1e-4, power: float = 0.75) -> Knots:
+    """Caffe's "inv" policy, value * (1 + gamma * step)^-power, as straight pieces (its MNIST example uses the defaults)."""
+    at = np.linspace(0, steps, INV_SEGMENTS + 1)
+    return Knots(tuple((float(step), float(value * (1 + gamma * step) ** -power)) for step in at))
+
+
+def cut(knots: Knots, first: int) -> Knots:
+    """The same schedule counted from step `first` on: what is left of it for a run that continues there."""
+    head = (0.0, float(values(knots, first + 1)[-1]))
+    return replace(knots, points=(head, *((step - first, value) for step, value in knots.points if step > first)))

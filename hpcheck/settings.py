@@ -1,0 +1,88 @@
+"""What the checklist sets: the settings known so far, and the evidence for each."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hyper-parameters for training with 1cycle (Smith 2018). `max_lr` is None until a step has read it or the user gave it."""
+
+    total_batch_size: int
+    max_lr: float | None
+    min_lr: float | None
+    max_momentum: float
+    min_momentum: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a setting has its value: what was read, from which runs, how sure, and where in the paper the rule stands.
+
+    `status` is "chosen", "tied" (the candidates in `tied` cannot be told apart), or "abstained" (the value is the start's, kept for want
+    of evidence). `considered` holds a line per candidate: its value, its score and the score's standard error.
+    """
+
+    setting: str
+    value: Any
+    status: str
+    confidence: str
+    reason: str
+    source: str
+    interval: tuple[float, float] | None = None
+    tied: tuple[float, ...] = ()
+    runs: tuple[str, ...] = ()
+    clues: tuple[str, ...] = ()
+    considered: tuple[tuple[float, float, float], ...] = ()
+    judged_by: str = "loss"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a picture: raw values as dots, the smoothed curve through them, in plain tuples."""
+
+    label: str
+    x: tuple[float, ...]
+    raw: tuple[float, ...]
+    smooth: tuple[float, ...] = ()
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Box:
+    """A clue as a box over a stretch of x (Smith 2018, Fig. 1a)."""
+
+    from_x: float
+    to_x: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture's worth of values; drawing it needs no further computing."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    marks: tuple[tuple[float, str], ...] = ()  # vertical lines: x, text
+    boxes: tuple[Box, ...] = ()
+    log_x: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a step concluded: the settings after it, the evidence, what to draw, and remarks for people."""
+
+    step: str
+    settings: Settings
+    evidence: tuple[Evidence, ...]
+    panels: tuple[Panel, ...] = ()
+    remarks: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()  # every run the step looked at, for the cost
+    results: dict[str, Any] = field(default_factory=dict)  # train: figures of the final runs
+
+    @property
+    def abstained(self) -> bool:
+        return any(item.status == "abstained" for item in self.evidence)

@@ -1,0 +1,76 @@
+"""Candidates side by side under the one decision rule: run them, replicate the leaders where that can tell them apart, choose."""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.choose import Candidate, choose, needs_replicates
+from hpcheck.records import RunRecord
+from hpcheck.spec import RunSpec, Spec
+from hpcheck.steps.runs import curve, replicate
+
+MOST_REPLICATES = 2  # DESIGN 3: at least two replicates of the leading two
+LENGTHENINGS = (1, 2, 4)  # DESIGN 3: unreadable runs are lengthened once or twice before the step abstains
+
+Make = Callable[[float, int], RunSpec]  # candidate's value, iterations -> its run
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A choice, the records behind each candidate (replicates in order) and the length of the runs that were read."""
+
+    choice: Choice
+    records: dict[float, tuple[RunRecord, ...]]
+    steps: int
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        return tuple(record.run_id for records in self.records.values() for record in records)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How candidates are judged: see `analysis.choose.choose`."""
+
+    judge: str = "auto"
+    at: str = "end"
+    x: str = "step"
+    prefer: float | None = None
+    tie: str = "prefer"
+    scale: str = "log"
+
+    def choose(self, candidates: Sequence[Candidate]) -> Choice:
+        return choose(candidates, **vars(self))
+
+    def undecided(self, candidates: Sequence[Candidate]) -> tuple[float, ...]:
+        return needs_replicates(candidates, **vars(self))
+
+
+Comparing = Generator[Sequence[Spec], Sequence[RunRecord], Compared]
+
+
+def compare(values: Sequence[float], make: Make, steps: int, rule: Rule) -> Comparing:
+    """The best of `values` by `rule`, each run as `make(value, steps)` says; longer runs where the short ones cannot be read."""
+    for factor in LENGTHENINGS:
+        compared = yield from _compare_once(values, make, steps * factor, rule)
+        if compared.choice.status != "abstained":
+            break
+    return compared
+
+
+def _compare_once(values: Sequence[float], make: Make, steps: int, rule: Rule) -> Comparing:
+    specs = {value: make(value, steps) for value in values}
+    found = yield list(specs.values())
+    records = {value: (record,) for value, record in zip(values, found, strict=True)}
+    for number in range(1, MOST_REPLICATES):
+        again = rule.undecided(candidates(records))
+        if not again:
+            break
+        found = yield [replicate(specs[value], number) for value in again]
+        for value, record in zip(again, found, strict=True):
+            records[value] = (*records[value], record)
+    return Compared(rule.choose(candidates(records)), records, steps)
+
+
+def candidates(records: dict[float, tuple[RunRecord, ...]]) -> list[Candidate]:
+    return [Candidate(value, tuple(curve(record) for record in replicates)) for value, replicates in records.items()]

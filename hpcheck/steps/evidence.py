@@ -1,0 +1,58 @@
+"""A choice as evidence for `recommended.yaml`, and curves as pictures: plain values for what comes after the steps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.clues import Clue
+from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.smooth import smooth
+from hpcheck.settings import Box, Evidence, Series
+
+
+def evidence(
+    setting: str,
+    choice: Choice,
+    source: str,
+    runs: Sequence[str],
+    value: Any = None,
+    clues: Sequence[Clue] = (),
+) -> Evidence:
+    """`choice` as the evidence for `setting`; `value` is what the setting becomes, where that is not the choice's own value."""
+    return Evidence(
+        setting=setting,
+        value=choice.value if value is None else value,
+        status=choice.status,
+        confidence=choice.confidence,
+        reason=choice.reason,
+        source=source,
+        interval=choice.interval,
+        tied=choice.tied,
+        runs=tuple(runs),
+        clues=tuple(describe(clue) for clue in (*choice.clues, *clues)),
+        considered=choice.scores,
+        judged_by=choice.judged_by,
+    )
+
+
+def describe(clue: Clue) -> str:
+    """A clue in a line: what, where, and what the paper says to do."""
+    form = f" ({clue.form})" if clue.form else ""
+    return f"{clue.kind}{form}, lr {clue.from_lr:.2g}-{clue.to_lr:.2g}: {clue.advice} [{clue.section}]"
+
+
+def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str = "") -> Series:
+    """One line of a picture: raw dots and the smoothed curve of `quantity` against "step" or "lr"."""
+    y = np.asarray(getattr(curve, quantity), dtype=np.float64)
+    smoothed = smooth(curve.step, y).fit if len(y) else y
+    at = getattr(curve, x)
+    return Series(label or curve.label, tuple(at.tolist()), tuple(y.tolist()), tuple(np.asarray(smoothed).tolist()))
+
+
+def boxes(clues: Sequence[Clue], x: str = "step") -> tuple[Box, ...]:
+    """Clues as boxes over "step" or "lr" (Smith 2018, Fig. 1a)."""
+    if x == "lr":
+        return tuple(Box(clue.from_lr, clue.to_lr, clue.kind) for clue in clues)
+    return tuple(Box(clue.from_step, clue.to_step, clue.kind) for clue in clues)

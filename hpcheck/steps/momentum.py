@@ -1,0 +1,87 @@
+"""Step 3, momentum: short runs at several values, each on its own lr scale, then falling against constant and rising momentum
+(Smith 2018, 4.3, Remark 5 and 5, item 3)."""
+
+from dataclasses import replace
+
+from hpcheck.records import RunRecord
+from hpcheck.schedules import Knots, constant, cyclical_momentum, ramp
+from hpcheck.settings import Panel, Reading, Series, Settings
+from hpcheck.spec import RunSpec
+from hpcheck.steps.compare import Compared, Rule, compare
+from hpcheck.steps.evidence import evidence, series
+from hpcheck.steps.replay import Asked, Steps
+from hpcheck.steps.runs import curve, cycle, cycle_stepsize, run, short_steps
+
+SOURCE = "section 4.3, Remark 5; section 5, item 3"
+PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
+RAMP_OVER_MAX = 2.0  # ours: each momentum's ramp goes to twice the lr that is as fast as the known max_lr
+RAMP_FROM = 1 / 100
+SHAPES = {1.0: "falling", 2.0: "constant", 3.0: "rising"}  # the decision rule compares numbers; these stand for the three shapes
+WHY_NO_RANGE_TEST = "momentum range tests are not used: loss falls all the way to momentum 1 and shows no optimum (Smith 2018, Fig. 7b)"
+
+
+def decide(asked: Asked, settings: Settings) -> Steps:
+    """Set the largest momentum, then its shape over the cycle."""
+    if settings.max_lr is None:
+        return Reading("momentum", settings, (), remarks=("momentum: no learning rate is known; read one first (lr-range)",))
+    options = asked.config.momentum
+    steps = short_steps(asked, "momentum", settings.total_batch_size)
+
+    def at_own_lr(momentum: float, steps: int) -> RunSpec:
+        highest = RAMP_OVER_MAX * own_lr(settings, momentum)
+        lr = ramp(highest * RAMP_FROM, highest, steps)
+        return run(asked, settings, lr, constant(momentum), steps, f"momentum {momentum:g}, lr to {highest:.2g}")
+
+    rule = Rule(at="own-best", prefer=PREFERRED, scale="log1m")
+    best = yield from compare(sorted(options.values), at_own_lr, steps, rule)
+    largest = best.choice.value if best.choice.value is not None else settings.max_momentum
+    floor = min(options.floor, largest)
+    after = replace(settings, max_momentum=largest, min_momentum=floor)
+    if not options.cyclical or floor == largest:
+        return _reading(replace(after, min_momentum=largest), best, None)
+
+    def shaped(shape: float, steps: int) -> RunSpec:
+        spec = cycle(asked, after, steps, f"{SHAPES[shape]} momentum")
+        return replace(spec, momentum=shape_knots(SHAPES[shape], largest, floor, cycle_stepsize(asked, steps), steps))
+
+    shapes = yield from compare(list(SHAPES), shaped, steps, Rule(prefer=1.0, scale="linear"))
+    chosen = SHAPES[shapes.choice.value or 1.0]
+    return _reading(after if chosen != "constant" else replace(after, min_momentum=largest), best, shapes)
+
+
+def own_lr(settings: Settings, momentum: float) -> float:
+    """The lr at which `momentum` moves the weights as fast as the known max_lr does with the momentum at the cycle's top: lr/(1-momentum)
+    is what counts (Smith 2018, 4.3, after eq. 3)."""
+    return (settings.max_lr or 0.0) * (1 - momentum) / (1 - settings.min_momentum)
+
+
+def shape_knots(shape: str, largest: float, floor: float, stepsize: int, steps: int) -> Knots:
+    """Momentum over a 1cycle: falling while the lr rises, constant, or rising with it."""
+    if shape == "constant":
+        return constant(largest)
+    if shape == "falling":
+        return cyclical_momentum(largest, floor, stepsize, steps)
+    return cyclical_momentum(floor, largest, stepsize, steps)
+
+
+def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Reading:
+    items = [
+        evidence(
+            "momentum", best.choice, SOURCE, best.run_ids, value={"max": after.max_momentum, "min": after.min_momentum}
+        )
+    ]
+    panels = [Panel("Momentum, each on its own lr scale", "iteration", "validation loss", _lines(best.records, "momentum {:g}"))]
+    remarks = [WHY_NO_RANGE_TEST]
+    if shapes is not None:
+        items.append(evidence("momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=SHAPES[shapes.choice.value or 1.0]))
+        named = {f"{SHAPES[value]} momentum": records for value, records in shapes.records.items()}
+        lines = tuple(series(curve(records[0], label)) for label, records in named.items())
+        panels.append(Panel("Shape of the momentum over the cycle", "iteration", "validation loss", lines))
+        if shapes.choice.value == 3.0:
+            remarks.append("rising momentum read best here, against the paper; the recommendation keeps falling momentum (4.3, Remark 5)")
+    return Reading("momentum", after, tuple(items), tuple(panels), tuple(remarks))
+
+
+def _lines(records: dict[float, tuple[RunRecord, ...]], label: str) -> tuple[Series, ...]:
+    return tuple(series(curve(found[0], label.format(value))) for value, found in records.items())
+

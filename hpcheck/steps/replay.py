@@ -1,0 +1,62 @@
+"""A step is a generator that yields the runs it needs next and is sent their records; replaying it says what is missing, or its reading.
+
+The replay starts from nothing each time and looks records up by identity. So a step's plan is a pure function of what was asked and of its
+own records: other records and their order change nothing, and resuming, extending and bisecting are all the same thing.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+from hpcheck.config import Config
+from hpcheck.records import RunRecord
+from hpcheck.settings import Reading, Settings
+from hpcheck.spec import Spec
+
+Lookup = Callable[[Spec], RunRecord | None]
+Steps = Generator[Sequence[Spec], Sequence[RunRecord], Reading]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the data before anything runs."""
+
+    train_examples: int
+    val_examples: int
+    test_examples: int
+    task: str = "classes"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for, and what it is asked of."""
+
+    config: Config
+    facts: Facts
+
+
+Decide = Callable[[Asked, Settings], Steps]
+
+
+def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> list[Spec] | Reading:
+    """Drive a step with the records that exist: the specs it still needs now, or its reading when it needs none."""
+    step = decide(asked, settings)
+    seen: dict[str, None] = {}
+    try:
+        wanted = next(step)
+        while True:
+            found = [(spec, lookup(spec)) for spec in wanted]
+            missing = [spec for spec, record in found if record is None]
+            if missing:
+                return missing
+            records = [record for _, record in found if record is not None]
+            seen.update((record.run_id, None) for record in records)
+            wanted = step.send(records)
+    except StopIteration as finished:
+        reading: Reading = finished.value
+        return Reading(**{**vars(reading), "runs": tuple(seen)})
+
+
+def plan(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> list[Spec]:
+    """The runs that the step wants next, given the records that exist; empty when it can be read."""
+    outcome = replay(decide, asked, settings, lookup)
+    return [] if isinstance(outcome, Reading) else outcome

@@ -1,0 +1,126 @@
+"""The runs that steps ask for, built from the config and the settings known so far, and their records as curves."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hpcheck.analysis.curve import Curve
+from hpcheck.records import RunRecord
+from hpcheck.schedules import Knots, constant, cyclical_momentum, one_cycle, ramp
+from hpcheck.settings import Settings
+from hpcheck.spec import DataSpec, PartSpec, RunSpec, evenly, freeze
+from hpcheck.steps.replay import Asked
+
+# Ours: the length of each step's runs as a share of a full training, so that a recommendation costs about 2.5 full trainings in all, with
+# the longest runs where differences show latest (weight decay). Smith 2018 says "short runs of a few epochs" (section 3).
+SHARE_OF_TRAINING = {"lr_range": 1 / 16, "batch": 1 / 10, "momentum": 1 / 16, "wd_grid": 1 / 6}
+FEWEST_STEPS = 200  # ours, measured on small data sets: from about 200 iterations on a ramp reads (DESIGN 3)
+EVAL_SHARE = 0.1  # ours: evaluation may take this share of a short run's time ...
+FORWARD_SHARE = 1 / 3  # ... an example costs a third of a training step's share to evaluate
+SMALLEST_SUBSET, LARGEST_SUBSET = 500, 2000  # ours: examples in the fixed evaluation subset
+
+
+def full_steps(asked: Asked, total_batch_size: int) -> int:
+    """Iterations of a full training at this batch size."""
+    return max(1, round(asked.config.budget.epochs * asked.facts.train_examples / total_batch_size))
+
+
+def short_steps(asked: Asked, step: str, total_batch_size: int) -> int:
+    """Iterations of one short run of `step`: the config's own figure, else a share of the full training, 200 at the least."""
+    own = getattr(asked.config, step).steps or asked.config.budget.short_steps
+    return own or max(FEWEST_STEPS, round(full_steps(asked, total_batch_size) * SHARE_OF_TRAINING[step]))
+
+
+def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
+    data = asked.config.data
+    options = data.options()
+    if data.name == "image-folder":
+        options |= {"folder": data.folder, "image_size": data.image_size}
+    return DataSpec(
+        name=data.name,
+        root=str(data.data_root()),
+        options=freeze(options),
+        val_fraction=data.val_fraction,
+        validate_on=data.validate_on,
+        fit=fit,
+        normalize=data.normalize,
+        augment=data.augment,
+        limit=data.limit,
+        loss=data.loss,
+        metric=data.metric,
+    )
+
+
+def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int, label: str) -> RunSpec:
+    """A run of `steps` iterations with the settings' batch size and weight decay, evaluated evenly along the way."""
+    config = asked.config
+    return RunSpec(
+        data=data_spec(asked),
+        model=PartSpec(config.model.name, freeze(config.model.options())),
+        optimizer=PartSpec(config.optimizer.name, freeze(config.optimizer.options())),
+        total_batch_size=settings.total_batch_size,
+        steps=steps,
+        lr=lr,
+        momentum=momentum,
+        weight_decay=settings.weight_decay,
+        evaluate_after=evenly(steps, config.budget.evals),
+        eval_size=eval_size(asked, steps * settings.total_batch_size),
+        seed=config.seed,
+        precision=config.run.precision,
+        label=label,
+    )
+
+
+def eval_size(asked: Asked, examples_trained: int) -> int | None:
+    """Examples of the fixed evaluation subset: what a tenth of a run's time pays for, within bounds; None for the whole validation set."""
+    affordable = EVAL_SHARE * examples_trained / FORWARD_SHARE / asked.config.budget.evals
+    size = asked.config.budget.eval_size or int(np.clip(affordable, SMALLEST_SUBSET, LARGEST_SUBSET))
+    return None if size >= asked.facts.val_examples else size
+
+
+def range_test(asked: Asked, settings: Settings, lowest: float, highest: float, steps: int, label: str) -> RunSpec:
+    """Linear lr range test (Smith 2018, 4.1), momentum falling while the lr rises (4.3) unless the config says constant."""
+    falls = asked.config.lr_range.momentum == "falling"
+    momentum = ramp(settings.max_momentum, settings.min_momentum, steps) if falls else constant(settings.max_momentum)
+    return run(asked, settings, ramp(lowest, highest, steps), momentum, steps, label)
+
+
+def cycle(asked: Asked, settings: Settings, steps: int, label: str) -> RunSpec:
+    """1cycle over `steps` iterations with cyclical momentum, from the settings alone."""
+    if settings.max_lr is None or settings.min_lr is None:
+        raise ValueError("a 1cycle run needs a maximum and a minimum lr")
+    stepsize = cycle_stepsize(asked, steps)
+    lr = one_cycle(settings.max_lr, settings.min_lr, stepsize, steps)
+    momentum = cyclical_momentum(settings.max_momentum, settings.min_momentum, stepsize, steps)
+    return run(asked, settings, lr, momentum, steps, label)
+
+
+def cycle_stepsize(asked: Asked, steps: int) -> int:
+    """Iterations of one of the cycle's two steps; the tail is what they leave of `steps`."""
+    return max(1, int(steps * asked.config.train.cycle_fraction / 2))
+
+
+def replicate(spec: RunSpec, number: int) -> RunSpec:
+    """The same run with another seed; replicate 0 is the run itself. Equal numbers share their data order and initial weights."""
+    return replace(spec, seed=spec.seed + 1000 * number, label=f"{spec.label}, seed {number}") if number else spec
+
+
+def curve(records: RunRecord | Sequence[RunRecord], label: str = "") -> Curve:
+    """A run's raw evaluations for the readings; a run and its continuations, in order, make one curve."""
+    chain = [records] if isinstance(records, RunRecord) else list(records)
+
+    def column(name: str) -> np.ndarray:  # (E,)
+        return np.concatenate([record.column(name) for record in chain])
+
+    return Curve(
+        step=column("step"),
+        lr=column("lr"),
+        val_loss=column("val_loss"),
+        accuracy=column("metric"),
+        train_loss=column("train_loss"),
+        momentum=column("momentum"),
+        weight_decay=chain[-1].run.weight_decay,
+        diverged=chain[-1].diverged,
+        label=label or chain[-1].run.label,
+    )

@@ -1,0 +1,122 @@
+"""The last step: train with 1cycle, its tail and cyclical momentum, several times, beside what the user had (Smith 2018, 5 and A.1)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hpcheck.analysis.clues import find_clues
+from hpcheck.records import RunRecord
+from hpcheck.schedules import Knots, constant, inv, multistep
+from hpcheck.settings import Panel, Reading, Settings
+from hpcheck.spec import RunSpec, evenly
+from hpcheck.steps.evidence import boxes, describe, series
+from hpcheck.steps.lr_range import with_lr
+from hpcheck.steps.replay import Asked, Steps
+from hpcheck.steps.runs import curve, cycle, cycle_stepsize, data_spec, full_steps
+
+STEP_GAMMA = 0.316  # the author's "step" policy on CIFAR: half a decade at 1/2, 3/4, 7/8 and 15/16 of training
+STEP_MILESTONES = (1 / 2, 3 / 4, 7 / 8, 15 / 16)
+INITS = ("xavier", "msra")  # A.1: the four runs alternate between these
+EVALUATIONS = 40  # of a full training: enough to see whether its tail has flattened
+
+
+def decide(asked: Asked, settings: Settings) -> Steps:
+    """Train with the settings, and with what they are to be compared with."""
+    if settings.max_lr is None:
+        return Reading("train", settings, (), remarks=("train: no learning rate is known; read one (lr-range) or give start.max_lr",))
+    arms = {"recommended": repeats(asked, settings, "recommended")}
+    for other in compared_with(asked):
+        arms[other] = comparison(asked, settings, other)
+    records = yield [spec for specs in arms.values() for spec in specs]
+    found, at = {}, 0
+    for name, specs in arms.items():
+        found[name] = tuple(records[at : at + len(specs)])
+        at += len(specs)
+    return _reading(asked, settings, found)
+
+
+def compared_with(asked: Asked) -> list[str]:
+    """What to train beside the recommendation: the config's list, and the start's settings where the user gave an lr."""
+    wanted: list[str] = list(asked.config.train.compare)
+    if asked.config.start.max_lr is not None and "start" not in wanted:
+        wanted.append("start")
+    return wanted
+
+
+def repeats(asked: Asked, settings: Settings, label: str, lr: Knots | None = None, momentum: Knots | None = None) -> list[RunSpec]:
+    """The final runs: the same settings with other seeds, or with A.1's neighbouring batch sizes and alternating inits."""
+    options = asked.config.train
+    specs = []
+    for number in range(options.repeats):
+        size = settings.total_batch_size + (number if options.variation == "paper" else 0)
+        spec = final_run(asked, replace(settings, total_batch_size=size), f"{label}, run {number + 1}")
+        spec = replace(spec, seed=spec.seed + number, lr=lr or spec.lr, momentum=momentum or spec.momentum)
+        specs.append(replace(spec, init=INITS[number % 2]) if options.variation == "paper" else spec)
+    return specs
+
+
+def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
+    """One full training; the test split is touched here alone, after the last step."""
+    examples = asked.facts.train_examples + (asked.facts.val_examples if asked.config.train.fit == "all" else 0)
+    of_all = replace(asked, facts=replace(asked.facts, train_examples=examples))
+    steps = full_steps(of_all, settings.total_batch_size)
+    return replace(
+        cycle(of_all, settings, steps, label),
+        data=data_spec(asked, asked.config.train.fit),
+        evaluate_after=evenly(steps, EVALUATIONS),
+        finally_on=("val", "test"),
+        keep="best" if label == "recommended, run 1" else "",
+    )
+
+
+def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
+    """The same number of runs by another policy at the same budget: the start's own settings, or step, inv or constant lr."""
+    start = asked.config.start
+    if other == "start":
+        had = Settings(start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay)
+        return repeats(asked, with_lr(asked, had, start.max_lr or settings.max_lr or 0.0), "start")
+    steps = full_steps(asked, settings.total_batch_size)
+    lr = start.max_lr or settings.min_lr or 0.0  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)
+    policies = {
+        "step": multistep(lr, STEP_GAMMA, tuple(round(steps * share) for share in STEP_MILESTONES)),
+        "inv": inv(lr, steps),
+        "constant": constant(lr),
+    }
+    return repeats(asked, settings, other, policies[other], constant(settings.max_momentum))
+
+
+def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord, ...]]) -> Reading:
+    first = curve(found["recommended"][0], "recommended")
+    clues = find_clues(first)
+    results = {name: summary(records) for name, records in found.items()}
+    remarks = [describe(clue) for clue in clues]
+    if any(clue.kind == "underfitting" for clue in clues):
+        remarks.append("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)")
+    curves = [curve(records[0], name) for name, records in found.items()]
+    loss = Panel("Full training", "iteration", "validation loss", tuple(map(series, curves)), (), boxes(clues))
+    metric = Panel(
+        "Full training, metric", "iteration", "validation metric", tuple(series(line, "step", "accuracy") for line in curves)
+    )
+    return Reading("train", settings, (), (loss, metric), tuple(remarks), results=results | {"schedule": schedule(asked, settings)})
+
+
+def summary(records: Sequence[RunRecord]) -> dict[str, Any]:
+    """Mean and standard deviation over repeats of the final figures on each split; diverged runs are counted, not averaged."""
+    finished = [record for record in records if not record.diverged]
+    figures: dict[str, Any] = {"runs": [record.run_id for record in records], "diverged": len(records) - len(finished)}
+    for split in ("val", "test"):
+        metrics = np.array([record.result[split]["metric"] for record in finished if split in record.result])
+        if len(metrics):
+            spread = float(metrics.std(ddof=1)) if len(metrics) > 1 else math.nan
+            figures[split] = {"metric": float(metrics.mean()), "std": spread, "each": metrics.tolist()}
+    return figures
+
+
+def schedule(asked: Asked, settings: Settings) -> dict[str, float]:
+    """The 1cycle in epochs: how long the cycle takes and how long the training."""
+    epochs = asked.config.budget.epochs
+    steps = full_steps(asked, settings.total_batch_size)
+    return {"cycle_epochs": round(2 * cycle_stepsize(asked, steps) * epochs / steps, 1), "epochs": epochs}
