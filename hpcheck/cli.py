@@ -29,7 +29,12 @@ ABSTAINED = 6
 
 @app.command()
 def run(
-    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """The whole checklist, then train: lr-range, batch, momentum, wd-grid, the lr again, train."""
     _steps(None, _load(config, set_, from_), as_json, quiet)
@@ -37,7 +42,12 @@ def run(
 
 @app.command("lr-range")
 def lr_range(
-    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Step 1: the largest stable learning rate, from a range test and short 1cycles (Smith 2018, 4.1)."""
     _steps("lr-range", _load(config, set_, from_), as_json, quiet)
@@ -45,7 +55,12 @@ def lr_range(
 
 @app.command()
 def batch(
-    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Step 2: total batch size, compared at equal execution time (4.2)."""
     _steps("batch", _load(config, set_, from_), as_json, quiet)
@@ -53,7 +68,12 @@ def batch(
 
 @app.command()
 def momentum(
-    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Step 3: momentum, each value at its own learning rate, then its shape over the cycle (4.3)."""
     _steps("momentum", _load(config, set_, from_), as_json, quiet)
@@ -75,7 +95,12 @@ def wd_grid(
 
 @app.command()
 def train(
-    config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, quiet: Quiet = False, debug: Debug = False
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
 ) -> None:
     """Train with what is recommended, several times; the lr is probed again first where other settings have moved it."""
     _steps("train", _load(config, set_, from_), as_json, quiet)

@@ -103,6 +103,9 @@ class Budget(Section):
     """How long runs are, and how often they are measured."""
 
     epochs: Positive = Field(default=25.0, description="Length of the full training, in epochs")
+    hold: Literal["time", "epochs"] = Field(
+        default="time", description="What another batch size keeps of the full training: its execution time, or its epochs"
+    )
     short_steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
     evals: Evals = Field(default=25, description="Evaluations in a run")
     eval_size: Count | None = Field(default=None, description="Validation examples used during runs; null: so many that it stays cheap")

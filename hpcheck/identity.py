@@ -70,4 +70,3 @@ def _local_source(module: str) -> Path | None:
         return None
     installed = any(part in ("site-packages", "dist-packages") for part in Path(found.origin).parts)
     return None if installed else Path(found.origin)
-

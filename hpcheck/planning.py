@@ -7,7 +7,7 @@ from hpcheck.pipeline import facts
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading
 from hpcheck.spec import RunSpec, Spec
-from hpcheck.steps.checklist import STEPS, settings_before
+from hpcheck.steps.checklist import STEPS, settings_before, start_settings
 from hpcheck.steps.replay import Asked, replay
 from hpcheck.steps.runs import SHARE_OF_TRAINING, full_steps, short_steps
 from hpcheck.steps.train import compared_with
@@ -20,15 +20,16 @@ RUNS_OF_STEP = {"lr_range": (4.5, 14.0), "batch": (4.0, 8.0), "momentum": (7.0, 
 def planned(config: Config) -> dict[str, Any]:
     """The missing runs of the first step that is not complete, and each step's bounds in iterations at the start's batch size."""
     asked, runs = Asked(config, facts(config)), RunDirectory.of(config)
-    size = config.start.total_batch_size
+    start = start_settings(config)
     bounds = {
-        step.replace("_", "-"): [round(count * short_steps(asked, step, size)) for count in RUNS_OF_STEP[step]] for step in SHARE_OF_TRAINING
+        step.replace("_", "-"): [round(count * short_steps(asked, step, start)) for count in RUNS_OF_STEP[step]]
+        for step in SHARE_OF_TRAINING
     }
     arms = 1 + len(compared_with(asked))
-    bounds["train"] = [arms * config.train.repeats * full_steps(asked, size)] * 2
+    bounds["train"] = [arms * config.train.repeats * full_steps(asked, start)] * 2
     return {
         "known": [describe(step, spec) for step, spec in known_now(asked, runs)],
-        "iterations_of_a_full_training": full_steps(asked, size),
+        "iterations_of_a_full_training": full_steps(asked, start),
         "iterations": bounds,
     }
 
@@ -51,7 +52,9 @@ def describe(step: str, spec: Spec) -> dict[str, Any]:
 
 def plan_lines(found: dict[str, Any]) -> list[str]:
     """The plan for people."""
-    known = [f"  {run['step']}: {run['run']}" + (f", {run['iterations']} iterations" if "iterations" in run else "") for run in found["known"]]
+    known = [
+        f"  {run['step']}: {run['run']}" + (f", {run['iterations']} iterations" if "iterations" in run else "") for run in found["known"]
+    ]
     bounds = [
         f"  {step}: {fewest} iterations" if fewest == most else f"  {step}: {fewest} to {most} iterations"
         for step, (fewest, most) in found["iterations"].items()

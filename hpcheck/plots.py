@@ -1,12 +1,13 @@
 """Pictures of readings: values in, PNG files out. Nothing is computed here."""
 
+import math
 from pathlib import Path
 
 from hpcheck.settings import Panel, Reading
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito: safe for the colour-blind
 WIDTH, HEIGHT = 7.2, 4.2  # inches a panel
-TOP_OF_VIEW = 1.6  # losses above this multiple of the first smoothed value are out of the picture: a divergence would hide all else
+TOP_OF_VIEW = 1.2  # losses above this multiple of where the curves start are out of the picture: a divergence would hide all else
 
 
 def draw(reading: Reading, folder: Path) -> list[Path]:
@@ -50,10 +51,11 @@ def draw_panel(ax, panel: Panel) -> None:  # type: ignore[no-untyped-def]
 
 def view(panel: Panel) -> tuple[float, float]:
     """Limits of the y axis that show the curves and not the heights of a divergence."""
-    shown = [y for line in panel.series for y in (line.smooth or line.raw) if y == y and abs(y) != float("inf")]
-    first = [next((y for y in (line.smooth or line.raw) if y == y and abs(y) != float("inf")), 0.0) for line in panel.series]
+    shown = [y for line in panel.series for y in (*line.raw, *line.smooth) if math.isfinite(y)]
+    starts = [next(filter(math.isfinite, line.raw), 0.0) for line in panel.series]
     if not shown:
         return 0.0, 0.0
-    low, high = min(shown), min(max(shown), max(max(first) * TOP_OF_VIEW, min(shown)))
+    low = min(shown)
+    high = min(max(shown), max(max(starts) * TOP_OF_VIEW, low))
     margin = 0.05 * (high - low)
     return low - margin, high + margin

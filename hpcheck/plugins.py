@@ -35,9 +35,7 @@ def options(kind: str, name: str) -> dict[str, Any]:
     if name not in known(kind):
         raise KeyError(name)
     tree = ast.parse((PACKAGE / kind / f"{file_name(name)}.py").read_text(encoding="utf-8"))
-    entry = next(
-        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == ENTRY_POINT[kind]
-    )
+    entry = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == ENTRY_POINT[kind])
     return {
         argument.arg: ast.literal_eval(default) if isinstance(default, ast.Constant | ast.Tuple) else ...
         for argument, default in zip(entry.args.kwonlyargs, entry.args.kw_defaults, strict=True)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 from hpcheck.records import steps_done
 from hpcheck.spec import RunSpec, Spec
@@ -33,7 +34,12 @@ class Progress:
 
     @contextmanager
     def _bars(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> Iterator[Callable[[], None]]:
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(),
+        )
         with Bars(*columns, console=self.console, transient=True) as bars:
             tasks = {run_id: bars.add_task(f"{step}: {spec.label}", total=amount(spec)) for run_id, spec in jobs}
 

@@ -114,9 +114,7 @@ def read(path: Path) -> RunRecord | None:
         spec = from_dict(head["spec"])
     except (TypeError, KeyError):
         return None
-    return RunRecord(
-        head["run_id"], spec, tuple(line["row"] for line in rows), end["status"], end["result"], head["environment"]
-    )
+    return RunRecord(head["run_id"], spec, tuple(line["row"] for line in rows), end["status"], end["result"], head["environment"])
 
 
 def steps_done(path: Path) -> int:

@@ -6,7 +6,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Settings:
-    """Hyper-parameters for training with 1cycle (Smith 2018). `max_lr` is None until a step has read it or the user gave it."""
+    """Hyper-parameters for training with 1cycle (Smith 2018). `max_lr` is None until a step has read it or the user gave it; `epochs` is
+    the full training's length, which a change of batch size may change (4.2: equal execution time)."""
 
     total_batch_size: int
     max_lr: float | None
@@ -14,6 +15,7 @@ class Settings:
     max_momentum: float
     min_momentum: float
     weight_decay: float
+    epochs: float
 
 
 @dataclass(frozen=True)

@@ -141,4 +141,3 @@ def evenly(steps: int, count: int, first: int = 0) -> tuple[int, ...]:
     """`count` evaluation points spread evenly over steps `first`+1 .. `steps`, the last one included."""
     count = min(count, steps - first)
     return tuple(first + round((steps - first) * (index + 1) / count) for index in range(count))
-

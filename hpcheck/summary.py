@@ -60,7 +60,8 @@ def result_lines(content: Mapping[str, Any]) -> list[str]:
 def cost_lines(content: Mapping[str, Any]) -> list[str]:
     """What search and training cost."""
     return [
-        f"{part}: {spent['runs']} runs, {spent['iterations']} iterations, {spent['epochs']:g} epochs, {spent['device_seconds']:g} device-seconds"
+        f"{part}: {spent['runs']} runs, {spent['iterations']} iterations, {spent['epochs']:g} epochs, "
+        f"{spent['device_seconds']:g} device-seconds"
         for part, spent in content["provenance"]["cost"].items()
         if spent["runs"]
     ]

@@ -173,7 +173,7 @@ def test_within_channel_norm_works_under_vmap():
 
 def test_shallow3_starts_gaussian_with_caffes_deviations_and_zero_biases():
     model = build("shallow3")
-    deviations = [float(layer.weight.std()) for layer in (model.conv1, model.conv2, model.conv3, model.fc)]
+    deviations = [float(layer.weight.detach().std()) for layer in (model.conv1, model.conv2, model.conv3, model.fc)]
     assert deviations == pytest.approx([1e-4, 0.01, 0.01, 0.01], rel=0.05)
     assert all(not layer.bias.any() for layer in (model.conv1, model.conv2, model.conv3, model.fc))
 
@@ -191,12 +191,12 @@ def test_reinitialize_depends_on_scheme_and_seed_alone():
     reinitialize(first, "msra", seed=3)
     reinitialize(second, "msra", seed=3)
     assert all(torch.equal(ours, other) for ours, other in zip(first.parameters(), second.parameters(), strict=True))
-    assert float(first.fc1.weight.var()) == pytest.approx(2 / 800, rel=0.02)
+    assert float(first.fc1.weight.detach().var()) == pytest.approx(2 / 800, rel=0.02)
     assert not first.fc1.bias.any()
     reinitialize(second, "msra", seed=4)
     assert not torch.equal(first.fc1.weight, second.fc1.weight)
     reinitialize(second, "xavier", seed=3)
-    assert float(second.fc1.weight.var()) == pytest.approx(1 / 800, rel=0.02)
+    assert float(second.fc1.weight.detach().var()) == pytest.approx(1 / 800, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hpcheck.spec import DataSpec, PartSpec, RunSpec, Spec, run_id
 from hpcheck.steps.replay import Asked, Facts, Steps, plan, replay
 
 ASKED = Asked(parse("data: digits\nmodel: mlp\n", "test"), Facts(1000, 100, 100))
-SETTINGS = Settings(32, 0.1, 0.01, 0.95, 0.85, 1e-4)
+SETTINGS = Settings(32, 0.1, 0.01, 0.95, 0.85, 1e-4, 25)
 RUN = RunSpec(DataSpec("digits"), PartSpec("mlp"), PartSpec("sgd"), 32, 20, constant(0.1), constant(0.9), 0.0, (10, 20))
 
 

@@ -19,7 +19,11 @@ def find_clues(curve: Curve) -> tuple[Clue, ...]:
     NaN and inf at the end are divergence; elsewhere they are passed over. Fewer than eight finite evaluations give "no-signal", beside a
     divergence where there is one.
     """
-    read = sound(curve)
+    return clues_of(sound(curve))
+
+
+def clues_of(read: Sound) -> tuple[Clue, ...]:
+    """The clues in a curve that is prepared already."""
     found = [*_divergence(read), *ramp_clues(read), *_no_signal(read)]
     found += [*ending_clues(read), *overfitting_clues(read), *disagreement_clues(read)]
     return tuple(sorted(found, key=lambda one: (one.from_step, one.kind, one.form)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.curve import Curve, FloatArray, IntArray
 from hpcheck.analysis.smooth import noise_levels, smooth
 
 SHARP_SPAN = 0.12  # ours: a rise is sharp when it happens within this share of the curve (chosen in benchmarks/reading)
@@ -84,7 +84,7 @@ def _above_start(raw: FloatArray, noise: float) -> tuple[int, str, float] | None
     return int(above[0]), "above-start", float((level[-1] - start) / noise) if noise > 0 else np.inf
 
 
-def _training_improves(curve: Curve, finite: FloatArray) -> bool:
+def _training_improves(curve: Curve, finite: IntArray) -> bool:
     """Whether the training loss still falls over the second half: then a validation loss above its start is overfitting."""
     if curve.train_loss is None:
         return False

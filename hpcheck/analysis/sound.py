@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.curve import Curve, FloatArray, IntArray
 from hpcheck.analysis.divergence import Divergence, find_divergence
 from hpcheck.analysis.smooth import Smoothed, smooth
 
@@ -21,7 +21,7 @@ class Sound:
     """
 
     curve: Curve
-    index: FloatArray
+    index: IntArray
     x: FloatArray
     raw: FloatArray
     trend: Smoothed

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcheck import plugins
-from hpcheck.data._arrays import Arrays, Raw
+from hpcheck.data._arrays import Arrays, DataError, Raw
 from hpcheck.data._users import from_users
 
 FORMAT = 1  # raised whenever the entries of this cache are written differently
@@ -31,17 +31,25 @@ def load_raw(name: str, root: Path, options: Mapping[str, Any]) -> tuple[Raw, st
     if plugins.is_users_own(name):
         raw = from_users(name, plugins.load("data", name)(**options))
         return raw, fingerprint(raw)
+    try:
+        return _load_shipped(name, root, options)
+    except OSError as error:
+        raise DataError(f"data {name}: {error.filename} cannot be read ({error.strerror})") from error
+
+
+def _load_shipped(name: str, root: Path, options: Mapping[str, Any]) -> tuple[Raw, str]:
     load = plugins.load("data", name)
-    sources: list[Path] = importlib.import_module(load.__module__).sources(root, **options)
+    list_sources = importlib.import_module(f"hpcheck.data.{plugins.file_name(name)}").sources
+    sources: list[Path] = list_sources(root, **options)
     if sources:
-        entry = _entry(name, root, options, sources)
-        cached = _read(entry)
+        cached = _read(_entry(name, root, options, sources))
         if cached is not None:
             return cached
     raw = load(root, **options)
     identity = fingerprint(raw)
-    sources = sources or importlib.import_module(load.__module__).sources(root, **options)  # the loader may have downloaded them
-    _write(_entry(name, root, options, sources), raw, identity)
+    sources = sources or list_sources(root, **options)  # the loader may have downloaded them
+    if sources:
+        _write(_entry(name, root, options, sources), raw, identity)
     return raw, identity
 
 

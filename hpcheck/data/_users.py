@@ -83,7 +83,7 @@ def _targets(where: str, value: Any) -> NDArray[np.generic]:
 
 
 def _finite(where: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    broken = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    broken = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
     if len(broken):
         raise DataError(
             f"{where} has NaN or infinite values, first in example {broken[0]} ({len(broken)} examples); remove or replace them"

@@ -16,9 +16,7 @@ class OnDevice:
         self.prepared = prepared
         self.train_x, self.train_y = _tensors(prepared.train.x, prepared.train.y, device)
         self.val_x, self.val_y = _tensors(prepared.val.x, prepared.val.y, device)
-        self.test_x, self.test_y = (
-            _tensors(prepared.test.x, prepared.test.y, device) if prepared.test is not None else (None, None)
-        )
+        self.test_x, self.test_y = _tensors(prepared.test.x, prepared.test.y, device) if prepared.test is not None else (None, None)
         self.is_image = prepared.train.x.dtype == np.uint8
         self._shift = torch.from_numpy(np.array(prepared.shift)).to(device)
         self._scale = torch.from_numpy(np.array(prepared.scale)).to(device)

@@ -69,6 +69,8 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
     started, eval_seconds, best, diverged = time.perf_counter(), 0.0, -math.inf, False
     training.model.train()
 
+    if 0 in evaluate_after and spec.parent is None:
+        record.row(**first_row(training, data, lrs[0], momenta[0]))
     for step in range(spec.at_step, spec.steps):
         if random:
             torch.manual_seed(spec.seed * 1_000_003 + step)  # dropout: a function of (seed, step), so that runs can continue anywhere
@@ -107,6 +109,13 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
         "diverged" if diverged else "finished",
         {"train_seconds": round(train_seconds, 4), "eval_seconds": round(eval_seconds, 4), "first_loss": training.first_loss, **final},
     )
+
+
+def first_row(training: Training, data: OnDevice, lr: float, momentum: float) -> dict[str, float]:
+    """The evaluation before the first update: where the validation loss starts. There is no training loss yet (NaN)."""
+    with fresh_batchnorm(training.model, training.batches, 0):
+        val_loss, value = evaluate(training.model, *training.evaluated_on, data, training.loss, training.metric)
+    return {"step": 0, "lr": lr, "momentum": momentum, "train_loss": math.nan, "val_loss": val_loss, "metric": value, "seconds": 0.0}
 
 
 def update(training: Training, x: Tensor, y: Tensor) -> Tensor:

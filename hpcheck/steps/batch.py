@@ -8,11 +8,11 @@ from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.records import RunRecord
 from hpcheck.settings import Panel, Reading, Settings
 from hpcheck.spec import PartSpec, RunSpec, Spec, TimingSpec, evenly, freeze
-from hpcheck.steps.compare import MOST_REPLICATES, Compared, Rule, candidates
+from hpcheck.steps.compare import Compared, Rule, replicated
 from hpcheck.steps.evidence import evidence, series
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, data_spec, replicate, short_steps
+from hpcheck.steps.runs import curve, cycle, data_spec, short_steps
 
 SOURCE = "section 4.2, Remark 4; section 5, item 2"
 SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that are tried by default
@@ -64,11 +64,17 @@ def iterations(steps: int, reference_seconds: float, seconds: float) -> int:
     return max(FEWEST_STEPS, round(exact / unit) * unit)
 
 
+def equal_time_epochs(settings: Settings, seconds: dict[int, float], size: int) -> float:
+    """Epochs at batch size `size` that take as long as the settings' own do (Smith 2018, 4.2: 48 epochs at 128, 95 at 512)."""
+    ratio = (size / seconds[size]) / (settings.total_batch_size / seconds[settings.total_batch_size])
+    return two_significant_figures(settings.epochs * ratio)
+
+
 def _compared(
     asked: Asked, settings: Settings, seconds: dict[int, float]
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], tuple[Compared, dict[int, float]]]:
     reference = settings.total_batch_size
-    steps = short_steps(asked, "batch", reference)
+    steps = short_steps(asked, "batch", settings)
     count = {size: iterations(steps, seconds[reference], seconds[size]) for size in seconds}
     lrs = {size: two_significant_figures((settings.max_lr or 0.0) * size / reference) for size in seconds}
     specs = {size: cycle_at(asked, settings, size, lrs[size], count[size]) for size in seconds}
@@ -83,14 +89,9 @@ def _compared(
             specs[size] = cycle_at(asked, settings, size, lrs[size], count[size])
         found = yield [specs[size] for size in diverged]
         records.update(zip(diverged, found, strict=True))
-    replicates = {float(size): (record,) for size, record in records.items()}
-    for number in range(1, MOST_REPLICATES):
-        again = RULE.undecided(candidates(replicates))
-        if not again:
-            break
-        found = yield [replicate(specs[int(size)], number) for size in again]
-        replicates.update({size: (*replicates[size], record) for size, record in zip(again, found, strict=True)})
-    return Compared(RULE.choose(candidates(replicates)), replicates, steps), lrs
+    by_value = {float(size): spec for size, spec in specs.items()}
+    compared = yield from replicated(by_value, list(records.values()), steps, RULE)
+    return compared, lrs
 
 
 def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: int) -> RunSpec:
@@ -102,7 +103,8 @@ def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: 
 def _reading(asked: Asked, settings: Settings, compared: Compared, lrs: dict[int, float], seconds: dict[int, float]) -> Reading:
     choice = compared.choice
     size = int(choice.value) if choice.value is not None else settings.total_batch_size
-    after = with_lr(asked, replace(settings, total_batch_size=size), lrs[size])
+    epochs = settings.epochs if asked.config.budget.hold == "epochs" else equal_time_epochs(settings, seconds, size)
+    after = with_lr(asked, replace(settings, total_batch_size=size, epochs=epochs), lrs[size])
     curves = [curve(records[0], f"batch {int(value)}") for value, records in compared.records.items()]
     accuracy, loss = (tuple(series(line, "step", quantity) for line in curves) for quantity in ("accuracy", "val_loss"))
     panels = (
@@ -114,4 +116,3 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, lrs: dict[int
         "small batches regularize more, large ones less (Smith 2018, 5, item 2)",
     )
     return Reading("batch", after, (evidence("total_batch_size", choice, SOURCE, compared.run_ids, value=size),), panels, remarks)
-

@@ -22,7 +22,7 @@ STEPS: dict[str, Decide] = {
 def start_settings(config: Config) -> Settings:
     """Where the checklist begins, before a step has spoken."""
     start = config.start
-    return Settings(start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay)
+    return Settings(start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, config.budget.epochs)
 
 
 def readings_so_far(asked: Asked, lookup: Lookup, before: str | None = None) -> Iterator[Reading]:

@@ -1,6 +1,6 @@
 """Candidates side by side under the one decision rule: run them, replicate the leaders where that can tell them apart, choose."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hpcheck.analysis.choice import Choice
@@ -12,6 +12,7 @@ from hpcheck.steps.runs import curve, replicate
 MOST_REPLICATES = 2  # DESIGN 3: at least two replicates of the leading two
 LENGTHENINGS = (1, 2, 4)  # DESIGN 3: unreadable runs are lengthened once or twice before the step abstains
 
+Records = dict[float, tuple[RunRecord, ...]]  # a candidate's value -> its replicates
 Make = Callable[[float, int], RunSpec]  # candidate's value, iterations -> its run
 
 
@@ -20,7 +21,7 @@ class Compared:
     """A choice, the records behind each candidate (replicates in order) and the length of the runs that were read."""
 
     choice: Choice
-    records: dict[float, tuple[RunRecord, ...]]
+    records: Records
     steps: int
 
     @property
@@ -61,16 +62,20 @@ def compare(values: Sequence[float], make: Make, steps: int, rule: Rule) -> Comp
 def _compare_once(values: Sequence[float], make: Make, steps: int, rule: Rule) -> Comparing:
     specs = {value: make(value, steps) for value in values}
     found = yield list(specs.values())
-    records = {value: (record,) for value, record in zip(values, found, strict=True)}
+    return (yield from replicated(specs, found, steps, rule))
+
+
+def replicated(specs: Mapping[float, RunSpec], first: Sequence[RunRecord], steps: int, rule: Rule) -> Comparing:
+    """The choice among candidates whose first runs are done, after replicates of those that another seed may tell apart."""
+    records: Records = {value: (record,) for value, record in zip(specs, first, strict=True)}
     for number in range(1, MOST_REPLICATES):
         again = rule.undecided(candidates(records))
         if not again:
             break
         found = yield [replicate(specs[value], number) for value in again]
-        for value, record in zip(again, found, strict=True):
-            records[value] = (*records[value], record)
+        records |= {value: (*records[value], record) for value, record in zip(again, found, strict=True)}
     return Compared(rule.choose(candidates(records)), records, steps)
 
 
-def candidates(records: dict[float, tuple[RunRecord, ...]]) -> list[Candidate]:
+def candidates(records: Records) -> list[Candidate]:
     return [Candidate(value, tuple(curve(record) for record in replicates)) for value, replicates in records.items()]

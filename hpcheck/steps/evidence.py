@@ -8,6 +8,7 @@ import numpy as np
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.clues import Clue
 from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.smooth import smooth
 from hpcheck.settings import Box, Evidence, Series
 
@@ -44,11 +45,13 @@ def describe(clue: Clue) -> str:
 
 
 def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str = "") -> Series:
-    """One line of a picture: raw dots and the smoothed curve of `quantity` against "step" or "lr"."""
-    y = np.asarray(getattr(curve, quantity), dtype=np.float64)
-    smoothed = smooth(curve.step, y).fit if len(y) else y
-    at = getattr(curve, x)
-    return Series(label or curve.label, tuple(at.tolist()), tuple(y.tolist()), tuple(np.asarray(smoothed).tolist()))
+    """One line of a picture: raw dots and the smoothed curve of `quantity` against "step" or "lr", up to where it diverged."""
+    y = np.asarray(getattr(curve, quantity), dtype=np.float64)  # (E,)
+    divergence = find_divergence(curve)
+    until = len(y) if divergence is None else divergence.onset
+    trend = np.full(len(y), np.nan)
+    trend[:until] = smooth(curve.step[:until], y[:until]).fit
+    return Series(label or curve.label, tuple(getattr(curve, x).tolist()), tuple(y.tolist()), tuple(trend.tolist()))
 
 
 def boxes(clues: Sequence[Clue], x: str = "step") -> tuple[Box, ...]:

@@ -1,6 +1,7 @@
 """Step 1, learning rate: a logarithmic sweep brackets divergence, a linear range test finds the limit, short 1cycles what is stable
 (Smith 2018, 4.1 and 5, item 1)."""
 
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,10 +12,10 @@ from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, ramp
 from hpcheck.settings import Evidence, Panel, Reading, Settings
 from hpcheck.spec import RunSpec, Spec, evenly
-from hpcheck.steps.compare import Compared, Rule, compare
+from hpcheck.steps.compare import Compared, Comparing, Make, Rule, candidates, compare
 from hpcheck.steps.evidence import boxes, evidence, series
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, range_test, run, short_steps
+from hpcheck.steps.runs import curve, cycle, range_test, replicate, run, short_steps
 
 SOURCE = "section 4.1; section 5, item 1"
 SWEEP_SHARE = 0.5  # ours: the sweep only brackets, so it may be shorter than the ramp
@@ -22,7 +23,10 @@ SWEEP_BOUNDS = {"sgd": (1e-5, 10.0), "adamw": (1e-6, 1.0)}  # ours: wide enough 
 BEYOND_DIVERGENCE = 2.0  # DESIGN 3: the linear ramp goes to about twice where the sweep diverged
 RAMP_FROM = 1 / 100  # ours: the ramp starts this far below its end
 FRACTIONS_OF_LIMIT = (1.0, 0.5, 0.25)  # ours: maxima tried with 1cycle; the extremum lies up to 2-3 times above the best (DESIGN 3)
-LENGTHENINGS = 2  # a ramp that was too fast, or cannot be read, is made twice as long at most this often
+EARLY = 0.4  # ours: a ramp that diverges before this share of its range has too few evaluations where it matters, and is made again
+MOST_FURTHER = 3  # ours: maxima added at most beyond those tried first
+LARGEST = Rule(tie="largest")
+MOST_RAMPS = 4  # the first, and those made again: narrower where it diverged early, twice as long where it was too fast or unreadable
 
 RangeTest = Generator[Sequence[Spec], Sequence[RunRecord], "RangeTested"]
 
@@ -46,25 +50,29 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         return _abstained(asked, settings, tested, runs)
     highest = limit.value
     tries = [two_significant_figures(highest * fraction) for fraction in FRACTIONS_OF_LIMIT]
-    survived = yield from survivors(asked, settings, tries)
+    survived = yield from survivors(asked, settings, tries, highest)
     return _reading(asked, settings, tested, survived)
 
 
 def range_tested(asked: Asked, settings: Settings) -> RangeTest:
-    """Sweep and ramp; the ramp is continued upwards while nothing turns, and repeated at twice the length where it was too fast."""
+    """Sweep and ramp; the ramp is continued upwards while nothing turns, narrowed where it diverged early, lengthened where it was too fast."""
     options = asked.config.lr_range
     sweep = sweep_record = None
     highest = options.max
-    steps = short_steps(asked, "lr_range", settings.total_batch_size)
+    steps = short_steps(asked, "lr_range", settings)
     if highest is None:
         (sweep_record,) = yield [sweep_spec(asked, settings, steps)]
         sweep = read_sweep(curve(sweep_record))
         highest = BEYOND_DIVERGENCE * (sweep.diverges_at or sweep_record.run.lr.largest)
-    for _ in range(LENGTHENINGS + 1):
+    for _ in range(MOST_RAMPS):
         records, reading = yield from _ramp(asked, settings, options.min or highest * RAMP_FROM, highest, steps)
-        if reading.lr_limit.status != "abstained" and not reading.too_fast:
+        diverged_at = _diverged_at(records, reading)
+        if diverged_at < EARLY * highest and options.max is None:
+            highest = two_significant_figures(BEYOND_DIVERGENCE * diverged_at)
+        elif reading.lr_limit.status == "abstained" or reading.too_fast:
+            steps *= 2
+        else:
             break
-        steps *= 2
     return RangeTested(sweep, sweep_record, records, reading)
 
 
@@ -82,7 +90,7 @@ def _ramp(
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], tuple[tuple[RunRecord, ...], RangeReading]]:
     spec = replace(range_test(asked, settings, lowest, highest, steps, f"lr range test to {highest:.2g}"), keep="last")
     (record,) = yield [spec]
-    records = (record,)
+    records: tuple[RunRecord, ...] = (record,)
     reading = read_range(curve(records))
     for _ in range(asked.config.lr_range.max_extensions):
         if reading.turned or records[-1].diverged or reading.lr_limit.status == "abstained":
@@ -91,6 +99,13 @@ def _ramp(
         records = (*records, record)
         reading = read_range(curve(records))
     return records, reading
+
+
+def _diverged_at(records: Sequence[RunRecord], reading: RangeReading) -> float:
+    """The lr at which the ramp diverged for good; inf where it did not."""
+    onsets = [clue.from_lr for clue in reading.clues if clue.kind == "divergence"]
+    stopped = [float(record.column("lr")[-1]) for record in records if record.diverged]
+    return min([*onsets, *stopped], default=math.inf)
 
 
 def _continued(parent: RunRecord, ramp_steps: int) -> RunSpec:
@@ -111,16 +126,51 @@ def _continued(parent: RunRecord, ramp_steps: int) -> RunSpec:
 
 
 def survivors(
-    asked: Asked, settings: Settings, tries: Sequence[float]
+    asked: Asked, settings: Settings, tries: Sequence[float], highest: float
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], Compared]:
-    """Short 1cycles at several maxima: the largest that none beats (ties go to the larger lr, which regularizes: 4.1)."""
+    """Short 1cycles at several maxima: the largest that none beats (ties go to the larger lr, which regularizes: 4.1).
+
+    Maxima are added by factors of 2 while the best is the smallest tried, or the largest and below `highest`. What is returned has been
+    seen to be stable with two seeds, and is not next to one that diverged where a smaller one is as good.
+    """
+    steps = short_steps(asked, "lr_range", settings)
 
     def make(max_lr: float, steps: int) -> RunSpec:
         tried = replace(settings, max_lr=max_lr, min_lr=min_lr(max_lr, asked.config.lr_range.min_lr_rule))
         return cycle(asked, tried, steps, f"1cycle to {max_lr:.2g}")
 
-    steps = short_steps(asked, "lr_range", settings.total_batch_size)
-    return (yield from compare(tries, make, steps, Rule(tie="largest")))
+    tried = list(tries)
+    for _ in range(MOST_FURTHER + 1):
+        compared = yield from compare(sorted(tried), make, steps, LARGEST)
+        compared = yield from confirmed(compared, make, LARGEST)
+        further = two_significant_figures(min(tried) / 2) if compared.choice.edge == "low" else two_significant_figures(max(tried) * 2)
+        if compared.choice.edge is None or further > highest:
+            break
+        tried.append(further)
+    return replace(compared, choice=away_from_divergence(compared.choice))
+
+
+def confirmed(compared: Compared, make: Make, rule: Rule) -> Comparing:
+    """The choice once its value has been run with a second seed: what is recommended must have been seen to be stable (DESIGN 3)."""
+    records = dict(compared.records)
+    for _ in range(len(records)):
+        value = compared.choice.value
+        if value is None or len(records[value]) > 1:
+            break
+        (again,) = yield [replicate(make(value, compared.steps), 1)]
+        records[value] = (*records[value], again)
+        compared = Compared(rule.choose(candidates(records)), records, compared.steps)
+    return compared
+
+
+def away_from_divergence(choice: Choice) -> Choice:
+    """The same choice one value lower where the next larger maximum diverged and a smaller one is tied with the choice."""
+    larger = [score for value, score, _ in choice.scores if choice.value is not None and value > choice.value]
+    smaller = [value for value in choice.tied if choice.value is not None and value < choice.value]
+    if not larger or math.isfinite(larger[0]) or not smaller:
+        return choice
+    value = max(smaller)
+    return replace(choice, value=value, reason=f"{choice.reason}, but the next larger one diverged: {value:g} keeps a factor of 2 away")
 
 
 def with_lr(asked: Asked, settings: Settings, max_lr: float) -> Settings:
@@ -162,9 +212,7 @@ def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...
     return loss, metric
 
 
-def _abstained(
-    asked: Asked, settings: Settings, tested: RangeTested, runs: Sequence[str], choice: Choice | None = None
-) -> Reading:
+def _abstained(asked: Asked, settings: Settings, tested: RangeTested, runs: Sequence[str], choice: Choice | None = None) -> Reading:
     """Keep the lr that the user started from, if there was one, and say why."""
     start = asked.config.start.max_lr
     choice = choice or tested.reading.lr_limit
@@ -178,7 +226,7 @@ def reprobe(asked: Asked, settings: Settings) -> Steps:
     if settings.max_lr is None:
         return Reading("lr-reprobe", settings, ())
     tries = [two_significant_figures(settings.max_lr * factor) for factor in (2.0, 1.0, 0.5)]
-    survived = yield from survivors(asked, settings, tries)
+    survived = yield from survivors(asked, settings, tries, math.inf)
     choice = survived.choice
     value = choice.value if choice.value is not None else settings.max_lr
     item: Evidence = evidence("learning_rate", choice, SOURCE, survived.run_ids, value=value)

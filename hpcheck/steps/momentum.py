@@ -25,7 +25,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if settings.max_lr is None:
         return Reading("momentum", settings, (), remarks=("momentum: no learning rate is known; read one first (lr-range)",))
     options = asked.config.momentum
-    steps = short_steps(asked, "momentum", settings.total_batch_size)
+    steps = short_steps(asked, "momentum", settings)
 
     def at_own_lr(momentum: float, steps: int) -> RunSpec:
         highest = RAMP_OVER_MAX * own_lr(settings, momentum)
@@ -65,11 +65,7 @@ def shape_knots(shape: str, largest: float, floor: float, stepsize: int, steps: 
 
 
 def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Reading:
-    items = [
-        evidence(
-            "momentum", best.choice, SOURCE, best.run_ids, value={"max": after.max_momentum, "min": after.min_momentum}
-        )
-    ]
+    items = [evidence("momentum", best.choice, SOURCE, best.run_ids, value={"max": after.max_momentum, "min": after.min_momentum})]
     panels = [Panel("Momentum, each on its own lr scale", "iteration", "validation loss", _lines(best.records, "momentum {:g}"))]
     remarks = [WHY_NO_RANGE_TEST]
     if shapes is not None:
@@ -84,4 +80,3 @@ def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Readin
 
 def _lines(records: dict[float, tuple[RunRecord, ...]], label: str) -> tuple[Series, ...]:
     return tuple(series(curve(found[0], label.format(value))) for value, found in records.items())
-

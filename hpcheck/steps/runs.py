@@ -21,26 +21,23 @@ FORWARD_SHARE = 1 / 3  # ... an example costs a third of a training step's share
 SMALLEST_SUBSET, LARGEST_SUBSET = 500, 2000  # ours: examples in the fixed evaluation subset
 
 
-def full_steps(asked: Asked, total_batch_size: int) -> int:
-    """Iterations of a full training at this batch size."""
-    return max(1, round(asked.config.budget.epochs * asked.facts.train_examples / total_batch_size))
+def full_steps(asked: Asked, settings: Settings) -> int:
+    """Iterations of a full training at these settings' batch size and length."""
+    return max(1, round(settings.epochs * asked.facts.train_examples / settings.total_batch_size))
 
 
-def short_steps(asked: Asked, step: str, total_batch_size: int) -> int:
+def short_steps(asked: Asked, step: str, settings: Settings) -> int:
     """Iterations of one short run of `step`: the config's own figure, else a share of the full training, 200 at the least."""
     own = getattr(asked.config, step).steps or asked.config.budget.short_steps
-    return own or max(FEWEST_STEPS, round(full_steps(asked, total_batch_size) * SHARE_OF_TRAINING[step]))
+    return own or max(FEWEST_STEPS, round(full_steps(asked, settings) * SHARE_OF_TRAINING[step]))
 
 
 def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
     data = asked.config.data
-    options = data.options()
-    if data.name == "image-folder":
-        options |= {"folder": data.folder, "image_size": data.image_size}
     return DataSpec(
         name=data.name,
         root=str(data.data_root()),
-        options=freeze(options),
+        options=freeze(data.options()),
         val_fraction=data.val_fraction,
         validate_on=data.validate_on,
         fit=fit,
@@ -64,7 +61,7 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
         lr=lr,
         momentum=momentum,
         weight_decay=settings.weight_decay,
-        evaluate_after=evenly(steps, config.budget.evals),
+        evaluate_after=(0, *evenly(steps, config.budget.evals)),
         eval_size=eval_size(asked, steps * settings.total_batch_size),
         seed=config.seed,
         precision=config.run.precision,

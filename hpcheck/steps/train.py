@@ -62,7 +62,7 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
     """One full training; the test split is touched here alone, after the last step."""
     examples = asked.facts.train_examples + (asked.facts.val_examples if asked.config.train.fit == "all" else 0)
     of_all = replace(asked, facts=replace(asked.facts, train_examples=examples))
-    steps = full_steps(of_all, settings.total_batch_size)
+    steps = full_steps(of_all, settings)
     return replace(
         cycle(of_all, settings, steps, label),
         data=data_spec(asked, asked.config.train.fit),
@@ -76,9 +76,11 @@ def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
     """The same number of runs by another policy at the same budget: the start's own settings, or step, inv or constant lr."""
     start = asked.config.start
     if other == "start":
-        had = Settings(start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay)
+        had = Settings(
+            start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, asked.config.budget.epochs
+        )
         return repeats(asked, with_lr(asked, had, start.max_lr or settings.max_lr or 0.0), "start")
-    steps = full_steps(asked, settings.total_batch_size)
+    steps = full_steps(asked, settings)
     lr = start.max_lr or settings.min_lr or 0.0  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)
     policies = {
         "step": multistep(lr, STEP_GAMMA, tuple(round(steps * share) for share in STEP_MILESTONES)),
@@ -97,9 +99,7 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
         remarks.append("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)")
     curves = [curve(records[0], name) for name, records in found.items()]
     loss = Panel("Full training", "iteration", "validation loss", tuple(map(series, curves)), (), boxes(clues))
-    metric = Panel(
-        "Full training, metric", "iteration", "validation metric", tuple(series(line, "step", "accuracy") for line in curves)
-    )
+    metric = Panel("Full training, metric", "iteration", "validation metric", tuple(series(line, "step", "accuracy") for line in curves))
     return Reading("train", settings, (), (loss, metric), tuple(remarks), results=results | {"schedule": schedule(asked, settings)})
 
 
@@ -117,6 +117,5 @@ def summary(records: Sequence[RunRecord]) -> dict[str, Any]:
 
 def schedule(asked: Asked, settings: Settings) -> dict[str, float]:
     """The 1cycle in epochs: how long the cycle takes and how long the training."""
-    epochs = asked.config.budget.epochs
-    steps = full_steps(asked, settings.total_batch_size)
-    return {"cycle_epochs": round(2 * cycle_stepsize(asked, steps) * epochs / steps, 1), "epochs": epochs}
+    steps = full_steps(asked, settings)
+    return {"cycle_epochs": round(2 * cycle_stepsize(asked, steps) * settings.epochs / steps, 1), "epochs": settings.epochs}

@@ -29,7 +29,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     """Set weight_decay by the full grid, or from a snapshot where the config says so (Fig. 12)."""
     if settings.max_lr is None:
         return Reading("wd-grid", settings, (), remarks=("wd-grid: no learning rate is known; read one first (lr-range)",))
-    steps = short_steps(asked, "wd_grid", settings.total_batch_size)
+    steps = short_steps(asked, "wd_grid", settings)
     make = _full_run(asked, settings)
     if asked.config.wd_grid.from_snapshot:
         snapshot = yield from _snapshot(asked, settings, steps)

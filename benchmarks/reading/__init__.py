@@ -1,0 +1,1 @@
+"""The benchmark of reading: curves with known truth, what hpcheck reads from them, and what the peers' published rules answer."""

@@ -1,0 +1,121 @@
+"""How well each candidate did, as numbers that can be compared: at the end, over a common span, or at its own best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.divergence import find_divergence
+from hpcheck.analysis.smooth import smooth
+
+GRID = 64  # points of the common span
+NEAR_BEST = 0.25  # ours: the span is where the best candidates have made all but this share of their descent (chosen in benchmarks/reading)
+At = Literal["end", "span", "own-best"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One value of a setting and its runs: replicates with the same settings and other seeds.
+
+    Candidates are paired by replicate index: the same seed, data order and evaluation subset.
+    """
+
+    value: float
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
+class Track:
+    """One run as its judge sees it, lower being better: trend and error at x, (S,) each; `diverged` where it went bad for good."""
+
+    x: FloatArray
+    fit: FloatArray
+    error: FloatArray
+    noise: float
+    diverged: bool
+
+    @property
+    def empty(self) -> bool:
+        return len(self.x) == 0
+
+
+@dataclass(frozen=True)
+class Score:
+    """Lower is better; inf for a run that diverged or has no values. `error` is the within-curve standard error."""
+
+    value: float
+    error: float
+    noise: float
+
+
+def track(curve: Curve, judge: Literal["loss", "accuracy"], x: Literal["step", "lr"] = "step") -> Track:
+    """The smoothed loss, or metric turned so that lower is better, up to any divergence."""
+    divergence = find_divergence(curve)
+    until = len(curve) if divergence is None else divergence.onset
+    cost = curve.val_loss if judge == "loss" else curve.metric_cost
+    if cost is None:
+        cost = np.full(len(curve), np.nan)
+    kept = np.flatnonzero(np.isfinite(cost[:until]))
+    smoothed = smooth(curve.step[kept], cost[kept])
+    error = np.nan_to_num(smoothed.standard_error, nan=0.0)
+    noise = smoothed.noise if np.isfinite(smoothed.noise) else 0.0
+    at = curve.step[kept] if x == "step" else curve.lr[kept]
+    return Track(at, smoothed.fit, error, noise, divergence is not None)
+
+
+def score_tracks(tracks: Sequence[Track], at: At) -> list[Score]:
+    """Scores of runs that are compared with each other."""
+    if at == "span":
+        return _over_span(tracks)
+    return [_at_end(one) if at == "end" else _own_best(one) for one in tracks]
+
+
+def _at_end(one: Track) -> Score:
+    if one.empty or one.diverged:
+        return Score(np.inf, 0.0, one.noise)
+    return Score(float(one.fit[-1]), float(one.error[-1]), one.noise)
+
+
+def _own_best(one: Track) -> Score:
+    if one.empty:
+        return Score(np.inf, 0.0, one.noise)
+    best = int(np.argmin(one.fit))
+    return Score(float(one.fit[best]), float(one.error[best]), one.noise)
+
+
+def _over_span(tracks: Sequence[Track]) -> list[Score]:
+    """Mean of the trend over the span in which the best candidates are near their best; bad stretches count as the start's level."""
+    filled = [one for one in tracks if not one.empty]
+    if not filled:
+        return [Score(np.inf, 0.0, 0.0) for _ in tracks]
+    low = max(float(one.x.min()) for one in filled)
+    high = max(float(one.x.max()) for one in filled)
+    if any(not one.diverged for one in filled):
+        high = min(float(one.x.max()) for one in filled if not one.diverged)
+    grid = np.linspace(low, max(high, low), GRID)
+    start = float(np.median([one.fit[0] for one in filled]))
+    rows = np.stack([_on_grid(one, grid, start) for one in filled])  # (K, GRID)
+    weight = _near_best(rows, start)
+    scores = iter([_weighted(one, row, weight, grid) for one, row in zip(filled, rows, strict=True)])
+    return [Score(np.inf, 0.0, 0.0) if one.empty else next(scores) for one in tracks]
+
+
+def _on_grid(one: Track, grid: FloatArray, start: float) -> FloatArray:
+    order = np.argsort(one.x, kind="stable")
+    row = np.interp(grid, one.x[order], one.fit[order], right=start if one.diverged else None)
+    return np.minimum(row, start) if one.fit.min() < start else row
+
+
+def _near_best(rows: FloatArray, start: float) -> FloatArray:
+    best = rows.min(axis=0)
+    near = best <= best.min() + NEAR_BEST * max(start - float(best.min()), 0.0)
+    weight: FloatArray = near / near.sum()
+    return weight
+
+
+def _weighted(one: Track, row: FloatArray, weight: FloatArray, grid: FloatArray) -> Score:
+    inside = grid[weight > 0]
+    count = max(1, int(((one.x >= inside[0]) & (one.x <= inside[-1])).sum()))
+    return Score(float(row @ weight), one.noise / np.sqrt(count), one.noise)
