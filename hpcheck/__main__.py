@@ -1,9 +1,10 @@
 """The `hpcheck` command: runs the application and turns every expected failure into one clear line and an exit code."""
 
+import shlex
 import sys
 import traceback
 
-GIVEN_WRONG, RUN_FAILED, STORAGE_FAILED, INTERRUPTED = 2, 3, 5, 130
+GIVEN_WRONG, RUN_FAILED, HELD, STORAGE_FAILED = 2, 3, 4, 5
 
 
 def main() -> None:
@@ -14,34 +15,47 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Tracebacks only with --debug."""
     from hpcheck.cli import app
+    from hpcheck.interrupts import Interrupted, interruptible
 
     try:
-        app(args=arguments, prog_name="hpcheck")
+        with interruptible():
+            return int(app(args=arguments or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
     except SystemExit as end:
         return int(end.code or 0)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        return INTERRUPTED
+    except Interrupted as interrupt:
+        say(f"interrupted; to go on where it stopped: {shlex.join(['hpcheck', *arguments])}")
+        return interrupt.exit_code
     except Exception as error:
+        if hasattr(error, "format_message"):  # an option or argument that typer refused; its class has had several homes
+            say(f"error: {error.format_message()} (`hpcheck --help` lists what there is)")
+            return GIVEN_WRONG
         if "--debug" in arguments:
             traceback.print_exc()
         return report(error)
-    return 0
 
 
 def report(error: Exception) -> int:
     """Say what went wrong in a line, and choose the exit code."""
     from hpcheck.config import ConfigError
     from hpcheck.data._arrays import DataError
-    from hpcheck.records import StorageError
+    from hpcheck.lock import HeldError
+    from hpcheck.storage import StorageError
+    from hpcheck.users_code import UsersCodeError, as_theirs
 
-    if isinstance(error, ConfigError):
-        print(error, file=sys.stderr)
-        return GIVEN_WRONG
-    code = GIVEN_WRONG if isinstance(error, DataError | ValueError) else STORAGE_FAILED if isinstance(error, StorageError) else RUN_FAILED
-    kind = "" if code != RUN_FAILED else f"{type(error).__name__}: "
-    print(f"error: {kind}{error}", file=sys.stderr)
-    return code
+    error = as_theirs(error) or error
+    if isinstance(error, OSError):
+        error = StorageError(f"{error.filename or type(error).__name__}: {error.strerror or error}")
+    codes = {HeldError: HELD, StorageError: STORAGE_FAILED}
+    codes |= dict.fromkeys((ConfigError, DataError, UsersCodeError, ValueError), GIVEN_WRONG)
+    code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
+    kind = "" if code is not None else f"{type(error).__name__}: "
+    say(str(error) if isinstance(error, ConfigError) else f"error: {kind}{error}")
+    return RUN_FAILED if code is None else code
+
+
+def say(text: str) -> None:
+    """To stderr, with what a terminal would obey escaped."""
+    print("".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +23,7 @@ From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start
 AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+CurveFormat = Literal["csv", "jsonl", "tensorboard", "caffe"]
 
 ABSTAINED = 6
 
@@ -122,6 +123,35 @@ def show(config: ConfigPath = None, as_json: AsJson = False, debug: Debug = Fals
     from hpcheck.rundir import RunDirectory
 
     _print(recommend.read(RunDirectory.of(_load(config, None, None)).recommended), as_json, quiet=False)
+
+
+@app.command()
+def read(
+    curves: Annotated[list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")],
+    x: Annotated[str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")] = None,
+    step: Annotated[str | None, typer.Option("--step", metavar="COLUMN", help="What counts iterations or epochs.")] = None,
+    lr: Annotated[str | None, typer.Option("--lr", metavar="COLUMN", help="The learning rate.")] = None,
+    val_loss: Annotated[str | None, typer.Option("--val-loss", metavar="COLUMN", help="The validation loss.")] = None,
+    train_loss: Annotated[str | None, typer.Option("--train-loss", metavar="COLUMN", help="The training loss.")] = None,
+    accuracy: Annotated[str | None, typer.Option("--accuracy", metavar="COLUMN", help="The validation metric.")] = None,
+    format_: Annotated[CurveFormat | None, typer.Option("--format", help="Read the files as this; else by what they hold.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw the curves with their clues as boxes.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the readings as JSON on stdout.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Read validation curves from anywhere: their clues, the largest lr, and which of several is best (Smith 2018, 3 and 4)."""
+    from hpcheck import plots
+    from hpcheck.reading import describe, files, judge, show
+
+    given = {"step": step, "lr": lr, "val_loss": val_loss, "train_loss": train_loss, "accuracy": accuracy}
+    wanted = {quantity: name for quantity, name in given.items() if name is not None}
+    found = judge.read_all(files.load_all(curves, wanted, format_, x))
+    if plot is not None:
+        plots.draw_panels(describe.panels(found), plot)
+    show.report(found, as_json, quiet)
+    if found.abstained:
+        raise typer.Exit(ABSTAINED)
 
 
 @app.command()

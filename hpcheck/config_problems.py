@@ -155,7 +155,7 @@ def _of_part(section: str, given: Any, keys: Sequence[str]) -> Iterator[Finding]
     if plugins.is_users_own(name):
         if not is_entry_point(name):
             yield Finding(path, "not the name of a function", shown(name), "pkg.module:function")
-    elif name not in known:
+    elif name not in known and not plugins.is_torchvision(KINDS[section], name):
         yield Finding(path, f"unknown {section}{did_you_mean(name, known)}", shown(name), f"{', '.join(known)} or pkg.module:function")
     else:
         options = plugins.options(KINDS[section], name)

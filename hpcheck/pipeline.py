@@ -25,6 +25,7 @@ class Checklist:
 
     def __init__(self, config: Config, progress: Progress) -> None:
         self.runs = RunDirectory.of(config)
+        self.runs.claim()
         self.progress = progress
         self.pool = Pool(config.run.device, config.run.jobs, config.run.threads)
         self.asked = Asked(config, facts(config))
@@ -35,6 +36,7 @@ class Checklist:
 
     def __exit__(self, *_: object) -> None:
         self.pool.close()
+        self.runs.release()
 
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""

@@ -1,9 +1,12 @@
 """Pictures of readings: values in, PNG files out. Nothing is computed here."""
 
+import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpcheck.settings import Panel, Reading
+from hpcheck.storage import write_whole
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito: safe for the colour-blind
 WIDTH, HEIGHT = 7.2, 4.2  # inches a panel
@@ -14,17 +17,24 @@ def draw(reading: Reading, folder: Path) -> list[Path]:
     """One PNG for the step, a panel under another; returns the files written."""
     if not reading.panels:
         return []
+    path = folder / f"{reading.step}.png"
+    draw_panels(reading.panels, path)
+    return [path]
+
+
+def draw_panels(panels: Sequence[Panel], path: Path) -> None:
+    """One picture, a panel under another, in the format that the file's name ends in."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, HEIGHT * len(reading.panels)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, HEIGHT * len(panels)), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(reading.panels), 1, squeeze=False)[:, 0]
-    for ax, panel in zip(axes, reading.panels, strict=True):
+    axes = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
+    for ax, panel in zip(axes, panels, strict=True):
         draw_panel(ax, panel)
-    path = folder / f"{reading.step}.png"
-    figure.savefig(path, dpi=110)
-    return [path]
+    picture = io.BytesIO()
+    figure.savefig(picture, format=path.suffix.removeprefix(".") or "png", dpi=110)
+    write_whole(path, picture.getbuffer())
 
 
 def draw_panel(ax, panel: Panel) -> None:  # type: ignore[no-untyped-def]

@@ -2,8 +2,11 @@
 
 import ast
 import importlib
+import importlib.util
+import re
 import sys
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +30,29 @@ def is_users_own(name: str) -> bool:
     return ":" in name
 
 
+@cache
+def torchvision_models() -> frozenset[str]:
+    """Names of torchvision's classification networks, read from its sources: importing it would take seconds."""
+    found = importlib.util.find_spec("torchvision")
+    if found is None or found.origin is None:
+        return frozenset()
+    sources = Path(found.origin).parent.joinpath("models").glob("*.py")
+    registered = re.compile(r"^@register_model\(\)\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+    return frozenset(name for path in sources for name in registered.findall(path.read_text(encoding="utf-8")))
+
+
+def is_torchvision(kind: str, name: str) -> bool:
+    """Whether `name` is a network of torchvision's: `model: resnet18` is short for `{name: torchvision, arch: resnet18}`."""
+    return kind == "models" and name not in known(kind) and name in torchvision_models()
+
+
 def options(kind: str, name: str) -> dict[str, Any]:
     """Keyword-only parameters of a shipped entry, with their defaults, read from its source without importing it.
 
     A default that is not a literal is given as `...`. Raises `KeyError` for a name that is not shipped.
     """
+    if is_torchvision(kind, name):
+        return {}
     if name not in known(kind):
         raise KeyError(name)
     tree = ast.parse((PACKAGE / kind / f"{file_name(name)}.py").read_text(encoding="utf-8"))
@@ -53,6 +74,8 @@ def load(kind: str, name: str) -> Callable[..., Any]:
             sys.path.insert(0, "")
         found: Callable[..., Any] = getattr(importlib.import_module(module_name), function)
         return found
+    if is_torchvision(kind, name):
+        return partial(load(kind, "torchvision"), arch=name)
     if name not in known(kind):
         raise KeyError(name)
     module = importlib.import_module(f"hpcheck.{kind}.{file_name(name)}")

@@ -9,14 +9,17 @@ from typing import Any
 
 from hpcheck import __version__, config_source, yaml12
 from hpcheck import config as configs
+from hpcheck.identity import data_fingerprint
 from hpcheck.records import RunRecord, examples_processed, seconds_spent
-from hpcheck.rundir import RunDirectory, write_whole
+from hpcheck.rundir import RunDirectory
 from hpcheck.schedules import FLOOR_DIVISOR
 from hpcheck.settings import Evidence, Reading
 from hpcheck.spec import RunSpec
 from hpcheck.steps.checklist import start_settings
 from hpcheck.steps.replay import Asked
+from hpcheck.steps.runs import data_spec
 from hpcheck.steps.train import schedule
+from hpcheck.storage import write_whole
 
 HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
 
@@ -64,13 +67,14 @@ def evidence_block(item: Evidence) -> dict[str, Any]:
 
 def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     """What the recommendation rests on, and what it cost: every run that any step looked at, counted once."""
-    records = cost_records(runs, readings)
+    records, data = cost_records(runs, readings), data_spec(asked)
     first = records[0] if records else None
     final = {run for reading in readings if reading.step == "train" for run in reading.runs}
     search = [record for record in records if record.run_id not in final]
     return {
         "hpcheck": __version__,
         "config": hashlib.sha256(configs.dump(asked.config).encode()).hexdigest()[:16],
+        "data": data_fingerprint(data.name, data.root, data.options)[:16],
         "seed": asked.config.seed,
         "environment": dict(first.environment) if first else {},
         "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},

@@ -1,25 +1,27 @@
 """RunRecord: what one run measured, kept raw in an append-only file with a checksum on every line, and read back."""
 
+import io
 import json
 import math
-import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcheck.spec import RunSpec, Spec, TimingSpec, from_dict, to_dict
+from hpcheck.storage import Growing, naming
+from hpcheck.storage import StorageError as StorageError
 
 RECORD_VERSION = 1
 FloatArray = NDArray[np.float64]
 
 
-class StorageError(Exception):
-    """A record could not be written or read; the message names its path."""
+class NewerRecordError(ValueError):
+    """A record was written by a newer hpcheck; the message names it. It is neither read nor written over."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,32 @@ class RunRecord:
 
 
 class RecordWriter:
-    """Appends one run's lines to `path`; each line reaches the file before the next is begun, the last one reaches the disk."""
+    """Appends one run's lines to `path`. Each reaches the file before the next is begun; `sync` and `finish` bring them to the disk.
+
+    An unfinished record of the same run is gone on with: its torn tail is cut, and `rows` whole rows are kept unless `keep` cuts them.
+    """
 
     def __init__(self, path: Path, run_id: str, spec: Spec, environment: Mapping[str, Any]) -> None:
         self.run_id = run_id
-        self._file: TextIO = path.open("w", encoding="utf-8")
-        self._append({"record": RECORD_VERSION, "run_id": run_id, "spec": to_dict(spec), "environment": environment})
+        self._file = Growing(path)
+        try:
+            self._ends = _whole_lines(path, self._file.content(), run_id)
+            self._file.cut(self._ends[-1] if self._ends else 0)
+            if not self._ends:
+                self._append({"record": RECORD_VERSION, "run_id": run_id, "spec": to_dict(spec), "environment": environment})
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self._ends) - 1
+
+    def keep(self, rows: int) -> None:
+        """Cut what stands after the first `rows` rows: the run goes on from there."""
+        self._file.cut(self._ends[rows])
+        del self._ends[rows + 1 :]
 
     def row(self, **values: float) -> None:
         self._append({"row": values})
@@ -67,15 +89,44 @@ class RecordWriter:
     def finish(self, status: str, result: Mapping[str, Any]) -> None:
         """The line that makes the record complete."""
         self._append({"status": status, "result": result})
-        os.fsync(self._file.fileno())
-        self._file.close()
+        self.sync()
+        self.close()
+
+    def sync(self) -> None:
+        self._file.sync()
 
     def close(self) -> None:
         self._file.close()
 
     def _append(self, content: Mapping[str, Any]) -> None:
-        self._file.write(seal(content))
-        self._file.flush()
+        line = seal(content).encode()
+        self._file.append(line)
+        self._ends.append((self._ends[-1] if self._ends else 0) + len(line))
+
+
+def _whole_lines(path: Path, content: bytes, run_id: str) -> list[int]:
+    """Where the head and each whole row end in an unfinished record of this run; nothing where it is finished, another's or no record."""
+    ends: list[int] = []
+    for line in io.BytesIO(content):
+        try:
+            told = unseal(line.decode("utf-8", errors="replace"))
+        except ValueError:
+            break
+        if not ends:
+            _refuse_newer(path, told)
+        if not isinstance(told, dict) or "status" in told or (not ends and told.get("run_id") != run_id):
+            return []
+        ends.append((ends[-1] if ends else 0) + len(line))
+    return ends
+
+
+def _refuse_newer(path: Path, head: Any) -> None:
+    version = head.get("record") if isinstance(head, dict) else None
+    if isinstance(version, int) and version > RECORD_VERSION:
+        raise NewerRecordError(
+            f"{path}: written by a newer hpcheck (record version {version}; this one reads {RECORD_VERSION}); "
+            "use that one, or give this run another name (-s name=...)"
+        )
 
 
 def seal(content: Mapping[str, Any]) -> str:
@@ -94,7 +145,7 @@ def unseal(line: str) -> Any:
 
 def lines(path: Path) -> Iterator[Any]:
     """The whole lines of a record, up to the first torn or altered one."""
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+    with naming(path, "read"), path.open(encoding="utf-8", errors="replace", newline="\n") as file:
         for line in file:
             try:
                 yield unseal(line)
@@ -103,18 +154,21 @@ def lines(path: Path) -> Iterator[Any]:
 
 
 def read(path: Path) -> RunRecord | None:
-    """The record in `path`; None where there is none, it is not finished, or it is of another version."""
+    """The record in `path`; None where there is none, it is not finished, or it is no record. Raises `NewerRecordError`."""
     if not path.exists():
         return None
     content = list(lines(path))
-    if len(content) < 2 or "status" not in content[-1] or content[0].get("record") != RECORD_VERSION:
+    _refuse_newer(path, content[0] if content else None)
+    if len(content) < 2 or not all(isinstance(line, dict) for line in content):
         return None
     head, *rows, end = content
+    if "status" not in end or head.get("record") != RECORD_VERSION:
+        return None
     try:
         spec = from_dict(head["spec"])
-    except (TypeError, KeyError):
+        return RunRecord(head["run_id"], spec, tuple(line["row"] for line in rows), end["status"], end["result"], head["environment"])
+    except (TypeError, KeyError, ValueError, AttributeError):  # whole lines, but not a record's
         return None
-    return RunRecord(head["run_id"], spec, tuple(line["row"] for line in rows), end["status"], end["result"], head["environment"])
 
 
 def steps_done(path: Path) -> int:

@@ -1,14 +1,24 @@
 """The run directory: where a checklist's config, records, plots and recommendation lie, and the look-up of records by identity."""
 
 import os
+import re
 from pathlib import Path
 
 from hpcheck import config as configs
 from hpcheck import records
 from hpcheck.config import Config
 from hpcheck.identity import identify
-from hpcheck.records import RunRecord, StorageError
+from hpcheck.lock import RunLock
+from hpcheck.records import RunRecord
 from hpcheck.spec import Spec
+from hpcheck.storage import naming, remove_leftovers
+from hpcheck.storage import write_whole as write_whole
+
+RUN_ID = re.compile("[0-9a-f]{16}")
+
+
+class OutsideError(ValueError):
+    """Something in a run directory leads out of it; the message says what."""
 
 
 class RunDirectory:
@@ -21,19 +31,33 @@ class RunDirectory:
         self.recommended = path / "recommended.yaml"
         self.config = path / "config.yaml"
         self._found: dict[str, RunRecord] = {}
+        self._lock: RunLock | None = None
+        refuse_ways_out(path)
 
     @classmethod
     def of(cls, config: Config) -> "RunDirectory":
         return cls(Path(config.run.dir) / config.name)
 
+    def claim(self) -> None:
+        """Take the directory's lock where there is a directory yet. Raises `HeldError` where another process has it."""
+        if self._lock is None and self.path.is_dir():
+            self._lock = RunLock(self.path)
+
     def create(self, config: Config) -> None:
-        """Make the folders and write the resolved config. Raises `StorageError` where that is not possible."""
-        try:
-            self.records.mkdir(parents=True, exist_ok=True)
-            self.plots.mkdir(exist_ok=True)
-            write_whole(self.config, configs.dump(config))
-        except OSError as error:
-            raise StorageError(f"{self.path}: the run directory cannot be written ({error.strerror})") from error
+        """Make the folders, claim them, clear what a killed process left and write the resolved config. Raises `StorageError`, `HeldError`."""
+        for folder in (self.path, self.records, self.plots):
+            with naming(folder, "made"):
+                folder.mkdir(parents=True, exist_ok=True)
+        self.claim()
+        for folder in (self.path, self.records, self.plots):
+            remove_leftovers(folder)
+        write_whole(self.config, configs.dump(config))
+
+    def release(self) -> None:
+        """Give the lock back, for a process that lives on."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def find(self, spec: Spec) -> RunRecord | None:
         """The finished record of a run that computes what `spec` does, if there is one."""
@@ -46,7 +70,9 @@ class RunDirectory:
         return self._found[run_id]
 
     def by_id(self, run_id: str) -> RunRecord | None:
-        """The finished record of that name."""
+        """The finished record of that name; None for what is no run's name."""
+        if not RUN_ID.fullmatch(run_id):
+            return None
         return self._found.get(run_id) or records.read(self.records / f"{run_id}.jsonl")
 
 
@@ -56,11 +82,17 @@ def newest(runs: Path) -> RunDirectory | None:
     return RunDirectory(configs_found[-1].parent) if configs_found else None
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def refuse_ways_out(path: Path) -> None:
+    """Raise `OutsideError` where the run directory, or something in it, is a symbolic link that leads elsewhere.
+
+    A run directory may come from anybody; nothing is read or written through it elsewhere. `run.dir` itself may be a link: it is the user's.
+    """
+    links = [path] if path.is_symlink() else []
+    for folder in (path, path / "records", path / "plots"):
+        if folder.is_dir():
+            links += [folder / entry.name for entry in os.scandir(folder) if entry.is_symlink()]
+    inside = Path(os.path.realpath(path.parent)) / path.name
+    for link in links:
+        target = Path(os.path.realpath(link))
+        if not target.is_relative_to(inside):
+            raise OutsideError(f"{link}: a symbolic link that leads out of the run directory, to {target}; remove it")

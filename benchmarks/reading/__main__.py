@@ -1,4 +1,4 @@
-"""`python -m benchmarks.reading [--half development] [--each 60]`: precision and recall of every clue, and the chosen lr beside the peers'."""
+"""`python -m benchmarks.reading`: precision and recall of every clue, and the chosen lr beside the peers'."""
 
 import argparse
 import time
@@ -59,7 +59,8 @@ def limit_table(labelled: Sequence[Labelled]) -> list[str]:
     """How far the answers lie from the stretch in which the noise-free curve turns, hpcheck's beside the peers'."""
     ramps = [one for one in labelled if one.limit is not None]
     unreadable = [one for one in labelled if one.truth.get("no-signal") == "yes"]
-    lines = ["| rule | answers of readable | within factor 1.25 | within 2 | beyond 4 | answers of unreadable |", "|---|---|---|---|---|---|"]
+    head = "| rule | answers of readable | within factor 1.25 | within 2 | beyond 4 | answers of unreadable |"
+    lines = [head, "|---|---|---|---|---|---|"]
     ours = [(read_range(one.curve).lr_limit.value, one) for one in ramps]
     refused = sum(read_range(one.curve).lr_limit.value is None for one in unreadable)
     lines.append(_limit_row("hpcheck lr_limit", ours, f"{len(unreadable) - refused} of {len(unreadable)}"))

@@ -131,6 +131,24 @@ def one_cycle(rng: np.random.Generator, half: Half) -> Draft:
     return one
 
 
+def cycle_with_tail(rng: np.random.Generator, half: Half) -> Draft:
+    """1cycle whose loss falls until the tail and is flat there: not underfitting, though most of its ending falls."""
+    one = draft(rng, half, (0.03, 0.1), ramp=False, points=(24, 400))
+    one.lr = one.lr * np.interp(one.u, [0, 0.4, 0.86, 1], [0.1, 1, 0.001, 0.001])
+    one.mean = one.mean - rng.uniform(0.2, 0.5) * one.descent * np.clip((one.u - 0.45) / 0.4, 0, 1) ** 1.5
+    with_metric(one)
+    return one
+
+
+def cycle_hump(rng: np.random.Generator, half: Half) -> Draft:
+    """1cycle whose loss is worse while lr is largest and better again as lr falls: no overfitting."""
+    one = one_cycle(rng, half)
+    bump(one, rng.uniform(0.35, 0.45), 0.06, rng.uniform(0.1, 0.4))
+    one.truth["overfitting"] = "no"
+    one.truth["underfitting"] = "near"
+    return one
+
+
 def gap_opens(rng: np.random.Generator, half: Half) -> Draft:
     """Validation loss flat while training loss goes on falling to nothing."""
     one = draft(rng, half, (0.02, 0.06), ramp=False, points=(12, 400))
@@ -157,5 +175,7 @@ FAMILIES: dict[str, Family] = {
     "opposite": opposite,
     "consistent": consistent,
     "one-cycle": one_cycle,
+    "cycle-with-tail": cycle_with_tail,
+    "cycle-hump": cycle_hump,
     "gap-opens": gap_opens,
 }

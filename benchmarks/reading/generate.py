@@ -17,6 +17,7 @@ from hpcheck.analysis.curve import Curve
 VISIBLE = 8.0  # standard errors of the oracle from which an effect counts as there
 MATERIAL = 0.06  # share of the descent that the last 30% must fall by to be falling
 STILL = 0.01  # ... and up to which it is flat
+UNREADABLE_WHEN_SHORT = ("underfitting", "plateau", "overfitting", "ramp-too-fast", "loss-accuracy-disagree")
 Truth = Literal["yes", "no", "near"]
 Half = Literal["development", "test"]
 
@@ -49,7 +50,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A curve, what it truly shows by kind of clue, and between which lrs its true extremum lies (None: it does not turn, or means nothing)."""
+    """A curve, what it truly shows by kind of clue, and between which lrs it truly turns (None: nowhere, or that means nothing)."""
 
     curve: Curve
     truth: dict[str, Truth]
@@ -63,7 +64,9 @@ def oracle(values: FloatArray, sigma: float) -> float:
     return float(np.sqrt(((values - values.mean()) ** 2).sum()) / sigma) if len(values) > 1 else 0.0
 
 
-def draft(rng: np.random.Generator, half: Half, tau: tuple[float, float], ramp: bool | None = None, points: tuple[int, int] = (8, 400)) -> Draft:
+def draft(
+    rng: np.random.Generator, half: Half, tau: tuple[float, float], ramp: bool | None = None, points: tuple[int, int] = (8, 400)
+) -> Draft:
     """A curve that descends with time constant `tau` and does nothing else yet."""
     count = int(np.exp(rng.uniform(np.log(points[0]), np.log(points[1] + 1))))
     u = np.linspace(1 / count, 1, count)
@@ -154,7 +157,7 @@ def label(one: Draft) -> dict[str, Truth]:
     moved = oracle(mean, one.sigma)
     truth["no-signal"] = "yes" if moved < 1 else "no" if moved >= VISIBLE and len(mean) >= 8 else "near"
     if len(mean) < 8:
-        return truth | {kind: "near" for kind in ("underfitting", "plateau", "overfitting", "ramp-too-fast", "loss-accuracy-disagree")}
+        return truth | dict.fromkeys(UNREADABLE_WHEN_SHORT, "near")
     truth["overfitting"] = _overfits(one, mean)
     truth["underfitting"], truth["plateau"] = _ends(one, mean, learnt)
     truth["ramp-too-fast"] = _too_fast(one, mean, learnt)
@@ -188,11 +191,14 @@ def _ends(one: Draft, mean: FloatArray, learnt: float) -> tuple[Truth, Truth]:
     if len(last) < 3:
         return "near", "near"
     fall = float(last[0] - last[-1])
-    precise = one.sigma / np.sqrt(len(last)) * np.sqrt(12) < 0.08 * one.descent
+    precise = one.sigma / np.sqrt(len(last)) * np.sqrt(12) < MATERIAL / 2 * one.descent  # a material fall would show at two errors
     if fall < -2 * one.sigma:
         return "no", "near" if oracle(last, one.sigma) < VISIBLE else "no"
     if abs(fall) <= STILL * one.descent and np.ptp(last) <= STILL * one.descent:
         return "no", "yes" if precise else "near"
+    tail = mean[np.searchsorted(one.u, one.u[-1] - 0.12 * (one.u[-1] - one.u[0])) :]
+    if abs(tail[0] - tail[-1]) <= STILL * fall:  # flat at the very end
+        return ("no" if len(tail) >= 4 and one.sigma < 0.1 * fall else "near"), "near"
     if fall >= MATERIAL * one.descent and oracle(last, one.sigma) >= VISIBLE:
         return "yes", "no"
     return "near", "near"

@@ -82,11 +82,10 @@ class Clue:
 
 
 def clue(curve: Curve, kind: str, form: str, first: int, last: int, strength: float) -> Clue:
-    """A clue over evaluations `first` to `last`, with the lrs that it covers and the paper's advice; NaN where the curve is empty."""
+    """A clue over evaluations `first` to `last`, with the lrs that it covers and the paper's advice; NaN where these are not known."""
     section, advice = ADVICE[kind, form]
-    if len(curve) == 0:
-        return Clue(kind, form, np.nan, np.nan, np.nan, np.nan, 0.0, section, advice)
     lr = curve.lr[first : last + 1]
-    return Clue(
-        kind, form, float(curve.step[first]), float(curve.step[last]), float(lr.min()), float(lr.max()), float(strength), section, advice
-    )
+    lr = lr[np.isfinite(lr)]
+    lowest, highest = (float(lr.min()), float(lr.max())) if len(lr) else (np.nan, np.nan)
+    from_step, to_step = (float(curve.step[first]), float(curve.step[last])) if len(curve) else (np.nan, np.nan)
+    return Clue(kind, form, from_step, to_step, lowest, highest, float(strength), section, advice)

@@ -16,8 +16,8 @@ __all__ = ["KINDS", "Clue", "find_clues"]
 def find_clues(curve: Curve) -> tuple[Clue, ...]:
     """The clues in `curve`, in the order in which they begin; empty where nothing can be said against the noise.
 
-    NaN and inf at the end are divergence; elsewhere they are passed over. Fewer than eight finite evaluations give "no-signal", beside a
-    divergence where there is one.
+    NaN and inf at the end are divergence; elsewhere they are passed over. Fewer than eight finite evaluations before any divergence give
+    "no-signal".
     """
     return clues_of(sound(curve))
 
@@ -40,8 +40,6 @@ def _divergence(read: Sound) -> tuple[Clue, ...]:
 def _no_signal(read: Sound) -> tuple[Clue, ...]:
     last = max(0, len(read.index) - 1)
     if not read.enough:
-        if read.divergence is not None and len(read.index) > 0:
-            return ()
         return (clue(read.curve, NO_SIGNAL, "too-few-points", 0, max(0, len(read.curve) - 1), 0.0),)
     if read.moved:
         return ()

@@ -13,9 +13,11 @@ from hpcheck.analysis.smooth import noise_levels, smooth
 
 SHARP_SPAN = 0.12  # ours: a rise is sharp when it happens within this share of the curve (chosen in benchmarks/reading)
 SHARP_RISE = 0.4  # ours: ... and is at least this share of the whole descent (chosen there)
+SHARP_SHARE = 0.5  # ours: ... and this share of all that the loss rises by: a rise that is spread out evenly is gradual, however high
 SHARP_NOISE = 6.0  # ours: ... and this many noise levels
 SHARP_FACTOR = 0.05  # ours: ... and this share of the loss itself: a jump that no one would call a multiple is none
-ABOVE_START = 0.05  # ours: a loss this share of itself above its start, and SHARP_NOISE noise levels, has ended above it
+ABOVE_START = 0.05  # ours: a loss this share of itself above its start, and SHARP_NOISE noise levels, has ended above it ...
+ABOVE_SPAN = 0.33  # ours: ... which is divergence where the rise took at most this share of the curve, or nothing had been learnt
 ONSET = 0.1  # ours: divergence begins where this share of the sharp rise has been climbed
 
 
@@ -40,8 +42,8 @@ def find_divergence(curve: Curve) -> Divergence | None:
     raw, x = curve.val_loss[finite], curve.step[finite]
     ended = len(curve) - 1 > finite[-1] or curve.diverged
     rise = _sharp_rise(x, raw, ended) if len(raw) >= 3 else None
-    if rise is None and len(raw) >= 8 and not _training_improves(curve, finite):
-        rise = _above_start(raw, noise_levels(x, raw)[0])
+    if rise is None and len(raw) >= 8 and not _improves(curve, finite):
+        rise = _above_start(x, raw, noise_levels(x, raw)[0])
     if rise is not None:
         at, form, strength = rise
         return Divergence(int(finite[at]), "not-finite" if ended else form, np.inf if ended else strength)
@@ -59,11 +61,17 @@ def level_for_good(raw: FloatArray, ended: bool = False) -> FloatArray:
     return np.minimum.accumulate(medians[::-1])[::-1]
 
 
+def start_level(raw: FloatArray) -> float:
+    """The loss before training showed: the first value, or the median of the first three where that is higher."""
+    return float(max(raw[0], np.median(raw[:3])))
+
+
 def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool) -> tuple[int, str, float] | None:
     level = level_for_good(raw, ended)
     noise = noise_levels(x, raw)[0]
-    start, lowest = float(np.median(raw[:3])), float(level.min())
+    start, lowest = start_level(raw), float(level.min())
     needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, SHARP_FACTOR * abs(lowest))
+    needed = max(needed, SHARP_SHARE * float(level[-1] - lowest))
     reach = np.searchsorted(x, x + SHARP_SPAN * (x[-1] - x[0]), side="right") - 1
     reach = np.minimum(np.maximum(reach, np.arange(len(x)) + 1), len(x) - 1)
     rises = level[reach] - level
@@ -75,23 +83,29 @@ def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool) -> tuple[int, str, 
     return int(climbed[0]), "sharp-rise", float(rises[sharpest] / noise) if noise > 0 else np.inf
 
 
-def _above_start(raw: FloatArray, noise: float) -> tuple[int, str, float] | None:
+def _above_start(x: FloatArray, raw: FloatArray, noise: float) -> tuple[int, str, float] | None:
+    """A loss that ends above its start; a long gradual rise that gets there from a minimum is overfitting (Fig. 7a)."""
     level = level_for_good(raw)
-    start = float(np.median(raw[:3]))
+    start = start_level(raw)
     above = np.flatnonzero(level > start + max(SHARP_NOISE * noise, ABOVE_START * abs(start)))
     if len(above) == 0:
+        return None
+    learnt = start - float(level.min()) > SHARP_NOISE * noise
+    at_minimum = np.flatnonzero(level <= level.min() + 2 * noise)[-1]
+    if learnt and x[above[0]] - x[at_minimum] > ABOVE_SPAN * (x[-1] - x[0]):
         return None
     return int(above[0]), "above-start", float((level[-1] - start) / noise) if noise > 0 else np.inf
 
 
-def _training_improves(curve: Curve, finite: IntArray) -> bool:
-    """Whether the training loss still falls over the second half: then a validation loss above its start is overfitting."""
+def _improves(curve: Curve, finite: IntArray) -> bool:
+    """Whether the training loss still falls over the second half, or the metric ends better than it began: then it learns, and a
+    validation loss above its start is overfitting."""
+    cost = curve.metric_cost
+    if cost is not None and float(np.median(cost[finite[-3:]])) < float(np.median(cost[finite[:3]])):
+        return True
     if curve.train_loss is None:
         return False
     half = finite[len(finite) // 2 :]
-    train = curve.train_loss[half]
-    if np.isfinite(train).sum() < 3:
-        return False
-    fit = smooth(curve.step[half], train).fit
+    fit = smooth(curve.step[half], curve.train_loss[half]).fit
     fit = fit[np.isfinite(fit)]
-    return bool(fit[-1] < fit[0])
+    return bool(len(fit) >= 3 and fit[-1] < fit[0])

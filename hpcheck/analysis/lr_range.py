@@ -1,6 +1,7 @@
 """Reading lr range tests: a logarithmic sweep that brackets divergence, and the linear ramp's extremum (Smith 2018, 4.1 and 5, item 1)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -9,10 +10,11 @@ from hpcheck.analysis.clue import RAMP_TOO_FAST, Clue
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import Curve, FloatArray
 from hpcheck.analysis.smooth import Smoothed, smooth
-from hpcheck.analysis.sound import FEWEST_TO_READ, Sound, apart, sound
+from hpcheck.analysis.sound import FEWEST_TO_READ, LEFT_START, Sound, apart, filled, sound
 
 TURNED = 4.0  # ours: standard errors above its minimum at which the trend has left it (chosen in benchmarks/reading)
 WITHIN = 2.0  # ours: ... and up to which it is still at it
+NARROW = 2.0  # ours: an interval of at most this factor deserves high confidence; the extremum is within 2-3 of the best max (DESIGN 3)
 SPIKING = 3.0  # ours: local noise this many times the noise around the minimum is spiking
 MIN_LR_DIVISORS = {"max/10": 10.0, "max/20": 20.0, "max/3": 3.0, "max/4": 4.0}  # Smith 2018, 4.1: 10 or 20 for one cycle, else 3 or 4
 
@@ -45,13 +47,24 @@ class RangeReading:
     clues: tuple[Clue, ...] = ()
 
 
+@dataclass(frozen=True)
+class Extremum:
+    """Where a trend turns: the largest lr still at the minimum, the minimum's own lr, the first lr clearly beyond; or the range's end."""
+
+    lr: float
+    lowest: float
+    upper: float
+    turned: bool
+    how: str
+
+
 def read_sweep(curve: Curve) -> SweepReading:
     """Bracket divergence. NaN and inf at the end are divergence; an empty or all-NaN curve gives neither lr unless it diverged."""
     read = sound(curve)
     clues = clues_of(read)
     diverges_at = None
     if read.divergence is not None and len(curve):
-        diverges_at = float(curve.lr[min(read.divergence.onset, len(curve) - 1)])
+        diverges_at = float(filled(curve.lr)[min(read.divergence.onset, len(curve) - 1)])
     learns_from = _learns_from(read)
     said = [f"diverges at {diverges_at:.2g}" if diverges_at is not None else "does not diverge in this range"]
     said.append(f"learns from {learns_from:.2g} on" if learns_from is not None else "never leaves its start")
@@ -63,7 +76,7 @@ def _learns_from(read: Sound) -> float | None:
         return None
     error = np.hypot(read.trend.standard_error, read.trend.standard_error[0])
     left = np.flatnonzero(read.trend.fit < read.start - np.maximum(TURNED * error, 0.1 * read.descent))
-    return float(read.curve.lr[read.index[left[0]]]) if len(left) else None
+    return float(read.lr[left[0]]) if len(left) else None
 
 
 def read_range(curve: Curve) -> RangeReading:
@@ -79,9 +92,10 @@ def read_range(curve: Curve) -> RangeReading:
     if unreadable:
         refused = abstain(unreadable, clues)
         return RangeReading(refused, refused, read.divergence is not None, too_fast, clues)
-    trend, judged_by = _judged(read)
-    limit, turned = _limit(read, trend, judged_by, clues)
-    return RangeReading(limit, _stable(read, trend, limit, clues), turned, too_fast, clues)
+    loss, metric = _extremum(read, read.trend), _metric_extremum(read)
+    limit = _limit(read, loss, metric, clues)
+    turned = loss.turned or (metric is not None and metric.turned)
+    return RangeReading(limit, _stable(read, limit, clues), turned, too_fast, clues)
 
 
 def _unreadable(read: Sound) -> str:
@@ -98,64 +112,76 @@ def _unreadable(read: Sound) -> str:
     return "the validation loss never fell below its start, so its minimum means nothing"
 
 
-def _metric_learnt(read: Sound) -> bool:
+def _metric_trend(read: Sound) -> Smoothed | None:
+    """The metric's trend, lower being better; None without one, or where any of it is NaN."""
     cost = read.curve.metric_cost
     if cost is None or not np.isfinite(cost[read.index]).all():
-        return False
-    trend = smooth(read.x, cost[read.index])
-    return apart(trend, int(np.argmin(trend.fit)), 0) > TURNED
+        return None
+    return smooth(read.x, cost[read.index])
 
 
-def _judged(read: Sound) -> tuple[Smoothed, str]:
-    """The trend to read: the loss, or the metric where the loss cannot be read (Smith 2018, 5.2, Fig. 13b)."""
-    cost = read.curve.metric_cost
-    if read.learnt or cost is None:
-        return read.trend, "loss"
-    return smooth(read.x, cost[read.index]), "accuracy"
+def _metric_learnt(read: Sound) -> bool:
+    trend = _metric_trend(read)
+    return trend is not None and apart(trend, int(np.argmin(trend.fit)), 0) > LEFT_START
 
 
-def _limit(read: Sound, trend: Smoothed, judged_by: str, clues: tuple[Clue, ...]) -> tuple[Choice, bool]:
-    lr = read.curve.lr[read.index]
-    low, last = int(np.argmin(trend.fit)), len(lr) - 1
+def _metric_extremum(read: Sound) -> Extremum | None:
+    trend = _metric_trend(read)
+    return None if trend is None or not _metric_learnt(read) else _extremum(read, trend)
+
+
+def _extremum(read: Sound, trend: Smoothed) -> Extremum:
+    """Where the trend leaves its minimum for good by more than the noise, or meets divergence, or the end."""
+    low, last = int(np.argmin(trend.fit)), len(read.lr) - 1
     above = _standard_errors_above(trend, low)
-    left = np.flatnonzero(above[low:] > TURNED)
-    at_minimum = np.flatnonzero(above <= WITHIN)
-    at = int(at_minimum[-1])
-    word = "validation loss" if judged_by == "loss" else "metric"
-    turned = bool(above[last] > TURNED or read.divergence is not None)
-    if not turned:
-        reason = f"at least {lr[last]:.2g}: the {word} has not turned within the range"
-        choice = Choice(float(lr[last]), (float(lr[low]), float(lr[last])), "low", "chosen", reason, edge="high", clues=clues)
-        return choice, False
-    beyond = at + 1 + int(np.flatnonzero(above[at + 1 :] > TURNED)[0]) if (above[at + 1 :] > TURNED).any() else last
-    upper = float(lr[beyond]) if beyond > at else float(read.curve.lr[min(int(read.index[-1]) + 1, len(read.curve) - 1)])
-    confidence = "high" if len(left) and trend.noise < 0.1 * np.ptp(trend.fit) else "medium"
-    what = "diverges" if not len(left) else "turns for the worse for good"
-    reason = f"the {word} {what} above {lr[at]:.2g}"
-    interval = (min(float(lr[low]), float(lr[at])), max(upper, float(lr[at])))
-    judge = "loss" if judged_by == "loss" else "accuracy"
-    return Choice(float(lr[at]), interval, confidence, "chosen", reason, clues=clues, judged_by=judge), True  # type: ignore[arg-type]
+    at = int(np.flatnonzero(above <= WITHIN)[-1])
+    gone = np.flatnonzero(above[at + 1 :] > TURNED)
+    rises = bool(len(gone) and above[last] > TURNED)
+    if not rises and read.divergence is None:
+        return Extremum(float(read.lr[last]), float(read.lr[low]), float(read.lr[last]), False, "")
+    if rises:
+        upper, how = float(read.lr[at + 1 + gone[0]]), "turns for the worse for good"
+    else:
+        beyond = min(int(read.index[-1]) + 1, len(read.curve) - 1)
+        upper, how = float(filled(read.curve.lr)[beyond]), "diverges"
+    return Extremum(float(read.lr[at]), float(read.lr[low]), upper, True, how)
 
 
 def _standard_errors_above(trend: Smoothed, low: int) -> FloatArray:
     error = np.hypot(trend.standard_error, trend.standard_error[low])
     above = trend.fit - trend.fit[low]
-    ratio: FloatArray = np.divide(above, error, out=np.where(above > 0, np.inf, 0.0), where=error > 0)
-    return ratio
+    return np.asarray(np.divide(above, error, out=np.where(above > 0, np.inf, 0.0), where=error > 0))
 
 
-def _stable(read: Sound, trend: Smoothed, limit: Choice, clues: tuple[Clue, ...]) -> Choice:
-    """The largest lr up to the limit before which no spiking begins."""
-    lr = read.curve.lr[read.index]
-    low = int(np.argmin(trend.fit))
-    quiet = float(np.median(trend.local_noise[: low + 1]))
-    spiking = np.flatnonzero(trend.local_noise > SPIKING * max(quiet, trend.noise)) if trend.noise > 0 else np.array([], dtype=int)
-    spiking = spiking[spiking >= low]
-    top = float(lr[max(low, spiking[0] - 1)]) if len(spiking) else np.inf
+def _limit(read: Sound, loss: Extremum, metric: Extremum | None, clues: tuple[Clue, ...]) -> Choice:
+    """The loss's extremum; the metric's where the loss cannot be read, or only the metric turns (Smith 2018, 4.1 and Fig. 13b)."""
+    by_metric = metric is not None and (not read.learnt or (metric.turned and not loss.turned))
+    found = metric if by_metric and metric is not None else loss
+    judged_by: Literal["loss", "accuracy"] = "accuracy" if by_metric else "loss"
+    word = "metric" if by_metric else "validation loss"
+    interval = (min(found.lowest, found.lr), max(found.upper, found.lr))
+    if not found.turned:
+        reason = f"at least {found.lr:.2g}: the {word} has not turned within the range"
+        return Choice(found.lr, interval, "low", "chosen", reason, edge="high", clues=clues, judged_by=judged_by)
+    reason = f"the {word} {found.how} above {found.lr:.2g}"
+    if not by_metric and metric is not None and not metric.turned and found.how != "diverges":
+        reason += f", though the metric does not up to {metric.lr:.2g}"
+        return Choice(found.lr, interval, "low", "chosen", reason, clues=clues, judged_by=judged_by)
+    narrow = interval[1] <= NARROW * interval[0]
+    return Choice(found.lr, interval, "high" if narrow else "medium", "chosen", reason, clues=clues, judged_by=judged_by)
+
+
+def _stable(read: Sound, limit: Choice, clues: tuple[Clue, ...]) -> Choice:
+    """The largest lr, up to the limit, before the loss begins to spike."""
+    trend, low = read.trend, int(np.argmin(read.trend.fit))
+    quiet = max(float(np.median(trend.local_noise[: low + 1])), trend.noise)
+    spiking = low + np.flatnonzero(trend.local_noise[low:] > SPIKING * quiet) if quiet > 0 else np.array([], dtype=int)
+    top = float(read.lr[max(low, spiking[0] - 1)]) if len(spiking) else np.inf
     if limit.value is None or limit.value <= top:
         return limit
     reason = f"the loss begins to spike above {top:.2g}, below the limit of {limit.value:.2g}"
-    return Choice(top, (float(lr[low]), limit.value), limit.confidence, "chosen", reason, clues=clues, judged_by=limit.judged_by)
+    interval = (min(float(read.lr[low]), top), limit.value)
+    return Choice(top, interval, limit.confidence, "chosen", reason, clues=clues, judged_by=limit.judged_by)
 
 
 def min_lr(max_lr: float, rule: str) -> float:

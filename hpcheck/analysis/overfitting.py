@@ -12,7 +12,12 @@ RISE_NOISE = 1.0  # ours: ... and noise levels of one raw value
 FEWEST_RISING = 4  # ours: evaluations in a rise that may be called gradual
 BUMP_BEFORE = 0.7  # ours: a temporary rise has its top before this share of the curve
 SAME_LR = 1.25  # ours: lrs closer than this factor over a bump count as constant (Fig. 11a), else as rising (Fig. 1a)
-GAP_SHARE = 0.1  # ours: a gap must have opened by this share of the validation loss
+NEARLY_TOP, SMALL_LR = (
+    0.95,
+    0.7,
+)  # ours: a rising lr undid the bump when it ends this near its largest; a small lr is up to this share of all
+GAP_SHARE = 0.1  # ours: a gap must have opened by this share of the validation loss ...
+GAP_FALL = 0.1  # ours: ... while the validation loss falls by no more than this share of the opening
 
 
 def overfitting_clues(sound: Sound) -> tuple[Clue, ...]:
@@ -49,9 +54,18 @@ def _bump(sound: Sound) -> list[Clue]:
     if not (early and rises and _units(sound, rise) > RISE_NOISE and after - low >= FEWEST_RISING):
         return []
     end = low + 1 + int(np.flatnonzero(fit[low + 1 :] <= fit[low])[0])
-    lr = sound.curve.lr[sound.index[low : end + 1]]
-    form = "early-rise" if lr.max() < SAME_LR * lr.min() else "small-lr-bump"
+    form = _bump_form(sound.lr[low : end + 1], float(sound.lr[top]), float(sound.lr.max()))
+    if form is None:
+        return []
     return [clue(sound.curve, OVERFITTING, form, int(sound.index[low]), int(sound.index[end]), _units(sound, rise))]
+
+
+def _bump_form(lr: FloatArray, at_top: float, largest: float) -> str | None:
+    """Early rise at a constant lr, bump at a small one that larger ones remove; None where a falling lr undid it, or lr was large."""
+    if not np.isfinite(lr).all() or lr.max() <= SAME_LR * lr.min():
+        return "early-rise"
+    rising = bool(lr[-1] >= NEARLY_TOP * lr.max())
+    return "small-lr-bump" if rising and at_top <= SMALL_LR * largest else None
 
 
 def _highest_bump(fit: FloatArray) -> tuple[int, int, int] | None:
@@ -77,7 +91,7 @@ def _gap(sound: Sound) -> list[Clue]:
     half, last = len(sound.x) // 2, len(sound.x) - 1
     opened = float((sound.trend.fit[last] - fit.fit[last]) - (sound.trend.fit[half] - fit.fit[half]))
     error = float(np.sqrt(sum(s.standard_error[i] ** 2 for s in (sound.trend, fit) for i in (half, last))))
-    still_falls = apart(sound.trend, last, half) > 2.0
-    if still_falls or opened <= RISES * error or opened <= GAP_SHARE * abs(float(sound.trend.fit[last])):
+    fall = float(sound.trend.fit[half] - sound.trend.fit[last])
+    if fall > GAP_FALL * opened or opened <= RISES * error or opened <= GAP_SHARE * abs(float(sound.trend.fit[last])):
         return []
     return [clue(sound.curve, OVERFITTING, "generalization-gap", int(sound.index[half]), int(sound.index[last]), _units(sound, opened))]

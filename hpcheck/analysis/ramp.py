@@ -4,7 +4,8 @@ import numpy as np
 
 from hpcheck.analysis.clue import RAMP_TOO_FAST, Clue, clue
 from hpcheck.analysis.curve import Curve
-from hpcheck.analysis.sound import Sound
+from hpcheck.analysis.smooth import FEWEST_POINTS
+from hpcheck.analysis.sound import Sound, filled
 
 RAMP = 3.0  # ours: lr must rise by this factor, almost all the way, for the run to be a ramp
 RISING = 0.9  # ours: share of the lr's increments that must not be negative
@@ -16,13 +17,13 @@ def is_ramp(curve: Curve) -> bool:
     """Whether lr rises over the run, by at least a factor of three. False with fewer than two evaluations."""
     if len(curve) < 2:
         return False
-    lowest = max(float(curve.lr[0]), 1e-300)
-    return bool(curve.lr[-1] >= RAMP * lowest and np.mean(np.diff(curve.lr) >= 0) >= RISING)
+    lr = filled(curve.lr)
+    return bool(lr[-1] >= RAMP * max(float(lr[0]), 1e-300) and np.mean(np.diff(lr) >= 0) >= RISING)
 
 
 def ramp_clues(sound: Sound) -> tuple[Clue, ...]:
     """Stuck at the start until divergence, or turned up while the descent was still at full speed."""
-    if not is_ramp(sound.curve) or sound.divergence is None or len(sound.index) == 0:
+    if not is_ramp(sound.curve) or sound.divergence is None or len(sound.index) < FEWEST_POINTS:
         return ()
     last = int(sound.index[-1])
     if not sound.learnt:

@@ -14,11 +14,14 @@ from hpcheck.analysis.curve import FloatArray
 
 FEWEST_POINTS = 5  # ours: below five finite values there is no noise to speak of (three second differences)
 NARROWEST, WIDENING = 5, 1.4  # ours: points in the narrowest neighbourhood, and the growth from one to the next
-AGREEMENT = 2.0  # ours: half-width, in standard errors, of the intervals that must keep a point in common
-OUTLIER = 6.0  # Cleveland 1979 uses six median absolute deviations; here as many noise levels
-REWEIGHTINGS = 2
+AGREEMENT = 1.6  # ours: half-width, in standard errors, of the intervals that must keep a point in common
+RAW_AGREEMENT = 4.0  # ours: ... and in noise levels, of the raw value's own interval: a steep start keeps its values
+SPIKE = 6.0  # ours, after Cleveland 1979's six deviations: a value this many noise levels beyond both its sides has no weight
+CROWDED = 0.35  # ours: where more of the neighbours than this stand out, that is the noise there and none of them is a spike
 MAD_TO_SD = 1.4826
-LOCAL, LOCAL_PRIOR = 11, 6  # ours: second differences in a local noise level, and how many the curve's own level counts for
+LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, and how many the curve's own level counts for, in logs
+LEAST_LOCAL = 0.1  # ours: share of the curve's noise that a local level is at least
+MOST_POINTS = 400  # ours: longer curves are read through the medians of at most so many blocks
 
 
 @dataclass(frozen=True)
@@ -37,63 +40,109 @@ class Smoothed:
 
 
 def smooth(x: FloatArray, y: FloatArray) -> Smoothed:
-    """The trend of `y` over `x`, which must not decrease. NaN and inf in `y` are left out, and NaN in the fit."""
+    """The trend of `y` over `x`. NaN and inf in either are left out, and NaN in the fit."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     finite = np.isfinite(x) & np.isfinite(y)
     fit, error, local = (np.full(len(y), np.nan) for _ in range(3))
     if finite.sum() < FEWEST_POINTS:
         fit[finite] = y[finite]
         return Smoothed(fit, np.nan, error, local)
-    order = np.argsort(x[finite], kind="stable")
-    at, values = x[finite][order], y[finite][order]  # (F,), (F,)
-    sigma, sigmas = noise_levels(at, values)
-    fitted, errors = _reweighted(at, values, sigmas)
-    back = np.flatnonzero(finite)[order]
-    fit[back], error[back], local[back] = fitted, errors, sigmas
-    return Smoothed(fit, sigma, error, local)
+    order = np.flatnonzero(finite)[np.argsort(x[finite], kind="stable")]
+    at, values = x[order], y[order]  # (F,), (F,)
+    noise, fitted, errors, sigmas = _through_blocks(at, values) if len(at) > MOST_POINTS else _smooth(at, values)
+    fit[order], error[order], local[order] = fitted, errors, sigmas
+    return Smoothed(fit, noise, error, local)
 
 
-def noise_levels(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray]:
-    """Standard deviation of one raw value: over the curve, and near each point (F,). All values finite, F >= 3."""
+def _smooth(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    """Noise, trend, standard errors and local noise of finite values in order, (F,) each but the first."""
+    noise, sigmas, kept = noise_levels(x, y)
+    if noise == 0:
+        return 0.0, y.copy(), np.zeros(len(y)), sigmas
+    fit, error = _widest_agreeing(x, y, sigmas, kept)
+    return noise, fit, error, sigmas
+
+
+def _through_blocks(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    """The same for a long curve: the trend of its blocks' medians, interpolated; the noise is that of a raw value."""
+    noise = noise_levels(x, y, local=False)[0]
+    blocks = np.array_split(np.arange(len(x)), MOST_POINTS)
+    middle = np.array([np.median(x[block]) for block in blocks])
+    level = np.array([np.median(y[block]) for block in blocks])
+    block_noise, fit, error, sigmas = _smooth(middle, level)
+    scale = noise / block_noise if block_noise > 0 else 1.0
+    return noise, np.interp(x, middle, fit), np.interp(x, middle, error), scale * np.interp(x, middle, sigmas)
+
+
+def noise_levels(x: FloatArray, y: FloatArray, local: bool = True) -> tuple[float, FloatArray, FloatArray]:
+    """Standard deviation of one raw value over the curve and near each point (F,), and the weight (F,) of each, 0 for a spike.
+
+    All values finite, F >= 3. Without `local`, the level near each point is that over the curve.
+    """
+    noise = _level(x, y)
+    kept = _spike_weights(y, noise)
+    if (kept < 1).any() and (kept > 0.5).sum() >= FEWEST_POINTS:
+        noise = _level(x[kept > 0.5], y[kept > 0.5])
+        kept = _spike_weights(y, noise)
+    if not local or noise == 0:
+        return noise, np.full(len(y), noise), kept
+    calm = np.flatnonzero(kept > 0.5) if (kept > 0.5).sum() >= FEWEST_POINTS else np.arange(len(y))
+    residual = _second_differences(x[calm], y[calm])  # (C-2,)
+    away = np.abs(np.arange(len(y))[:, None] - calm[None, 1:-1])  # (F, C-2)
+    nearest = np.argsort(away, axis=1, kind="stable")[:, :LOCAL]
+    near = MAD_TO_SD * np.median(residual[nearest], axis=1)  # (F,)
+    near = np.maximum(near, LEAST_LOCAL * noise)
+    return noise, np.exp((LOCAL * np.log(near) + LOCAL_PRIOR * np.log(noise)) / (LOCAL + LOCAL_PRIOR)), kept
+
+
+def _level(x: FloatArray, y: FloatArray) -> float:
+    """The noise by second differences, or by third ones where these see less: in a short curve the second still see its bends."""
+    second = _spread(_second_differences(x, y))
+    if len(y) < 2 * FEWEST_POINTS - 2:
+        return second
+    return min(second, _spread(np.abs(np.diff(y, 3)) / np.sqrt(20.0)))
+
+
+def _second_differences(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Distance of each inner value from the line through its neighbours, scaled to the deviation of one value; (F-2,)."""
     left, right = np.diff(x)[:-1], np.diff(x)[1:]
     share = np.divide(right, left + right, out=np.full(len(left), 0.5), where=left + right > 0)
     line = share * y[:-2] + (1 - share) * y[2:]
-    residual = np.abs(y[1:-1] - line) / np.sqrt(1 + share**2 + (1 - share) ** 2)  # (F-2,)
-    whole = _spread(residual)
-    near = np.abs(np.arange(len(y))[:, None] - np.arange(1, len(y) - 1)[None, :])  # (F, F-2)
-    nearest = np.argsort(near, axis=1, kind="stable")[:, :LOCAL]
-    local = MAD_TO_SD * np.median(residual[nearest], axis=1)  # (F,)
-    return whole, np.sqrt((LOCAL * local**2 + LOCAL_PRIOR * whole**2) / (LOCAL + LOCAL_PRIOR))
+    return np.asarray(np.abs(y[1:-1] - line) / np.sqrt(1 + share**2 + (1 - share) ** 2))
 
 
 def _spread(residual: FloatArray) -> float:
     """Robust standard deviation of absolute residuals; their mean where more than half of them are 0 (quantised values)."""
     middle = float(np.median(residual))
-    return MAD_TO_SD * middle if middle > 0 else float(np.mean(residual)) * np.sqrt(np.pi / 2)
+    return MAD_TO_SD * middle if middle > 0 else float(np.mean(residual)) * float(np.sqrt(np.pi / 2))
 
 
-def _reweighted(x: FloatArray, y: FloatArray, sigmas: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Adaptive local lines, refitted without the outliers. A constant curve fits itself with no error."""
-    if not sigmas.any():
-        return y.copy(), np.zeros(len(y))
-    centre = _running_median(y)
-    for _ in range(1 + REWEIGHTINGS):
-        away = np.abs(y - centre) / (OUTLIER * sigmas)
-        kept = np.maximum((1 - np.minimum(away, 1.0) ** 2) ** 2, 1e-6)  # (F,) Tukey's biweight, never quite 0
-        centre, error = _widest_agreeing(x, y, sigmas, kept)
-    return centre, error
-
-
-def _running_median(y: FloatArray, width: int = 5) -> FloatArray:
-    """Median of `width` neighbours, fewer at the ends: a monotone stretch keeps its values, a spike does not."""
-    half = width // 2
-    return np.array([np.median(y[max(0, i - min(half, len(y) - 1 - i, i)) : i + min(half, len(y) - 1 - i, i) + 1]) for i in range(len(y))])
+def _spike_weights(y: FloatArray, noise: float) -> FloatArray:
+    """Tukey's biweight of how far each value lies beyond both its sides, (F,); the first has one only and keeps its."""
+    weight = np.ones(len(y))
+    if noise == 0 or len(y) < FEWEST_POINTS:
+        return weight
+    before = np.array([np.median(y[max(0, i - 3) : i]) for i in range(1, len(y) - 1)])
+    after = np.array([np.median(y[i + 1 : i + 4]) for i in range(1, len(y) - 1)])
+    inner = y[1:-1]
+    beyond = np.maximum(np.maximum(inner - np.maximum(before, after), np.minimum(before, after) - inner), 0.0)
+    weight[1:-1] = (1 - np.minimum(beyond / (SPIKE * noise), 1.0) ** 2) ** 2
+    going_on = (y[-2], y[-3], 2 * y[-2] - y[-3])  # the last value has one side only: held against where the two before it point
+    off = max(float(y[-1]) - max(going_on), min(going_on) - float(y[-1]), 0.0)
+    weight[-1] = (1 - min(off / (SPIKE * noise), 1.0) ** 2) ** 2
+    crowd = np.convolve(weight < 0.5, np.ones(LOCAL) / LOCAL, mode="same") if len(y) >= LOCAL else np.zeros(len(y))
+    weight[crowd > CROWDED] = 1.0
+    return weight
 
 
 def _widest_agreeing(x: FloatArray, y: FloatArray, sigmas: FloatArray, kept: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Local lines, each over the widest neighbourhood that agrees with the narrower ones and with its own raw value."""
+    kept = np.maximum(kept, 1e-9)
     distance = np.abs(x[:, None] - x[None, :])  # (F, F)
     ordered = np.sort(distance, axis=1)
-    low, high = np.full(len(y), -np.inf), np.full(len(y), np.inf)
+    own = RAW_AGREEMENT * sigmas / np.sqrt(kept)
+    own[-1] = np.inf  # one last value is no evidence of a turn
+    low, high = y - own, y + own
     going = np.ones(len(y), dtype=bool)
     fit, error = y.copy(), sigmas.copy()
     size = float(NARROWEST)
@@ -114,7 +163,7 @@ def _local_lines(
 ) -> tuple[FloatArray, FloatArray]:
     """Weighted lines through each point's neighbourhood, evaluated at the point: values and standard errors, (F,) each."""
     width = np.maximum(reach * 1.05, 1e-300)[:, None]
-    weight = np.maximum(1 - (distance / width) ** 3, 0.0) ** 3 * kept[None, :]  # (F, F)
+    weight = np.maximum(1 - (distance / width) ** 3, 0.0) ** 3 * kept[None, :]  # (F, F) tricube
     offset = (x[None, :] - x[:, None]) / width
     s0, s1, s2 = weight.sum(1), (weight * offset).sum(1), (weight * offset**2).sum(1)
     spread = s0 * s2 - s1**2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray
-from hpcheck.analysis.divergence import Divergence, find_divergence
+from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
 from hpcheck.analysis.smooth import Smoothed, smooth
 
 FEWEST_TO_READ = 8  # ours, in the brief of issue 3: fewer evaluations than this are not read
@@ -14,7 +14,8 @@ LEFT_START = 5.0  # ours: standard errors between two places of the trend before
 
 @dataclass(frozen=True)
 class Sound:
-    """A curve up to where it diverges: `index` (S,) its finite evaluations there, `trend` (S,) their smoothed loss, `x` (S,) their steps.
+    """A curve up to where it diverges: `index` (S,) its finite evaluations there, `trend` (S,) their smoothed loss, `x` (S,) their steps,
+    `lr` (S,) their lrs, where one is missing the one before.
 
     `start` is the loss before training showed, `lowest` where in (S,) the trend is smallest, `learnt` whether the loss fell from its start
     by more than its noise, `moved` whether the trend goes anywhere at all.
@@ -23,6 +24,7 @@ class Sound:
     curve: Curve
     index: IntArray
     x: FloatArray
+    lr: FloatArray
     raw: FloatArray
     trend: Smoothed
     divergence: Divergence | None
@@ -49,15 +51,23 @@ def sound(curve: Curve) -> Sound:
     """Where the curve can be read: the finite evaluations before any divergence."""
     divergence = find_divergence(curve)
     until = len(curve) if divergence is None else divergence.onset
-    index = np.flatnonzero(np.isfinite(curve.val_loss[:until]))
-    x, raw = curve.step[index], curve.val_loss[index]
+    index = np.flatnonzero(np.isfinite(curve.val_loss[:until]) & np.isfinite(curve.step[:until]))
+    x, raw, lr = curve.step[index], curve.val_loss[index], filled(curve.lr)[index]
     trend = smooth(x, raw)
     if len(index) == 0:
-        return Sound(curve, index, x, raw, trend, divergence, np.nan, 0, False, False)
-    start = float(np.median(raw[:3])) if len(index) >= FEWEST_TO_READ else float(raw[0])
-    start = max(start, float(trend.fit[0]))
+        return Sound(curve, index, x, lr, raw, trend, divergence, np.nan, 0, False, False)
+    start = max(float(trend.fit[0]), start_level(raw) - 2 * float(np.nan_to_num(trend.noise)))
     lowest = int(np.argmin(trend.fit))
-    return Sound(curve, index, x, raw, trend, divergence, start, lowest, _learnt(trend, lowest), _moved(trend))
+    return Sound(curve, index, x, lr, raw, trend, divergence, start, lowest, _learnt(trend, lowest), _moved(trend))
+
+
+def filled(values: FloatArray) -> FloatArray:
+    """NaN and inf replaced by the finite value before, or at the beginning by the first finite one; all NaN stays so."""
+    finite = np.flatnonzero(np.isfinite(values))
+    if len(finite) == 0:
+        return np.full(len(values), np.nan)
+    before = np.searchsorted(finite, np.arange(len(values)), side="right") - 1
+    return values[finite[np.maximum(before, 0)]]
 
 
 def apart(trend: Smoothed, i: int, j: int) -> float:

@@ -10,7 +10,9 @@ from hpcheck.analysis.sound import Sound
 LAST = 0.3  # ours: the share of the curve that its ending is read from, six evaluations at least
 FEWEST_LAST = 6
 FALLING = 4.0  # ours: standard errors of the ending's slope before it falls or rises (chosen in benchmarks/reading)
+FLATTENED = 0.25  # ours: a fall whose second half is less than this share of it, error included, has flattened (a 1cycle's tail)
 STILL = 2.5  # ours: ... and below which it may be flat
+TELLING = 0.25  # ours: two errors of an ending may be this share of the descent before nothing can be told
 MATERIAL = 0.03  # ours: share of the whole descent that an ending must fall by to count as falling
 
 
@@ -58,12 +60,17 @@ def _robust_slope(x: np.ndarray, y: np.ndarray, noise: float) -> tuple[float, fl
 
 
 def is_falling(sound: Sound, end: Ending) -> bool:
-    return bool(end.fall > FALLING * end.error and end.fall > MATERIAL * sound.descent)
+    """Whether the ending falls materially, by more than its error, and has not flattened in its second half."""
+    if end.fall <= FALLING * end.error or end.fall <= MATERIAL * sound.descent:
+        return False
+    second = ending(sound, LAST / 2)
+    return second is None or second.first <= end.first or second.fall + second.error > FLATTENED * end.fall
 
 
 def is_flat(sound: Sound, end: Ending) -> bool:
+    """Whether the ending moves by no material amount, and its error is small enough to tell."""
     small = max(MATERIAL * sound.descent, STILL * end.error)
-    return bool(abs(end.fall) <= small and 2 * end.error <= 0.25 * sound.descent)
+    return bool(abs(end.fall) <= small and 2 * end.error <= TELLING * sound.descent)
 
 
 def ending_clues(sound: Sound) -> tuple[Clue, ...]:
@@ -75,8 +82,10 @@ def ending_clues(sound: Sound) -> tuple[Clue, ...]:
     noise = end.noise or np.finfo(float).tiny
     if is_falling(sound, end):
         return (clue(sound.curve, UNDERFITTING, "still-falling", first, last, end.fall / noise),)
-    if is_flat(sound, end):
-        return (clue(sound.curve, PLATEAU, "flat", _flat_from(sound, end), last, sound.descent / noise),)
+    for share in (LAST, LAST / 2) if end.fall > 0 else (LAST,):
+        flat = ending(sound, share)
+        if flat is not None and is_flat(sound, flat):
+            return (clue(sound.curve, PLATEAU, "flat", _flat_from(sound, flat), last, sound.descent / noise),)
     return ()
 
 

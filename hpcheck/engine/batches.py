@@ -17,7 +17,7 @@ class OnDevice:
         self.train_x, self.train_y = _tensors(prepared.train.x, prepared.train.y, device)
         self.val_x, self.val_y = _tensors(prepared.val.x, prepared.val.y, device)
         self.test_x, self.test_y = _tensors(prepared.test.x, prepared.test.y, device) if prepared.test is not None else (None, None)
-        self.is_image = prepared.train.x.dtype == np.uint8
+        self.is_image = prepared.train.x.ndim == 4
         self._shift = torch.from_numpy(np.array(prepared.shift)).to(device)
         self._scale = torch.from_numpy(np.array(prepared.scale)).to(device)
 
@@ -82,4 +82,4 @@ def augmented(x: Tensor, augment: str, random: np.random.Generator) -> Tensor:
 
 
 def _tensors(x: np.ndarray, y: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(np.array(x)).to(device), torch.from_numpy(np.array(y)).to(device)
+    return torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)

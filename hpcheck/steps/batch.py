@@ -7,12 +7,12 @@ from dataclasses import replace
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.records import RunRecord
 from hpcheck.settings import Panel, Reading, Settings
-from hpcheck.spec import PartSpec, RunSpec, Spec, TimingSpec, evenly, freeze
+from hpcheck.spec import RunSpec, Spec, TimingSpec, evenly
 from hpcheck.steps.compare import Compared, Rule, replicated
 from hpcheck.steps.evidence import evidence, series
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, data_spec, short_steps
+from hpcheck.steps.runs import curve, cycle, data_spec, part, short_steps
 
 SOURCE = "section 4.2, Remark 4; section 5, item 2"
 SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that are tried by default
@@ -29,7 +29,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         return Reading("batch", settings, (), remarks=("batch: no learning rate is known; read one first (lr-range)",))
     sizes = candidate_sizes(asked, settings)
     (timing,) = yield [timing_spec(asked, sizes)]
-    seconds = {entry["size"]: entry["seconds"] for entry in timing.result["sizes"]}
+    seconds = {entry["size"]: min(entry["samples"]) for entry in timing.result["sizes"]}  # others' load only ever adds to a step's time
     if settings.total_batch_size not in seconds:
         note = f"batch: {settings.total_batch_size} does not fit in memory; start from {max(seconds, default=1)} or less"
         return Reading("batch", settings, (), remarks=(note,))
@@ -49,8 +49,8 @@ def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
     config = asked.config
     return TimingSpec(
         data=data_spec(asked),
-        model=PartSpec(config.model.name, freeze(config.model.options())),
-        optimizer=PartSpec(config.optimizer.name, freeze(config.optimizer.options())),
+        model=part("models", config.model.name, config.model.options()),
+        optimizer=part("optimizers", config.optimizer.name, config.optimizer.options()),
         batch_sizes=tuple(sizes),
         precision=config.run.precision,
         label="step time",

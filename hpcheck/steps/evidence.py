@@ -32,7 +32,7 @@ def evidence(
         interval=choice.interval,
         tied=choice.tied,
         runs=tuple(runs),
-        clues=tuple(describe(clue) for clue in (*choice.clues, *clues)),
+        clues=tuple(dict.fromkeys(describe(clue) for clue in (*choice.clues, *clues))),
         considered=choice.scores,
         judged_by=choice.judged_by,
     )

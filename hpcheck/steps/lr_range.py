@@ -55,7 +55,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 
 def range_tested(asked: Asked, settings: Settings) -> RangeTest:
-    """Sweep and ramp; the ramp is continued upwards while nothing turns, narrowed where it diverged early, lengthened where it was too fast."""
+    """Sweep and ramp. The ramp goes on upwards while nothing turns; it is made again narrower where it diverged early, and longer where it
+    was too fast or unreadable."""
     options = asked.config.lr_range
     sweep = sweep_record = None
     highest = options.max

@@ -1,10 +1,12 @@
 """The runs that steps ask for, built from the config and the settings known so far, and their records as curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from hpcheck import plugins
 from hpcheck.analysis.curve import Curve
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, cyclical_momentum, one_cycle, ramp
@@ -49,13 +51,19 @@ def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
     )
 
 
+def part(kind: str, name: str, given: Mapping[str, Any]) -> PartSpec:
+    """A model or an optimizer with the options that differ from its defaults: written out or not, a default is the same run."""
+    defaults = {} if plugins.is_users_own(name) else plugins.options(kind, name)
+    return PartSpec(name, tuple(item for item in freeze(given) if item[1] != defaults.get(item[0], ...)))
+
+
 def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int, label: str) -> RunSpec:
     """A run of `steps` iterations with the settings' batch size and weight decay, evaluated evenly along the way."""
     config = asked.config
     return RunSpec(
         data=data_spec(asked),
-        model=PartSpec(config.model.name, freeze(config.model.options())),
-        optimizer=PartSpec(config.optimizer.name, freeze(config.optimizer.options())),
+        model=part("models", config.model.name, config.model.options()),
+        optimizer=part("optimizers", config.optimizer.name, config.optimizer.options()),
         total_batch_size=settings.total_batch_size,
         steps=steps,
         lr=lr,

@@ -28,8 +28,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if settings.max_lr is None:
         return Reading("train", settings, (), remarks=("train: no learning rate is known; read one (lr-range) or give start.max_lr",))
     arms = {"recommended": repeats(asked, settings, "recommended")}
-    for other in compared_with(asked):
-        arms[other] = comparison(asked, settings, other)
+    others = {other: comparison(asked, settings, other) for other in compared_with(asked)}
+    arms |= {other: specs for other, specs in others.items() if specs != arms["recommended"]}  # nothing was read: the start is trained
     records = yield [spec for specs in arms.values() for spec in specs]
     found, at = {}, 0
     for name, specs in arms.items():

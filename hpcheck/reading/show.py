@@ -1,0 +1,142 @@
+"""Readings on the terminal, and as plain values for JSON."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hpcheck.analysis.choice import Choice
+from hpcheck.reading import describe
+from hpcheck.reading.compare import Comparison
+from hpcheck.reading.judge import CurveReading, Found
+from hpcheck.reading.table import printable
+
+
+def report(found: Found, as_json: bool, quiet: bool) -> None:
+    """The reading on stdout, as a table or as JSON; the notes on stderr."""
+    if not quiet:
+        sys.stderr.writelines(f"{note}\n" for note in notes(found))
+    if as_json:
+        print(json.dumps(as_plain(found), allow_nan=False))
+    else:
+        show(found, Console())
+
+
+def show(found: Found, console: Console) -> None:
+    """A headline, the clues and the conclusions of each curve, then the comparison."""
+    for reading in found.readings:
+        _say(console, [describe.headline(reading)])
+        if reading.clues:
+            console.print(_table(describe.CLUE_COLUMNS, [describe.clue_row(clue) for clue in reading.clues]))
+        _say(console, describe.conclusions(reading))
+        console.print()
+    if found.comparison is not None:
+        rows = [describe.compared_row(found.comparison, *scores) for scores in found.comparison.choice.scores]
+        if rows:
+            console.print(_table(describe.COMPARED_COLUMNS, rows))
+        _say(console, describe.comparison_lines(found.comparison))
+
+
+def _say(console: Console, lines: Sequence[str]) -> None:
+    for line in lines:
+        console.print(Text(printable(line)))
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(*columns)
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def notes(found: Found) -> list[str]:
+    """What the files' readers passed over or took for granted, each with its file."""
+    return [printable(f"{reading.loaded.path}: {note}") for reading in found.readings for note in reading.loaded.notes]
+
+
+def as_plain(found: Found) -> dict[str, Any]:
+    """Everything that was read, for JSON: NaN becomes null, the infinities the strings "inf" and "-inf"."""
+    comparison = None if found.comparison is None else _comparison(found.comparison)
+    content = {"curves": [_curve(reading) for reading in found.readings], "comparison": comparison, "abstained": found.abstained}
+    return dict(_plain(content))
+
+
+def _curve(reading: CurveReading) -> dict[str, Any]:
+    curve, loaded = reading.curve, reading.loaded
+    return {
+        "file": str(loaded.path),
+        "format": loaded.format,
+        "label": curve.label,
+        "columns": dict(loaded.columns),
+        "evaluations": len(curve),
+        "step": [curve.step[0], curve.step[-1]],
+        **{name: describe.extremes(curve, name) for name in describe.SPOKEN},
+        "clues": [asdict(clue) for clue in reading.clues],
+        "range": None if reading.range is None else _range(reading),
+        "sweep": None if reading.sweep is None else {"learns_from": reading.sweep.learns_from, "diverges_at": reading.sweep.diverges_at},
+        "abstained": reading.abstained or None,
+        "notes": list(loaded.notes),
+    }
+
+
+def _range(reading: CurveReading) -> dict[str, Any] | None:
+    found = reading.range
+    if found is None:
+        return None
+    choices = {"lr_limit": _choice(found.lr_limit), "stable_lr": _choice(found.stable_lr)}
+    return {**choices, "turned": found.turned, "too_fast": found.too_fast}
+
+
+def _choice(choice: Choice) -> dict[str, Any]:
+    return {
+        name: getattr(choice, name) for name in ("value", "interval", "confidence", "status", "reason", "tied", "edge", "judged_by")
+    }
+
+
+def _comparison(found: Comparison) -> dict[str, Any]:
+    by_name = found.varied.name == "curve"
+    candidates = [
+        {
+            "value": None if by_name else value,
+            "curves": found.members[value],
+            "score": describe.metric_or_loss(found, score),
+            "error": error,
+            "verdict": describe.verdict(found.choice, value, score) or None,
+        }
+        for value, score, error in found.choice.scores
+    ]
+    best = found.choice.value
+    return {
+        "varies": list(found.varied.settings),
+        "compared_at": found.at,
+        "over": found.x,
+        "span": found.span,
+        "judged_by": found.choice.judged_by,
+        "status": found.choice.status,
+        "best": None if best is None else found.members[best],
+        "value": None if best is None or by_name else best,
+        "confidence": found.choice.confidence,
+        "candidates": candidates,
+        "loss_and_metric_disagree": found.disagree,
+        "left_out": found.left_out,
+        "try_next": found.try_next,
+        "lines": describe.comparison_lines(found),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None if math.isnan(value) else str(float(value))
+    return value

@@ -1,0 +1,32 @@
+"""When code that the user's config names fails: their traceback without hpcheck's frames, or a line on what it should have returned."""
+
+import sys
+import sysconfig
+import traceback
+from pathlib import Path
+
+OURS = str(Path(__file__).parent)
+INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")} | {sys.base_prefix})
+
+
+class UsersCodeError(Exception):
+    """The user's own function is missing, returned the wrong thing, or raised; the message then ends in its traceback."""
+
+
+def as_theirs(error: BaseException) -> UsersCodeError | None:
+    """The error with the part of its traceback that begins in the user's own file; None where it never passed through one."""
+    frames = traceback.extract_tb(error.__traceback__)
+    first = next((index for index, frame in enumerate(frames) if _is_theirs(frame.filename)), None)
+    if isinstance(error, SyntaxError) and error.filename and _is_theirs(error.filename):
+        first = len(frames)
+    if first is None or isinstance(error, UsersCodeError):
+        return None
+    place = frames[first] if first < len(frames) else None
+    where = f"{place.filename}:{place.lineno}: {place.name}" if place else f"{getattr(error, 'filename', '')}"
+    lines = [*traceback.format_list(frames[first:]), *traceback.format_exception_only(error)]
+    return UsersCodeError(f"{where} raised {type(error).__name__}\n{''.join(lines).rstrip()}")
+
+
+def _is_theirs(filename: str) -> bool:
+    """Whether a file is neither hpcheck's nor an installed package's; what is in no file (`<frozen importlib>`) is nobody's."""
+    return Path(filename).is_file() and not filename.startswith((f"{OURS}/", *(f"{folder}/" for folder in INSTALLED)))

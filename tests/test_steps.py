@@ -1,0 +1,141 @@
+"""Steps find the settings of a simulated network whose best settings are known."""
+
+from dataclasses import replace
+
+import pytest
+from simulated import World, asked, read
+
+from hpcheck.analysis.choice import Choice
+from hpcheck.settings import Settings
+from hpcheck.spec import RunSpec, TimingSpec
+from hpcheck.steps import batch, lr_range, momentum, wd_grid
+from hpcheck.steps.checklist import STEPS, start_settings
+from hpcheck.steps.replay import replay
+from hpcheck.steps.runs import part
+
+KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
+
+
+def test_the_largest_stable_lr_is_found_from_nothing() -> None:
+    # speed lr/(1-momentum) may reach 4 and the momentum is 0.85 at the top of the cycle: 0.6 is the largest lr that does not diverge
+    reading = read(World(), lr_range.decide, asked(), start_settings(asked().config))
+    assert reading.settings.max_lr is not None
+    assert 0.15 <= reading.settings.max_lr <= 0.6
+    assert reading.settings.min_lr == pytest.approx(reading.settings.max_lr / 10)
+
+
+def test_the_recommended_lr_has_been_run_twice_and_never_diverged() -> None:
+    world = World()
+    reading = read(world, lr_range.decide, asked(), start_settings(asked().config))
+    runs = [record for record in world.records.values() if record.run.lr.largest == reading.settings.max_lr and not record.diverged]
+    assert len({record.run.seed for record in runs}) >= 2
+
+
+@pytest.mark.parametrize("fastest", [0.04, 0.4, 4.0, 40.0])
+def test_the_lr_scales_with_the_network(fastest: float) -> None:
+    reading = read(World(fastest=fastest, needed=15 * fastest), lr_range.decide, asked(), start_settings(asked().config))
+    assert reading.settings.max_lr is not None
+    assert 0.25 <= reading.settings.max_lr / (fastest * 0.15) <= 1.0
+
+
+def test_a_range_that_ends_too_early_is_continued_not_begun_again() -> None:
+    world = World()
+    read(world, lr_range.decide, asked("lr_range.max=0.2"), start_settings(asked().config))
+    continued = [record.run for record in world.records.values() if record.run.parent is not None]
+    assert continued
+    assert all(spec.at_step > 0 and spec.parent in world.records for spec in continued)
+
+
+def test_noise_alone_gives_no_number() -> None:
+    reading = read(World(needed=1e9), lr_range.decide, asked(), start_settings(asked().config))
+    assert reading.abstained
+    assert reading.settings.max_lr is None
+
+
+def test_an_abstention_keeps_the_users_own_lr() -> None:
+    question = asked("start.max_lr=0.05")
+    reading = read(World(needed=1e9), lr_range.decide, question, start_settings(question.config))
+    assert reading.abstained
+    assert reading.settings.max_lr == 0.05
+
+
+def test_a_maximum_next_to_a_diverged_one_gives_way_to_a_tied_smaller_one() -> None:
+    scores = ((0.1, 1.0, 0.1), (0.2, 1.0, 0.1), (0.4, float("inf"), 0.0))
+    choice = Choice(0.2, (0.1, 0.3), "medium", "tied", "tied", tied=(0.1, 0.2), scores=scores)
+    assert lr_range.away_from_divergence(choice).value == 0.1
+    assert lr_range.away_from_divergence(replace(choice, tied=(0.2,))).value == 0.2
+    assert lr_range.away_from_divergence(replace(choice, scores=scores[:2])).value == 0.2
+
+
+@pytest.mark.parametrize("best", [1e-2, 1e-3, 1e-4, 1e-6])
+def test_weight_decay_is_bisected_and_extrapolated_to_its_best(best: float) -> None:
+    world = World(best_weight_decay=best, noise=0.002)
+    reading = read(world, wd_grid.decide, asked(), KNOWN)
+    assert best / 3.2 <= reading.settings.weight_decay <= best * 3.2
+
+
+def test_a_snapshot_finds_the_same_weight_decay_for_less() -> None:
+    whole, forked = World(noise=0.002), World(noise=0.002)
+    grid = read(whole, wd_grid.decide, asked(), KNOWN)
+    snapshot = read(forked, wd_grid.decide, asked("wd_grid.from_snapshot=true"), KNOWN)
+    assert snapshot.settings.weight_decay == grid.settings.weight_decay
+    children = [record.run for record in forked.records.values() if record.run.parent is not None]
+    assert len({spec.parent for spec in children if "from the snapshot" in spec.label}) == 1
+
+
+def test_batch_sizes_are_compared_at_equal_time() -> None:
+    world = World()
+    reading = read(world, batch.decide, asked(), KNOWN)
+    cost = {
+        record.run.total_batch_size: record.run.steps * (world.seconds_a_step + record.run.total_batch_size * world.seconds_an_example)
+        for record in world.records.values()
+        if isinstance(record.spec, RunSpec)
+    }
+    assert set(cost) == {64, 128, 256, 512}
+    assert max(cost.values()) / min(cost.values()) < 1.12
+    assert reading.settings.total_batch_size in cost
+
+
+def test_a_larger_batch_keeps_the_trainings_execution_time() -> None:
+    seconds = {128: 0.1, 512: 0.2}  # twice the examples a second
+    assert batch.equal_time_epochs(KNOWN, seconds, 512) == 20.0
+
+
+def test_no_batch_size_is_larger_than_the_training_set() -> None:
+    assert max(batch.candidate_sizes(asked("batch.sizes=[64, 20000]"), KNOWN)) <= 10_000
+
+
+def test_each_momentum_is_judged_at_its_own_lr() -> None:
+    speeds = {value: momentum.own_lr(KNOWN, value) / (1 - value) for value in (0.9, 0.95, 0.99)}
+    assert max(speeds.values()) == pytest.approx(min(speeds.values()))
+
+
+def test_momenta_that_only_differ_in_speed_are_tied_and_the_papers_value_is_kept() -> None:
+    reading = read(World(), momentum.decide, asked(), KNOWN)
+    assert reading.settings.max_momentum == 0.95
+    assert reading.settings.min_momentum == 0.85
+
+
+def test_every_plan_is_bounded_and_a_read_step_asks_for_nothing_more() -> None:
+    world = World()
+    for name, decide in STEPS.items():
+        if name == "train":
+            continue
+        settings = start_settings(asked().config) if name == "lr-range" else KNOWN
+        read(world, decide, asked(), settings)
+        before = len(world.records)
+        replay(decide, asked(), settings, world.find)
+        assert len(world.records) == before
+
+
+def test_timings_are_not_made_again_for_another_seed() -> None:
+    world = World()
+    read(world, batch.decide, asked(), KNOWN)
+    read(world, batch.decide, asked("seed=7"), KNOWN)
+    assert sum(isinstance(record.spec, TimingSpec) for record in world.records.values()) == 1
+
+
+def test_a_default_written_out_is_the_same_run() -> None:
+    assert part("optimizers", "sgd", {"velocity": "pytorch"}) == part("optimizers", "sgd", {})
+    assert part("optimizers", "sgd", {"velocity": "caffe"}) != part("optimizers", "sgd", {})
+    assert part("models", "mlp", {"hidden": [64, 64]}) == part("models", "mlp", {})
