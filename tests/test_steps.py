@@ -59,12 +59,14 @@ def test_an_abstention_keeps_the_users_own_lr() -> None:
     assert reading.settings.max_lr == 0.05
 
 
-def test_a_maximum_next_to_a_diverged_one_gives_way_to_a_tied_smaller_one() -> None:
-    scores = ((0.1, 1.0, 0.1), (0.2, 1.0, 0.1), (0.4, float("inf"), 0.0))
-    choice = Choice(0.2, (0.1, 0.3), "medium", "tied", "tied", tied=(0.1, 0.2), scores=scores)
-    assert lr_range.away_from_divergence(choice).value == 0.1
-    assert lr_range.away_from_divergence(replace(choice, tied=(0.2,))).value == 0.2
-    assert lr_range.away_from_divergence(replace(choice, scores=scores[:2])).value == 0.2
+def test_the_middle_of_tied_maxima_is_taken_and_the_smaller_of_two() -> None:
+    scores = tuple((value, 1.0, 0.1) for value in (0.05, 0.1, 0.2, 0.4))
+    choice = Choice(0.4, (0.1, 0.4), "medium", "tied", "tied", tied=(0.1, 0.2, 0.4), edge="high", scores=scores)
+    assert lr_range.middle_of_tie(choice).value == 0.2
+    assert lr_range.middle_of_tie(choice).edge is None
+    assert lr_range.middle_of_tie(replace(choice, tied=(0.05, 0.1))).value == 0.05
+    assert lr_range.middle_of_tie(replace(choice, tied=(0.05, 0.1))).edge == "low"
+    assert lr_range.middle_of_tie(replace(choice, status="chosen", tied=())).value == 0.4
 
 
 @pytest.mark.parametrize("best", [1e-2, 1e-3, 1e-4, 1e-6])

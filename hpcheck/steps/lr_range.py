@@ -4,6 +4,7 @@
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.exponent import two_significant_figures
@@ -25,7 +26,6 @@ RAMP_FROM = 1 / 100  # ours: the ramp starts this far below its end
 FRACTIONS_OF_LIMIT = (1.0, 0.5, 0.25)  # ours: maxima tried with 1cycle; the extremum lies up to 2-3 times above the best (DESIGN 3)
 EARLY = 0.4  # ours: a ramp that diverges before this share of its range has too few evaluations where it matters, and is made again
 MOST_FURTHER = 3  # ours: maxima added at most beyond those tried first
-LARGEST = Rule(tie="largest")
 MOST_RAMPS = 4  # the first, and those made again: narrower where it diverged early, twice as long where it was too fast or unreadable
 
 RangeTest = Generator[Sequence[Spec], Sequence[RunRecord], "RangeTested"]
@@ -129,10 +129,10 @@ def _continued(parent: RunRecord, ramp_steps: int) -> RunSpec:
 def survivors(
     asked: Asked, settings: Settings, tries: Sequence[float], highest: float
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], Compared]:
-    """Short 1cycles at several maxima: the largest that none beats (ties go to the larger lr, which regularizes: 4.1).
+    """Short 1cycles at several maxima, and the one to recommend: the best, or the middle of those that cannot be told from it.
 
-    Maxima are added by factors of 2 while the best is the smallest tried, or the largest and below `highest`. What is returned has been
-    seen to be stable with two seeds, and is not next to one that diverged where a smaller one is as good.
+    Maxima are added by factors of 2 while the choice is the smallest tried, or the largest and below `highest`. What is returned has been
+    seen to be stable with two seeds.
     """
     steps = short_steps(asked, "lr_range", settings)
 
@@ -142,36 +142,43 @@ def survivors(
 
     tried = list(tries)
     for _ in range(MOST_FURTHER + 1):
-        compared = yield from compare(sorted(tried), make, steps, LARGEST)
-        compared = yield from confirmed(compared, make, LARGEST)
-        further = two_significant_figures(min(tried) / 2) if compared.choice.edge == "low" else two_significant_figures(max(tried) * 2)
+        compared = yield from compare(sorted(tried), make, steps, Rule())
+        compared = yield from confirmed(compared, make)
+        further = two_significant_figures(min(tried) / 2 if compared.choice.edge == "low" else max(tried) * 2)
         if compared.choice.edge is None or further > highest:
             break
         tried.append(further)
-    return replace(compared, choice=away_from_divergence(compared.choice))
+    return compared
 
 
-def confirmed(compared: Compared, make: Make, rule: Rule) -> Comparing:
+def confirmed(compared: Compared, make: Make) -> Comparing:
     """The choice once its value has been run with a second seed: what is recommended must have been seen to be stable (DESIGN 3)."""
     records = dict(compared.records)
+    compared = replace(compared, choice=middle_of_tie(compared.choice))
     for _ in range(len(records)):
         value = compared.choice.value
         if value is None or len(records[value]) > 1:
             break
         (again,) = yield [replicate(make(value, compared.steps), 1)]
         records[value] = (*records[value], again)
-        compared = Compared(rule.choose(candidates(records)), records, compared.steps)
+        compared = Compared(middle_of_tie(Rule().choose(candidates(records))), records, compared.steps)
     return compared
 
 
-def away_from_divergence(choice: Choice) -> Choice:
-    """The same choice one value lower where the next larger maximum diverged and a smaller one is tied with the choice."""
-    larger = [score for value, score, _ in choice.scores if choice.value is not None and value > choice.value]
-    smaller = [value for value in choice.tied if choice.value is not None and value < choice.value]
-    if not larger or math.isfinite(larger[0]) or not smaller:
+def middle_of_tie(choice: Choice) -> Choice:
+    """The same choice at the middle of its tied maxima, the smaller of two, and with the edge that this value lies at.
+
+    A full training is several times as long as these runs and bears no larger lr than they do: the largest of a tie lost to its middle
+    in full trainings (docs/decisions.md).
+    """
+    if choice.status != "tied" or choice.value is None:
         return choice
-    value = max(smaller)
-    return replace(choice, value=value, reason=f"{choice.reason}, but the next larger one diverged: {value:g} keeps a factor of 2 away")
+    values = [value for value, _, _ in choice.scores]
+    value = sorted(choice.tied)[(len(choice.tied) - 1) // 2]
+    tied = ", ".join(f"{one:g}" for one in sorted(choice.tied))
+    reason = f"{tied} cannot be told apart by their {'metric' if choice.judged_by == 'accuracy' else 'validation loss'}; {value:g} is taken"
+    edge: Literal["low", "high"] | None = "low" if value == min(values) else "high" if value == max(values) else None
+    return replace(choice, value=value, edge=edge, reason=reason)
 
 
 def with_lr(asked: Asked, settings: Settings, max_lr: float) -> Settings:
