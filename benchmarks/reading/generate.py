@@ -153,6 +153,9 @@ def label(one: Draft) -> dict[str, Truth]:
     """What the noise-free curve shows, by kind of clue."""
     mean = one.mean[: one.last + 1]
     truth: dict[str, Truth] = {"divergence": "no" if one.diverges is None else "yes"}
+    before_rise = mean[: int(np.argmin(mean)) + 1] if len(mean) else mean
+    if one.diverges is None and len(mean) and mean[-1] > mean[0] and oracle(before_rise, one.sigma) < VISIBLE:
+        truth["divergence"] = "near"  # ends above its start and was never seen to learn: the paper has no word for it
     learnt = oracle(mean[: int(np.argmin(mean)) + 1], one.sigma) if len(mean) else 0.0
     moved = oracle(mean, one.sigma)
     truth["no-signal"] = "yes" if moved < 1 else "no" if moved >= VISIBLE and len(mean) >= 8 else "near"

@@ -7,15 +7,25 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int_]
+LARGEST = 1e30  # ours: a loss beyond this is as good as infinite; nothing that trains comes near it
+
+
+def is_value(y: FloatArray) -> NDArray[np.bool_]:
+    """Where `y` is a number to reckon with: neither NaN nor infinite nor beyond 1e30; (E,)."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(y) <= LARGEST)
+
+
+ARRAYS = ("step", "lr", "val_loss", "accuracy", "train_loss", "momentum")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One run's raw evaluations in the order they were made; all arrays are (E,), and E may be 0.
+    """One run's raw evaluations; all arrays are (E,), and E may be 0. They are kept in the order of their steps, NaN steps last.
 
-    NaN and inf in the losses are values: the run had no loss there. `accuracy` is the metric, whatever it is; `higher_is_better` gives
-    its direction. `train_loss` is the mean over the stretch before the evaluation. `diverged` says that the engine stopped the run
-    (NaN, inf or a loss far above its start).
+    NaN and inf in the losses are values: the run had no loss there. An lr that is missing is NaN. `accuracy` is the metric, whatever it
+    is; `higher_is_better` gives its direction. `train_loss` is the mean over the stretch before the evaluation. `diverged` says that the
+    engine stopped the run (NaN, inf or a loss far above its start).
     """
 
     step: FloatArray
@@ -30,7 +40,7 @@ class Curve:
     label: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("step", "lr", "val_loss", "accuracy", "train_loss", "momentum"):
+        for name in ARRAYS:
             given = getattr(self, name)
             if given is None:
                 continue
@@ -38,6 +48,14 @@ class Curve:
             if array.ndim != 1 or len(array) != len(self.step):
                 raise ValueError(f"a curve's {name} must be one value for each of its {len(self.step)} steps (got shape {array.shape})")
             object.__setattr__(self, name, array)
+        if np.any(np.diff(self.step) < 0):
+            self._sort()
+
+    def _sort(self) -> None:
+        order = np.argsort(self.step, kind="stable")
+        for name in ARRAYS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, getattr(self, name)[order])
 
     def __len__(self) -> int:
         return len(self.step)
@@ -45,6 +63,6 @@ class Curve:
     @property
     def metric_cost(self) -> FloatArray | None:
         """The metric turned so that lower is better, as the loss is; None without a metric, or where it is NaN throughout."""
-        if self.accuracy is None or not np.isfinite(self.accuracy).any():
+        if self.accuracy is None or not is_value(self.accuracy).any():
             return None
         return -self.accuracy if self.higher_is_better else self.accuracy

@@ -17,7 +17,7 @@ NEARLY_TOP, SMALL_LR = (
     0.7,
 )  # ours: a rising lr undid the bump when it ends this near its largest; a small lr is up to this share of all
 GAP_SHARE = 0.1  # ours: a gap must have opened by this share of the validation loss ...
-GAP_FALL = 0.1  # ours: ... while the validation loss falls by no more than this share of the opening
+GAP_FALL = 0.25  # ours: ... while the validation loss falls by no more than this share of the opening
 
 
 def overfitting_clues(sound: Sound) -> tuple[Clue, ...]:

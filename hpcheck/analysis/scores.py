@@ -6,9 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.curve import Curve, FloatArray, is_value
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.smooth import smooth
+from hpcheck.analysis.sound import filled
 
 GRID = 64  # points of the common span
 NEAR_BEST = 0.25  # ours: the span is where the best candidates have made all but this share of their descent (chosen in benchmarks/reading)
@@ -54,15 +55,15 @@ def track(curve: Curve, judge: Literal["loss", "accuracy"], x: Literal["step", "
     """The smoothed loss, or metric turned so that lower is better, up to any divergence."""
     divergence = find_divergence(curve)
     until = len(curve) if divergence is None else divergence.onset
+    at = curve.step if x == "step" else filled(curve.lr)
     cost = curve.val_loss if judge == "loss" else curve.metric_cost
     if cost is None:
         cost = np.full(len(curve), np.nan)
-    kept = np.flatnonzero(np.isfinite(cost[:until]))
+    kept = np.flatnonzero(is_value(cost[:until]) & is_value(curve.step[:until]) & np.isfinite(at[:until]))
     smoothed = smooth(curve.step[kept], cost[kept])
     error = np.nan_to_num(smoothed.standard_error, nan=0.0)
     noise = smoothed.noise if np.isfinite(smoothed.noise) else 0.0
-    at = curve.step[kept] if x == "step" else curve.lr[kept]
-    return Track(at, smoothed.fit, error, noise, divergence is not None)
+    return Track(at[kept], smoothed.fit, error, noise, divergence is not None)
 
 
 def score_tracks(tracks: Sequence[Track], at: At) -> list[Score]:

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.curve import FloatArray, is_value
 
 FEWEST_POINTS = 5  # ours: below five finite values there is no noise to speak of (three second differences)
 NARROWEST, WIDENING = 5, 1.4  # ours: points in the narrowest neighbourhood, and the growth from one to the next
 AGREEMENT = 1.6  # ours: half-width, in standard errors, of the intervals that must keep a point in common
-RAW_AGREEMENT = 4.0  # ours: ... and in noise levels, of the raw value's own interval: a steep start keeps its values
+AT_LENGTH = 20  # ours: the length at which they hold; for more points they grow as sqrt(log n), as the largest of n errors does
+RAW_AGREEMENT = 3.0  # ours: ... and in noise levels, of the raw value's own interval: a steep start keeps its values
 SPIKE = 6.0  # ours, after Cleveland 1979's six deviations: a value this many noise levels beyond both its sides has no weight
+SIDE = 5  # ours: values on each side that a spike is held against, three in a short curve
 CROWDED = 0.35  # ours: where more of the neighbours than this stand out, that is the noise there and none of them is a spike
 MAD_TO_SD = 1.4826
 LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, and how many the curve's own level counts for, in logs
@@ -42,7 +44,7 @@ class Smoothed:
 def smooth(x: FloatArray, y: FloatArray) -> Smoothed:
     """The trend of `y` over `x`. NaN and inf in either are left out, and NaN in the fit."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    finite = np.isfinite(x) & np.isfinite(y)
+    finite = is_value(x) & is_value(y)
     fit, error, local = (np.full(len(y), np.nan) for _ in range(3))
     if finite.sum() < FEWEST_POINTS:
         fit[finite] = y[finite]
@@ -122,8 +124,9 @@ def _spike_weights(y: FloatArray, noise: float) -> FloatArray:
     weight = np.ones(len(y))
     if noise == 0 or len(y) < FEWEST_POINTS:
         return weight
-    before = np.array([np.median(y[max(0, i - 3) : i]) for i in range(1, len(y) - 1)])
-    after = np.array([np.median(y[i + 1 : i + 4]) for i in range(1, len(y) - 1)])
+    side = SIDE if len(y) >= 4 * SIDE else 3
+    before = np.array([np.median(y[max(0, i - side) : i]) for i in range(1, len(y) - 1)])
+    after = np.array([np.median(y[i + 1 : i + 1 + side]) for i in range(1, len(y) - 1)])
     inner = y[1:-1]
     beyond = np.maximum(np.maximum(inner - np.maximum(before, after), np.minimum(before, after) - inner), 0.0)
     weight[1:-1] = (1 - np.minimum(beyond / (SPIKE * noise), 1.0) ** 2) ** 2
@@ -140,7 +143,8 @@ def _widest_agreeing(x: FloatArray, y: FloatArray, sigmas: FloatArray, kept: Flo
     kept = np.maximum(kept, 1e-9)
     distance = np.abs(x[:, None] - x[None, :])  # (F, F)
     ordered = np.sort(distance, axis=1)
-    own = RAW_AGREEMENT * sigmas / np.sqrt(kept)
+    many = max(1.0, np.log(len(y)) / np.log(AT_LENGTH)) ** 0.5  # more points, more chances to disagree by chance
+    own = np.where(kept > 0.5, many * RAW_AGREEMENT * sigmas, np.inf)  # a spike binds nothing
     own[-1] = np.inf  # one last value is no evidence of a turn
     low, high = y - own, y + own
     going = np.ones(len(y), dtype=bool)
@@ -149,7 +153,7 @@ def _widest_agreeing(x: FloatArray, y: FloatArray, sigmas: FloatArray, kept: Flo
     while going.any():
         count = min(int(size), len(y))
         line, deviation = _local_lines(x, y, sigmas, kept, distance, ordered[:, count - 1])
-        low, high = np.maximum(low, line - AGREEMENT * deviation), np.minimum(high, line + AGREEMENT * deviation)
+        low, high = np.maximum(low, line - many * AGREEMENT * deviation), np.minimum(high, line + many * AGREEMENT * deviation)
         going &= low <= high
         fit, error = np.where(going, line, fit), np.where(going, deviation, error)
         if count == len(y):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpcheck.analysis.curve import Curve, FloatArray, IntArray
+from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
 from hpcheck.analysis.smooth import Smoothed, smooth
 
@@ -51,7 +51,7 @@ def sound(curve: Curve) -> Sound:
     """Where the curve can be read: the finite evaluations before any divergence."""
     divergence = find_divergence(curve)
     until = len(curve) if divergence is None else divergence.onset
-    index = np.flatnonzero(np.isfinite(curve.val_loss[:until]) & np.isfinite(curve.step[:until]))
+    index = np.flatnonzero(is_value(curve.val_loss[:until]) & is_value(curve.step[:until]))
     x, raw, lr = curve.step[index], curve.val_loss[index], filled(curve.lr)[index]
     trend = smooth(x, raw)
     if len(index) == 0:

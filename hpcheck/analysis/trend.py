@@ -8,7 +8,7 @@ from hpcheck.analysis.clue import PLATEAU, UNDERFITTING, Clue, clue
 from hpcheck.analysis.sound import Sound
 
 LAST = 0.3  # ours: the share of the curve that its ending is read from, six evaluations at least
-FEWEST_LAST = 6
+FEWEST_LAST, FEWEST_SECOND = 6, 4
 FALLING = 4.0  # ours: standard errors of the ending's slope before it falls or rises (chosen in benchmarks/reading)
 FLATTENED = 0.25  # ours: a fall whose second half is less than this share of it, error included, has flattened (a 1cycle's tail)
 STILL = 2.5  # ours: ... and below which it may be flat
@@ -26,12 +26,12 @@ class Ending:
     noise: float
 
 
-def ending(sound: Sound, share: float = LAST) -> Ending | None:
+def ending(sound: Sound, share: float = LAST, fewest: int = FEWEST_LAST) -> Ending | None:
     """The fall over the last `share` of the sound part, by a robust line; None with fewer than eight evaluations."""
     if not sound.enough:
         return None
     first = int(np.searchsorted(sound.x, sound.x[-1] - share * (sound.x[-1] - sound.x[0])))
-    first = max(0, min(first, len(sound.x) - FEWEST_LAST))
+    first = max(0, min(first, len(sound.x) - fewest))
     x, raw = sound.x[first:], sound.raw[first:]
     noise = float(np.median(sound.trend.local_noise[first:]))
     slope, error = _robust_slope(x, raw, noise)
@@ -63,7 +63,7 @@ def is_falling(sound: Sound, end: Ending) -> bool:
     """Whether the ending falls materially, by more than its error, and has not flattened in its second half."""
     if end.fall <= FALLING * end.error or end.fall <= MATERIAL * sound.descent:
         return False
-    second = ending(sound, LAST / 2)
+    second = ending(sound, LAST / 2, FEWEST_SECOND)
     return second is None or second.first <= end.first or second.fall + second.error > FLATTENED * end.fall
 
 

@@ -1,0 +1,117 @@
+"""Candidates side by side: their scores by replicate, the leader, and how far each is behind it with what error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy.stats import t as student
+
+from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.scores import At, Candidate, Score, Track, score_tracks, track
+
+SEPARATED = 0.05  # ours: one-sided probability under which a difference counts; a tenth of it for high confidence
+PRIOR_SEED = 0.5  # ours: between-seed deviation supposed before replicates speak, in noise levels of one raw value ...
+PRIOR_SHARE = 0.01  # ours: ... and at least this share of the loss, or of what a metric between 0 and 1 still lacks (chosen: see the docs)
+PRIOR_WEIGHT = 4.0  # ours: degrees of freedom that the supposed spread counts for
+
+Judge = Literal["loss", "accuracy"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A candidate against the leader: `mean` with what its seeds share taken out, and `behind` the leader with its `error`."""
+
+    candidate: Candidate
+    scores: tuple[Score, ...]  # by replicate
+    mean: float
+    behind: float = 0.0
+    error: float = 0.0
+    freedom: float = np.inf
+
+    @property
+    def noise(self) -> float:
+        return float(np.mean([score.noise for score in self.scores])) if self.scores else 0.0
+
+    @property
+    def within(self) -> float:
+        """Within-curve standard error of the mean score."""
+        return float(np.sqrt(np.sum([s.error**2 for s in self.scores])) / len(self.scores)) if self.scores else 0.0
+
+    def separated(self, level: float = SEPARATED) -> bool:
+        """Whether it is behind by more than chance explains."""
+        if self.behind <= 0:
+            return False
+        if not np.isfinite(self.behind) or self.error == 0:
+            return True
+        return bool(student.sf(self.behind / self.error, self.freedom) < level)
+
+
+def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"]) -> list[Standing]:
+    """Candidates from best to worst, each against the best. Diverged ones come last, with a mean of inf."""
+    scores = _by_replicate(candidates, by, at, x)
+    means = _means(scores)
+    rows = [Standing(one, tuple(row), mean) for one, row, mean in zip(candidates, scores, means, strict=True)]
+    rows.sort(key=lambda row: (row.mean, row.candidate.value))
+    variance, freedom = _paired_variance(rows)
+    return [_against(rows[0], row, by, variance, freedom) for row in rows]
+
+
+def _by_replicate(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"]) -> list[list[Score]]:
+    """Scores of every run; a replicate is scored beside the others of its seed, or the first runs of those that have none."""
+    tracks = [[track(curve, by, x) for curve in one.curves] for one in candidates]
+    found: list[list[Score]] = [[] for _ in candidates]
+    for number in range(max((len(row) for row in tracks), default=0)):
+        group: list[Track] = [row[number] if len(row) > number else row[0] for row in tracks if row]
+        rows = [index for index, row in enumerate(tracks) if row]
+        for index, score in zip(rows, score_tracks(group, at), strict=True):
+            if len(tracks[index]) > number:
+                found[index].append(score)
+    return found
+
+
+def _means(scores: Sequence[Sequence[Score]]) -> list[float]:
+    """Mean score of each candidate with its seeds' shared share taken out, so that unequal numbers of replicates compare."""
+    most = max((len(row) for row in scores), default=0)
+    full = [[score.value for score in row] for row in scores if len(row) == most and all(np.isfinite(score.value) for score in row)]
+    shared = np.mean(full, axis=0) if full else np.zeros(most)  # (most,) what each seed does to all
+    shared = shared - shared[0] if most else shared
+    return [float(np.mean([score.value - shared[number] for number, score in enumerate(row)])) if row else np.inf for row in scores]
+
+
+def _differences(leader: Standing, row: Standing) -> FloatArray:
+    """Score minus the leader's, seed by seed; (common replicates,)."""
+    pairs = zip(row.scores, leader.scores, strict=False)
+    return np.array([one.value - best.value for one, best in pairs if np.isfinite(best.value)])
+
+
+def _paired_variance(rows: Sequence[Standing]) -> tuple[float, float]:
+    """Variance of one seed's difference from the leader, pooled over the candidates with replicates, and its degrees of freedom."""
+    total = freedom = 0.0
+    for row in rows[1:]:
+        difference = _differences(rows[0], row)
+        if len(difference) > 1 and np.isfinite(difference).all():
+            total += float(((difference - difference.mean()) ** 2).sum())
+            freedom += len(difference) - 1
+    return (total / freedom if freedom else 0.0), freedom
+
+
+def _against(leader: Standing, row: Standing, by: Judge, variance: float, freedom: float) -> Standing:
+    """How far `row` is behind, with an error from the pooled between-seed variance and what was supposed before."""
+    if not np.isfinite(leader.mean) or row is leader:
+        return row
+    difference = _differences(leader, row)
+    if len(difference) == 0 or not np.isfinite(difference).all():
+        return replace(row, behind=np.inf)
+    between = (freedom * variance + PRIOR_WEIGHT * 2 * supposed(leader, row, by) ** 2) / (freedom + PRIOR_WEIGHT)
+    within = 0.0 if freedom else leader.within**2 + row.within**2
+    error = float(np.sqrt(between / len(difference) + within))
+    return replace(row, behind=row.mean - leader.mean, error=error, freedom=freedom + PRIOR_WEIGHT)
+
+
+def supposed(leader: Standing, row: Standing, by: Judge) -> float:
+    """Between-seed standard deviation of one score, before any replicate has spoken."""
+    size = abs(leader.mean)
+    if by == "accuracy" and -1 <= leader.mean <= 0:
+        size = 1 + leader.mean
+    return max(PRIOR_SEED * max(leader.noise, row.noise), PRIOR_SHARE * size)

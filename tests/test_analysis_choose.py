@@ -1,0 +1,218 @@
+"""The one decision rule on small hand-written sets of curves."""
+
+import numpy as np
+import pytest
+
+from hpcheck.analysis.choose import (
+    Candidate,
+    choose,
+    needs_replicates,
+    plateaued,
+    rank_agreement,
+    too_short_to_tell,
+)
+from hpcheck.analysis.curve import Curve
+
+U = np.linspace(1 / 30, 1, 30)
+
+
+def noise(sd: float, seed: int) -> np.ndarray:
+    return sd * np.random.default_rng(seed).standard_normal(30)
+
+
+def run(final: float, seed: int = 0, accuracy: float | None = None, **more: object) -> Curve:
+    loss = final + (2.3 - final) * np.exp(-U / 0.1) + noise(0.01, seed)
+    metric = None if accuracy is None else 0.1 + (accuracy - 0.1) * (1 - np.exp(-U / 0.1)) + noise(0.003, seed + 100)
+    return Curve(1000 * U, 0.1 * U, loss, accuracy=metric, **more)  # type: ignore[arg-type]
+
+
+def replicated(value: float, finals: tuple[float, ...]) -> Candidate:
+    return Candidate(value, tuple(run(final, seed=hash((value, number)) % 1000) for number, final in enumerate(finals)))
+
+
+DIVERGED = Curve(1000 * U[:12], 0.1 * U[:12], np.append(2.3 - 0.05 * np.arange(11), 90.0), diverged=True)
+
+
+def test_a_clear_best_is_chosen_between_its_neighbours() -> None:
+    choice = choose([replicated(1e-2, (1.1, 1.12)), replicated(3e-3, (0.8, 0.81)), replicated(1e-3, (1.0, 1.01))])
+    assert (choice.value, choice.status, choice.edge) == (3e-3, "chosen", None)
+    assert choice.interval == pytest.approx((1.73e-3, 5.48e-3), rel=1e-2)
+    assert choice.confidence == "high"
+
+
+def test_without_replicates_confidence_is_low() -> None:
+    assert choose([replicated(1e-3, (0.8,)), replicated(1e-4, (1.2,))]).confidence == "low"
+
+
+def test_what_seeds_could_explain_is_a_tie_and_the_preferred_value_is_taken() -> None:
+    choice = choose([replicated(0.9, (0.800, 0.812)), replicated(0.95, (0.806, 0.799)), replicated(0.99, (1.5, 1.5))], prefer=0.95)
+    assert choice.status == "tied"
+    assert choice.tied == (0.9, 0.95)
+    assert choice.value == 0.95
+
+
+def test_a_preferred_value_outside_the_tie_is_not_taken() -> None:
+    choice = choose([replicated(0.9, (0.800, 0.812)), replicated(0.95, (0.806, 0.799)), replicated(0.99, (1.5, 1.5))], prefer=0.99)
+    assert choice.value in (0.9, 0.95)
+
+
+def test_a_tie_goes_to_the_larger_where_that_is_asked() -> None:
+    tie = [replicated(64, (0.80, 0.81)), replicated(128, (0.81, 0.80)), replicated(256, (0.805, 0.80))]
+    assert choose(tie, tie="largest").value == 256
+    assert choose(tie, tie="smallest").value == 64
+
+
+def test_a_diverged_run_loses_and_is_counted() -> None:
+    choice = choose([Candidate(0.1, (DIVERGED,)), Candidate(0.05, (run(0.9),))])
+    assert choice.value == 0.05
+    assert {value: score for value, score, _ in choice.scores}[0.1] == np.inf
+
+
+def test_one_diverged_replicate_loses_too() -> None:
+    candidates = [Candidate(0.1, (run(0.7), DIVERGED)), Candidate(0.05, (run(0.9, 1), run(0.9, 2)))]
+    assert choose(candidates).value == 0.05
+
+
+def test_all_diverged_abstains() -> None:
+    choice = choose([Candidate(0.1, (DIVERGED,)), Candidate(0.2, (DIVERGED,))])
+    assert (choice.value, choice.status) == (None, "abstained")
+    assert "diverged" in choice.reason
+
+
+def test_no_candidates_abstain() -> None:
+    assert choose([]).status == "abstained"
+
+
+def test_curves_at_chance_abstain() -> None:
+    stuck = [Candidate(value, (Curve(1000 * U, 0.1 * U, 2.303 + noise(0.01, seed)),)) for seed, value in enumerate((0.1, 0.2, 0.4))]
+    choice = choose(stuck)
+    assert choice.status == "abstained"
+    assert choice.value is None
+
+
+def test_the_best_at_the_end_of_the_grid_is_marked() -> None:
+    assert choose([replicated(1e-2, (0.8, 0.8)), replicated(1e-3, (1.0, 1.0)), replicated(1e-4, (1.2, 1.2))]).edge == "high"
+
+
+def test_a_raw_minimum_does_not_decide() -> None:
+    lucky = run(1.0)
+    lucky.val_loss[-2] = 0.2
+    assert choose([Candidate(1.0, (lucky,)), Candidate(2.0, (run(0.8, 1),))]).value == 2.0
+
+
+def test_batch_sizes_are_judged_by_accuracy_where_that_is_asked() -> None:
+    """Fig. 6: the smaller batch ends at the lower loss, the larger at the better accuracy."""
+    small = Candidate(128, (run(0.30, 1, accuracy=0.900), run(0.30, 2, accuracy=0.900)))
+    large = Candidate(512, (run(0.36, 3, accuracy=0.930), run(0.36, 4, accuracy=0.930)))
+    assert choose([small, large], judge="accuracy").value == 512
+    assert choose([small, large], judge="loss").value == 128
+
+
+def test_an_unreadable_loss_hands_over_to_the_metric() -> None:
+    """Fig. 13b."""
+    wild = [
+        Candidate(value, (Curve(1000 * U, 0.1 * U, 8 + noise(4.0, seed), accuracy=run(1.0, seed, accuracy=top).accuracy),))
+        for seed, (value, top) in enumerate(((0.9, 0.9), (0.97, 0.7)))
+    ]
+    choice = choose(wild)
+    assert choice.judged_by == "accuracy"
+    assert choice.value == 0.9
+
+
+def range_test(minimum: float, turns_at: float) -> Curve:
+    loss = minimum + (2.3 - minimum) * np.exp(-U / 0.1) + 3.0 * np.clip(U - turns_at, 0, 1) + noise(0.01, int(100 * turns_at))
+    return Curve(1000 * U, 0.01 * U, loss)
+
+
+def test_staying_low_over_a_longer_range_wins_a_range_test() -> None:
+    """Fig. 10a: 1.8e-3 is stable to larger lrs and about as low."""
+    choice = choose(
+        [
+            Candidate(3.2e-3, (range_test(0.80, 0.5),)),
+            Candidate(1.8e-3, (range_test(0.79, 0.75),)),
+            Candidate(1e-2, (range_test(1.1, 0.4),)),
+        ],
+        at="span",
+        x="lr",
+    )
+    assert choice.value == 1.8e-3
+
+
+def test_a_range_test_that_diverges_early_loses_to_a_higher_one_that_does_not() -> None:
+    early = range_test(0.75, 0.9)
+    early = Curve(early.step[:14], early.lr[:14], np.append(early.val_loss[:13], np.inf), diverged=True)
+    choice = choose([Candidate(1e-2, (early,)), Candidate(1e-3, (range_test(0.85, 0.9),))], at="span", x="lr")
+    assert choice.value == 1e-3
+
+
+def test_mild_overfitting_does_not_disqualify() -> None:
+    """Smith 2018, 5.5: slight early overfitting marks the best value."""
+    mild = run(0.8)
+    mild = Curve(mild.step, mild.lr, mild.val_loss + 0.05 * np.clip(U - 0.5, 0, 1))
+    choice = choose([Candidate(1e-4, (mild,)), Candidate(1e-3, (run(1.0, 1),))])
+    assert choice.value == 1e-4
+
+
+def test_each_momentum_is_judged_at_its_own_best() -> None:
+    """At one lr a large momentum always loses: its ramp is shorter, and turns at its own end."""
+    a, b = range_test(0.9, 0.6), range_test(0.75, 0.4)
+    candidates = [Candidate(0.9, (a,)), Candidate(0.99, (Curve(b.step, b.lr / 10, b.val_loss),))]
+    assert choose(candidates, at="own-best", scale="log1m").value == 0.99
+
+
+def test_intervals_of_momentum_bisect_one_minus_it() -> None:
+    choice = choose([replicated(0.9, (1.2, 1.2)), replicated(0.97, (0.8, 0.8)), replicated(0.99, (1.1, 1.1))], scale="log1m")
+    assert choice.interval == pytest.approx((0.9452, 0.9827), abs=1e-4)
+
+
+def test_a_weight_decay_of_zero_has_an_interval() -> None:
+    choice = choose([replicated(0.0, (0.8, 0.8)), replicated(1e-5, (1.1, 1.1))])
+    assert choice.interval == (0.0, 5e-6)
+
+
+def test_a_close_race_asks_for_replicates_of_the_leading_two() -> None:
+    close = [replicated(1e-2, (0.80,)), replicated(1e-3, (0.82,)), replicated(1e-4, (1.5,))]
+    assert needs_replicates(close) == (1e-3, 1e-2)
+
+
+def test_a_leader_far_ahead_asks_for_none() -> None:
+    assert needs_replicates([replicated(1e-2, (0.5,)), replicated(1e-3, (1.5,))]) == ()
+
+
+def test_twins_ask_for_none() -> None:
+    same = run(0.8)
+    assert needs_replicates([Candidate(1e-2, (same,)), Candidate(1e-3, (same,))]) == ()
+
+
+def test_one_candidate_needs_no_replicate_and_is_taken() -> None:
+    assert needs_replicates([replicated(1e-2, (0.5,))]) == ()
+    assert choose([replicated(1e-2, (0.5,))]).value == 1e-2
+
+
+def test_what_a_seed_does_to_all_is_taken_out() -> None:
+    """The second seed is worse by 0.3 for both; only the leading two have it, and the third does not profit."""
+    choice = choose([replicated(1e-2, (0.80, 1.10)), replicated(1e-3, (0.90, 1.20)), replicated(1e-4, (0.95,))])
+    assert choice.value == 1e-2
+
+
+def test_a_loss_that_has_levelled_off_has_plateaued() -> None:
+    assert plateaued(run(0.8))
+    assert not plateaued(Curve(1000 * U, 0.1 * U, 2.3 - 1.2 * U + noise(0.01, 0)))
+
+
+def test_chance_level_is_no_plateau() -> None:
+    assert not plateaued(Curve(1000 * U, 0.1 * U, 2.3 + noise(0.01, 0)))
+    assert not plateaued(Curve(U[:3], U[:3], U[:3]))
+
+
+def test_too_few_steps_cannot_tell_weight_decays_apart() -> None:
+    lr, momentum = np.full(200, 0.01), np.full(200, 0.9)  # 200 * 0.01 / 0.1 = 20
+    assert too_short_to_tell(lr, momentum, 1e-3, 1e-4)
+    assert not too_short_to_tell(lr, momentum, 1e-2, 1e-3)
+    assert not too_short_to_tell(lr, momentum, 1e-3, 1e-4, decay_multiplier=250.0)
+
+
+def test_rank_agreement_is_kendalls_tau() -> None:
+    assert rank_agreement([1, 2, 3, 4], [10, 20, 30, 40]) == 1.0
+    assert rank_agreement([1, 2, 3], [3, 2, 1]) == -1.0
+    assert np.isnan(rank_agreement([1.0], [2.0]))

@@ -1,0 +1,235 @@
+"""Clues on small hand-written curves, one behaviour a test."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpcheck.analysis.clues import Clue, find_clues
+from hpcheck.analysis.curve import Curve
+
+U = np.linspace(0.025, 1, 40)
+DESCENT = 0.8 + 1.5 * np.exp(-U / 0.08)  # from 2.3 down to 0.8, and flat from a third on
+
+
+def noise(sd: float = 0.01, count: int = 40, seed: int = 0) -> np.ndarray:
+    return sd * np.random.default_rng(seed).standard_normal(count)
+
+
+def curve(loss: np.ndarray, ramp: bool = False, **more: object) -> Curve:
+    count = len(loss)
+    lr = np.linspace(0.001, 0.1, count) if ramp else np.full(count, 0.05)
+    return Curve(step=np.arange(1, count + 1) * 50.0, lr=lr, val_loss=loss, **more)  # type: ignore[arg-type]
+
+
+def kinds(of: Curve) -> set[str]:
+    return {clue.kind for clue in find_clues(of)}
+
+
+def the(kind: str, of: Curve) -> Clue:
+    (found,) = [clue for clue in find_clues(of) if clue.kind == kind]
+    return found
+
+
+def test_a_loss_still_falling_at_the_end_is_underfitting() -> None:
+    clue = the("underfitting", curve(2.3 - 1.2 * U + noise()))
+    assert clue.section == "section 3.2, Fig. 3"
+    assert clue.to_step == 2000
+
+
+def test_a_horizontal_end_is_a_plateau_and_nothing_else() -> None:
+    assert kinds(curve(DESCENT + noise())) == {"plateau"}
+
+
+def test_a_flat_tail_after_a_fall_is_not_underfitting() -> None:
+    late = DESCENT - 0.4 * np.clip((U - 0.45) / 0.4, 0, 1)
+    assert "underfitting" not in kinds(curve(late + noise()))
+
+
+def test_a_slow_rise_after_the_minimum_is_overfitting() -> None:
+    clue = the("overfitting", curve(DESCENT + 0.3 * np.clip(U - 0.4, 0, 1) + noise(), ramp=True))
+    assert clue.form == "gradual-rise"
+    assert 0.02 < clue.from_lr < 0.07
+
+
+def test_a_sharp_rise_is_divergence_not_overfitting() -> None:
+    loss = DESCENT + noise()
+    loss[34:] = [1.6, 2.9, 3.5, 3.4, 3.6, 3.5]
+    clues = kinds(curve(loss, ramp=True))
+    assert "divergence" in clues
+    assert "overfitting" not in clues
+
+
+def test_rise_after_divergence_is_not_overfitting() -> None:
+    loss = DESCENT + noise()
+    loss[28:] = 2.5 + 0.1 * np.arange(12)
+    clues = kinds(curve(loss, ramp=True))
+    assert "divergence" in clues
+    assert "overfitting" not in clues
+
+
+def test_a_slow_rise_and_then_divergence_are_both_found() -> None:
+    """Fig. 7a, momentum 0.99."""
+    loss = DESCENT + 0.4 * np.clip(U - 0.3, 0, 1) + noise()
+    loss[36:] = [2.4, 5.0, 8.0, 9.0]
+    found = find_clues(curve(loss, ramp=True))
+    rise, divergence = (next(c for c in found if c.kind == kind) for kind in ("overfitting", "divergence"))
+    assert rise.to_step < divergence.from_step
+
+
+def test_nan_to_the_end_is_divergence() -> None:
+    loss = DESCENT + noise()
+    loss[30:] = np.nan
+    clue = the("divergence", curve(loss, ramp=True))
+    assert (clue.form, clue.from_step, clue.to_step) == ("not-finite", 1550.0, 2000.0)
+
+
+def test_a_stopped_run_diverged() -> None:
+    assert "divergence" in kinds(curve(np.append(DESCENT[:30] + noise(count=30), 40.0), diverged=True))
+
+
+def test_one_nan_that_recovers_is_not_divergence() -> None:
+    loss = DESCENT + noise()
+    loss[20] = np.nan
+    assert "divergence" not in kinds(curve(loss))
+
+
+def test_spikes_that_recover_are_not_divergence() -> None:
+    """BatchNorm's running averages at a large lr: 640 seen, with nothing wrong (DESIGN 3)."""
+    loss = DESCENT + noise()
+    loss[[15, 22, 31]] = [12.0, 640.0, 3.0]
+    assert kinds(curve(loss, ramp=True)) == {"plateau"}
+
+
+def test_a_loss_above_its_start_without_learning_is_divergence() -> None:
+    loss = 2.3 + 1.5 * U**2 + noise()
+    clue = the("divergence", curve(loss, ramp=True))
+    assert clue.form in ("above-start", "sharp-rise")
+
+
+def test_a_loss_above_its_start_while_training_improves_is_overfitting() -> None:
+    loss = DESCENT + 2.5 * np.clip(U - 0.1, 0, 1) + noise()
+    train = 2.3 * np.exp(-3 * U)
+    clues = kinds(curve(loss, train_loss=train))
+    assert "overfitting" in clues
+    assert "divergence" not in clues
+
+
+def bumped() -> np.ndarray:
+    return DESCENT - 0.5 * np.clip(U - 0.4, 0, 1) + 0.35 * np.exp(-0.5 * ((U - 0.33) / 0.06) ** 2) + noise()
+
+
+def test_a_temporary_rise_at_constant_lr_is_the_form_of_fig_11a() -> None:
+    assert the("overfitting", curve(bumped())).form == "early-rise"
+
+
+def test_a_bump_that_a_larger_lr_removes_is_the_form_of_fig_1a() -> None:
+    clue = the("overfitting", curve(bumped(), ramp=True))
+    assert clue.form == "small-lr-bump"
+    assert clue.to_lr < 0.07
+
+
+def test_a_hump_that_a_falling_lr_removes_is_not_overfitting() -> None:
+    """1cycle: a large lr holds the loss up."""
+    of = Curve(np.arange(1, 41) * 50.0, np.interp(U, [0, 0.33, 0.9, 1], [0.01, 0.1, 0.001, 0.0001]), bumped())
+    assert "overfitting" not in kinds(of)
+
+
+def test_a_gap_that_opens_under_a_flat_loss_is_overfitting() -> None:
+    clue = the("overfitting", curve(DESCENT + noise(), train_loss=DESCENT * (1 - 0.9 * U)))
+    assert clue.form == "generalization-gap"
+
+
+def test_chance_level_until_nan_is_a_ramp_too_fast_and_no_signal() -> None:
+    loss = 2.303 + noise(0.005)
+    loss[25:] = np.nan
+    assert kinds(curve(loss, ramp=True)) == {"ramp-too-fast", "no-signal", "divergence"}
+
+
+def test_a_ramp_that_turns_while_falling_fast_is_too_fast() -> None:
+    loss = 2.3 - 1.4 * U + noise()
+    loss[22:] = 4.0
+    assert the("ramp-too-fast", curve(loss, ramp=True)).form == "cut-short"
+
+
+def test_a_ramp_that_levels_off_before_it_diverges_is_not_too_fast() -> None:
+    loss = DESCENT + noise()
+    loss[34:] = 9.0
+    assert "ramp-too-fast" not in kinds(curve(loss, ramp=True))
+
+
+def test_loss_up_and_accuracy_up_disagree() -> None:
+    """Fig. 6."""
+    loss = DESCENT + 0.4 * np.clip(U - 0.3, 0, 1) + noise()
+    accuracy = 0.5 + 0.3 * U + noise(0.005, seed=1)
+    assert the("loss-accuracy-disagree", curve(loss, accuracy=accuracy)).form == "loss-rises-metric-improves"
+
+
+def test_an_error_rate_is_read_the_other_way_round() -> None:
+    loss = DESCENT + 0.4 * np.clip(U - 0.3, 0, 1) + noise()
+    error = 0.5 - 0.3 * U + noise(0.005, seed=1)
+    assert "loss-accuracy-disagree" in kinds(curve(loss, accuracy=error, higher_is_better=False))
+    agreeing = 0.3 * loss + noise(0.003, seed=2)
+    assert "loss-accuracy-disagree" not in kinds(curve(loss, accuracy=agreeing, higher_is_better=False))
+
+
+@pytest.mark.parametrize(
+    ("loss", "form"),
+    [
+        (2.3 + noise(0.02), "noise"),
+        (np.full(40, 2.3), "flat"),
+        (np.array([2.0, 1.0, 0.5]), "too-few-points"),
+        (np.array([]), "too-few-points"),
+    ],
+)
+def test_a_curve_that_says_nothing_is_said_to(loss: np.ndarray, form: str) -> None:
+    (clue,) = find_clues(curve(loss))
+    assert (clue.kind, clue.form) == ("no-signal", form)
+
+
+def test_all_nan_has_no_signal() -> None:
+    assert "no-signal" in kinds(curve(np.full(20, np.nan)))
+
+
+def test_a_missing_lr_is_passed_over() -> None:
+    of = Curve(np.arange(40) * 1.0, np.where(np.arange(40) == 39, np.nan, 0.1), DESCENT + noise())
+    assert the("plateau", of).to_lr == 0.1
+
+
+def test_clues_do_not_depend_on_the_unit_of_the_loss() -> None:
+    loss = DESCENT + 0.3 * np.clip(U - 0.4, 0, 1) + noise()
+    scaled = [(c.kind, c.form, c.from_step, c.to_step) for c in find_clues(curve(loss * 1000))]
+    assert scaled == [(c.kind, c.form, c.from_step, c.to_step) for c in find_clues(curve(loss))]
+
+
+def test_evaluations_out_of_order_are_put_in_order() -> None:
+    of = curve(DESCENT + noise())
+    shuffled = np.random.default_rng(0).permutation(40)
+    assert find_clues(Curve(of.step[shuffled], of.lr[shuffled], of.val_loss[shuffled])) == find_clues(of)
+
+
+def test_arrays_of_unequal_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="val_loss must be one value for each of its 3 steps"):
+        Curve(np.arange(3.0), np.ones(3), np.ones(2))
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(), st.floats(), st.floats(0, 1), st.floats()), max_size=30),
+    st.booleans(),
+)
+def test_any_curve_can_be_read(rows: list[tuple[float, float, float, float]], diverged: bool) -> None:
+    array = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    of = Curve(np.arange(float(len(rows))), array[:, 0], array[:, 1], array[:, 2], array[:, 3], diverged=diverged)
+    assert all(isinstance(clue, Clue) for clue in find_clues(of))
+
+
+def test_analysis_imports_neither_torch_nor_matplotlib() -> None:
+    code = (
+        "import sys, hpcheck.analysis.choose, hpcheck.analysis.lr_range, hpcheck.analysis.exponent;"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib', 'pandas')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,145 @@
+"""Reading lr range tests on small hand-written curves."""
+
+import numpy as np
+import pytest
+
+from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.lr_range import min_lr, read_range, read_sweep
+
+U = np.linspace(0.025, 1, 40)
+LR = 0.1 * U  # a ramp to 0.1
+DESCENT = 0.8 + 1.5 * np.exp(-U / 0.08)
+
+
+def noise(sd: float = 0.01, count: int = 40, seed: int = 0) -> np.ndarray:
+    return sd * np.random.default_rng(seed).standard_normal(count)
+
+
+def ramp(loss: np.ndarray, **more: object) -> Curve:
+    return Curve(np.arange(1, len(loss) + 1) * 10.0, LR[: len(loss)], loss, **more)  # type: ignore[arg-type]
+
+
+def test_the_limit_is_where_the_loss_leaves_its_minimum_for_good() -> None:
+    reading = read_range(ramp(DESCENT + 1.5 * np.clip(U - 0.6, 0, 1) + noise()))
+    assert reading.turned
+    assert reading.lr_limit.status == "chosen"
+    assert reading.lr_limit.value == pytest.approx(0.06, rel=0.12)
+    low, high = reading.lr_limit.interval or (0, 0)
+    assert low <= 0.06 <= high
+
+
+def test_a_spike_on_the_way_is_no_turn() -> None:
+    loss = DESCENT + 1.5 * np.clip(U - 0.6, 0, 1) + noise()
+    loss[18] = 640.0
+    assert read_range(ramp(loss)).lr_limit.value == pytest.approx(0.06, rel=0.12)
+
+
+def test_nothing_turned_is_said_as_at_least() -> None:
+    limit = read_range(ramp(DESCENT + noise())).lr_limit
+    assert (limit.value, limit.status, limit.edge) == (0.1, "chosen", "high")
+    assert limit.reason.startswith("at least 0.1")
+
+
+def test_divergence_is_the_limit_of_a_flat_curve() -> None:
+    loss = DESCENT + noise()
+    loss[32:] = np.nan
+    limit = read_range(ramp(loss)).lr_limit
+    assert limit.value == pytest.approx(0.08)
+    assert "diverges" in limit.reason
+
+
+def test_the_stable_lr_lies_before_the_spiking_begins() -> None:
+    loss = DESCENT + noise()
+    loss[26:] += np.abs(noise(0.4, 14, seed=3)) * np.tile([1, 0.1], 7)
+    reading = read_range(ramp(loss))
+    assert reading.stable_lr.value is not None
+    assert reading.stable_lr.value < 0.075
+
+
+def test_accuracy_that_turns_first_limits_where_the_loss_does_not_turn() -> None:
+    accuracy = 0.1 + 0.6 * (1 - np.exp(-U / 0.1)) - 0.6 * np.clip(U - 0.7, 0, 1) + noise(0.005)
+    limit = read_range(ramp(DESCENT + noise(), accuracy=accuracy)).lr_limit
+    assert limit.judged_by == "accuracy"
+    assert limit.value == pytest.approx(0.07, rel=0.15)
+
+
+def test_loss_and_accuracy_that_disagree_lower_the_confidence() -> None:
+    loss = DESCENT + 1.5 * np.clip(U - 0.6, 0, 1) + noise()
+    limit = read_range(ramp(loss, accuracy=0.1 + 0.6 * U + noise(0.005, seed=1))).lr_limit
+    assert limit.confidence == "low"
+    assert "the metric does not" in limit.reason
+
+
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        (2.303 + noise(0.02), "does not leave its noise"),
+        (np.full(40, 2.303), "flat"),
+        (np.array([2.3, 1.0, 0.8]), "only 3 evaluations"),
+        (np.full(40, np.nan), "no finite validation loss"),
+        (np.array([]), "no finite validation loss"),
+        (np.append(2.303 + noise(0.005, 20), np.full(20, np.nan)), "does not leave its noise"),
+    ],
+)
+def test_what_cannot_be_read_abstains_with_a_reason(loss: np.ndarray, reason: str) -> None:
+    reading = read_range(ramp(loss))
+    assert reading.lr_limit.status == "abstained"
+    assert reading.lr_limit.value is None
+    assert reading.stable_lr.value is None
+    assert reason in reading.lr_limit.reason
+
+
+def test_a_curve_that_only_rises_abstains() -> None:
+    reading = read_range(ramp(2.3 + 1.0 * U + noise()))
+    assert reading.lr_limit.status == "abstained"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pure_noise_abstains(seed: int) -> None:
+    assert read_range(ramp(2.303 + noise(0.02, seed=seed))).lr_limit.value is None
+
+
+def test_a_ramp_that_was_too_fast_says_so() -> None:
+    loss = 2.303 + noise(0.005)
+    loss[22:] = np.inf
+    assert read_range(ramp(loss)).too_fast
+
+
+def test_the_same_ramp_under_twenty_seeds_reads_within_a_factor_of_one_and_a_half() -> None:
+    limits = [read_range(ramp(DESCENT + 1.2 * np.clip(U - 0.5, 0, 1) + noise(0.03, seed=seed))).lr_limit.value for seed in range(20)]
+    found = [limit for limit in limits if limit is not None]
+    assert len(found) == 20
+    assert max(found) / min(found) < 1.5
+
+
+def sweep(loss: np.ndarray) -> Curve:
+    return Curve(np.arange(len(loss)) * 5.0, np.geomspace(1e-5, 10, len(loss)), loss)
+
+
+def test_a_sweep_brackets_learning_and_divergence() -> None:
+    exponent = np.linspace(-5, 1, 60)
+    loss = 2.3 - 1.2 / (1 + np.exp(-(exponent + 2.5) * 4)) + noise(0.01, 60)
+    loss[exponent > -0.5] = 30.0
+    reading = read_sweep(sweep(loss))
+    assert reading.diverges_at == pytest.approx(10**-0.5, rel=0.3)
+    assert reading.learns_from is not None
+    assert 1e-4 < reading.learns_from < 1e-2
+
+
+def test_a_sweep_that_never_learns_has_no_lr_to_learn_from() -> None:
+    reading = read_sweep(sweep(2.3 + noise(0.01, 60)))
+    assert (reading.diverges_at, reading.learns_from) == (None, None)
+
+
+def test_an_empty_sweep_says_nothing() -> None:
+    assert read_sweep(sweep(np.array([]))).diverges_at is None
+
+
+@pytest.mark.parametrize(("rule", "value"), [("max/10", 0.05), ("max/20", 0.025), ("max/4", 0.125)])
+def test_min_lr_follows_the_papers_rules(rule: str, value: float) -> None:
+    assert min_lr(0.5, rule) == value
+
+
+def test_an_unknown_rule_for_min_lr_is_refused() -> None:
+    with pytest.raises(ValueError, match="known: max/10, max/20, max/3, max/4"):
+        min_lr(0.5, "max/7")
