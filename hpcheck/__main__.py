@@ -37,7 +37,6 @@ def run(arguments: list[str]) -> int:
 def report(error: Exception) -> int:
     """Say what went wrong in a line, and choose the exit code."""
     from hpcheck.config import ConfigError
-    from hpcheck.data._arrays import DataError
     from hpcheck.lock import HeldError
     from hpcheck.storage import StorageError
     from hpcheck.users_code import UsersCodeError, as_theirs
@@ -45,9 +44,8 @@ def report(error: Exception) -> int:
     error = as_theirs(error) or error
     if isinstance(error, OSError):
         error = StorageError(f"{error.filename or type(error).__name__}: {error.strerror or error}")
-    codes = {HeldError: HELD, StorageError: STORAGE_FAILED}
-    codes |= dict.fromkeys((ConfigError, DataError, UsersCodeError, ValueError), GIVEN_WRONG)
-    code = next((code for kind, code in codes.items() if isinstance(error, kind)), None)
+    expected = {HeldError: HELD, StorageError: STORAGE_FAILED, ConfigError: GIVEN_WRONG, UsersCodeError: GIVEN_WRONG, ValueError: GIVEN_WRONG}
+    code = next((code for kind, code in expected.items() if isinstance(error, kind)), None)
     kind = "" if code is not None else f"{type(error).__name__}: "
     say(str(error) if isinstance(error, ConfigError) else f"error: {kind}{error}")
     return RUN_FAILED if code is None else code

@@ -122,13 +122,18 @@ def show(config: ConfigPath = None, as_json: AsJson = False, debug: Debug = Fals
     from hpcheck import recommend
     from hpcheck.rundir import RunDirectory
 
-    _print(recommend.read(RunDirectory.of(_load(config, None, None)).recommended), as_json, quiet=False)
+    found = RunDirectory.of(_load(config, None, None)).recommended
+    _print(recommend.read(found, ("settings", "evidence", "provenance")), as_json, quiet=False)
 
 
 @app.command()
 def read(
-    curves: Annotated[list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")],
-    x: Annotated[str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")] = None,
+    curves: Annotated[
+        list[Path], typer.Argument(metavar="CURVE", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")
+    ],
+    x: Annotated[
+        str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")
+    ] = None,
     step: Annotated[str | None, typer.Option("--step", metavar="COLUMN", help="What counts iterations or epochs.")] = None,
     lr: Annotated[str | None, typer.Option("--lr", metavar="COLUMN", help="The learning rate.")] = None,
     val_loss: Annotated[str | None, typer.Option("--val-loss", metavar="COLUMN", help="The validation loss.")] = None,
@@ -152,6 +157,49 @@ def read(
     show.report(found, as_json, quiet)
     if found.abstained:
         raise typer.Exit(ABSTAINED)
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to start; data in it are recognised.")] = Path(),
+    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="A shipped config instead, such as quickstart.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
+    from hpcheck import starting
+
+    typer.echo("\n".join(starting.begin(directory, preset, force).words))
+
+
+@app.command()
+def check(
+    config: ConfigPath = None,
+    baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed one.")] = Path("recommended.yaml"),
+    update: Annotated[bool, typer.Option("--update", help="Write the baseline, or accept what has drifted.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print old settings against new.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="Write annotations and $GITHUB_STEP_SUMMARY.")] = False,
+    set_: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON on stdout.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Regenerate the recommendation and compare it with the committed one: exit 0 same, 1 drifted, 2 unusable (for CI)."""
+    from hpcheck import checking
+
+    found = checking.check(_load(config, set_, None), baseline, update, quiet)
+    for line in checking.told(found, update, diff, github, as_json):
+        typer.echo(line)
+    raise typer.Exit(0 if update else found.exit_code)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False, debug: Debug = False) -> None:
+    """Versions, devices, data sets found, free memory and disk: one screen."""
+    from hpcheck import doctor as doctors
+
+    found = doctors.examine()
+    typer.echo(json.dumps(found) if as_json else "\n".join(doctors.lines(found)))
 
 
 @app.command()

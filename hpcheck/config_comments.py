@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from hpcheck import config_allowed, yaml12
 from hpcheck import config as configs
+from hpcheck import config_allowed, yaml12
 from hpcheck.config_sections import Config, Section
 from hpcheck.yaml12 import KeyPath
 

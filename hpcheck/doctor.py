@@ -56,7 +56,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         *(f"device     {words}" for words in _device_lines(found)),
         f"memory     {gibibytes(found['free_memory'])} free",
         f"disk       {gibibytes(found['free_disk'])} free here",
-        f"cache      {cache['directory']}: {gibibytes(cache['bytes'])} used, {gibibytes(cache['free_disk'])} free ($HPCHECK_CACHE moves it)",
+        f"cache      {cache['directory']}: {gibibytes(cache['bytes'])} used, {gibibytes(cache['free_disk'])} free",
         f"data in    {found['data_root']} ($HPCHECK_DATA, else ./data) and here",
         *(f"           {words}" for words in found["data"] or ["nothing that hpcheck recognises; `digits` needs no files"]),
         f"config     {found['config']}",
@@ -77,7 +77,9 @@ def _device_lines(found: dict[str, Any]) -> list[str]:
     devices = found["devices"]
     if "problem" in devices:
         return [f"torch cannot be asked: {devices['problem']}"]
-    named = [f"cuda:{index} {name}, {gibibytes(free)} of {gibibytes(all_)} free" for index, (name, free, all_) in enumerate(devices["cuda"])]
+    named = [
+        f"cuda:{index} {name}, {gibibytes(free)} of {gibibytes(all_)} free" for index, (name, free, all_) in enumerate(devices["cuda"])
+    ]
     if not named and devices["built_for"]:
         named = [f"no CUDA device seen (this torch is built for CUDA {devices['built_for']})"]
     return [*named, *["mps"] * devices["mps"], f"cpu, {found['cores']} cores"]

@@ -101,4 +101,4 @@ def _is_number(word: str) -> bool:
 
 
 def _folders(path: Path) -> list[Path]:
-    return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+    return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")] if path.is_dir() else []

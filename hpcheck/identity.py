@@ -20,53 +20,77 @@ def data_fingerprint(name: str, root: str, options: tuple[tuple[str, object], ..
 
 def identify(spec: Spec) -> str:
     """The run id of `spec`, with its data and the user's code as they are now."""
-    data = spec.data
-    named = [data.name, data.loss, data.metric, spec.model.name, spec.optimizer.name]
+    return run_id(spec, data_fingerprint(spec.data.name, spec.data.root, spec.data.options), users_source(spec))
+
+
+def users_source(spec: Spec) -> str:
+    """Hashes of the user's modules that `spec` names; empty where it names none."""
+    named = [spec.data.name, spec.data.loss, spec.data.metric, spec.model.name, spec.optimizer.name]
     own = sorted({name.split(":")[0] for name in named if plugins.is_users_own(name)})
-    return run_id(spec, data_fingerprint(data.name, data.root, data.options), "".join(map(source_hash, own)))
+    return "".join(map(source_hash, own))
 
 
 @cache
 def source_hash(module: str) -> str:
-    """Hash of a user's module and of the modules beside it that it imports, directly or not; nothing is imported to find out."""
-    sources: dict[str, bytes] = {}
-    _collect(module, sources)
+    """Hash of a user's module and of the user's modules that it imports, directly or not; nothing is imported to find out."""
+    sources = user_sources(module)
     digest = hashlib.sha256()
     for name in sorted(sources):
         digest.update(name.encode() + b"\0" + sources[name] + b"\0")
     return digest.hexdigest()
 
 
-def _collect(module: str, sources: dict[str, bytes]) -> None:
-    if module in sources:
-        return
-    path = _local_source(module)
-    if path is None:
-        return
-    sources[module] = path.read_bytes()
+def user_sources(module: str) -> dict[str, bytes]:
+    """Name -> source of `module`, the packages around it, and all that they import in turn and that belongs to the user."""
+    sources: dict[str, bytes] = {}
+    waiting = _with_packages(module)
+    while waiting:
+        name = waiting.pop()
+        path = None if name in sources else _user_file(name)
+        if path is not None:
+            sources[name] = path.read_bytes()
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            waiting += [inner for imported in _imports(sources[name], package) for inner in _with_packages(imported)]
+    return sources
+
+
+def _with_packages(module: str) -> list[str]:
+    """`a.b.c` runs `a` and `a.b` too."""
+    parts = module.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _imports(source: bytes, package: str) -> list[str]:
+    """Names that may be modules in the import statements of `source`, relative ones counted from `package`."""
     try:
-        tree = ast.parse(sources[module])
-    except SyntaxError:
-        return  # importing it will say so, with the user's own traceback
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []  # importing it will say so, with the user's own traceback
+    names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                _collect(alias.name, sources)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            _collect(node.module, sources)
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            around = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*around, *([node.module] if node.module else [])])
+            names += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name]
 
 
-def _local_source(module: str) -> Path | None:
-    """The file of a module that belongs to the user: not the standard library's, not an installed package's."""
-    if module.split(".")[0] in sys.stdlib_module_names:
+def _user_file(module: str) -> Path | None:
+    """The file of a module that belongs to the user: not the standard library's, not an installed package's, not hpcheck's own."""
+    top, *inner = module.split(".")
+    if not top or top in sys.stdlib_module_names or top == __name__.split(".")[0]:
         return None
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        found = importlib.util.find_spec(module)
+        found = importlib.util.find_spec(top)  # of a name without dots: that imports nothing
     except (ImportError, ValueError):
         return None
-    if found is None or found.origin is None or not found.origin.endswith(".py"):
+    if found is None:
         return None
-    installed = any(part in ("site-packages", "dist-packages") for part in Path(found.origin).parts)
-    return None if installed else Path(found.origin)
+    stems = [Path(folder, *inner) for folder in found.submodule_search_locations or ()]
+    files = [file for stem in stems for file in (stem / "__init__.py", stem.with_suffix(".py"))] if inner else [Path(found.origin or "")]
+    path = next((file for file in files if file.suffix == ".py" and file.is_file()), None)
+    return None if path is None or {"site-packages", "dist-packages"} & set(path.parts) else path

@@ -8,6 +8,7 @@ from hpcheck.config import Config
 from hpcheck.data._cache import load_raw
 from hpcheck.data._prepare import held_out_counts
 from hpcheck.engine.processes import Pool
+from hpcheck.fits import refuse_what_does_not_fit
 from hpcheck.identity import identify
 from hpcheck.progress import Progress
 from hpcheck.rundir import RunDirectory
@@ -78,4 +79,5 @@ def facts(config: Config) -> Facts:
     spec = data_spec(Asked(config, Facts(0, 0, 0)))
     raw, _ = load_raw(spec.name, Path(spec.root), dict(spec.options))
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
+    refuse_what_does_not_fit(config, raw, train, held_out)
     return Facts(train, held_out, 0 if raw.test is None else len(raw.test))

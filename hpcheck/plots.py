@@ -10,6 +10,7 @@ from hpcheck.storage import write_whole
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito: safe for the colour-blind
 WIDTH, HEIGHT = 7.2, 4.2  # inches a panel
+LOG_ABOVE = 20.0  # a loss that falls by more than this factor is drawn on a log scale: its end would not show
 TOP_OF_VIEW = 1.2  # losses above this multiple of where the curves start are out of the picture: a divergence would hide all else
 
 
@@ -48,6 +49,8 @@ def draw_panel(ax, panel: Panel) -> None:  # type: ignore[no-untyped-def]
     low, high = view(panel)
     if high > low:
         ax.set_ylim(low, high)
+    if spans_decades(panel):
+        ax.set_yscale("log")
     for box in panel.boxes:
         ax.axvspan(box.from_x, box.to_x, facecolor="none", edgecolor="0.25", linewidth=1.2, linestyle=":")
         ax.annotate(box.text, (box.from_x, 0.02), xycoords=("data", "axes fraction"), fontsize=8, color="0.25")
@@ -60,12 +63,21 @@ def draw_panel(ax, panel: Panel) -> None:  # type: ignore[no-untyped-def]
 
 
 def view(panel: Panel) -> tuple[float, float]:
-    """Limits of the y axis that show the curves and not the heights of a divergence."""
-    shown = [y for line in panel.series for y in (*line.raw, *line.smooth) if math.isfinite(y)]
-    starts = [next(filter(math.isfinite, line.raw), 0.0) for line in panel.series]
+    """Limits of the y axis that show the curves and not the heights of a divergence; a metric is shown whole."""
+    shown = [y for line in panel.series for y in line.raw if math.isfinite(y)]
     if not shown:
         return 0.0, 0.0
-    low = min(shown)
-    high = min(max(shown), max(max(starts) * TOP_OF_VIEW, low))
+    low, high = min(shown), max(shown)
+    if "loss" in panel.y_label:
+        starts = [next(filter(math.isfinite, line.raw), 0.0) for line in panel.series]
+        high = min(high, max(max(starts) * TOP_OF_VIEW, low))
+    if spans_decades(panel):
+        return min(filter(math.isfinite, panel.series[0].raw)) / 1.2, high * 1.2
     margin = 0.05 * (high - low)
     return low - margin, high + margin
+
+
+def spans_decades(panel: Panel) -> bool:
+    """Whether the first series, which is the one to read, is a loss that ends far below its start and above 0."""
+    read = [y for y in panel.series[0].raw if math.isfinite(y)] if panel.series and "loss" in panel.y_label else []
+    return bool(read) and 0 < min(read) * LOG_ABOVE < read[0]

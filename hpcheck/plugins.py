@@ -10,6 +10,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from hpcheck.users_code import UsersCodeError
+
 PACKAGE = Path(__file__).parent
 ENTRY_POINT = {"models": "build", "data": "load", "optimizers": "build"}  # the function that each kind's file defines
 
@@ -66,14 +68,10 @@ def options(kind: str, name: str) -> dict[str, Any]:
 def load(kind: str, name: str) -> Callable[..., Any]:
     """The builder behind `name`. The working directory is importable, as it is for `python script.py`.
 
-    Raises `ImportError` or `AttributeError` where the user's module or its function is missing, `KeyError` for an unknown name.
+    Raises `UsersCodeError` where the user's module or its function is missing, `KeyError` for an unknown name.
     """
     if is_users_own(name):
-        module_name, function = name.split(":", 1)
-        if "" not in sys.path:
-            sys.path.insert(0, "")
-        found: Callable[..., Any] = getattr(importlib.import_module(module_name), function)
-        return found
+        return _users_own(name)
     if is_torchvision(kind, name):
         return partial(load(kind, "torchvision"), arch=name)
     if name not in known(kind):
@@ -81,3 +79,20 @@ def load(kind: str, name: str) -> Callable[..., Any]:
     module = importlib.import_module(f"hpcheck.{kind}.{file_name(name)}")
     entry: Callable[..., Any] = getattr(module, ENTRY_POINT[kind])
     return entry
+
+
+def _users_own(name: str) -> Callable[..., Any]:
+    module_name, function = name.split(":", 1)
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # something that their module imports
+        raise UsersCodeError(f"{name}: there is no module {error.name}, neither here nor installed") from None
+    found = getattr(module, function, None)
+    if not callable(found):
+        raise UsersCodeError(f"{name}: {module.__file__ or module_name} has no function {function}")
+    builder: Callable[..., Any] = found
+    return builder

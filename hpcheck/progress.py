@@ -61,8 +61,8 @@ class Progress:
                 return
             last[0] = now
             share = sum(done(run_id, spec, records) for run_id, spec in jobs) / total
-            left = (now - started) * (1 - share) / share if share > 0 else float("nan")
-            self.say(f"{step}: {share:.0%} done, about {left:.0f} s left")
+            left = f", about {(now - started) * (1 - share) / share:.0f} s left" if share > 0 else ""
+            self.say(f"{step}: {share:.0%} done{left}")
 
         return poll
 
@@ -76,8 +76,7 @@ def amount(spec: Spec) -> int:
     return (spec.steps - spec.at_step) * spec.total_batch_size if isinstance(spec, RunSpec) else 1
 
 
-def done(run_id: str, spec: Spec, records: Path) -> int:
-    """How much of that its record shows."""
-    if not isinstance(spec, RunSpec):
-        return 0
-    return max(0, steps_done(records / f"{run_id}.jsonl") - spec.at_step) * spec.total_batch_size
+def done(run_id: str, spec: Spec, records: Path) -> float:
+    """How much of that its record shows: all of it once the run has ended, by divergence too."""
+    first, each = (spec.at_step, spec.total_batch_size) if isinstance(spec, RunSpec) else (0, 1)
+    return min(amount(spec), max(0.0, steps_done(records / f"{run_id}.jsonl") - first) * each)

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpcheck import __version__, config_source, yaml12
 from hpcheck import config as configs
+from hpcheck.config_problems import ConfigError, Problem
 from hpcheck.identity import data_fingerprint
 from hpcheck.records import RunRecord, examples_processed, seconds_spent
 from hpcheck.rundir import RunDirectory
@@ -98,9 +99,19 @@ def cost(records: Sequence[RunRecord], asked: Asked) -> dict[str, Any]:
     }
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path, sections: Sequence[str] = ("settings",)) -> dict[str, Any]:
     """The content of a recommended.yaml; values only, nothing in it can name code. Raises `ConfigError` where it cannot be read."""
-    return dict(yaml12.read(config_source.read_text(path)).value)
+    if not path.exists():
+        raise ConfigError([Problem(str(path), None, "", "no such file", expected="a recommended.yaml; `hpcheck run` writes one")])
+    try:
+        found = yaml12.read(config_source.read_text(path)).value
+    except yaml12.YamlError as error:
+        raise ConfigError([Problem(str(path), error.line, "", error.problem)]) from None
+    content: dict[str, Any] = found if isinstance(found, dict) else {}
+    missing = [section for section in sections if not isinstance(content.get(section), dict)]
+    if missing:
+        raise ConfigError([Problem(str(path), None, missing[0], "is missing", expected="a recommended.yaml as hpcheck wrote it")])
+    return content
 
 
 def settings_of(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import io
 import json
 import math
 import zlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,14 +59,17 @@ class RunRecord:
 class RecordWriter:
     """Appends one run's lines to `path`. Each reaches the file before the next is begun; `sync` and `finish` bring them to the disk.
 
-    An unfinished record of the same run is gone on with: its torn tail is cut, and `rows` whole rows are kept unless `keep` cuts them.
+    An unfinished record of the same run, begun in the same environment, is gone on with: its torn tail is cut, and its whole `rows` are
+    kept unless `keep` cuts them.
     """
 
     def __init__(self, path: Path, run_id: str, spec: Spec, environment: Mapping[str, Any]) -> None:
         self.run_id = run_id
         self._file = Growing(path)
         try:
-            self._ends = _whole_lines(path, self._file.content(), run_id)
+            self.environment, self._ends = _begun(path, self._file.content(), run_id)
+            if not self._ends or not _as_begun(self.environment, environment):
+                self.environment, self._ends = environment, []
             self._file.cut(self._ends[-1] if self._ends else 0)
             if not self._ends:
                 self._append({"record": RECORD_VERSION, "run_id": run_id, "spec": to_dict(spec), "environment": environment})
@@ -104,9 +108,17 @@ class RecordWriter:
         self._ends.append((self._ends[-1] if self._ends else 0) + len(line))
 
 
-def _whole_lines(path: Path, content: bytes, run_id: str) -> list[int]:
-    """Where the head and each whole row end in an unfinished record of this run; nothing where it is finished, another's or no record."""
+def begun_with(path: Path, run_id: str) -> Mapping[str, Any]:
+    """The environment that an unfinished record of this run was begun in; empty where there is none."""
+    with naming(path, "read"):
+        return _begun(path, path.read_bytes(), run_id)[0] if path.exists() else {}
+
+
+def _begun(path: Path, content: bytes, run_id: str) -> tuple[Mapping[str, Any], list[int]]:
+    """The environment of an unfinished record of this run, and where its head and each whole row end; nothing of a finished one, of
+    another's, or of no record."""
     ends: list[int] = []
+    environment: Mapping[str, Any] | None = None
     for line in io.BytesIO(content):
         try:
             told = unseal(line.decode("utf-8", errors="replace"))
@@ -114,10 +126,16 @@ def _whole_lines(path: Path, content: bytes, run_id: str) -> list[int]:
             break
         if not ends:
             _refuse_newer(path, told)
-        if not isinstance(told, dict) or "status" in told or (not ends and told.get("run_id") != run_id):
-            return []
+            environment = told.get("environment") if isinstance(told, dict) and told.get("run_id") == run_id else None
+        if not isinstance(environment, dict) or not isinstance(told, dict) or "status" in told:
+            return {}, []
         ends.append((ends[-1] if ends else 0) + len(line))
-    return ends
+    return environment or {}, ends
+
+
+def _as_begun(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a run goes on to the same numbers here: the same device, torch and threads."""
+    return all(begun.get(key) == now.get(key) for key in {*begun, *now} - {"hpcheck", "python"})
 
 
 def _refuse_newer(path: Path, head: Any) -> None:
@@ -171,12 +189,10 @@ def read(path: Path) -> RunRecord | None:
         return None
 
 
-def steps_done(path: Path) -> int:
-    """How far an unfinished run has come: the step of its last row, 0 before the first."""
-    if not path.exists():
-        return 0
-    rows = [line["row"]["step"] for line in lines(path) if "row" in line]
-    return int(rows[-1]) if rows else 0
+def steps_done(path: Path) -> float:
+    """How far a run has come: the step of its last row, 0 before the first; inf once its record is complete, as a diverged run's is."""
+    last: dict[str, Any] = next(iter(deque(lines(path), maxlen=1)), {}) if path.exists() else {}
+    return math.inf if "status" in last else float(last["row"]["step"]) if "row" in last else 0.0
 
 
 def seconds_spent(record: RunRecord) -> float:

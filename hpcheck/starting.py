@@ -10,7 +10,7 @@ from hpcheck.config import ConfigError, Problem
 from hpcheck.config_comments import commented
 from hpcheck.config_problems import did_you_mean
 from hpcheck.finding import Found, find
-from hpcheck.rundir import write_whole
+from hpcheck.storage import naming, write_whole
 
 PACKAGE = Path(__file__).parent
 STARTERS = PACKAGE / "starters"
@@ -37,7 +37,8 @@ def begin(directory: Path, preset: str | None = None, force: bool = False) -> Be
     standing = [] if force else [directory / name for name in texts if (directory / name).exists()]
     if standing:
         raise ConfigError([Problem(str(path), None, "", "is there already", expected="--force to overwrite it") for path in standing])
-    directory.mkdir(parents=True, exist_ok=True)
+    with naming(directory, "made"):
+        directory.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write_whole(directory / name, text)
     return Begun([directory / name for name in texts], _words(directory, texts, found, preset))

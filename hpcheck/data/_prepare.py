@@ -51,7 +51,7 @@ def prepare(
     train, val = _split(raw, val_fraction, validate_on, limit, split_seed)
     if fit == "all" and validate_on == "held-out":
         train = _join(train, val)
-    task, outputs = _task(raw)
+    task, outputs = task_and_outputs(raw)
     shift, scale = _normalization(train.x, normalize)
     return Prepared(
         train=_own(train),
@@ -92,7 +92,7 @@ def _own(arrays: Arrays) -> Arrays:
     return Arrays(x, y)
 
 
-def _task(raw: Raw) -> tuple[str, int]:
+def task_and_outputs(raw: Raw) -> tuple[str, int]:
     """What is predicted, and how many outputs that takes."""
     targets = [arrays.y for arrays in raw.splits().values()]
     if not np.issubdtype(raw.train.y.dtype, np.integer):

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hpcheck.data._arrays import DataError
 from hpcheck.data._prepare import Prepared
 
 CROP_PADDING = 4  # "mirror-crop": the usual CIFAR augmentation, reflected borders
@@ -16,7 +17,10 @@ class OnDevice:
         self.prepared = prepared
         self.train_x, self.train_y = _tensors(prepared.train.x, prepared.train.y, device)
         self.val_x, self.val_y = _tensors(prepared.val.x, prepared.val.y, device)
-        self.test_x, self.test_y = _tensors(prepared.test.x, prepared.test.y, device) if prepared.test is not None else (None, None)
+        self.test_x: Tensor | None = None
+        self.test_y: Tensor | None = None
+        if prepared.test is not None:
+            self.test_x, self.test_y = _tensors(prepared.test.x, prepared.test.y, device)
         self.is_image = prepared.train.x.ndim == 4
         self._shift = torch.from_numpy(np.array(prepared.shift)).to(device)
         self._scale = torch.from_numpy(np.array(prepared.scale)).to(device)
@@ -37,6 +41,8 @@ class BatchStream:
     """
 
     def __init__(self, data: OnDevice, batch_size: int, seed: int, augment: str) -> None:
+        if augment != "none" and not data.is_image:
+            raise DataError(f"data.augment is {augment}, but the data are not images; use none")
         self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
         self._count = len(data.train_y)
         self._orders: dict[int, Tensor] = {}

@@ -14,6 +14,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from hpcheck import plugins, schedules
 from hpcheck.data._prepare import stratified_subset
 from hpcheck.engine.batches import BatchStream, OnDevice
+from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.objectives import Objective, evaluate, fresh_batchnorm, objectives
 from hpcheck.engine.snapshots import load_snapshot, save_snapshot
 from hpcheck.models._init import reinitialize
@@ -48,7 +49,9 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     model: nn.Module = builder(prepared.input_shape, prepared.outputs, **dict(spec.model.options))
     if spec.init is not None:
         reinitialize(model, spec.init, spec.seed)
-    model = model.to(device=device, memory_format=torch.channels_last) if data.is_image else model.to(device)
+    model = model.to(device)
+    if data.is_image:
+        model.to(memory_format=torch.channels_last)
     optimizer = plugins.load("optimizers", spec.optimizer.name)(parameter_groups(model), **dict(spec.optimizer.options))
     subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
@@ -60,55 +63,55 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
 
 
 def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
-    """Run `spec` to its end or to its divergence, writing a row to `record` at each evaluation."""
+    """Run `spec` to its end or to its divergence, writing a row to `record` at each evaluation; go on where an interrupted process was."""
     training = prepare(spec, data, snapshots)
+    checkpoints = Checkpoints(snapshots, record)
+    at = checkpoints.resume(training)
     count = spec.steps - spec.at_step
     lrs, momenta = schedules.values(spec.lr, count), schedules.values(spec.momentum, count)
-    evaluate_after, random = set(spec.evaluate_after), _draws_random_numbers(training.model, spec)
-    stretch: list[Tensor] = []  # training losses since the last row, still on the device
-    started, eval_seconds, best, diverged = time.perf_counter(), 0.0, -math.inf, False
+    evaluate_after, random, diverged = set(spec.evaluate_after), _draws_random_numbers(training.model, spec), False
     training.model.train()
 
-    if 0 in evaluate_after and spec.parent is None:
+    if at.done == 0 and 0 in evaluate_after and spec.parent is None:
         record.row(**first_row(training, data, lrs[0], momenta[0]))
-    for step in range(spec.at_step, spec.steps):
+        at.eval_seconds = time.perf_counter() - at.started
+    for step in range(at.done, spec.steps):
         if random:
             torch.manual_seed(spec.seed * 1_000_003 + step)  # dropout: a function of (seed, step), so that runs can continue anywhere
         lr, momentum = lrs[step - spec.at_step], momenta[step - spec.at_step]
         set_hyper(training.optimizer, lr, momentum, spec.weight_decay)
-        stretch.append(update(training, *training.batches.batch(step)))
+        at.stretch.append(update(training, *training.batches.batch(step)))
 
-        done = step + 1
+        at.done = step + 1
         if math.isnan(training.first_loss):
-            training.first_loss = float(stretch[0])
-        if done % CHECK_EVERY == 0 or done in evaluate_after:
-            diverged = has_diverged(stretch[-CHECK_EVERY:], training.first_loss)
-        if done in evaluate_after or diverged:
+            training.first_loss = float(at.stretch[0])
+        if at.done % CHECK_EVERY == 0 or at.done in evaluate_after:
+            diverged = has_diverged(at.stretch[-CHECK_EVERY:], training.first_loss)
+        if at.done in evaluate_after or diverged:
             before = time.perf_counter()
-            with fresh_batchnorm(training.model, training.batches, done):
+            with fresh_batchnorm(training.model, training.batches, at.done):
                 val_loss, value = evaluate(training.model, *training.evaluated_on, data, training.loss, training.metric)
-            train_loss, stretch = float(torch.stack(stretch).mean()), []
-            eval_seconds += time.perf_counter() - before
-            seconds = time.perf_counter() - started - eval_seconds
-            record.row(
-                step=done, lr=lr, momentum=momentum, train_loss=train_loss, val_loss=val_loss, metric=value, seconds=round(seconds, 4)
-            )
-            if spec.keep == "best" and value > best:
-                best = value
-                save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, done, training.first_loss)
+            train_loss, at.stretch = float(torch.stack(at.stretch).mean()), []
+            if spec.keep == "best" and value > at.best:
+                at.best = value
+                save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, at.done, training.first_loss)
+            at.eval_seconds += time.perf_counter() - before
+            seconds = round(at.train_seconds, 4)
+            record.row(step=at.done, lr=lr, momentum=momentum, train_loss=train_loss, val_loss=val_loss, metric=value, seconds=seconds)
         if diverged:
             break
+        checkpoints.step_done(training, at)
 
-    train_seconds = time.perf_counter() - started - eval_seconds
-    before = time.perf_counter()
+    train_seconds, before = at.train_seconds, time.perf_counter()
     final = {} if diverged else final_figures(training, data)
-    eval_seconds += time.perf_counter() - before
+    at.eval_seconds += time.perf_counter() - before
     if spec.keep and not diverged:
         save_snapshot(snapshots / f"{record.run_id}.pt", training.model, training.optimizer, spec.steps, training.first_loss)
     record.finish(
         "diverged" if diverged else "finished",
-        {"train_seconds": round(train_seconds, 4), "eval_seconds": round(eval_seconds, 4), "first_loss": training.first_loss, **final},
+        {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4), "first_loss": training.first_loss, **final},
     )
+    checkpoints.remove()
 
 
 def first_row(training: Training, data: OnDevice, lr: float, momentum: float) -> dict[str, float]:
@@ -153,4 +156,6 @@ def final_figures(training: Training, data: OnDevice) -> dict[str, Any]:
 
 
 def _draws_random_numbers(model: nn.Module, spec: RunSpec) -> bool:
-    return plugins.is_users_own(spec.model.name) or any(isinstance(module, _DropoutNd) for module in model.modules())
+    """Whether a training step may draw random numbers: only of hpcheck's own networks is it known that none but dropout does."""
+    ours = spec.model.name in plugins.known("models") and spec.model.name != "torchvision"
+    return not ours or any(isinstance(module, _DropoutNd) for module in model.modules())

@@ -17,7 +17,7 @@ BN_REESTIMATE_BATCHES = 4  # ours: training batches over which BatchNorm statist
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of (N, K) outputs whose largest entry is the target class."""
+    """Share of (N, K) or (N, T, K) outputs whose largest entry is the target class or token."""
     return (outputs.argmax(-1) == targets).float().mean()
 
 
@@ -32,7 +32,12 @@ def mse(outputs: Tensor, targets: Tensor) -> Tensor:
     return F.mse_loss(outputs.reshape(targets.shape), targets)
 
 
-LOSSES: dict[str, Objective] = {"cross_entropy": F.cross_entropy, "mse": mse}
+def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of (N, K) outputs and (N,) classes, or of (N, T, K) outputs and (N, T) tokens."""
+    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+LOSSES: dict[str, Objective] = {"cross_entropy": cross_entropy, "mse": mse}
 METRICS: dict[str, Objective] = {"accuracy": accuracy, "r2": r2}
 DEFAULTS = {"classes": ("cross_entropy", "accuracy"), "tokens": ("cross_entropy", "accuracy"), "regression": ("mse", "r2")}
 
@@ -54,7 +59,7 @@ def evaluate(model: nn.Module, x: Tensor, y: Tensor, data: OnDevice, loss: Objec
     batch = EVAL_BATCH_GPU if x.is_cuda else EVAL_BATCH_CPU
     model.eval()
     with torch.no_grad():
-        outputs = torch.cat([model(data.normalised(part)).float() for part in x.split(batch)])
+        outputs = torch.cat([model(data.normalised(part)).float() for part in torch.split(x, batch)])
         figures = float(loss(outputs, y)), float(metric(outputs, y))
     model.train()
     return figures
@@ -65,8 +70,9 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int) -> Iterat
     """BatchNorm statistics estimated anew over a few training batches, for an evaluation; what the training run had is put back after.
 
     Running averages lag behind the weights while the lr is large, and the validation loss then spikes with nothing wrong (DESIGN 3).
+    Layers that the model keeps in evaluation mode are left alone: their statistics are meant to stay.
     """
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats and module.training]
     if not layers:
         yield
         return

@@ -4,12 +4,18 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from hpcheck.spec import Spec, TimingSpec
 
 POLL_SECONDS = 0.3
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 Job = tuple[str, Spec]  # run id, spec
+
+
+class RunFailedError(Exception):
+    """A run could not be computed: which one, what was raised, and the traceback through the user's own code."""
 
 
 class Pool:
@@ -19,38 +25,53 @@ class Pool:
     """
 
     def __init__(self, device: str, jobs: int | None, threads: int | None) -> None:
-        self.device = device
-        self.cores = threads or len(os.sched_getaffinity(0))
-        self.jobs = jobs or (1 if device.startswith("cuda") else self.cores)
+        self.device, self.jobs, self.threads = device, jobs, threads
         self._executor: ProcessPoolExecutor | None = None
 
-    def execute(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None) -> None:
-        """Run all `jobs`; measurements of time alone, the rest side by side. The first failure is raised once the running ones end."""
+    def execute(
+        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+    ) -> None:
+        """Run all `jobs`; measurements of time alone, the rest side by side. The first failure is raised once the running ones end.
+
+        `asked_at_once`: how many runs the step asked for together, those that are done already included. It sets the threads of each, so
+        that a round which was interrupted goes on to the same numbers (default: as many as there are jobs).
+        """
         directory.mkdir(parents=True, exist_ok=True)
         for job in [job for job in jobs if isinstance(job[1], TimingSpec)]:
-            self._all([job], directory, on_poll)
-        self._all([job for job in jobs if not isinstance(job[1], TimingSpec)], directory, on_poll)
+            self._all([job], directory, on_poll, 1)
+        runs = [job for job in jobs if not isinstance(job[1], TimingSpec)]
+        self._all(runs, directory, on_poll, asked_at_once or len(runs))
 
-    def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None]) -> None:
-        threads = max(1, self.cores // min(self.jobs, max(len(jobs), 1)))
-        longest_first = sorted(jobs, key=_cost, reverse=True)
-        pending: set[Future[None]] = {
-            self._workers().submit(_work, spec, run_id, directory, self.device, threads) for run_id, spec in longest_first
-        }
+    def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
+        waiting = sorted(jobs, key=_cost)  # the longest last: it is taken first
+        running: set[Future[None]] = set()
         failed: BaseException | None = None
         try:
-            while pending:
-                done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+            at_once, threads = self._share(asked_at_once) if jobs else (1, 1)
+            while running or waiting:
+                while waiting and len(running) < at_once:
+                    run_id, spec = waiting.pop()
+                    running.add(self._workers().submit(_work, spec, run_id, directory, self.device, threads))
+                done, running = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 on_poll()
-                errors = [error for future in done if not future.cancelled() and (error := future.exception()) is not None]
+                errors = [error for future in done if (error := future.exception()) is not None]
                 if errors and failed is None:
-                    failed = errors[0]
-                    pending = {future for future in pending if not future.cancel()}  # those that run already run to their end
+                    failed, waiting = errors[0], []  # those that run already run to their end
         except BaseException:  # Ctrl-C and the like: nothing is waited for
             self.close()
             raise
+        if isinstance(failed, BrokenProcessPool):
+            self.close()
+            raise RunFailedError(
+                "a worker process was killed, most likely for want of memory: lower run.jobs, or the batch size"
+            ) from failed
         if failed is not None:
             raise failed
+
+    def _share(self, asked_at_once: int) -> tuple[int, int]:
+        """Runs at once, and the threads of each, on the device there is. Raises `ValueError` where the machine has none such."""
+        self.device = self._workers().submit(_resolve, self.device).result()
+        return shared(available_cores(), self.device, self.jobs, self.threads, asked_at_once)
 
     def close(self) -> None:
         """End the workers, at once where they are still busy."""
@@ -64,14 +85,40 @@ class Pool:
         if self._executor is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["hpcheck.engine.worker"])
-            self._executor = ProcessPoolExecutor(self.jobs, mp_context=context, initializer=_start)
+            self._executor = ProcessPoolExecutor(max(self.jobs or 1, available_cores()), mp_context=context, initializer=_start)
         return self._executor
+
+
+def shared(cores: int, device: str, jobs: int | None, threads: int | None, asked_at_once: int) -> tuple[int, int]:
+    """Runs at once, and the threads of each: what the config says, else the cores shared out on a CPU, one run at a time on a GPU.
+
+    >>> shared(16, "cpu", None, None, asked_at_once=3), shared(16, "cpu", None, 4, 9), shared(16, "cuda", None, None, 9)
+    ((16, 5), (4, 4), (1, 16))
+    """
+    jobs = jobs or (max(1, cores // (threads or 1)) if device == "cpu" else 1)
+    return jobs, threads or max(1, cores // min(jobs, max(asked_at_once, 1)))
+
+
+def available_cores() -> int:
+    """Cores that this process may use: those it is bound to, within the container's quota."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
+        return bound if quota == "max" else max(1, min(bound, int(quota) // int(period)))
+    except (OSError, ValueError):
+        return bound
 
 
 def _start() -> None:
     from hpcheck.engine import worker
 
     worker.start()
+
+
+def _resolve(device: str) -> str:
+    from hpcheck.engine import worker
+
+    return str(worker.resolve_device(device))
 
 
 def _work(spec: Spec, run_id: str, directory: Path, device: str, threads: int) -> None:

@@ -1,26 +1,21 @@
-"""Weights and velocity of a run on disk, to continue from; tensors only, loaded with `weights_only=True`."""
+"""Weights and optimizer state of a run on disk: tensors and plain values only, with a hash at the end, loaded with `weights_only=True`."""
 
-import os
+import hashlib
+import io
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from hpcheck.records import StorageError
+from hpcheck.storage import StorageError, naming, write_whole
+
+SEAL = b"\n#sha256 "  # ends the file, followed by the hash of all before it: torch.load takes most flipped bits for weights
 
 
 def save_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, first_loss: float) -> None:
-    """Write the state after `step` updates; the file appears whole or not at all."""
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "first_loss": first_loss}
-    try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise StorageError(f"{path}: the snapshot cannot be written ({error.strerror})") from error
+    """Write the state after `step` updates; the file appears whole or not at all. Raises `StorageError`."""
+    write_whole(path, sealed({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "first_loss": first_loss}))
 
 
 def load_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> float:
@@ -29,11 +24,48 @@ def load_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
     Raises `StorageError` where the file is missing, damaged, of another architecture, or not of this step.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_sealed(path)
         if state["step"] != step:
             raise ValueError(f"it was taken after step {state['step']}, not {step}")
+        put(state, model, optimizer)
+    except (ValueError, KeyError, TypeError) as error:
+        remedy = f"remove {path.with_suffix('.jsonl').name} beside it, and the run that leaves it is made again"
+        raise StorageError(f"{path}: the snapshot cannot be used ({error}); {remedy}") from error
+    return float(state["first_loss"])
+
+
+def put(state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put weights and optimizer state in place. Raises `ValueError` where they are another model's or optimizer's."""
+    groups, ours = state["optimizer"]["param_groups"], optimizer.state_dict()["param_groups"]
+    if [group.keys() for group in groups] != [group.keys() for group in ours]:
+        raise ValueError("it is of another optimizer")
+    try:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-    except Exception as error:  # whatever a damaged file makes torch raise, it is one thing to the user
-        raise StorageError(f"{path}: the snapshot cannot be used ({error})") from error
-    return float(state["first_loss"])
+    except RuntimeError as error:
+        raise ValueError(f"it is of another model: {' '.join(str(error).split())[:200]}") from error
+
+
+def sealed(state: dict[str, Any]) -> bytes:
+    """The state as torch saves it, with its hash at the end; `torch.load` reads it as it is."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    digest = hashlib.sha256(file.getbuffer()).hexdigest()
+    file.write(SEAL + digest.encode())
+    return file.getvalue()
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """What was sealed in `path`. Raises `ValueError` where it is torn, altered or something else, `StorageError` where it cannot be read."""
+    with naming(path, "read"):
+        content = path.read_bytes()
+    saved, seal, digest = content.rpartition(SEAL)
+    if not seal or hashlib.sha256(saved).hexdigest().encode() != digest:
+        raise ValueError("it is damaged")
+    try:
+        state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+    except Exception as error:  # whole, and yet no tensors and plain values: none of ours wrote it
+        raise ValueError(f"it holds something else: {' '.join(str(error).split())[:100]}") from None
+    if not isinstance(state, dict):
+        raise ValueError("it holds something else")
+    return state

@@ -2,6 +2,7 @@
 
 import resource
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from hpcheck.schedules import constant
 from hpcheck.spec import RunSpec, TimingSpec
 
 WARM_UP_STEPS = 2
+SAMPLE_SECONDS = 0.05  # ours: a sample lasts at least so long, lest one interruption by another process double it
 HEADROOM = 0.9  # ours: share of the device's memory that a batch size may take, so that evaluation and fragmentation fit beside it
 
 
 def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
     """Median seconds of an update at each batch size, over interleaved rounds after a warm-up, and each size's peak memory.
 
-    A size that does not fit is reported with `seconds` None and everything above it is left out.
+    A size that does not fit, and everything above it, is listed as "too_large" instead.
     """
     trainings: dict[int, Training] = {}
     peak_bytes: dict[int, int] = {}
@@ -29,15 +31,20 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
         try:
             trainings[size] = prepare(_as_run(spec, size), data, snapshots)
             peak_bytes[size] = _peak_memory(trainings[size], data)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
             trainings.pop(size, None)
             break
     samples: dict[int, list[float]] = {size: [] for size in trainings}
-    steps_done = WARM_UP_STEPS
+    steps = dict.fromkeys(trainings, WARM_UP_STEPS)
+    train_seconds = 0.0
     for _ in range(spec.rounds):
         for size, training in trainings.items():
-            samples[size].append(_seconds_a_step(training, steps_done, spec.steps_a_round))
-        steps_done += spec.steps_a_round
+            seconds, count = _sample(training, steps[size], spec.steps_a_round)
+            samples[size].append(seconds / count)
+            steps[size] += count
+            train_seconds += seconds
     sizes = [
         {"size": size, "seconds": statistics.median(samples[size]), "samples": samples[size], "peak_bytes": peak_bytes[size]}
         for size in trainings
@@ -47,8 +54,8 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
         {
             "sizes": sizes,
             "too_large": [size for size in spec.batch_sizes if size not in trainings],
-            "train_seconds": sum(sum(samples[size]) * spec.steps_a_round for size in trainings),
-            "examples": sum(size * steps_done for size in trainings),
+            "train_seconds": train_seconds,
+            "examples": sum(size * count for size, count in steps.items()),
         },
     )
 
@@ -70,7 +77,7 @@ def _peak_memory(training: Training, data: OnDevice) -> int:
     for step in range(WARM_UP_STEPS):
         _one_step(training, step)
     if device.type != "cuda":
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     peak = torch.cuda.max_memory_allocated(device)
     if peak > HEADROOM * torch.cuda.get_device_properties(device).total_memory:
         raise torch.OutOfMemoryError(f"batch size {training.spec.total_batch_size} leaves no headroom")
@@ -82,10 +89,19 @@ def _one_step(training: Training, step: int) -> None:
     update(training, *training.batches.batch(step))
 
 
-def _seconds_a_step(training: Training, first: int, steps: int) -> float:
-    started = time.perf_counter()
-    for step in range(first, first + steps):
-        _one_step(training, step)
-    if training.batches.data.train_x.is_cuda:
-        torch.cuda.synchronize()
-    return (time.perf_counter() - started) / steps
+def _sample(training: Training, first: int, at_a_time: int) -> tuple[float, int]:
+    """Seconds that some steps took, and how many they were: so many at a time until `SAMPLE_SECONDS` have gone by."""
+    started, done, seconds = time.perf_counter(), 0, 0.0
+    while seconds < SAMPLE_SECONDS:
+        for step in range(first + done, first + done + at_a_time):
+            _one_step(training, step)
+        if training.batches.data.train_x.is_cuda:
+            torch.cuda.synchronize()
+        done += at_a_time
+        seconds = time.perf_counter() - started
+    return seconds, done
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA has a class of its own for it; on a CPU the allocator's message says so."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

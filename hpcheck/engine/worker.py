@@ -2,7 +2,9 @@
 
 import os
 import platform
+import signal
 import threading
+from contextlib import closing
 from functools import lru_cache
 from multiprocessing import connection, parent_process
 from pathlib import Path
@@ -14,33 +16,49 @@ from hpcheck import __version__
 from hpcheck.data._cache import load_raw
 from hpcheck.data._prepare import prepare as prepare_data
 from hpcheck.engine.batches import OnDevice
+from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.loop import train
 from hpcheck.engine.timing import measure
-from hpcheck.records import RecordWriter
+from hpcheck.identity import users_source
+from hpcheck.records import RecordWriter, begun_with
 from hpcheck.spec import DataSpec, RunSpec, Spec
+from hpcheck.spec import run_id as computed_id
+from hpcheck.users_code import as_theirs
+
+
+class ChangedError(Exception):
+    """The user's code or data are not what they were when the command looked."""
 
 
 def start() -> None:
-    """Set a worker up: it ends when its parent does, however that ends."""
+    """Set a worker up: it ends when its parent does, however that ends, and its run stops when asked by SIGTERM; stdout is for data."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    os.dup2(2, 1)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
 def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: int) -> None:
-    """Compute `spec` and leave its finished record at `directory`/`run_id`.jsonl."""
-    torch.set_num_threads(threads)
-    device = resolve_device(device_name)
-    data = on_device(spec.data, str(device))
+    """Compute `spec` and leave its finished record at `directory`/`run_id`.jsonl. What the user's code raises is an `UsersCodeError`."""
+    if stop_asked():
+        raise Stopped
     path = directory / f"{run_id}.jsonl"
-    record = RecordWriter(path, run_id, spec, environment(device, threads))
     try:
-        if isinstance(spec, RunSpec):
-            train(spec, data, record, directory)
-        else:
-            measure(spec, data, record, directory)
-    finally:
-        record.close()
+        threads = int(begun_with(path, run_id).get("threads", threads))  # an interrupted run goes on to the same numbers
+        torch.set_num_threads(threads)
+        device = resolve_device(device_name)
+        data, fingerprint = on_device(spec.data, str(device))
+        if computed_id(spec, fingerprint, users_source(spec)) != run_id:
+            raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
+        with closing(RecordWriter(path, run_id, spec, environment(device, threads))) as record:
+            if isinstance(spec, RunSpec):
+                train(spec, data, record, directory)
+            else:
+                measure(spec, data, record, directory)
+    except (Exception, SystemExit) as error:
+        raise (as_theirs(error) or error) from None
 
 
 def resolve_device(name: str) -> torch.device:
@@ -56,9 +74,9 @@ def resolve_device(name: str) -> torch.device:
 
 
 @lru_cache(maxsize=2)
-def on_device(spec: DataSpec, device: str) -> OnDevice:
-    """The data of a run on its device, kept between the runs of one process."""
-    raw, _ = load_raw(spec.name, Path(spec.root), dict(spec.options))
+def on_device(spec: DataSpec, device: str) -> tuple[OnDevice, str]:
+    """The data of a run on its device, kept between the runs of one process, and their fingerprint."""
+    raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
     prepared = prepare_data(
         raw,
         val_fraction=spec.val_fraction,
@@ -67,7 +85,7 @@ def on_device(spec: DataSpec, device: str) -> OnDevice:
         limit=spec.limit,
         fit=spec.fit,
     )
-    return OnDevice(prepared, torch.device(device))
+    return OnDevice(prepared, torch.device(device)), fingerprint
 
 
 def environment(device: torch.device, threads: int) -> dict[str, Any]:

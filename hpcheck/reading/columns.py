@@ -5,19 +5,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hpcheck.config_problems import did_you_mean, shown
-from hpcheck.reading.table import Table
+from hpcheck.reading.table import Table, is_missing
 
 VALIDATION = {"val", "valid", "validation", "test", "eval", "evaluation", "dev", "holdout"}
 TRAINING = {"train", "training", "trn"}
 AROUND = {"epoch", "step", "avg", "average", "mean", "metrics", "metric", "log", "dataloader", "idx", "top", "0", "1"}
 AROUND_METRIC = AROUND | {"sparse", "categorical", "binary", "error", "err"}
 AROUND_STEP = TRAINING | {"global", "trainer", "num", "number", "batch", "batches"}
-AROUND_LR = TRAINING | {"base", "trainer", "optimizer", "scheduler", "current", "epoch", "sgd", "nesterov", "adam", "adamw", "pg", "group", "0"}
+AROUND_LR = TRAINING | {
+    "base",
+    "trainer",
+    "optimizer",
+    "scheduler",
+    "current",
+    "epoch",
+    "sgd",
+    "nesterov",
+    "adam",
+    "adamw",
+    "pg",
+    "group",
+    "0",
+    "1",
+}
 WORSE_WHEN_HIGHER = {"error", "err", "loss", "perplexity", "ppl", "rmse", "mse", "mae", "wer", "cer"}
 
 # quantity: what it may be called, the best first: (words of which one is needed, words that are needed beside, words that may be there)
 NAMES: Mapping[str, Sequence[tuple[set[str], set[str], set[str]]]] = {
-    "step": (({"iteration", "iterations", "iter", "iters", "step", "steps"}, set(), AROUND_STEP), ({"epoch", "epochs"}, set(), AROUND_STEP)),
+    "step": (
+        ({"iteration", "iterations", "iter", "iters", "step", "steps"}, set(), AROUND_STEP),
+        ({"epoch", "epochs"}, set(), AROUND_STEP),
+    ),
     "lr": (({"lr", "learningrate"}, set(), AROUND_LR), ({"learning"}, {"rate"}, AROUND_LR)),
     "val_loss": ((VALIDATION, {"loss"}, AROUND),),
     "train_loss": ((TRAINING, {"loss"}, AROUND), ({"loss"}, set(), AROUND)),
@@ -85,7 +103,9 @@ def assign(table: Table, wanted: Mapping[str, str]) -> tuple[dict[str, str], lis
         if len(candidates) == 1:
             found[quantity] = candidates[0]
         elif candidates and quantity in SPOKEN:
-            wrong.append(Mismatch(f"several columns could be {SPOKEN[quantity]}", _listed(candidates), f"one of them with {_option(quantity)}"))
+            wrong.append(
+                Mismatch(f"several columns could be {SPOKEN[quantity]}", _listed(candidates), f"one of them with {_option(quantity)}")
+            )
         elif not candidates and quantity in NEEDED:
             expected = f"one of them with {_option(quantity)}"
             wrong.append(Mismatch(f"no column is {SPOKEN[quantity]} by its name", f"the columns {_listed(table.columns)}", expected))
@@ -120,7 +140,7 @@ def _fits(column: str, one_of: set[str], beside: set[str], around: set[str]) -> 
 
 
 def _is_curve(table: Table, column: str) -> bool:
-    cells = (row for row in table.rows if column in row.cells)
+    cells = (row for row in table.rows if not is_missing(row.cells.get(column)))
     return next(cells, None) is not None and next(cells, None) is not None
 
 

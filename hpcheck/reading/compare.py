@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from hpcheck.analysis.choice import Choice, abstain
-from hpcheck.analysis.choose import Candidate, choose
+from hpcheck.analysis.choose import Candidate, choose, too_short_to_tell
 from hpcheck.analysis.curve import Curve, FloatArray
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.exponent import next_weight_decays, two_significant_figures
@@ -24,7 +24,7 @@ Extremes = tuple[float, float]  # the smallest and the largest that a setting wa
 
 @dataclass(frozen=True)
 class Varied:
-    """What varies: a setting, or "curve" where none or more than one does. `value[i]` stands for curve i; `settings` lists all that vary."""
+    """What varies: a setting, or "curve" where none or more than one does. `value[i]` stands for curve i; `settings` are all that vary."""
 
     name: str
     value: tuple[float, ...]
@@ -33,7 +33,7 @@ class Varied:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The best of several curves. `members[value]` are the labels behind each candidate's value, `left_out` the curves with too little to read.
+    """The best of several curves. `members[value]` are the labels behind each candidate's value; `left_out` had too little to read.
 
     `choice` is by what the paper judges such curves by; `other` by the other of loss and metric, where there is one. `span` is what all
     have in common of `x`.
@@ -49,6 +49,8 @@ class Comparison:
     higher_is_better: bool = True
     left_out: tuple[str, ...] = ()
     try_next: tuple[float, ...] = ()
+    too_short: bool = False  # the weight decays have had no time to act differently
+    finished: bool = False  # the lr of each that did not diverge has come down
 
     @property
     def disagree(self) -> bool:
@@ -60,8 +62,9 @@ class Comparison:
 def compare(loaded: Sequence[Loaded]) -> Comparison:
     """Compare the curves that have enough evaluations, by the one decision rule (`analysis.choose`).
 
-    Range tests are compared over their common lr, runs whose lr has come down at their ends, others over their common steps. Finished
-    trainings are judged by the metric where all have one (Smith 2018, Remark 1), others by the loss unless it cannot be read.
+    Range tests are compared over their common lr. Other runs are compared at their ends where the lr of all has come down, or where one
+    diverged, which cannot then win by how it began; else over their common steps. Finished trainings are judged by the metric where all
+    have one (Smith 2018, Remark 1), others by the loss unless it cannot be read.
     """
     kept = [one.curve for one in loaded if can_be_compared(one.curve)]
     left_out = tuple(one.curve.label for one in loaded if not can_be_compared(one.curve))
@@ -71,8 +74,9 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
         members[value] = (*members.get(value, ()), curve)
     candidates = [Candidate(value, group) for value, group in members.items()]
     labels = {value: tuple(curve.label for curve in group) for value, group in members.items()}
-    at: Literal["end", "span"] = "end" if kept and all(is_annealed(curve) for curve in kept) else "span"
+    finished = bool(kept) and all(is_annealed(curve) for curve in lasting(kept))
     x, span = common(kept, by_steps=any(one.over == "step" for one in loaded))
+    at: Literal["end", "span"] = "end" if finished or (x == "step" and lasting(kept) != kept) else "span"
     other = None
     if len(candidates) < 2:
         choice = abstain("fewer than two curves can be compared")
@@ -81,12 +85,14 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
     else:
         scale = SCALES.get(varied.name, "linear")
         metric = all(curve.metric_cost is not None for curve in kept) and len({curve.higher_is_better for curve in kept}) == 1
-        choice = choose(candidates, judge="accuracy" if metric and at == "end" else "auto", at=at, x=x, scale=scale)
+        choice = choose(candidates, judge="accuracy" if metric and finished else "auto", at=at, x=x, scale=scale)
         if metric:
             other = choose(candidates, judge="loss" if choice.judged_by == "accuracy" else "accuracy", at=at, x=x, scale=scale)
-    further = next_weight_decays(choice, varied.value) if varied.name == "weight_decay" else ()
+    decays = varied.value if varied.name == "weight_decay" else ()
+    short = bool(decays) and all(too_short(one, decays) for one in loaded)
+    further = next_weight_decays(choice, decays) if decays and not short else ()
     better = kept[0].higher_is_better if kept else True
-    return Comparison(varied, labels, choice, other, at, x, span, better, left_out, further)
+    return Comparison(varied, labels, choice, other, at, x, span, better, left_out, further, short, finished)
 
 
 def can_be_compared(curve: Curve) -> bool:
@@ -104,6 +110,16 @@ def what_varies(curves: Sequence[Curve]) -> Varied:
             if len({one[end] for one in found}) == len(set(found)):
                 return Varied(varying[0], tuple(one[end] for one in found), varying)
     return Varied("curve", tuple(float(position) for position in range(1, len(curves) + 1)), varying)
+
+
+def too_short(loaded: Loaded, decays: Sequence[float]) -> bool:
+    """Whether even the outermost weight decays had no time to act differently in this run; False where that cannot be known."""
+    curve = loaded.curve
+    if "epoch" in loaded.unit.lower() or curve.momentum is None or not np.isfinite(curve.lr).all() or len(curve) < 2:
+        return False
+    steps = np.arange(curve.step[0], curve.step[-1])  # (T,)
+    lr, momentum = np.interp(steps, curve.step, curve.lr), np.interp(steps, curve.step, curve.momentum)
+    return bool((momentum < 1).all()) and too_short_to_tell(lr, momentum, min(decays), max(decays))
 
 
 def extremes(curve: Curve, setting: str) -> Extremes | None:
@@ -126,13 +142,17 @@ def common(curves: Sequence[Curve], by_steps: bool) -> tuple[Literal["step", "lr
     """What to compare over, and the stretch of it that every curve covers or diverges in: lr where it rises in all, else steps."""
     if not curves:
         return "step", None
-    lasting = [curve for curve in curves if find_divergence(curve) is None] or curves
     ramps = not by_steps and all(is_ramp(curve) for curve in curves)
-    by_lr = overlap([c.lr for c in curves], [c.lr for c in lasting]) if ramps else None
-    return ("lr", by_lr) if by_lr else ("step", overlap([c.step for c in curves], [c.step for c in lasting]))
+    by_lr = overlap([c.lr for c in curves], [c.lr for c in lasting(curves)]) if ramps else None
+    return ("lr", by_lr) if by_lr else ("step", overlap([c.step for c in curves], [c.step for c in lasting(curves)]))
 
 
-def overlap(values: Sequence[FloatArray], lasting: Sequence[FloatArray]) -> Extremes | None:
+def lasting(curves: Sequence[Curve]) -> Sequence[Curve]:
+    """Those that did not diverge; all of them where none did not."""
+    return [curve for curve in curves if find_divergence(curve) is None] or curves
+
+
+def overlap(values: Sequence[FloatArray], ending: Sequence[FloatArray]) -> Extremes | None:
     """From the largest beginning to the smallest end of those that did not diverge; None where they do not meet."""
-    low, high = max(float(one.min()) for one in values), min(float(one.max()) for one in lasting)
+    low, high = max(float(one.min()) for one in values), min(float(one.max()) for one in ending)
     return (low, high) if low < high else None

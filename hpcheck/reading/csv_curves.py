@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpcheck.config_problems import ConfigError, Problem, shown
+from hpcheck.config_problems import Problem, shown
 from hpcheck.reading.table import Row, Table, number, refusal, text_lines
 
 DELIMITERS = ",;\t|"  # else white space
@@ -29,32 +29,42 @@ def read(path: Path) -> Table:
         while len(cells) > len(names) and not cells[-1]:
             cells.pop()
         if len(cells) == len(names):
-            rows.append(Row(at, {name: _decimal(cell, delimiter) for name, cell in zip(names, cells, strict=True) if cell}))
+            rows.append(Row(at, {name: _decimal(cell, delimiter) for name, cell in zip(names, cells, strict=True)}))
         elif at == body[-1][0] and not text.endswith("\n") and len(cells) < len(names):
             notes.append(f"line {at}, the last, is cut short and is passed over")
         else:
-            problems.append(Problem(str(path), at, "", "a row of another length", f"{len(cells)} cells", f"{len(names)}, as the header has"))
-    if problems:
-        raise ConfigError(problems)
-    return Table(tuple(rows), notes=tuple(notes))
+            problems.append(
+                Problem(str(path), at, "", "a row of another length", f"{len(cells)} cells", f"{len(names)}, as the header has")
+            )
+    return Table(tuple(rows), notes=tuple(notes), problems=tuple(problems))
 
 
 def sniff(header: str, rows: Sequence[str]) -> str | None:
-    """The delimiter: what splits the header into most names and the rows into as many cells; None for white space."""
-    best, most = None, 1
-    for delimiter in (*DELIMITERS, None):
+    """The delimiter: what splits the header into most names and most rows into as many cells; else None, white space."""
+    best, most = "", 1
+    for delimiter in DELIMITERS:
         names = split([header], delimiter)[0]
         alike = sum(len(cells) == len(names) for cells in split(rows, delimiter)) >= 0.5 * len(rows)
         if alike and len(names) > most:
             best, most = delimiter, len(names)
-    return best if most > 1 else ","
+    if best:
+        return best
+    return None if len(header.split()) > 1 and all(len(row.split()) == len(header.split()) for row in rows[:1]) else ","
 
 
 def split(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
     """The cells of each line, stripped; a quoted cell does not go over the end of its line."""
     if delimiter is None:
         return [line.split() for line in lines]
-    return [[cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])] for line in lines]
+    return [_cells(line, delimiter) for line in lines]
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:  # a cell beyond the reader's limit: then the row has another length than the header
+        cells = [line]
+    return [cell.strip() for cell in cells]
 
 
 def _names(path: Path, line: int, cells: Sequence[str]) -> list[str]:

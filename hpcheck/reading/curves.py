@@ -12,7 +12,7 @@ from hpcheck.config_problems import ConfigError, Problem, shown
 from hpcheck.reading.columns import is_worse_when_higher
 from hpcheck.reading.table import Table, number
 
-MOST_REPEATED = 0.1  # ours: share of evaluations that may come at a step that was there already, before the step column is refused
+MOST_REPLACED = 1 / 3  # ours: share of evaluations that a resumed run may repeat; beyond it, the step column starts over, as in every epoch
 MOST_READ = 400  # ours: longer curves are averaged down to this many evaluations; smoothing takes time in their square
 COLUMNS_OF_CURVE = ("lr", "train_loss", "accuracy", "momentum", "weight_decay")
 
@@ -23,13 +23,15 @@ Points = list[tuple[float, float, int | None]]  # (step, value, line)
 class Loaded:
     """A curve and where it came from. `columns` are the file's names for its quantities; `notes` what a person should know.
 
-    `over` is what the user wants it drawn and compared against; "" leaves that to the reading.
+    `evaluations` counts those in the file; the curve may have been averaged down. `over` is what the user wants it drawn and compared
+    against; "" leaves that to the reading.
     """
 
     path: Path
     format: str
     curve: Curve
     columns: Mapping[str, str]
+    evaluations: int
     notes: tuple[str, ...] = ()
     over: Literal["", "step", "lr"] = ""
 
@@ -66,13 +68,13 @@ def load(path: Path, format_: str, table: Table, columns: Mapping[str, str]) -> 
     notes += ["the weight decay changes along the run and is left out"] * (len(decays) > 1)
     notes += ["no column is the learning rate by its name: --lr says which"] * (lr is None)
     notes += [f"{len(step)} evaluations, averaged down to {MOST_READ}"] * (len(step) > MOST_READ)
-    return Loaded(path, format_, thinned(curve), columns, (*table.notes, *notes))
+    return Loaded(path, format_, thinned(curve), columns, len(step), (*table.notes, *notes))
 
 
 def _points(path: Path, table: Table, columns: Mapping[str, str]) -> tuple[dict[str, Points], int]:
     """The points of every quantity in the file's order, and how many rows there are."""
     points: dict[str, Points] = {quantity: [] for quantity in ("val_loss", *COLUMNS_OF_CURVE)}
-    problems = []
+    problems = list(table.problems)
     for counted, row in enumerate(table.rows, start=1):
         values: dict[str, float] = {}
         for quantity, column in columns.items():
@@ -90,7 +92,7 @@ def _points(path: Path, table: Table, columns: Mapping[str, str]) -> tuple[dict[
         elif "val_loss" in values:
             problems.append(Problem(str(path), row.line, columns["step"], "a validation loss without a step"))
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(sorted(problems, key=lambda one: one.line or 0))
     return points, len(table.rows)
 
 
@@ -99,19 +101,19 @@ def _evaluations(path: Path, losses: Points, column: str | None) -> tuple[Points
     if not losses:
         raise ConfigError([Problem(str(path), None, "", "no validation loss in any row", "", "a number in at least one")])
     kept: Points = []
-    backs = 0
     notes: list[str] = []
     for one in losses:
-        backs += bool(kept) and one[0] <= kept[-1][0]
         replaced = len(kept)
         while kept and kept[-1][0] >= one[0]:
             kept.pop()
         if replaced > len(kept):
             place = f"line {one[2]}: " if one[2] is not None else ""
-            notes.append(f"{place}back to {column} {one[0]:g}, as after a resume: {replaced - len(kept)} evaluations before it are replaced")
+            notes.append(
+                f"{place}back to {column} {one[0]:g}, as after a resume: {replaced - len(kept)} evaluations before it are replaced"
+            )
         kept.append(one)
-    if backs > max(2, MOST_REPEATED * len(losses)):
-        problem = f"the steps go back or stand still {backs} times, so they do not count the training"
+    if len(losses) - len(kept) > max(1, MOST_REPLACED * len(losses)):
+        problem = f"the steps go back or stand still {len(notes)} times, so they do not count the training"
         raise ConfigError([Problem(str(path), None, column or "", problem, "", "a column that rises along the run, with --step")])
     return kept, notes
 
@@ -142,17 +144,25 @@ def _between(points: Points, step: FloatArray) -> FloatArray | None:
 
 
 def thinned(curve: Curve, most: int = MOST_READ) -> Curve:
-    """The curve in at most `most` evaluations, each the mean of its neighbours; NaN where the last of these is, so that an end stays one."""
+    """The curve in at most `most` evaluations, each the mean of its neighbours; NaN where the last of these is, so that an end stays."""
     if len(curve) <= most:
         return curve
     blocks = np.array_split(np.arange(len(curve)), most)
 
-    def means(values: FloatArray | None) -> FloatArray | None:
-        return None if values is None else np.array([_mean(values[block]) for block in blocks])
+    def means(values: FloatArray) -> FloatArray:
+        return np.array([_mean(values[block]) for block in blocks])
+
+    def if_any(values: FloatArray | None) -> FloatArray | None:
+        return None if values is None else means(values)
 
     return replace(
         curve,
-        **{name: means(getattr(curve, name)) for name in ("step", "lr", "val_loss", "accuracy", "train_loss", "momentum")},
+        step=means(curve.step),
+        lr=means(curve.lr),
+        val_loss=means(curve.val_loss),
+        accuracy=if_any(curve.accuracy),
+        train_loss=if_any(curve.train_loss),
+        momentum=if_any(curve.momentum),
     )
 
 

@@ -4,16 +4,18 @@ import math
 from collections.abc import Sequence
 
 from hpcheck.analysis.choice import Choice
-from hpcheck.analysis.clue import Clue
+from hpcheck.analysis.clue import UNDERFITTING, Clue
+from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.lr_range import RangeReading, SweepReading, min_lr
 from hpcheck.reading.compare import Comparison, Extremes, extremes
 from hpcheck.reading.judge import CurveReading, Found
+from hpcheck.reading.table import printable
 from hpcheck.settings import Panel
 from hpcheck.steps.evidence import boxes, series
 
 SPOKEN = {"lr": "lr", "momentum": "momentum", "weight_decay": "weight decay"}
 JUDGES = {"loss": "validation loss", "accuracy": "metric"}
-CLUE_COLUMNS = ("clue", "where", "lr", "strength", "what the paper says to do", "paper")
+CLUE_COLUMNS = ("clue", "where", "strength", "what the paper says")
 COMPARED_COLUMNS = ("curve", "score", "error", "verdict")
 MOST_PANELS = 12  # ours: curves that get a picture of their own beside others
 
@@ -21,7 +23,8 @@ MOST_PANELS = 12  # ours: curves that get a picture of their own beside others
 def headline(reading: CurveReading) -> str:
     """What was read: how many evaluations, over what, with which settings."""
     curve, unit = reading.curve, reading.loaded.unit
-    parts = [f"{len(curve)} evaluations ({reading.loaded.format})", f"{unit} {curve.step[0]:g} to {curve.step[-1]:g}"]
+    parts = [f"{reading.loaded.evaluations} evaluations ({reading.loaded.format})"]
+    parts.append(f"{unit} {between((float(curve.step[0]), float(curve.step[-1])))}")
     for name, spoken in SPOKEN.items():
         known = extremes(curve, name)
         parts += [f"{spoken} {between(known)}"] if known else []
@@ -30,15 +33,17 @@ def headline(reading: CurveReading) -> str:
 
 def between(ends: Extremes) -> str:
     """A stretch of values, or the one value."""
-    return f"{ends[0]:g}" if ends[0] == ends[1] else f"{ends[0]:g} to {ends[1]:g}"
+    low, high = (f"{end:.9g}" for end in ends)
+    return low if low == high else f"{low} to {high}"
 
 
-def clue_row(clue: Clue) -> tuple[str, ...]:
+def clue_row(clue: Clue, unit: str) -> tuple[str, ...]:
     """A clue for the table of clues; its strength in noise levels of one raw value."""
-    name = f"{clue.kind} ({clue.form})" if clue.form else clue.kind
-    lr = between((float(f"{clue.from_lr:.2g}"), float(f"{clue.to_lr:.2g}"))) if math.isfinite(clue.from_lr) else ""
+    where = f"{unit} {between((clue.from_step, clue.to_step))}"
+    if math.isfinite(clue.from_lr):
+        where += f"\nlr {between(_rounded((clue.from_lr, clue.to_lr)))}"
     strength = f"{clue.strength:.1f}" if math.isfinite(clue.strength) and clue.strength > 0 else ""
-    return name, between((clue.from_step, clue.to_step)), lr, strength, clue.advice, clue.section
+    return f"{clue.kind}\n{clue.form}", where, strength, f"{clue.advice} [{clue.section}]"
 
 
 def conclusions(reading: CurveReading) -> list[str]:
@@ -49,7 +54,22 @@ def conclusions(reading: CurveReading) -> list[str]:
         return _of_range(reading.range)
     if reading.sweep is not None:
         return _of_sweep(reading.sweep)
-    return [] if reading.clues else ["no clue stands out against the noise"]
+    if not reading.clues:
+        return ["no clue stands out against the noise"]
+    return [_of_annealing(clue) for clue in reading.clues if clue.kind == UNDERFITTING and is_annealing(reading.curve, clue)]
+
+
+def is_annealing(curve: Curve, clue: Clue) -> bool:
+    """Whether the lr came down, by half or more, over the stretch of a clue."""
+    covered = curve.lr[(curve.step >= clue.from_step) & (curve.step <= clue.to_step)]
+    return len(covered) > 0 and bool(covered[-1] <= 0.5 * covered[0])
+
+
+def _of_annealing(clue: Clue) -> str:
+    return (
+        f"the lr came down to {clue.from_lr:.2g} over this fall, which lowers the loss by itself: underfitting it is only where the loss "
+        "still falls at a steady lr (section 3.2), as at the end of the tail (section 4.1)"
+    )
 
 
 def _of_range(found: RangeReading) -> list[str]:
@@ -121,14 +141,16 @@ def _setting_lines(found: Comparison) -> list[str]:
     if found.varied.name != "curve":
         lines = [f"{names[0]} varies"]
     elif names:
-        several = "vary" if len(names) > 1 else "varies"
-        lines = [f"{' and '.join(names)} {several}, in a way that no one value stands for: the curves go by their names"]
+        said = f"{', '.join(names[:-1])} and {names[-1]} vary" if len(names) > 1 else f"{names[0]} varies"
+        lines = [f"{said}, in a way that no one value stands for: the curves go by their names"]
     else:
         lines = ["no setting that is known varies: the curves go by their names"]
     if found.at == "end":
-        lines.append("compared at their ends, since the lr of each has come down")
+        lines.append(f"compared at their ends, since {'the lr of each has come down' if found.finished else 'not all lasted'}")
     elif found.span is not None:
-        lines.append(f"compared over what they have in common: {found.x} {between(_rounded(found.span)) if found.x == 'lr' else between(found.span)}")
+        lines.append(
+            f"compared over what they have in common: {found.x} {between(_rounded(found.span)) if found.x == 'lr' else between(found.span)}"
+        )
     lines += [f"{label} has too few evaluations and is left out" for label in found.left_out]
     return lines
 
@@ -146,41 +168,52 @@ def _verdict_lines(found: Comparison) -> list[str]:
         lines.append("one run of each: a second seed would say how much of this is chance")
     if found.disagree and found.other is not None and found.other.value is not None:
         other = candidate_name(found, found.other.value)
-        lines.append(f"by the {JUDGES[found.other.judged_by]} it would be {other}: report both, and judge by the metric (section 4.2, Fig. 6)")
+        lines.append(
+            f"by the {JUDGES[found.other.judged_by]} it would be {other}: report both, and judge by the metric (section 4.2, Fig. 6)"
+        )
     if found.varied.name != "curve" and choice.status == "chosen" and choice.edge:
         lines.append(f"it is the {'smallest' if choice.edge == 'low' else 'largest'} that was tried: a better one may lie beyond")
+    if found.too_short:
+        lines.append("these runs are too short to tell weight decays apart: lr/(1 - momentum), summed, times their difference is below 0.1")
     if found.try_next:
         lines.append(f"next weight decay to try: {', '.join(f'{value:g}' for value in found.try_next)} (section 4.4)")
     return lines
 
 
+def drawn(text: str) -> str:
+    """A name from a file as a label that a picture shows as it stands: no formula, and not hidden as a leading underscore would be."""
+    return " " * text.startswith("_") + printable(text).replace("$", r"\$")
+
+
 def panels(found: Found) -> tuple[Panel, ...]:
-    """The pictures: several curves together first, then each with its clues as boxes."""
-    together = _together(found.readings, found.comparison) if found.comparison is not None else ()
+    """The pictures: a curve's loss with its clues as boxes, and its metric; of several curves first all together, then each one's loss."""
+    if found.comparison is None:
+        return tuple(panel for reading in found.readings for panel in _of_curve(reading))
     own = found.readings if len(found.readings) <= MOST_PANELS else ()
-    return (*together, *(panel for reading in own for panel in _of_curve(reading)))
+    return (*_together(found.readings, found.comparison), *(_of_curve(reading)[0] for reading in own))
 
 
 def _of_curve(reading: CurveReading) -> tuple[Panel, ...]:
     curve, x = reading.curve, reading.loaded.over or ("lr" if reading.range or reading.sweep else "step")
-    x_label = "learning rate" if x == "lr" else reading.loaded.unit
+    x_label = "learning rate" if x == "lr" else drawn(reading.loaded.unit)
     lines = [series(curve, x, label="validation loss")]
     lines += [series(curve, x, "train_loss", "training loss")] if curve.train_loss is not None else []
     limit = reading.range.lr_limit if reading.range else None
     marks = ((limit.value, f"limit {limit.value:.2g}"),) if x == "lr" and limit is not None and limit.value is not None else ()
     log_x = x == "lr" and reading.sweep is not None
-    loss = Panel(curve.label, x_label, "loss", tuple(lines), marks, boxes(reading.clues, x), log_x=log_x)
+    name = drawn(curve.label)
+    loss = Panel(name, x_label, "loss", tuple(lines), marks, boxes(reading.clues, x), log_x=log_x)
     if curve.accuracy is None:
         return (loss,)
-    metric = series(curve, x, "accuracy", reading.loaded.columns["accuracy"])
-    return loss, Panel(f"{curve.label}, metric", x_label, "validation metric", (metric,), marks, log_x=log_x)
+    metric = series(curve, x, "accuracy", drawn(reading.loaded.columns["accuracy"]))
+    return loss, Panel(f"{name}, metric", x_label, "validation metric", (metric,), marks, log_x=log_x)
 
 
 def _together(readings: Sequence[CurveReading], found: Comparison) -> tuple[Panel, ...]:
     curves = [reading.curve for reading in readings]
-    x_label = "learning rate" if found.x == "lr" else readings[0].loaded.unit
-    loss = tuple(series(curve, found.x) for curve in curves)
-    metric = tuple(series(curve, found.x, "accuracy") for curve in curves if curve.accuracy is not None)
+    x_label = "learning rate" if found.x == "lr" else drawn(readings[0].loaded.unit)
+    loss = tuple(series(curve, found.x, label=drawn(curve.label)) for curve in curves)
+    metric = tuple(series(curve, found.x, "accuracy", drawn(curve.label)) for curve in curves if curve.accuracy is not None)
     pictures = [Panel("All curves", x_label, "validation loss", loss)]
     pictures += [Panel("All curves, metric", x_label, "validation metric", metric)] if metric else []
     return tuple(pictures)

@@ -50,7 +50,7 @@ def load_one(path: Path, wanted: Mapping[str, str], format_: str | None = None, 
         columns, wrong = assign(table, {**wanted, "step": x})
     if wrong:
         line = 1 if table.rows and table.rows[0].line else None
-        raise ConfigError([Problem(str(path), line, "", one.problem, one.got, one.expected) for one in wrong])
+        raise ConfigError([*table.problems, *(Problem(str(path), line, "", one.problem, one.got, one.expected) for one in wrong)])
     return replace(load(path, name, table, columns), over=over)
 
 

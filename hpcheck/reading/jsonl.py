@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck import records
-from hpcheck.config_problems import ConfigError, Problem, shown
+from hpcheck.config_problems import Problem, shown
 from hpcheck.reading.table import Row, Table, refusal, text_lines
 
 SEALED = re.compile(r"\t[0-9a-f]{8}\n?$")
@@ -34,9 +34,7 @@ def read(path: Path) -> Table:
             notes.append(f"line {at}, the last, is cut short and is passed over")
         else:
             problems.append(Problem(str(path), at, "", "not a JSON object", shown(text.strip()), "one object a line, such as {...}"))
-    if problems:
-        raise ConfigError(problems)
-    return Table(tuple(rows), notes=tuple(notes))
+    return Table(tuple(rows), notes=tuple(notes), problems=tuple(problems))
 
 
 def _whole(text: str) -> list[Mapping[str, Any]] | None:

@@ -25,7 +25,7 @@ NOTHING = {
 
 @dataclass(frozen=True)
 class CurveReading:
-    """One curve read. `range` where lr rises linearly, `sweep` where it rises logarithmically; `abstained` is why nothing is said, or ""."""
+    """One curve read. `range` where lr rises linearly, `sweep` where logarithmically; `abstained` is why nothing is said, or ""."""
 
     loaded: Loaded
     clues: tuple[Clue, ...]

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.reading import describe
-from hpcheck.reading.compare import Comparison
+from hpcheck.reading.compare import Comparison, extremes
 from hpcheck.reading.judge import CurveReading, Found
 from hpcheck.reading.table import printable
 
@@ -33,7 +34,8 @@ def show(found: Found, console: Console) -> None:
     for reading in found.readings:
         _say(console, [describe.headline(reading)])
         if reading.clues:
-            console.print(_table(describe.CLUE_COLUMNS, [describe.clue_row(clue) for clue in reading.clues]))
+            rows = [describe.clue_row(clue, reading.loaded.unit) for clue in reading.clues]
+            console.print(_table(describe.CLUE_COLUMNS, rows))
         _say(console, describe.conclusions(reading))
         console.print()
     if found.comparison is not None:
@@ -49,11 +51,11 @@ def _say(console: Console, lines: Sequence[str]) -> None:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(*columns)
+    table = Table(*columns, box=SIMPLE_HEAD, show_lines=True, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text("\n".join(map(printable, cell.split("\n")))) for cell in row))
     return table
 
 
@@ -76,9 +78,9 @@ def _curve(reading: CurveReading) -> dict[str, Any]:
         "format": loaded.format,
         "label": curve.label,
         "columns": dict(loaded.columns),
-        "evaluations": len(curve),
+        "evaluations": loaded.evaluations,
         "step": [curve.step[0], curve.step[-1]],
-        **{name: describe.extremes(curve, name) for name in describe.SPOKEN},
+        **{name: extremes(curve, name) for name in describe.SPOKEN},
         "clues": [asdict(clue) for clue in reading.clues],
         "range": None if reading.range is None else _range(reading),
         "sweep": None if reading.sweep is None else {"learns_from": reading.sweep.learns_from, "diverges_at": reading.sweep.diverges_at},
@@ -96,9 +98,7 @@ def _range(reading: CurveReading) -> dict[str, Any] | None:
 
 
 def _choice(choice: Choice) -> dict[str, Any]:
-    return {
-        name: getattr(choice, name) for name in ("value", "interval", "confidence", "status", "reason", "tied", "edge", "judged_by")
-    }
+    return {name: getattr(choice, name) for name in ("value", "interval", "confidence", "status", "reason", "tied", "edge", "judged_by")}
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
@@ -128,6 +128,7 @@ def _comparison(found: Comparison) -> dict[str, Any]:
         "loss_and_metric_disagree": found.disagree,
         "left_out": found.left_out,
         "try_next": found.try_next,
+        "too_short_to_tell": found.too_short,
         "lines": describe.comparison_lines(found),
     }
 

@@ -25,7 +25,7 @@ class Row:
 class Table:
     """A file's rows in their order. `constants` hold for the whole run; `notes` say what the reader passed over or took for granted.
 
-    `counts` is the column that the format itself counts by; "" where it is one among the others.
+    `counts` is the column that the format itself counts by; "" where it is one among the others. `problems` are those of single lines.
     """
 
     rows: tuple[Row, ...]
@@ -33,11 +33,17 @@ class Table:
     constants: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     diverged: bool = False
+    problems: tuple[Problem, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names in the order in which they first have a cell."""
         return tuple(dict.fromkeys(name for row in self.rows for name in row.cells))
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether nothing was measured."""
+    return cell is None or (isinstance(cell, str) and cell.strip().lower() in MISSING)
 
 
 def number(cell: Any) -> float | None:
@@ -46,13 +52,13 @@ def number(cell: Any) -> float | None:
     >>> [number(cell) for cell in ("1e-3", "-nan(ind)", "1.#INF", "n/a", None, 2)]
     [0.001, nan, inf, None, None, 2.0]
     """
-    if cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool)):
-        return None if cell is None else float(cell)
+    if is_missing(cell):
+        return None
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return float(cell)
     if not isinstance(cell, str):
         raise ValueError(f"not a number: {cell!r}")
     text = cell.strip().lower()
-    if text in MISSING:
-        return None
     if NAN.fullmatch(text):
         return float("nan")
     infinite = INF.fullmatch(text)
@@ -76,7 +82,9 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise refusal(path, line, "not text", f"the byte 0x{content[error.start]:02x}", "UTF-8 text, or an event file of TensorBoard") from error
+        raise refusal(
+            path, line, "not text", f"the byte 0x{content[error.start]:02x}", "UTF-8 text, or an event file of TensorBoard"
+        ) from error
     if "\0" in text:
         raise refusal(path, text[: text.index("\0")].count("\n") + 1, "not text", "a NUL byte", "UTF-8 text")
     return enumerate(text.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True), start=1)

@@ -4,6 +4,7 @@ Change either as you like. Keep keyword parameters for what you want to set in h
 """
 
 import csv
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ def load(*, file: str, target: str, validation_share: float = 0.2) -> Any:
     Columns that are not numbers in every row are left out. A target of words, or of at most 20 whole numbers, is taken as classes; any
     other as values.
     """
-    with open(file, newline="", encoding="utf-8-sig") as opened:
+    with Path(file).open(newline="", encoding="utf-8-sig") as opened:
         rows = list(csv.DictReader(opened))
     columns = {name: _numbers([row[name] for row in rows]) for name in rows[0] if name != target}
     x = np.stack([values for values in columns.values() if values is not None], axis=1)  # (N, D)

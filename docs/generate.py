@@ -1,0 +1,102 @@
+"""Write the pages that follow from the code: commands.md, config.md and hpcheck.schema.json. Run it after changing a command or a key.
+
+    python docs/generate.py
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
+
+from hpcheck import config as configs
+from hpcheck import config_allowed
+from hpcheck.cli import app
+from hpcheck.config_comments import plain, spelled
+from hpcheck.config_sections import Config, Section
+
+DOCS = Path(__file__).parent
+EXIT_CODES = {  # DESIGN 1
+    0: "fine; a tie is an answer",
+    1: "`check`: a setting has drifted",
+    2: "something given was wrong",
+    3: "a run failed",
+    4: "another process holds the run directory",
+    5: "storage failed",
+    6: "a reading abstained",
+    130: "interrupted (143: terminated); the same command goes on where it stopped",
+}
+
+
+def commands() -> str:
+    """Every command with its arguments and options, as its --help says them."""
+    group: Any = get_command(app)
+    listed = [(name, group.commands[name]) for name in group.commands]
+    lines = ["# Commands", "", "Generated from `--help` by `python docs/generate.py`.", "", group.help, ""]
+    lines += ["| command | does |", "|---|---|", *(f"| [`{name}`](#{name}) | {cell(command.help)} |" for name, command in listed)]
+    for name, command in listed:
+        lines += ["", f"## {name}", "", f"`{usage(name, command)}`", "", command.help, ""]
+        lines += ["| option | means |", "|---|---|", *(f"| {spelling(one)} | {cell(meaning(one))} |" for one in command.params)]
+    lines += ["", "## Exit codes", "", "| code | means |", "|---|---|", *(f"| {code} | {words} |" for code, words in EXIT_CODES.items())]
+    return "\n".join(lines) + "\n"
+
+
+def usage(name: str, command: Any) -> str:
+    arguments = [one.metavar or one.name.upper() for one in command.params if one.param_type_name == "argument"]
+    return " ".join(["hpcheck", name, "[OPTIONS]", *arguments])
+
+
+def spelling(parameter: Any) -> str:
+    """`--set`, `-s` KEY=VALUE."""
+    if parameter.param_type_name == "argument":
+        return f"`{parameter.metavar or parameter.name.upper()}`"
+    value = "" if parameter.is_flag else f" {parameter.metavar or 'VALUE'}"
+    return ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts)) + cell(value)
+
+
+def meaning(parameter: Any) -> str:
+    default = getattr(parameter, "default", None)
+    told = "" if default in (None, False, ()) or callable(default) or str(default) == "." else f" Default: `{default}`."
+    return f"{(parameter.help or '').rstrip('.')}.{told}"
+
+
+def config() -> str:
+    """Every key of the config with its default, what is allowed and what it means."""
+    schema = configs.schema()
+    lines = ["# Config reference", "", "Generated from the one description of the config by `python docs/generate.py`.", ""]
+    lines += ["`hpcheck schema` prints the same as a JSON schema, kept as [hpcheck.schema.json](hpcheck.schema.json) for editors.", ""]
+    lines += ["Only `data` and `model` are required. A bare string is short for `{name: ...}` in `data`, `model` and `optimizer`.", ""]
+    top = {name: field for name, field in Config.model_fields.items() if not _section(field.annotation)}
+    lines += ["| key | default | allowed | means |", "|---|---|---|---|", *(row((name,), field, schema) for name, field in top.items())]
+    for name, field in Config.model_fields.items():
+        section = _section(field.annotation)
+        if section is not None:
+            lines += ["", f"## {name}", "", str(section.__doc__), ""]
+            lines += ["| key | default | allowed | means |", "|---|---|---|---|"]
+            lines += [row((name, key), inner, schema) for key, inner in section.model_fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+def row(path: tuple[str, ...], field: Any, schema: dict[str, Any]) -> str:
+    default = "required" if field.is_required() else f"`{spelled(plain(field))}`"
+    return f"| `{'.'.join(path)}` | {default} | {cell(config_allowed.allowed(schema, path))} | {cell(field.description)} |"
+
+
+def _section(annotation: Any) -> type[Section] | None:
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+
+
+def cell(text: str) -> str:
+    """Text inside one cell of a Markdown table, where `<` would begin a tag."""
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split()) if text.strip() else text.strip()
+
+
+def schema_file() -> str:
+    return json.dumps(configs.schema(), indent=2) + "\n"
+
+
+PAGES = {"commands.md": commands, "config.md": config, "hpcheck.schema.json": schema_file}
+
+if __name__ == "__main__":
+    for name, make in PAGES.items():
+        (DOCS / name).write_text(make(), encoding="utf-8")

@@ -1,0 +1,147 @@
+"""Checkpoints: all that a run under way needs to go on exactly where it was, on disk every half minute and when it is asked to stop."""
+
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from hpcheck.engine.snapshots import put, read_sealed, sealed
+from hpcheck.records import RecordWriter
+from hpcheck.storage import StorageError, naming, write_whole
+
+if TYPE_CHECKING:
+    from hpcheck.engine.loop import Training
+
+FORMAT = 1
+EVERY_SECONDS = 30.0  # ours: at most so much is computed twice after a crash; shorter runs write none
+KEPT = 2  # the newest may be damaged
+
+
+class Stopped(Exception):  # noqa: N818  it is no error
+    """The run was asked to stop and has left a checkpoint."""
+
+
+@dataclass
+class Progress:
+    """How far a run has come, beside its weights and optimizer. Order of data, augmentation and dropout are functions of (seed, step)."""
+
+    done: int  # updates so far
+    best: float = -math.inf  # metric
+    stretch: list[Tensor] = field(default_factory=list)  # training losses since the last row, still on the device
+    eval_seconds: float = 0.0  # evaluating and saving
+    started: float = field(default_factory=time.perf_counter)  # as if it had all been one process
+
+    @property
+    def train_seconds(self) -> float:
+        return time.perf_counter() - self.started - self.eval_seconds
+
+
+class Checkpoints:
+    """The checkpoints of one run, in the folder of its record; gone when it is finished."""
+
+    def __init__(self, folder: Path, record: RecordWriter) -> None:
+        self._folder, self._record = folder, record
+        self._next = time.monotonic() + EVERY_SECONDS
+
+    def resume(self, training: "Training") -> Progress:
+        """Put `training` where the newest checkpoint that can be used was, and cut the record there; else where the run begins.
+
+        What cannot be used is said once, on stderr.
+        """
+        unusable = []
+        for path in reversed(self.found()):
+            try:
+                state = read_sealed(path)
+                self._check(state)
+            except (ValueError, StorageError) as problem:
+                unusable.append(f"{path}: cannot be used ({problem})")
+                continue
+            progress = _put(state, training, path)
+            break
+        else:
+            state, progress = {"rows": 0}, Progress(training.spec.at_step)
+        if unusable:
+            print(f"warning: {unusable[0]}; the run goes on from step {progress.done}", file=sys.stderr, flush=True)
+        self._record.keep(state["rows"])
+        return progress
+
+    def step_done(self, training: "Training", progress: Progress) -> None:
+        """Save when it is time. Asked to stop, save at once and raise `Stopped`."""
+        if not stop_asked() and time.monotonic() < self._next:
+            return
+        before = time.perf_counter()
+        self.save(training, progress)
+        progress.eval_seconds += time.perf_counter() - before
+        self._next = time.monotonic() + EVERY_SECONDS
+        if stop_asked():
+            raise Stopped
+
+    def save(self, training: "Training", progress: Progress) -> None:
+        """Write the state after `progress.done` updates; the record reaches the disk before it, older checkpoints go after it."""
+        self._record.sync()
+        state = {
+            "checkpoint": FORMAT,
+            "run_id": self._record.run_id,
+            "environment": self._record.environment,
+            "rows": self._record.rows,
+            "model": training.model.state_dict(),
+            "optimizer": training.optimizer.state_dict(),
+            "first_loss": training.first_loss,
+            "done": progress.done,
+            "best": progress.best,
+            "stretch": torch.stack(progress.stretch).cpu() if progress.stretch else torch.empty(0),
+            "seconds": time.perf_counter() - progress.started,
+            "eval_seconds": progress.eval_seconds,
+        }
+        write_whole(self._folder / f"{self._record.run_id}.step{progress.done:09d}.checkpoint", sealed(state))
+        self._remove(self.found()[:-KEPT])
+
+    def remove(self) -> None:
+        """Remove all of them: the run is finished."""
+        self._remove(self.found())
+
+    def found(self) -> list[Path]:
+        """Those there are, in the order of their steps."""
+        return sorted(self._folder.glob(f"{self._record.run_id}.step*.checkpoint"))
+
+    def _remove(self, paths: list[Path]) -> None:
+        for path in paths:
+            with naming(path, "removed"):
+                path.unlink(missing_ok=True)
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Raise `ValueError` unless the state is of this run, as it was begun here, with rows that the record still has."""
+        if (state.get("checkpoint"), state.get("run_id")) != (FORMAT, self._record.run_id):
+            raise ValueError("it is of another run, or of another version")
+        if state["environment"] != self._record.environment:
+            raise ValueError("it was made with another device, torch or number of threads")
+        if state["rows"] > self._record.rows:
+            raise ValueError("the record has fewer rows than it had then")
+
+
+def _put(state: dict[str, Any], training: "Training", path: Path) -> Progress:
+    try:
+        put(state, training.model, training.optimizer)
+    except ValueError as error:
+        raise StorageError(f"{path}: cannot be used; remove it ({error})") from error
+    training.first_loss = state["first_loss"]
+    device = training.evaluated_on[0].device
+    stretch = list(state["stretch"].to(device).unbind())
+    return Progress(state["done"], state["best"], stretch, state["eval_seconds"], time.perf_counter() - state["seconds"])
+
+
+_stop: list[bool] = []  # a list, for a signal's handler to append to: it may come at any time, even within itself
+
+
+def ask_to_stop(*_: object) -> None:
+    """Have the run that is under way save a checkpoint after its step and end: what SIGTERM does in a worker."""
+    _stop.append(True)
+
+
+def stop_asked() -> bool:
+    return bool(_stop)

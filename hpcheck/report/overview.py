@@ -1,0 +1,118 @@
+"""The top of the report: what must be known first, the recommended settings with a sentence why for each, the schedule, the results."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpcheck.config import Config
+from hpcheck.report import picture
+from hpcheck.report.advice import missing
+from hpcheck.report.figure import figure
+from hpcheck.report.html import Markup, table, tag
+from hpcheck.report.scale import number
+from hpcheck.report.strip import mean_and_spread, strip
+from hpcheck.schedules import cyclical_momentum, one_cycle
+from hpcheck.settings import Panel, Reading, Series
+
+NAMES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
+PER_EPOCH = 1000  # the schedule's picture counts in thousandths of an epoch: knots are whole steps
+
+
+def banners(readings: Sequence[Reading], config: Config) -> list[Markup]:
+    """What a reader must not overlook."""
+    found = []
+    if config.data.validate_on == "test":
+        words = (
+            "Every curve and every choice below was made on the test split, as Smith's paper does. The final figures are therefore not an "
+            "independent estimate: they flatter the settings. Set data.validate_on: held-out for one that is."
+        )
+        found.append(_banner("Validated on the test split", words, "loud"))
+    for reading in readings:
+        for item in reading.evidence:
+            if item.status == "abstained":
+                kept = f"The start's value is kept. {sentence(item.reason)}"
+                found.append(_banner(f"No answer for {NAMES.get(item.setting, item.setting).lower()}", kept, "loud"))
+    steps = missing(readings)
+    if steps:
+        found.append(_banner("Unfinished", f"Not run yet: {', '.join(steps)}. Their settings are where you started from.", "quiet"))
+    return found
+
+
+def _banner(title: str, words: str, class_: str) -> Markup:
+    return tag("div", tag("strong", title), tag("p", words), class_=f"banner {class_}", role="note")
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence: a capital and a full stop."""
+    words = words.strip()
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) or not words else ".")
+
+
+def settings_table(content: Mapping[str, Any]) -> Markup:
+    """A row a setting: value, where else it could lie, how sure, and why."""
+    body = [_row(name, label, content) for name, label in NAMES.items()]
+    return table(("Setting", "Recommended", "Interval", "Reading", "Why"), body, "settings")
+
+
+def _row(name: str, label: str, content: Mapping[str, Any]) -> tuple[object, ...]:
+    evidence = content["evidence"].get(name, {})
+    interval = " to ".join(number(end) for end in evidence.get("interval") or ())
+    status = evidence.get("status")
+    reading = badge(status, evidence.get("confidence", "")) if status else badge("not read", "")
+    why = sentence(evidence["reason"]) if evidence.get("reason") else "Not read: the start's value is kept."
+    link = tag("a", label, href=f"#setting-{name}") if evidence else label
+    return link, tag("span", value_of(name, content["settings"].get(name)), class_="value"), interval or "\u2013", reading, why
+
+
+def badge(status: str, confidence: str) -> Markup:
+    """How a setting was read: never by colour alone."""
+    sure = f", {confidence} confidence" if confidence and confidence != "none" else ""
+    return tag("span", f"{status}{sure}", class_=f"status {status.split()[0]}")
+
+
+def value_of(name: str, value: Any) -> object:
+    """A setting as it is read."""
+    if value is None:
+        return "none known"
+    if name == "learning_rate":
+        words = f"{number(value['cycle_epochs'])} of {number(value['epochs'])} epochs, then {number(value['final'])}"
+        return tag("span", f"{number(value['min'])} to {number(value['max'])}", tag("small", f"1cycle over {words}"))
+    if name == "momentum" and isinstance(value, Mapping):
+        high, low = number(value["max"]), number(value["min"])
+        return high if high == low else tag("span", f"{high} to {low}", tag("small", "falls while the lr rises"))
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def schedule(settings: Mapping[str, Any]) -> Markup | None:
+    """Learning rate and momentum over the recommended training."""
+    lr, momentum = settings.get("learning_rate"), settings["momentum"]
+    if not lr:
+        return None
+    stepsize, steps = round(lr["cycle_epochs"] * PER_EPOCH / 2), round(lr["epochs"] * PER_EPOCH)
+    lrs = one_cycle(lr["max"], lr["min"], max(stepsize, 1), steps).points
+    momenta = [point for point in cyclical_momentum(momentum["max"], momentum["min"], max(stepsize, 1), steps).points if point[0] <= steps]
+    panels = [_line("Learning rate", "learning rate", lrs, "lr"), _line("Momentum", "momentum", momenta, "momentum")]
+    pictures = [figure(panel, f"schedule-{index}", (picture.SMALL,)) for index, panel in enumerate(panels)]
+    return tag("div", pictures, class_="pair")
+
+
+def _line(title: str, y_label: str, points: Sequence[tuple[float, float]], label: str) -> Panel:
+    xs, ys = zip(*((step / PER_EPOCH, value) for step, value in points), strict=True)
+    return Panel(title, "epoch", y_label, (Series(label, xs, ys),))
+
+
+def results(content: Mapping[str, Any]) -> Markup | None:
+    """The final training beside what it is compared with: a strip of dots, and the figures."""
+    arms = {name: arm for name, arm in content.get("results", {}).get("train", {}).items() if isinstance(arm, Mapping) and "runs" in arm}
+    if not arms:
+        return None
+    split = "test" if any("test" in arm for arm in arms.values()) else "val"
+    shown = [(name, arm[split]) for name, arm in arms.items() if split in arm]
+    words = {"test": "metric on the test split", "val": "metric on the held-out split"}[split]
+    body = [_result(name, arm) for name, arm in arms.items()]
+    figures = table(("Trained with", "Test split", "Held-out split", "Diverged"), body, "results")
+    return tag("section", tag("h2", "How well it trains"), strip(shown, words), figures, id="results")
+
+
+def _result(name: str, arm: Mapping[str, Any]) -> tuple[object, ...]:
+    test, val = (mean_and_spread(arm[split]) if split in arm else "\u2013" for split in ("test", "val"))
+    return name, test, val, f"{arm.get('diverged', 0)} of {len(arm['runs'])}"

@@ -1,0 +1,123 @@
+"""The report's page, from readings to one HTML file that loads nothing: its style and script are inside, named by their hashes."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+from hpcheck import config as configs
+from hpcheck import recommend, snippets
+from hpcheck.config import Config
+from hpcheck.report import overview, sections
+from hpcheck.report.advice import next_lines
+from hpcheck.report.html import Markup, table, tag
+from hpcheck.rundir import RunDirectory, write_whole
+from hpcheck.settings import Reading
+from hpcheck.steps.replay import Asked
+
+OPTIMIZERS = ("sgd", "adamw")
+
+
+def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
+    """Write `report.html` for what has been read so far."""
+    costs = {reading.step: recommend.cost(recommend.cost_records(runs, [reading]), asked) for reading in readings}
+    content = recommend.content(runs, asked, readings)
+    write_whole(runs.path / "report.html", page(content, readings, costs, asked.config))
+
+
+def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]], config: Config) -> str:
+    """The whole report as text. `content` is what recommended.yaml says; `costs` has each step's."""
+    body = [
+        _header(config),
+        overview.banners(readings, config),
+        _recommended(content),
+        overview.results(content),
+        sections.steps(readings, costs),
+        sections.balance(content["settings"], config),
+        _next(content, readings, config),
+        _use(content["settings"], config),
+        _provenance(content, config),
+    ]
+    main = tag("main", body, id="top")
+    return "<!doctype html>\n" + tag("html", _head(config), tag("body", _navigation(content, readings), main, _script()), lang="en")
+
+
+def _head(config: Config) -> Markup:
+    style = _asset("report.css")
+    policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(_asset('report.js'))}; base-uri 'none'; form-action 'none'"
+    return tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("link", rel="icon", href="data:,"),
+        tag("title", f"hpcheck: {config.name}"),
+        Markup(f"<style>{style}</style>"),
+    )
+
+
+def _asset(name: str) -> str:
+    return files("hpcheck.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _script() -> Markup:
+    return Markup(f"<script>{_asset('report.js')}</script>")
+
+
+def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Markup:
+    done = [reading.step for reading in readings]
+    links = [("#top", "Recommended")]
+    links += [("#results", "How well it trains")] * bool(content.get("results"))
+    links += [(f"#step-{step}", title) for step, (title, _, _) in sections.ABOUT.items() if step in done or step in sections.COMMAND]
+    links += [("#ledger", "Regularization"), ("#next", "What to do next"), ("#use", "Use the settings"), ("#provenance", "Provenance")]
+    return tag("nav", tag("ul", [tag("li", tag("a", title, href=where)) for where, title in links]), aria_label="Sections")
+
+
+def _header(config: Config) -> Markup:
+    words = f"{config.model.name} on {config.data.name}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
+    return tag("header", tag("h1", config.name), tag("p", words))
+
+
+def _recommended(content: Mapping[str, Any]) -> Markup:
+    parts = [tag("h2", "Recommended settings"), overview.settings_table(content), overview.schedule(content["settings"])]
+    return tag("section", parts, id="recommended")
+
+
+def _next(content: Mapping[str, Any], readings: Sequence[Reading], config: Config) -> Markup:
+    lines = [tag("li", words, (": ", tag("code", command)) if command else None) for words, command in next_lines(content, readings, config)]
+    return tag("section", tag("h2", "What to do next"), tag("ol", lines), id="next")
+
+
+def _use(settings: Mapping[str, Any], config: Config) -> Markup:
+    title = tag("h2", "Use the settings")
+    if not snippets.known(settings):
+        return tag("section", title, tag("p", "No learning rate is known yet, so there is nothing to paste.", class_="empty"), id="use")
+    name = config.optimizer.name if config.optimizer.name in OPTIMIZERS else "sgd"
+    own = None if name == config.optimizer.name else tag("p", "Your own optimizer's place is taken by torch.optim.SGD here.", class_="fine")
+    nesterov = bool(config.optimizer.options().get("nesterov", True))
+    parts = [_snippet(key, settings, name, nesterov) for key in snippets.SNIPPETS]
+    words = tag("p", "The schedule is counted in optimizer steps; train_set and model are yours. Also: ", tag("code", "hpcheck show --snippet pytorch"))
+    return tag("section", title, words, own, parts, id="use")
+
+
+def _snippet(key: str, settings: Mapping[str, Any], optimizer: str, nesterov: bool) -> Markup:
+    code = tag("pre", tag("code", snippets.SNIPPETS[key](settings, optimizer, nesterov)), tabindex=0, aria_label=snippets.TITLES[key], role="region")
+    differs = tag("ul", [tag("li", line) for line in snippets.DIFFERENCES[key]])
+    body = (tag("p", "Where it differs from the runs that the settings were read from:"), differs, code)
+    return tag("details", tag("summary", snippets.TITLES[key]), body, open=key == "pytorch")
+
+
+def _provenance(content: Mapping[str, Any], config: Config) -> Markup:
+    origin = content["provenance"]
+    facts = [(key, str(origin[key])) for key in ("hpcheck", "config", "data", "seed") if key in origin]
+    facts += [(key, str(value)) for key, value in origin.get("environment", {}).items() if key != "hpcheck"]
+    costs = [(f"cost of {part}", sections.cost_words(cost)) for part, cost in origin.get("cost", {}).items() if cost["runs"]]
+    resolved = tag("details", tag("summary", "The resolved config"), tag("pre", tag("code", configs.dump(config)), tabindex=0))
+    words = tag("p", "A run that two steps share is counted in both their costs, and once here.", class_="fine")
+    return tag("section", tag("h2", "Provenance"), table(("What", "Value"), [*facts, *costs], "facts"), words, resolved, id="provenance")

@@ -1,0 +1,154 @@
+"""A section for each step: what it asks, the pictures, what was read, what else was considered, what it cost; and the ledger."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpcheck.config import Config
+from hpcheck.report.advice import COMMAND
+from hpcheck.report.figure import clue_words, figure
+from hpcheck.report.html import Markup, table, tag
+from hpcheck.report.ledger import ledger
+from hpcheck.report.overview import NAMES, badge, sentence, value_of
+from hpcheck.report.scale import number
+from hpcheck.settings import Evidence, Reading
+
+# Step -> its title, what it asks and how, and the part of the paper that says so.
+ABOUT = {
+    "lr-range": (
+        "Learning rate range test",
+        "How large may the learning rate become? It rises along one run until the validation loss turns up or the metric down; short "
+        "1cycles then show which maximum trains stably.",
+        "section 4.1",
+    ),
+    "batch": (
+        "Batch size",
+        "Which batch size trains best in the same execution time? Each size gets as many iterations as fit into it, and is judged by its metric.",
+        "section 4.2, Remark 4",
+    ),
+    "momentum": (
+        "Momentum",
+        "Which momentum trains best at its own learning rate, and should it fall while the learning rate rises?",
+        "section 4.3, Remark 5",
+    ),
+    "wd-grid": (
+        "Weight decay",
+        "How much weight decay balances the other regularization? A few values, then between or beyond the best, to one significant figure.",
+        "section 4.4, Remark 6",
+    ),
+    "lr-reprobe": (
+        "The learning rate again",
+        "Batch size, momentum and weight decay move the best learning rate: is it still the same?",
+        "section 4.1, Remark 3",
+    ),
+    "train": ("Training", "Do the settings hold over a full training, and has its validation loss become horizontal?", "section 5, A.1"),
+}
+MORE_NAMES = {**NAMES, "lr_limit": "Limit of the learning rate", "momentum_shape": "Shape of the momentum"}
+
+
+def steps(readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
+    """All steps in order, those that were not run as one line; the re-probe only where there was cause for it."""
+    by_step = {reading.step: reading for reading in readings}
+    parts = []
+    for step in ABOUT:
+        if step in by_step:
+            parts.append(section(by_step[step], costs.get(step, {})))
+        elif step in COMMAND:
+            parts.append(not_run(step))
+    return parts
+
+
+def _head(step: str) -> list[Markup]:
+    title, question, source = ABOUT.get(step, (step, "", ""))
+    asked = tag("p", question, tag("span", f" Smith 2018, {source}", class_="source"), class_="question") if question else Markup("")
+    return [tag("h2", title), asked]
+
+
+def not_run(step: str) -> Markup:
+    """A step without a reading: how to get one."""
+    words = tag("p", "Not run yet. ", tag("code", f"hpcheck {COMMAND[step]}"), class_="empty")
+    return tag("section", _head(step), words, id=f"step-{step}")
+
+
+def section(reading: Reading, cost: Mapping[str, Any]) -> Markup:
+    """One step's reading."""
+    pictures = [figure(panel, f"{reading.step}-{index}") for index, panel in enumerate(reading.panels)]
+    parts = [*_head(reading.step), pictures, *[_evidence(item) for item in _foremost(reading)]]
+    if reading.remarks:
+        parts.append(tag("h3", "Remarks"))
+        parts.append(tag("ul", [tag("li", _remark(remark)) for remark in reading.remarks], class_="remarks"))
+    if cost:
+        parts.append(tag("p", f"Cost: {cost_words(cost)}.", class_="fine"))
+    return tag("section", parts, id=f"step-{reading.step}")
+
+
+def _foremost(reading: Reading) -> list[Evidence]:
+    """The settings first, then what they were read from."""
+    return sorted(reading.evidence, key=lambda item: item.setting not in NAMES)
+
+
+def _remark(remark: str) -> object:
+    return clue_words(remark) if remark.endswith("]") else sentence(remark)
+
+
+def _evidence(item: Evidence) -> Markup:
+    identity = None if item.setting not in NAMES else f"setting-{item.setting}"
+    value = {"max": item.value, "min": None} if item.value is None else item.value
+    shown = "none" if item.value is None else value_of(item.setting, value) if item.setting == "momentum" else _plain(item.value)
+    title = tag("h3", f"{MORE_NAMES.get(item.setting, item.setting)}: ", tag("span", shown, class_="value"), badge(item.status, item.confidence))
+    parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
+    if item.interval:
+        parts.append(tag("p", f"Interval: {' to '.join(map(number, item.interval))}.", class_="fine"))
+    if item.clues:
+        parts.append(tag("ul", [tag("li", clue_words(clue)) for clue in item.clues], class_="signs"))
+    if item.considered:
+        parts.append(considered(item))
+    return tag("div", parts, class_="evidence", id=identity)
+
+
+def _plain(value: Any) -> str:
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def considered(item: Evidence) -> Markup:
+    """What else was tried, with its score; the candidates that cannot be told from the best say so."""
+    judged = "Metric" if item.judged_by == "accuracy" else "Validation loss"
+    names = item.names or tuple(number(value) for value, _, _ in item.considered)
+    body = [_candidate(item, name, *line) for name, line in zip(names, item.considered, strict=True)]
+    head = (MORE_NAMES.get(item.setting, "Value"), judged, "Standard error", "Verdict")
+    return table(head, body, "considered", f"What was considered, judged by {judged.lower()}")
+
+
+def _candidate(item: Evidence, name: str, value: float, score: float, error: float) -> tuple[object, ...]:
+    taken = item.value == value or (isinstance(item.value, Mapping) and item.value.get("max") == value) or item.value == name
+    if taken and item.status != "abstained":
+        verdict: object = tag("strong", "taken")
+    elif value in item.tied:
+        verdict = "as good"
+    else:
+        verdict = "diverged" if math.isinf(score) else "worse"
+    if item.status == "abstained" and math.isfinite(score):
+        verdict = "cannot be told"
+    figure = -score if item.judged_by == "accuracy" else score  # scores are costs: an accuracy comes with its sign turned
+    return name, f"{figure:.4g}" if math.isfinite(score) else "\u2013", f"{error:.2g}" if math.isfinite(score) else "\u2013", verdict
+
+
+def cost_words(cost: Mapping[str, Any]) -> str:
+    """What runs cost, evaluations and diverged runs included."""
+    return (
+        f"{cost['runs']} runs, {cost['iterations']:,} iterations, {number(cost['epochs'])} epochs of training data, "
+        f"{number(cost['device_seconds'])} device-seconds"
+    )
+
+
+def balance(settings: Mapping[str, Any], config: Config) -> Markup:
+    """The regularization ledger."""
+    signs = {"adds": "+ adds", "takes away": "\u2212 takes away", "neither": "= neither", "none": "0 none"}
+    body = [
+        (entry.name, entry.value, entry.before, signs[entry.effect], (entry.words, tag("span", f" Smith 2018, {entry.source}", class_="source")))
+        for entry in ledger(settings, config)
+    ]
+    words = "The amount of regularization must be balanced for each data set and network. What regularizes here, and which way each choice works:"
+    header = ("Regularizer", "Now", "Start", "Regularization", "In the paper's words, shortened")
+    source = tag("span", " Smith 2018, Remark 3", class_="source")
+    return tag("section", tag("h2", "Regularization ledger"), tag("p", words, source), table(header, body, "ledger"), id="ledger")

@@ -1,0 +1,59 @@
+"""`hpcheck doctor`: everything a person would ask, on one screen, whatever is broken."""
+
+import json
+import subprocess
+
+import pytest
+
+from hpcheck import doctor
+from hpcheck.__main__ import run
+
+ANSWER = {"cuda": [["Some GPU", 3 * 2**30, 8 * 2**30]], "built_for": "13.2", "mps": False}
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """A folder to be in; torch answers what `asked(...)` says."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HPCHECK_DATA", raising=False)
+    monkeypatch.setenv("HPCHECK_CACHE", str(tmp_path / "cache"))
+
+    def answer(stdout="", returncode=0, stderr=""):
+        done = subprocess.CompletedProcess([], returncode, stdout, stderr)
+        monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+
+    answer(json.dumps(ANSWER))
+    return answer
+
+
+def test_devices_memory_and_versions_are_told(asked, capsys):
+    assert run(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "cuda:0 Some GPU, 3.0 GiB of 8.0 GiB free" in out
+    assert "torch " in out
+    assert "no hpcheck.yaml here (`hpcheck init` writes one)" in out
+    assert len(out.splitlines()) < 24
+    assert max(map(len, out.splitlines())) < 160
+
+
+def test_a_torch_that_cannot_be_imported_is_said_and_the_rest_is_told(asked, capsys):
+    asked(returncode=1, stderr="Traceback\nImportError: libcudart.so.13\n")
+    assert run(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "torch cannot be asked: ImportError: libcudart.so.13" in out
+    assert "cache" in out
+
+
+def test_data_and_a_broken_config_are_told(asked, tmp_path, capsys):
+    (tmp_path / "data" / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "data" / "MNIST" / "raw" / "train-images-idx3-ubyte").touch()
+    (tmp_path / "hpcheck.yaml").write_text("data: digits\n")
+    assert run(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert any("mnist" in words for words in found["data"])
+    assert "1 problem(s)" in found["config"]
+    assert "model" in found["config"]
+
+
+def test_a_missing_package_is_said():
+    assert doctor._version("no-such-package-as-this") is None
