@@ -1,6 +1,6 @@
 """Write the pages that follow from the code: commands.md, config.md and hpcheck.schema.json. Run it after changing a command or a key.
 
-    python docs/generate.py
+python docs/generate.py
 """
 
 import json
@@ -51,7 +51,7 @@ def spelling(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return f"`{parameter.metavar or parameter.name.upper()}`"
     value = "" if parameter.is_flag else f" {parameter.metavar or 'VALUE'}"
-    return ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts)) + cell(value)
+    return ", ".join(f"`{option}{value}`" for option in (*parameter.opts, *parameter.secondary_opts))
 
 
 def meaning(parameter: Any) -> str:
@@ -65,6 +65,8 @@ def config() -> str:
     schema = configs.schema()
     lines = ["# Config reference", "", "Generated from the one description of the config by `python docs/generate.py`.", ""]
     lines += ["`hpcheck schema` prints the same as a JSON schema, kept as [hpcheck.schema.json](hpcheck.schema.json) for editors.", ""]
+    lines += ["An editor with the YAML language server completes and checks a config that says where the schema lies:", ""]
+    lines += ["```yaml", "# yaml-language-server: $schema=hpcheck.schema.json", "```", ""]
     lines += ["Only `data` and `model` are required. A bare string is short for `{name: ...}` in `data`, `model` and `optimizer`.", ""]
     top = {name: field for name, field in Config.model_fields.items() if not _section(field.annotation)}
     lines += ["| key | default | allowed | means |", "|---|---|---|---|", *(row((name,), field, schema) for name, field in top.items())]

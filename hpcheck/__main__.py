@@ -37,6 +37,7 @@ def run(arguments: list[str]) -> int:
 def report(error: Exception) -> int:
     """Say what went wrong in a line, and choose the exit code."""
     from hpcheck.config import ConfigError
+    from hpcheck.engine.processes import RunFailedError
     from hpcheck.lock import HeldError
     from hpcheck.storage import StorageError
     from hpcheck.users_code import UsersCodeError, as_theirs
@@ -44,10 +45,13 @@ def report(error: Exception) -> int:
     error = as_theirs(error) or error
     if isinstance(error, OSError):
         error = StorageError(f"{error.filename or type(error).__name__}: {error.strerror or error}")
-    expected = {HeldError: HELD, StorageError: STORAGE_FAILED, ConfigError: GIVEN_WRONG, UsersCodeError: GIVEN_WRONG, ValueError: GIVEN_WRONG}
+    if isinstance(error, ConfigError):
+        say(str(error))  # a line for each problem
+        return GIVEN_WRONG
+    expected: dict[type[Exception], int] = {HeldError: HELD, StorageError: STORAGE_FAILED, RunFailedError: RUN_FAILED}
+    expected |= {UsersCodeError: GIVEN_WRONG, ValueError: GIVEN_WRONG}
     code = next((code for kind, code in expected.items() if isinstance(error, kind)), None)
-    kind = "" if code is not None else f"{type(error).__name__}: "
-    say(str(error) if isinstance(error, ConfigError) else f"error: {kind}{error}")
+    say(f"error: {error}" if code is not None else f"error: {type(error).__name__}: {error}")
     return RUN_FAILED if code is None else code
 
 

@@ -128,9 +128,7 @@ def show(config: ConfigPath = None, as_json: AsJson = False, debug: Debug = Fals
 
 @app.command()
 def read(
-    curves: Annotated[
-        list[Path], typer.Argument(metavar="CURVE", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")
-    ],
+    curves: Annotated[list[Path], typer.Argument(metavar="CURVE", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")],
     x: Annotated[
         str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")
     ] = None,
@@ -200,6 +198,24 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
 
     found = doctors.examine()
     typer.echo(json.dumps(found) if as_json else "\n".join(doctors.lines(found)))
+
+
+@app.command()
+def validate(
+    paths: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Config files.")], set_: Overrides = None, debug: Debug = False
+) -> None:
+    """Check config files and name all that is wrong with them; no data are read and nothing runs."""
+    from hpcheck import config as configs
+
+    wrong = []
+    for path in paths:
+        try:
+            configs.load(path, set_ or [])
+            typer.echo(f"ok: {path}")
+        except configs.ConfigError as error:
+            wrong += error.problems
+    if wrong:
+        raise configs.ConfigError(wrong)
 
 
 @app.command()

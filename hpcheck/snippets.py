@@ -30,8 +30,14 @@ def momentum_at(step):
 
 """
 OPTIMIZERS = {
-    "sgd": "torch.optim.SGD({parameters}, lr=MAX_LR, momentum=MAX_MOMENTUM, nesterov={nesterov}, weight_decay=WEIGHT_DECAY)",
-    "adamw": "torch.optim.AdamW({parameters}, lr=MAX_LR, betas=(MAX_MOMENTUM, 0.999), weight_decay=WEIGHT_DECAY)",
+    "sgd": """\
+torch.optim.SGD(
+    {parameters}, lr=MAX_LR, momentum=MAX_MOMENTUM, nesterov={nesterov}, weight_decay=WEIGHT_DECAY
+)""",
+    "adamw": """\
+torch.optim.AdamW(
+    {parameters}, lr=MAX_LR, betas=(MAX_MOMENTUM, 0.999), weight_decay=WEIGHT_DECAY
+)""",
 }
 SET_MOMENTUM = {
     "sgd": 'group["momentum"] = momentum_at({step})',
@@ -42,7 +48,7 @@ SCHEDULER = "torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_at(ste
 # Where each way of using the settings departs from the runs that they were read from.
 DIFFERENCES = {
     "pytorch": (
-        "None in the schedule: these are the learning rates and momenta of hpcheck's own runs, step by step.",
+        "The schedule does not differ: these are the learning rates and momenta of hpcheck's own runs, step by step.",
         "hpcheck decays every parameter, biases and normalization included; so does this.",
     ),
     "onecycle": (
@@ -52,9 +58,9 @@ DIFFERENCES = {
         "and an end at max/250,000.",
         "In the tail momentum stays at its maximum; in Smith's runs it falls once more, half as far.",
     ),
-    "lightning": ("None in the schedule. Lightning steps a scheduler once an epoch unless it is told `interval: step`, as here.",),
+    "lightning": ("The schedule does not differ. Lightning steps a scheduler once an epoch unless it is told `interval: step`, as here.",),
     "hf": (
-        'None in the schedule. `lr_scheduler_type="linear"` with warm-up is near it, but rises from 0 and has no tail.',
+        'The schedule does not differ. `lr_scheduler_type="linear"` with warm-up is near it, but rises from 0 and has no tail.',
         "Trainer clips gradients at norm 1 by itself; hpcheck's runs did not, so `max_grad_norm=0`.",
         "Trainer's own optimizer leaves biases and normalization undecayed; the optimizer passed here decays all, as hpcheck's runs did.",
     ),
@@ -119,7 +125,7 @@ import torch
 
 {_schedule(settings)}{ONE_CYCLE}class OneCycle(lightning.LightningModule):  # your module inherits from this one
     def configure_optimizers(self):
-        optimizer = {_optimizer(optimizer, nesterov, "self.parameters()")}
+        optimizer = {_indented(_optimizer(optimizer, nesterov, "self.parameters()"), 8)}
         scheduler = {SCHEDULER}
         return {{"optimizer": optimizer, "lr_scheduler": {{"scheduler": scheduler, "interval": "step"}}}}
 
@@ -214,6 +220,11 @@ def _schedule(settings: Settings) -> str:
 
 def _optimizer(name: str, nesterov: bool, parameters: str = "model.parameters()") -> str:
     return OPTIMIZERS[name].format(parameters=parameters, nesterov=nesterov)
+
+
+def _indented(code: str, by: int) -> str:
+    """Every line but the first moved to the right."""
+    return code.replace("\n", "\n" + " " * by)
 
 
 def _setup(settings: Settings, optimizer: str, nesterov: bool) -> str:

@@ -71,7 +71,7 @@ def lr_range() -> Reading:
 
 def wd_grid(status: str = "chosen") -> Reading:
     values = (0.0, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-    lines = tuple(falling(f"weight decay {value:g}", 0.1 + 0.02 * abs(index - 4), chosen=value == 1e-3) for index, value in enumerate(values))
+    lines = tuple(falling(f"weight decay {value:g}", 0.1 + 0.02 * abs(index - 4.2), chosen=value == 1e-3) for index, value in enumerate(values))
     item = Evidence(
         "weight_decay",
         1e-3,

@@ -33,7 +33,7 @@ BAD = [  # what is added to the least config, the key that the error names, part
     ("lr: 0.1", "lr", "did you mean 'start.max_lr'?"),
     ("batch_size: 8", "batch_size", "did you mean 'start.total_batch_size'?"),
     ("epochs: 3", "epochs", "did you mean 'budget.epochs'?"),
-    ("budget: 3", "budget", "another kind of value (got 3; expected a mapping with keys epochs, short_steps"),
+    ("budget: 3", "budget", "another kind of value (got 3; expected a mapping with keys epochs, hold, short_steps"),
     ("budget: [1]", "budget", "got [1]"),
     ("budget: {epochs: 0}", "budget.epochs", "out of range (got 0; expected a number > 0)"),
     ("budget: {epochs: .inf}", "budget.epochs", "not a finite number (got .inf"),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.reading.families import FAMILIES
+from benchmarks.reading.choosing import choosing_table
+from benchmarks.reading.families import FAMILIES, MULTIPLES
 from benchmarks.reading.generate import Half, Labelled, curves
 from benchmarks.reading.peers import RULES, answer
 from hpcheck.analysis.clues import KINDS, find_clues
@@ -86,15 +87,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=["development", "test"], default="test")
     parser.add_argument("--each", type=int, default=60, help="curves a family")
+    parser.add_argument("--contests", type=int, default=60, help="sets of candidates a gap")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--errors", action="store_true", help="which families the errors come from")
     given = parser.parse_args()
     half: Half = given.half
     began = time.perf_counter()
-    labelled = list(curves(half, given.each, FAMILIES, given.seed))
+    labelled = list(curves(half, given.each, FAMILIES, MULTIPLES, given.seed))
     found, errors = count(labelled)
     print(f"{len(labelled)} curves, {half} half, seed {given.seed}, {time.perf_counter() - began:.0f} s\n")
     print("\n".join([*clue_table(found), "", *limit_table(labelled)]))
+    print("\n".join(["", *choosing_table(half, given.contests)]))
     if given.errors:
         for (kind, outcome, family), number in sorted(errors.items()):
             print(f"{kind:24} {outcome:8} {family:24} {number}")

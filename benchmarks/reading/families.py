@@ -179,3 +179,10 @@ FAMILIES: dict[str, Family] = {
     "cycle-hump": cycle_hump,
     "gap-opens": gap_opens,
 }
+
+MULTIPLES = {
+    "opposite": 3,
+    "stuck": 2,
+    "cut-short": 2,
+    "still-falling": 2,
+}  # families made more often, so that every clue has 100 positives

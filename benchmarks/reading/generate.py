@@ -252,9 +252,9 @@ def with_metric(one: Draft) -> None:
 Family = Callable[[np.random.Generator, Half], Draft]
 
 
-def curves(half: Half, each: int, families: dict[str, Family], seed: int = 0) -> Iterator[Labelled]:
-    """`each` curves of every family of one half; the halves share no seed, no descent and no noise."""
+def curves(half: Half, each: int, families: dict[str, Family], multiples: dict[str, int], seed: int = 0) -> Iterator[Labelled]:
+    """`each` curves, or a multiple, of every family of one half; the halves share no seed, no descent and no noise."""
     for number, (name, family) in enumerate(families.items()):
-        for index in range(each):
+        for index in range(each * multiples.get(name, 1)):
             rng = np.random.default_rng([seed, 0 if half == "development" else 1, number, index])
             yield finish(family(rng, half), name)

@@ -38,6 +38,8 @@ def slide(lr: FloatArray, loss: FloatArray) -> float:
     """From the end, two positions 15 apart slide left until their gradients differ by at most 0.005; the left one's last lr."""
     gradient = np.gradient(loss)
     right, left = len(loss) - 1, len(loss) - 1 - SLIDE_APART
+    if left < 0:
+        raise IndexError("fastai's slide needs sixteen losses")
     answer = float(lr[left])
     while left >= 0 and abs(gradient[right] - gradient[left]) > SLIDE_THRESHOLD:
         answer = float(lr[left])

@@ -43,4 +43,3 @@ class CharacterTransformer(nn.Module):
 def build(input_shape: tuple[int, ...], outputs: int, *, width: int = 32, layers: int = 1, heads: int = 4) -> nn.Module:
     """The network for windows of `input_shape` = (T,) over `outputs` characters."""
     return CharacterTransformer(input_shape[0], outputs, width, layers, heads)
-

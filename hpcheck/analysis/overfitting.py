@@ -12,10 +12,8 @@ RISE_NOISE = 1.0  # ours: ... and noise levels of one raw value
 FEWEST_RISING = 4  # ours: evaluations in a rise that may be called gradual
 BUMP_BEFORE = 0.7  # ours: a temporary rise has its top before this share of the curve
 SAME_LR = 1.25  # ours: lrs closer than this factor over a bump count as constant (Fig. 11a), else as rising (Fig. 1a)
-NEARLY_TOP, SMALL_LR = (
-    0.95,
-    0.7,
-)  # ours: a rising lr undid the bump when it ends this near its largest; a small lr is up to this share of all
+NEARLY_TOP = 0.95  # ours: a bump that ends at this share of its largest lr was undone by a rising lr
+SMALL_LR = 0.7  # ours: an lr is small up to this share of the run's largest
 GAP_SHARE = 0.1  # ours: a gap must have opened by this share of the validation loss ...
 GAP_FALL = 0.25  # ours: ... while the validation loss falls by no more than this share of the opening
 

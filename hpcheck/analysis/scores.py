@@ -52,10 +52,11 @@ class Score:
 
 
 def track(curve: Curve, judge: Literal["loss", "accuracy"], x: Literal["step", "lr"] = "step") -> Track:
-    """The smoothed loss, or metric turned so that lower is better, up to any divergence."""
+    """The smoothed loss, or metric turned so that lower is better, up to any divergence; over steps where the lr does not vary."""
     divergence = find_divergence(curve)
     until = len(curve) if divergence is None else divergence.onset
-    at = curve.step if x == "step" else filled(curve.lr)
+    lr = filled(curve.lr)
+    at = lr if x == "lr" and len(lr) and np.ptp(lr) > 0 else curve.step
     cost = curve.val_loss if judge == "loss" else curve.metric_cost
     if cost is None:
         cost = np.full(len(curve), np.nan)

@@ -8,11 +8,11 @@ from hpcheck.analysis.clue import PLATEAU, UNDERFITTING, Clue, clue
 from hpcheck.analysis.sound import Sound
 
 LAST = 0.3  # ours: the share of the curve that its ending is read from, six evaluations at least
-FEWEST_LAST, FEWEST_SECOND = 6, 4
-FALLING = 4.0  # ours: standard errors of the ending's slope before it falls or rises (chosen in benchmarks/reading)
+FEWEST_LAST, FEWEST_SECOND = 6, 4  # ours: evaluations in the ending, and in its second half, at least
+FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen in benchmarks/reading)
 FLATTENED = 0.25  # ours: a fall whose second half is less than this share of it, error included, has flattened (a 1cycle's tail)
-STILL = 2.5  # ours: ... and below which it may be flat
-TELLING = 0.25  # ours: two errors of an ending may be this share of the descent before nothing can be told
+STILL = 2.5  # ours: standard errors up to which an ending may be flat
+TELLING = 0.35  # ours: two errors of an ending may be this share of the descent before nothing can be told
 MATERIAL = 0.03  # ours: share of the whole descent that an ending must fall by to count as falling
 
 

@@ -15,6 +15,7 @@ from hpcheck import plugins, schedules
 from hpcheck.data._prepare import stratified_subset
 from hpcheck.engine.batches import BatchStream, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints
+from hpcheck.engine.fits import refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.engine.objectives import Objective, evaluate, fresh_batchnorm, objectives
 from hpcheck.engine.snapshots import load_snapshot, save_snapshot
 from hpcheck.models._init import reinitialize
@@ -47,6 +48,7 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     prepared = data.prepared
     builder = plugins.load("models", spec.model.name)
     model: nn.Module = builder(prepared.input_shape, prepared.outputs, **dict(spec.model.options))
+    refuse_other_than_module(spec.model.name, model)
     if spec.init is not None:
         reinitialize(model, spec.init, spec.seed)
     model = model.to(device)
@@ -57,6 +59,8 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)
     training = Training(spec, model, optimizer, batches, loss, metric, (data.val_x[subset], data.val_y[subset]))
+    if any(map(plugins.is_users_own, (spec.model.name, spec.data.loss, spec.data.metric))):
+        refuse_what_does_not_fit(spec, model, data, loss, metric)
     if spec.parent is not None:
         training.first_loss = load_snapshot(snapshots / f"{spec.parent}.pt", model, optimizer, spec.at_step)
     return training

@@ -2,20 +2,24 @@
 
 import multiprocessing
 import os
+import signal
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
 from hpcheck.spec import Spec, TimingSpec
 
 POLL_SECONDS = 0.3
+STOP_SECONDS = 4.0  # ours: so long may a run take to finish its step and save, for the command to be gone within 5 s
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 Job = tuple[str, Spec]  # run id, spec
 
 
 class RunFailedError(Exception):
-    """A run could not be computed: which one, what was raised, and the traceback through the user's own code."""
+    """A run could not be computed: which one, why, and what to do."""
 
 
 class Pool:
@@ -57,7 +61,7 @@ class Pool:
                 errors = [error for future in done if (error := future.exception()) is not None]
                 if errors and failed is None:
                     failed, waiting = errors[0], []  # those that run already run to their end
-        except BaseException:  # Ctrl-C and the like: nothing is waited for
+        except BaseException:  # Ctrl-C and the like
             self.close()
             raise
         if isinstance(failed, BrokenProcessPool):
@@ -74,19 +78,40 @@ class Pool:
         return shared(available_cores(), self.device, self.jobs, self.threads, asked_at_once)
 
     def close(self) -> None:
-        """End the workers, at once where they are still busy."""
-        if self._executor is not None:
-            for process in list((self._executor._processes or {}).values()):
-                process.terminate()
-            self._executor.shutdown(wait=True, cancel_futures=True)
-            self._executor = None
+        """End the workers. A run under way leaves a checkpoint after its step; what has not ended soon is killed."""
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        alive = {process.sentinel: process for process in list((executor._processes or {}).values())}
+        for process in alive.values():
+            process.terminate()
+        executor.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + STOP_SECONDS
+        while alive and time.monotonic() < until:
+            for sentinel in connection.wait(list(alive), until - time.monotonic()):
+                del alive[sentinel]  # type: ignore[arg-type]
+        for process in alive.values():
+            process.kill()
+        executor.shutdown()
 
     def _workers(self) -> ProcessPoolExecutor:
         if self._executor is None:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["hpcheck.engine.worker"])
+            _start_server()
             self._executor = ProcessPoolExecutor(max(self.jobs or 1, available_cores()), mp_context=context, initializer=_start)
         return self._executor
+
+
+def _start_server() -> None:
+    """Start the server that workers are forked from with SIGINT blocked in it and in them: a terminal's Ctrl-C goes to the whole group,
+    and is the parent's to handle."""
+    resource_tracker.ensure_running()  # it unblocks SIGINT, so it comes first
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def shared(cores: int, device: str, jobs: int | None, threads: int | None, asked_at_once: int) -> tuple[int, int]:

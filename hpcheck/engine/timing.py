@@ -31,8 +31,8 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
         try:
             trainings[size] = prepare(_as_run(spec, size), data, snapshots)
             peak_bytes[size] = _peak_memory(trainings[size], data)
-        except RuntimeError as error:
-            if not _is_out_of_memory(error):
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
                 raise
             trainings.pop(size, None)
             break
@@ -102,6 +102,6 @@ def _sample(training: Training, first: int, at_a_time: int) -> tuple[float, int]
     return seconds, done
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """CUDA has a class of its own for it; on a CPU the allocator's message says so."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

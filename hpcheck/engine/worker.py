@@ -18,7 +18,8 @@ from hpcheck.data._prepare import prepare as prepare_data
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.loop import train
-from hpcheck.engine.timing import measure
+from hpcheck.engine.processes import RunFailedError
+from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.identity import users_source
 from hpcheck.records import RecordWriter, begun_with
 from hpcheck.spec import DataSpec, RunSpec, Spec
@@ -58,7 +59,18 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
             else:
                 measure(spec, data, record, directory)
     except (Exception, SystemExit) as error:
+        if is_out_of_memory(error):
+            raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
         raise (as_theirs(error) or error) from None
+
+
+def out_of_memory(spec: Spec, device_name: str) -> str:
+    """What ran out, and what to lower. Nothing is ever lowered unasked: it would be another run."""
+    size = spec.total_batch_size if isinstance(spec, RunSpec) else max(spec.batch_sizes)
+    return (
+        f"out of memory on device {device_name} at batch size {size}; lower start.total_batch_size, batch.max_size or run.jobs, "
+        "or take a smaller model"
+    )
 
 
 def resolve_device(name: str) -> torch.device:

@@ -85,5 +85,10 @@ def is_logarithmic(lr: FloatArray) -> bool:
     used = lr[np.isfinite(lr) & (lr > 0)]
     if len(used) < 3 or used[-1] < LOG_RANGE * used[0]:
         return False
-    linear, logarithmic = np.diff(used), np.diff(np.log(used))
-    return bool(np.std(logarithmic) / np.mean(logarithmic) < np.std(linear) / np.mean(linear))
+    return _unevenness(np.log(used)) < _unevenness(used)
+
+
+def _unevenness(values: FloatArray) -> float:
+    """How far the increments of rising values lie from their mean, on the average, in units of that mean."""
+    increments = np.diff(values)
+    return float(np.abs(increments / increments.mean() - 1).mean())

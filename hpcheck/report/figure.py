@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hpcheck.report import picture, scale
@@ -11,6 +12,8 @@ from hpcheck.report.marks import ends_early, merged
 from hpcheck.report.scale import number
 from hpcheck.settings import Box, Panel, Series
 
+CLOSER = (picture.FLAT, picture.NARROW)
+
 
 def figure(panel: Panel, identity: str, sizes: Sequence[picture.Size] = (picture.WIDE, picture.NARROW)) -> Markup:
     """The whole figure; a line of words where the panel has nothing to show."""
@@ -18,19 +21,30 @@ def figure(panel: Panel, identity: str, sizes: Sequence[picture.Size] = (picture
     view = scale.view(panel)
     if view is None:
         return tag("figure", title, tag("p", "No finite values to draw.", class_="empty"), class_="figure", id=identity)
-    drawings = [picture.svg(panel, view, size, f"{identity}-{size.name}") for size in sizes]
+    closer = scale.enlarged(panel, view)
     cut = tag("p", "Triangles at the edge: values outside the picture.", class_="fine") if view.cut else None
     return tag(
         "figure",
         title,
         key(panel.series) if len(panel.series) > 1 or panel.series[0].chosen or _note(panel.series[0]) else None,
-        tag("div", drawings, class_="plots", data_label=panel.title),
+        _plots(panel, view, identity, sizes),
         cut,
+        [tag("p", "The second half, enlarged", class_="closer"), _plots(_bare(panel), closer, f"{identity}-closer", CLOSER)] if closer else None,
         clues(panel),
-        data_block(values(panel, view)),
+        data_block(values(panel)),
         class_="figure",
         id=identity,
     )
+
+
+def _plots(panel: Panel, view: scale.View, identity: str, sizes: Sequence[picture.Size]) -> Markup:
+    drawings = [picture.svg(panel, view, size, f"{identity}-{size.name}") for size in sizes]
+    edges = ",".join(f"{edge:.6g}" for edge in (*view.x, *view.y))
+    return tag("div", drawings, class_="plots", data_label=panel.title, data_view=edges)
+
+
+def _bare(panel: Panel) -> Panel:
+    return replace(panel, title=f"{panel.title}, enlarged", marks=(), boxes=())
 
 
 def key(series: Sequence[Series]) -> Markup:
@@ -75,12 +89,11 @@ def clue_words(sentence: str) -> tuple[Markup, ...]:
     return (tag("strong", sign), tag("span", f": {advice}."), *source)
 
 
-def values(panel: Panel, view: scale.View) -> dict[str, Any]:
+def values(panel: Panel) -> dict[str, Any]:
     """The panel's values for the script that shows them under the pointer; what is not finite is null."""
     return {
         "x_label": panel.x_label,
         "y_label": panel.y_label,
-        "view": [*view.x, *view.y],
         "log": [panel.log_x, panel.log_y],
         "series": [
             {"label": line.label, "x": plain(line.x), "raw": plain(line.raw), "smooth": plain(line.smooth)}

@@ -54,7 +54,7 @@ def table(header: tuple[object, ...], body: list[tuple[object, ...]], class_: st
     head = tag("tr", [tag("th", cell, scope="col") for cell in header])
     lines = []
     for first, *rest in body:
-        cells = [tag("td", cell, data_label=label) for cell, label in zip(rest, header[1:], strict=True)]
+        cells = [tag("td", tag("span", cell), data_label=label) for cell, label in zip(rest, header[1:], strict=True)]
         lines.append(tag("tr", tag("th", first, scope="row"), cells))
     title = tag("caption", caption) if caption else None
     return tag("table", title, tag("thead", head), tag("tbody", lines), class_=class_ or None)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hpcheck.report.scale import View
+from hpcheck.report.scale import View, share
 from hpcheck.settings import Box, Panel
 
 ROOM = 0.035  # ours: room between a box and the curve in it, as a share of the axis
@@ -35,20 +35,21 @@ def merged(boxes: Sequence[Box]) -> list[Box]:
     return kept
 
 
-def drawn(panel: Panel, view: View, x_share, y_share) -> list[Drawn]:  # type: ignore[no-untyped-def]
-    """Each clue's box around the stretch of the curve it was read in. `x_share` and `y_share` place a value on its axis."""
+def drawn(panel: Panel, view: View) -> list[Drawn]:
+    """Each clue's box around the stretch of the curve it was read in."""
     found = []
     for number, box in enumerate(merged(panel.boxes), 1):
         ys = [y for y in _values(panel, box) if math.isfinite(y)]
         low, high = (min(ys), max(ys)) if ys else view.y
-        left, right = x_share(box.from_x) - ROOM / 3, x_share(box.to_x) + ROOM / 3
-        if not math.isfinite(left) or not math.isfinite(right):
+        if not (math.isfinite(box.from_x) and math.isfinite(box.to_x)):
             continue
+        left, right = (share(x, view.x, panel.log_x) for x in (box.from_x, box.to_x))
+        left, right = left - ROOM / 3, right + ROOM / 3
         if right - left < NARROWEST:
             middle = (left + right) / 2
             left, right = middle - NARROWEST / 2, middle + NARROWEST / 2
-        shares = [min(max(share, 0.0), 1.0) for share in (left, right, y_share(low) - ROOM, y_share(high) + ROOM)]
-        found.append(Drawn(number, *shares))
+        low, high = (share(y, view.y, panel.log_y) for y in (low, high))
+        found.append(Drawn(number, *(min(max(place, 0.0), 1.0) for place in (left, right, low - ROOM, high + ROOM))))
     return found
 
 

@@ -10,7 +10,7 @@ from hpcheck.report.figure import figure
 from hpcheck.report.html import Markup, table, tag
 from hpcheck.report.scale import number
 from hpcheck.report.strip import mean_and_spread, strip
-from hpcheck.schedules import cyclical_momentum, one_cycle
+from hpcheck.schedules import cyclical_momentum, one_cycle, values
 from hpcheck.settings import Panel, Reading, Series
 
 NAMES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
@@ -58,15 +58,16 @@ def _row(name: str, label: str, content: Mapping[str, Any]) -> tuple[object, ...
     interval = " to ".join(number(end) for end in evidence.get("interval") or ())
     status = evidence.get("status")
     reading = badge(status, evidence.get("confidence", "")) if status else badge("not read", "")
-    why = sentence(evidence["reason"]) if evidence.get("reason") else "Not read: the start's value is kept."
+    kept = "Not read: the start's value is kept." if name in content["settings"] else "Not read yet."
+    why = sentence(evidence["reason"]) if evidence.get("reason") else kept
     link = tag("a", label, href=f"#setting-{name}") if evidence else label
     return link, tag("span", value_of(name, content["settings"].get(name)), class_="value"), interval or "\u2013", reading, why
 
 
 def badge(status: str, confidence: str) -> Markup:
     """How a setting was read: never by colour alone."""
-    sure = f", {confidence} confidence" if confidence and confidence != "none" else ""
-    return tag("span", f"{status}{sure}", class_=f"status {status.split()[0]}")
+    sure = tag("small", f"{confidence} confidence") if confidence and confidence != "none" else None
+    return tag("span", tag("span", status, class_=f"status {status.split()[0]}"), sure, class_="reading")
 
 
 def value_of(name: str, value: Any) -> object:
@@ -89,7 +90,8 @@ def schedule(settings: Mapping[str, Any]) -> Markup | None:
         return None
     stepsize, steps = round(lr["cycle_epochs"] * PER_EPOCH / 2), round(lr["epochs"] * PER_EPOCH)
     lrs = one_cycle(lr["max"], lr["min"], max(stepsize, 1), steps).points
-    momenta = [point for point in cyclical_momentum(momentum["max"], momentum["min"], max(stepsize, 1), steps).points if point[0] <= steps]
+    cycles = cyclical_momentum(momentum["max"], momentum["min"], max(stepsize, 1), steps)
+    momenta = [point for point in cycles.points if point[0] < steps] + [(steps, float(values(cycles, steps + 1)[-1]))]
     panels = [_line("Learning rate", "learning rate", lrs, "lr"), _line("Momentum", "momentum", momenta, "momentum")]
     pictures = [figure(panel, f"schedule-{index}", (picture.SMALL,)) for index, panel in enumerate(panels)]
     return tag("div", pictures, class_="pair")

@@ -1,7 +1,7 @@
 """One panel as inline SVG, in a wide and a narrow rendition; colours come from the page's style, so that light and dark both work."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hpcheck.report import scale
@@ -31,7 +31,8 @@ class Size:
 
 WIDE = Size("wide", 760, 390, 62, 46, 13, 8, 6)
 NARROW = Size("narrow", 350, 280, 48, 42, 12, 4, 5)
-SMALL = Size("small", 370, 220, 52, 42, 12, 5, 4)
+SMALL = Size("small", 370, 220, 52, 42, 12, 5, 6)
+FLAT = Size("wide", 760, 250, 62, 46, 13, 8, 5)  # for an enlarged part: the whole stands above it
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def svg(panel: Panel, view: View, size: Size, identity: str) -> Markup:
         [_overflow(frame, line, index) for index, line in enumerate(panel.series)],
         tag("g", _marks(frame, labels), class_="marks"),
         _badges(frame, panel),
-        tag("line", class_="cursor", y1=_n(top), y2=_n(bottom), x1=-9, x2=-9),
+        tag("line", class_="cursor", y1=_n(top), y2=_n(bottom), visibility="hidden"),
         class_=f"plot {size.name}",
         viewBox=f"0 0 {size.width} {size.height}",
         role="img",
@@ -146,6 +147,8 @@ def _overflow(frame: Frame, line: Series, index: int) -> Markup | None:
     low, high = frame.view.y
     triangles = []
     for x, y in zip(line.x, line.raw, strict=False):
+        if not frame.view.x[0] <= x <= frame.view.x[1]:
+            continue
         if y > high:
             triangles.append(f"M{_n(frame.x(x) - 3.5)} {_n(top + 7)}l3.5 -6l3.5 6z")
         elif y < low:
@@ -195,12 +198,12 @@ def _mark_rows(panel: Panel, view: View, size: Size) -> tuple[list[tuple[float, 
 
 
 def _marks(frame: Frame, labels: Sequence[tuple[float, str, float, int]]) -> list[Markup]:
-    parts = []
+    lines, words = [], []
     for value, text, start, row in labels:
         x, y = _n(frame.x(value)), frame.top - 6 - 16 * row
-        parts.append(tag("line", x1=x, x2=x, y1=_n(y + 3), y2=_n(frame.box[3])))
-        parts.append(_text(start, y, text, frame.size, "start"))
-    return parts
+        lines.append(tag("line", x1=x, x2=x, y1=_n(y + 3), y2=_n(frame.box[3])))
+        words.append(_text(start, y, text, frame.size, "start"))
+    return [*lines, *words]  # a line that passes a lower row passes behind its words
 
 
 def _boxes(frame: Frame, panel: Panel) -> list[Markup]:
@@ -227,8 +230,6 @@ def _badges(frame: Frame, panel: Panel) -> Markup:
 def _rectangles(frame: Frame, panel: Panel) -> Iterator[tuple[int, float, float, float, float]]:
     """Number, left, top, width and height of each clue's box in pixels."""
     left, top, right, bottom = frame.box
-    place: Callable[[float], float] = lambda value: scale.share(value, frame.view.x, panel.log_x)  # noqa: E731
-    lift: Callable[[float], float] = lambda value: scale.share(value, frame.view.y, panel.log_y)  # noqa: E731
-    for box in drawn(panel, frame.view, place, lift):
+    for box in drawn(panel, frame.view):
         x, y = left + (right - left) * box.left, bottom - (bottom - top) * box.high
         yield box.number, x, y, (right - left) * (box.right - box.left), (bottom - top) * (box.high - box.low)

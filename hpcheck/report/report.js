@@ -17,13 +17,10 @@ const element = (name, text, className) => {
 const share = (value, low, high, log) =>
   log ? (Math.log10(value) - Math.log10(low)) / (Math.log10(high) - Math.log10(low)) : (value - low) / (high - low);
 
-function setUp(figure) {
-  const block = figure.querySelector('script[type="application/json"]');
-  const plots = figure.querySelector(".plots");
-  if (!block || !plots) return;
-  const data = JSON.parse(block.textContent);
-  const hidden = new Set();
-  const xs = [...new Set(data.series.flatMap((line) => line.x))].filter((x) => x !== null).sort((a, b) => a - b);
+function follow(plots, data, hidden) {
+  const view = plots.dataset.view.split(",").map(Number);
+  const inView = (x) => x !== null && x >= view[0] && x <= view[1];
+  const xs = [...new Set(data.series.flatMap((line) => line.x))].filter(inView).sort((a, b) => a - b);
   const readout = element("div", undefined, "readout");
   readout.hidden = true;
   readout.setAttribute("role", "status");
@@ -46,11 +43,12 @@ function setUp(figure) {
     at = Math.min(Math.max(index, 0), xs.length - 1);
     const x = xs[at];
     const [left, , right] = svg.dataset.box.split(",").map(Number);
-    const [low, high] = data.view;
+    const [low, high] = view;
     const pixel = left + (right - left) * share(x, low, high, data.log[0]);
     const cursor = svg.querySelector(".cursor");
     cursor.setAttribute("x1", pixel);
     cursor.setAttribute("x2", pixel);
+    cursor.setAttribute("visibility", "visible");
     readout.replaceChildren(element("div", `${data.x_label} ${number(x)}`));
     data.series.forEach((line, which) => {
       const value = hidden.has(which) ? null : valuesAt(line, x);
@@ -70,7 +68,7 @@ function setUp(figure) {
 
   const hide = () => {
     readout.hidden = true;
-    plots.querySelectorAll(".cursor").forEach((cursor) => { cursor.setAttribute("x1", -9); cursor.setAttribute("x2", -9); });
+    plots.querySelectorAll(".cursor").forEach((cursor) => cursor.setAttribute("visibility", "hidden"));
   };
 
   plots.tabIndex = 0;
@@ -83,7 +81,7 @@ function setUp(figure) {
     const [left, , right] = svg.dataset.box.split(",").map(Number);
     const place = ((event.clientX - frame.left) / frame.width * svg.viewBox.baseVal.width - left) / (right - left);
     if (place < -0.05 || place > 1.05) return hide();
-    const [low, high] = data.view;
+    const [low, high] = view;
     const distances = xs.map((x) => Math.abs(share(x, low, high, data.log[0]) - place));
     show(distances.indexOf(Math.min(...distances)));
   });
@@ -96,6 +94,14 @@ function setUp(figure) {
     event.preventDefault();
     show(moves[event.key]);
   });
+}
+
+function setUp(figure) {
+  const block = figure.querySelector('script[type="application/json"]');
+  if (!block) return;
+  const data = JSON.parse(block.textContent);
+  const hidden = new Set();
+  figure.querySelectorAll(".plots").forEach((plots) => follow(plots, data, hidden));
 
   figure.querySelectorAll(".key li").forEach((item) => {
     const which = Number(item.dataset.series);
@@ -109,7 +115,7 @@ function setUp(figure) {
       const visible = hidden.has(which);
       if (visible) hidden.delete(which); else hidden.add(which);
       button.setAttribute("aria-pressed", String(visible));
-      plots.querySelectorAll(`[data-series="${which}"]`).forEach((curve) => curve.classList.toggle("off", !visible));
+      figure.querySelectorAll(`.plots [data-series="${which}"]`).forEach((curve) => curve.classList.toggle("off", !visible));
     });
   });
 

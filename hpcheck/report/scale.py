@@ -8,6 +8,7 @@ from hpcheck.settings import Panel
 
 BEYOND_START = 0.2  # ours: a picture ends this share of the way from the best to the worst start beyond that start
 MARGIN = 0.04  # ours: room around the curves, as a share of the axis
+SQUASHED = 0.3  # ours: curves whose second half takes less of the height than this are shown enlarged
 STEPS_OF_A_DECADE = (1, 2, 5)
 Span = tuple[float, float]
 
@@ -30,6 +31,22 @@ def view(panel: Panel) -> View | None:
     xs += [x for x, _ in panel.marks if _shown(x, panel.log_x)]
     low, high = _without_divergence(panel, ys)
     return View(_widened((min(xs), max(xs)), panel.log_x), _widened((low, high), panel.log_y), min(ys) < low or max(ys) > high)
+
+
+def enlarged(panel: Panel, whole: View) -> View | None:
+    """The last half of a comparison's curves on their own scale (the blow-up of Smith 2018, Fig. 6a), where the whole picture squashes them
+    together; None where they are told apart well enough, or there is but one."""
+    if len(panel.series) < 2 or panel.marks:
+        return None
+    low, high = whole.x
+    middle = (low + high) / 2
+    late = [y for line in panel.series for x, y in zip(line.x, line.smooth or line.raw, strict=False) if x >= middle and _shown(y, panel.log_y)]
+    late = [y for y in late if whole.y[0] <= y <= whole.y[1]]
+    if not late or max(late) == min(late):
+        return None
+    if share(max(late), whole.y, panel.log_y) - share(min(late), whole.y, panel.log_y) > SQUASHED:
+        return None
+    return View((middle, high), _widened((min(late), max(late)), panel.log_y), cut=True)
 
 
 def _shown(value: float, log: bool) -> bool:

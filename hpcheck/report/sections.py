@@ -1,7 +1,7 @@
 """A section for each step: what it asks, the pictures, what was read, what else was considered, what it cost; and the ledger."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from hpcheck.config import Config
@@ -9,7 +9,7 @@ from hpcheck.report.advice import COMMAND
 from hpcheck.report.figure import clue_words, figure
 from hpcheck.report.html import Markup, table, tag
 from hpcheck.report.ledger import ledger
-from hpcheck.report.overview import NAMES, badge, sentence, value_of
+from hpcheck.report.overview import NAMES, badge, sentence
 from hpcheck.report.scale import number
 from hpcheck.settings import Evidence, Reading
 
@@ -73,10 +73,11 @@ def not_run(step: str) -> Markup:
 def section(reading: Reading, cost: Mapping[str, Any]) -> Markup:
     """One step's reading."""
     pictures = [figure(panel, f"{reading.step}-{index}") for index, panel in enumerate(reading.panels)]
-    parts = [*_head(reading.step), pictures, *[_evidence(item) for item in _foremost(reading)]]
-    if reading.remarks:
-        parts.append(tag("h3", "Remarks"))
-        parts.append(tag("ul", [tag("li", _remark(remark)) for remark in reading.remarks], class_="remarks"))
+    said = {box.words for panel in reading.panels for box in panel.boxes}  # beside the pictures already
+    parts = [*_head(reading.step), pictures, *[_evidence(item, said) for item in _foremost(reading)]]
+    remarks = [tag("li", _remark(remark)) for remark in reading.remarks if remark not in said]
+    if remarks:
+        parts += [tag("h3", "Remarks"), tag("ul", remarks, class_="remarks")]
     if cost:
         parts.append(tag("p", f"Cost: {cost_words(cost)}.", class_="fine"))
     return tag("section", parts, id=f"step-{reading.step}")
@@ -91,22 +92,25 @@ def _remark(remark: str) -> object:
     return clue_words(remark) if remark.endswith("]") else sentence(remark)
 
 
-def _evidence(item: Evidence) -> Markup:
+def _evidence(item: Evidence, said: Set[str]) -> Markup:
     identity = None if item.setting not in NAMES else f"setting-{item.setting}"
-    value = {"max": item.value, "min": None} if item.value is None else item.value
-    shown = "none" if item.value is None else value_of(item.setting, value) if item.setting == "momentum" else _plain(item.value)
-    title = tag("h3", f"{MORE_NAMES.get(item.setting, item.setting)}: ", tag("span", shown, class_="value"), badge(item.status, item.confidence))
+    title = tag("h3", f"{MORE_NAMES.get(item.setting, item.setting)}: ", tag("span", _plain(item.value), class_="value"), badge(item.status, item.confidence))
     parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
     if item.interval:
         parts.append(tag("p", f"Interval: {' to '.join(map(number, item.interval))}.", class_="fine"))
-    if item.clues:
-        parts.append(tag("ul", [tag("li", clue_words(clue)) for clue in item.clues], class_="signs"))
+    signs = [tag("li", clue_words(clue)) for clue in item.clues if clue not in said]
+    if signs:
+        parts.append(tag("ul", signs, class_="signs"))
     if item.considered:
         parts.append(considered(item))
     return tag("div", parts, class_="evidence", id=identity)
 
 
 def _plain(value: Any) -> str:
+    if value is None:
+        return "none known"
+    if isinstance(value, Mapping):
+        return " to ".join(dict.fromkeys(number(end) for end in value.values()))
     return number(value) if isinstance(value, int | float) else str(value)
 
 
@@ -143,12 +147,12 @@ def cost_words(cost: Mapping[str, Any]) -> str:
 
 def balance(settings: Mapping[str, Any], config: Config) -> Markup:
     """The regularization ledger."""
-    signs = {"adds": "+ adds", "takes away": "\u2212 takes away", "neither": "= neither", "none": "0 none"}
+    signs = {"adds": "+ adds", "takes away": "\u2212 takes away", "neither": "neither", "none": "none"}
     body = [
         (entry.name, entry.value, entry.before, signs[entry.effect], (entry.words, tag("span", f" Smith 2018, {entry.source}", class_="source")))
         for entry in ledger(settings, config)
     ]
     words = "The amount of regularization must be balanced for each data set and network. What regularizes here, and which way each choice works:"
-    header = ("Regularizer", "Now", "Start", "Regularization", "In the paper's words, shortened")
+    header = ("Regularizer", "Now", "Start", "Regularization", "What the paper says")
     source = tag("span", " Smith 2018, Remark 3", class_="source")
     return tag("section", tag("h2", "Regularization ledger"), tag("p", words, source), table(header, body, "ledger"), id="ledger")

@@ -1,0 +1,72 @@
+"""`python -m benchmarks.reading.sensitivity`: how many readings of the development half change when one of our constants is scaled."""
+
+import argparse
+from types import ModuleType
+
+from benchmarks.reading.__main__ import count
+from benchmarks.reading.families import FAMILIES
+from benchmarks.reading.generate import Labelled, curves
+from hpcheck.analysis import disagreement, divergence, lr_range, overfitting, ramp, smooth, sound, trend
+from hpcheck.analysis.clues import find_clues
+
+FACTORS = (0.7, 1.4)
+CONSTANTS: list[tuple[ModuleType, str]] = [
+    (smooth, "AGREEMENT"),
+    (smooth, "RAW_AGREEMENT"),
+    (smooth, "SPIKE"),
+    (sound, "LEFT_START"),
+    (divergence, "SHARP_SPAN"),
+    (divergence, "SHARP_RISE"),
+    (divergence, "SHARP_SHARE"),
+    (divergence, "SHARP_NOISE"),
+    (divergence, "ABOVE_SPAN"),
+    (overfitting, "RISES"),
+    (overfitting, "RISE_NOISE"),
+    (overfitting, "GAP_SHARE"),
+    (trend, "LAST"),
+    (trend, "FALLING"),
+    (trend, "MATERIAL"),
+    (trend, "TELLING"),
+    (trend, "FLATTENED"),
+    (ramp, "STILL_FAST"),
+    (disagreement, "DISAGREES"),
+    (lr_range, "TURNED"),
+    (lr_range, "WITHIN"),
+]
+
+
+def errors(labelled: list[Labelled]) -> int:
+    """Misses and false alarms, near cases apart."""
+    return sum(count(labelled)[1].values())
+
+
+def limits(labelled: list[Labelled]) -> float:
+    """Mean factor by which the limit lies outside the true stretch."""
+    found = [(lr_range.read_range(one.curve).lr_limit.value, one.limit) for one in labelled if one.limit is not None]
+    factors = [max(limit[0] / value, value / limit[1], 1.0) for value, limit in found if value is not None and limit is not None]
+    return sum(factors) / len(factors)
+
+
+def kinds(labelled: list[Labelled]) -> list[set[str]]:
+    return [{clue.kind for clue in find_clues(one.curve)} for one in labelled]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--each", type=int, default=6)
+    labelled = list(curves("development", parser.parse_args().each, FAMILIES, {}, 11))
+    before = kinds(labelled)
+    print(f"as it is: {errors(labelled)} errors on {len(labelled)} curves, limit off by a factor {limits(labelled):.3f}\n")
+    print("| constant | value | x0.7: curves read otherwise, errors, limit | x1.4: the same |\n|---|---|---|---|")
+    for module, name in CONSTANTS:
+        value, cells = getattr(module, name), []
+        for factor in FACTORS:
+            setattr(module, name, value * factor)
+            changed = sum(a != b for a, b in zip(before, kinds(labelled), strict=True))
+            cells.append(f"{changed}, {errors(labelled)}, {limits(labelled):.3f}")
+        setattr(module, name, value)
+        print(f"| {name} | {value:g} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Whether the user's own model, loss and metric fit the data and each other, tried on two examples before a run begins."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hpcheck.engine.batches import OnDevice
+from hpcheck.engine.objectives import Objective
+from hpcheck.plugins import is_users_own
+from hpcheck.spec import RunSpec
+from hpcheck.users_code import UsersCodeError, as_theirs
+
+EXAMPLES = 2
+
+
+def refuse_other_than_module(name: str, built: Any) -> None:
+    """Raise `UsersCodeError` where a model's builder returned something else."""
+    if not isinstance(built, nn.Module):
+        raise UsersCodeError(f"model {name} returned a {type(built).__name__}; expected a torch.nn.Module")
+
+
+def refuse_what_does_not_fit(spec: RunSpec, model: nn.Module, data: OnDevice, loss: Objective, metric: Objective) -> None:
+    """Raise `UsersCodeError` where the model does not take the inputs, its outputs do not fit the targets, or loss and metric are no
+    numbers. Weights and the state of the random generator stay as they are."""
+    x, y = data.normalised(data.train_x[:EXAMPLES]), data.train_y[:EXAMPLES]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        model.eval()
+        outputs = _outputs(spec.model.name, model, x)
+        model.train()
+        if not is_users_own(spec.data.loss):
+            _refuse_shape(spec.model.name, tuple(outputs.shape), y, data.prepared.task, data.prepared.outputs)
+        found = loss(outputs, y)
+        if not isinstance(found, Tensor) or found.ndim != 0 or not found.is_floating_point():
+            raise UsersCodeError(f"loss {spec.data.loss} returned {_described(found)}; expected a tensor that is one float")
+        try:
+            float(metric(outputs, y))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise as_theirs(error) or UsersCodeError(f"metric {spec.data.metric}: {error}; expected one number") from None
+
+
+def _outputs(name: str, model: nn.Module, x: Tensor) -> Tensor:
+    try:
+        outputs = model(x)
+    except Exception as error:
+        raise as_theirs(error) or UsersCodeError(f"model {name} does not take inputs of shape {tuple(x.shape)}: {error}") from None
+    if not isinstance(outputs, Tensor):
+        raise UsersCodeError(f"model {name} gives {_described(outputs)}; expected a tensor")
+    return outputs
+
+
+def _refuse_shape(name: str, shape: tuple[int, ...], y: Tensor, task: str, count: int) -> None:
+    """Regression needs as many outputs as targets; classes and tokens one row of at least `count` outputs for each target."""
+    if task == "regression":
+        fits, wanted = torch.Size(shape).numel() == y.numel(), tuple(y.shape)
+    else:
+        fits, wanted = shape[:-1] == tuple(y.shape) and shape[-1:] >= (count,), (*y.shape, count)
+    if not fits:
+        raise UsersCodeError(f"model {name} gives outputs of shape {shape} for {len(y)} examples; the data need {wanted}")
+
+
+def _described(value: Any) -> str:
+    return f"a tensor of shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
