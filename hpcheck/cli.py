@@ -24,6 +24,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation a
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 CurveFormat = Literal["csv", "jsonl", "tensorboard", "caffe"]
+Snippet = Literal["pytorch", "onecycle", "lightning", "hf", "timm"]
 
 ABSTAINED = 6
 
@@ -117,13 +118,36 @@ def plan(config: ConfigPath = None, set_: Overrides = None, from_: From = None, 
 
 
 @app.command()
-def show(config: ConfigPath = None, as_json: AsJson = False, debug: Debug = False) -> None:
+def show(
+    config: ConfigPath = None,
+    snippet: Annotated[Snippet | None, typer.Option("--snippet", help="Print code that uses the settings, ready to paste.")] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
     """The recommended settings and where each came from."""
-    from hpcheck import recommend
+    from hpcheck import recommend, snippets
     from hpcheck.rundir import RunDirectory
 
-    found = RunDirectory.of(_load(config, None, None)).recommended
-    _print(recommend.read(found, ("settings", "evidence", "provenance")), as_json, quiet=False)
+    loaded = _load(config, None, None)
+    content = recommend.read(RunDirectory.of(loaded).recommended, ("settings", "evidence", "provenance"))
+    if snippet is not None:
+        return typer.echo(snippets.write(snippet, content["settings"], loaded.optimizer.name, loaded.optimizer.options()), nl=False)
+    return _print(content, as_json, quiet=False)
+
+
+@app.command()
+def report(
+    run_dir: Annotated[Path | None, typer.Argument(metavar="[RUN_DIR]", help="Default: that of ./hpcheck.yaml, else the newest.")] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write the HTML report of a run directory again, from its records; prints its path."""
+    from hpcheck.report import again
+
+    path = again.of_config(_load(None, None, None)) if run_dir is None else again.of_directory(run_dir)
+    typer.echo(path)
+    if open_:
+        typer.launch(str(path))
 
 
 @app.command()

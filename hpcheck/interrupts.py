@@ -10,7 +10,7 @@ from types import FrameType
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(BaseException):  # noqa: N818  it is no error, and typer swallows a KeyboardInterrupt
+class Interrupted(BaseException):
     """The user or the system asked the command to stop. `exit_code` is what a shell expects: 130 or 143."""
 
     def __init__(self, number: int = signal.SIGINT) -> None:

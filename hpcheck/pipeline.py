@@ -11,6 +11,7 @@ from hpcheck.engine.processes import Pool
 from hpcheck.fits import refuse_what_does_not_fit
 from hpcheck.identity import identify
 from hpcheck.progress import Progress
+from hpcheck.report import page
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading
 from hpcheck.spec import Spec
@@ -53,11 +54,12 @@ class Checklist:
         return [*before, reading]
 
     def write(self) -> None:
-        """The recommendation and the plots, from all the readings there are."""
+        """The recommendation, the plots and the report, from all the readings there are."""
         readings = list(readings_so_far(self.asked, self.runs.find))
         recommend.write(self.runs, self.asked, readings)
         for reading in readings:
             plots.draw(reading, self.runs.plots)
+        page.write(self.runs, self.asked, readings)
 
     def _read(self, step: str) -> Reading:
         settings = settings_before(step, self.asked, self.runs.find)

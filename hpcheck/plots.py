@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ from hpcheck.report import scale
 from hpcheck.report.marks import drawn, ends_early, merged
 from hpcheck.report.scale import View, number
 from hpcheck.settings import Panel, Reading, Series
+from hpcheck.storage import write_whole
 
 # Okabe and Ito's colours, safe for the colour-blind, darkened where a thin line would be faint on white.
 COLOURS = ("#0072B2", "#C94F00", "#007F5F", "#A3407C", "#7A6200", "#2F8FC4", "#444B57")
 GREY = "#454C59"
 WIDTH, HEIGHT = 7.2, 3.2  # inches of the figure, and of the plot in it
 LEFT, RIGHT, ABOVE, BELOW = 0.72, 0.14, 0.42, 0.62  # inches around the plot: y label, margin, title, x label
+FOOT = 0.1
 LINE, MARK_ROW = 0.2, 0.18  # inches of a line of words below a plot, and of a row of marks above it
 DPI, POINTS = 110, 72
 FONT, SMALL = 9.5, 8.5  # points; legible where the picture is shown 700 pixels wide
@@ -24,38 +27,45 @@ INSETS = ((0.46, 0.40, 0.52, 0.50), (0.46, 0.10, 0.52, 0.50))  # where an enlarg
 
 def draw(reading: Reading, folder: Path) -> list[Path]:
     """One PNG and one SVG for the step, a panel under another; returns the files written."""
-    shown = [(panel, view) for panel in reading.panels if (view := scale.view(panel))]
-    if not shown:
+    if not any(map(scale.view, reading.panels)):
         return []
+    paths = [folder / f"{reading.step}.{kind}" for kind in ("png", "svg")]
+    for path in paths:
+        draw_panels(reading.panels, path)
+    return paths
+
+
+def draw_panels(panels: Sequence[Panel], path: Path) -> None:
+    """One picture, a panel under another, in the format that the file's name ends in; panels with nothing finite are left out."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    shown = [(panel, view) for panel in panels if (view := scale.view(panel))]
     heights = [(ABOVE + MARK_ROW * mark_rows(panel, view), HEIGHT, BELOW + LINE * lines_below(panel)) for panel, view in shown]
-    with mpl.rc_context({"font.size": FONT, "svg.hashsalt": reading.step}):
-        figure = Figure(figsize=(WIDTH, sum(map(sum, heights))))
+    with mpl.rc_context({"font.size": FONT, "svg.hashsalt": path.stem}):
+        figure = Figure(figsize=(WIDTH, sum(map(sum, heights)) + FOOT))
         FigureCanvasAgg(figure)
         top = figure.get_figheight()
         for (panel, view), (above, height, below) in zip(shown, heights, strict=True):
             draw_panel(_axes(figure, top - above - height, height), panel, view)
             write_below(_axes(figure, top - above - height - below, below - BELOW), panel)
             top -= above + height + below
-        return [_saved(figure, folder / f"{reading.step}.{kind}") for kind in ("png", "svg")]
+        _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write the file so that no reader sees a part of it; the same picture gives the same bytes."""
+    kind, picture = path.suffix.removeprefix(".") or "png", BytesIO()
+    undated = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+    figure.savefig(picture, dpi=DPI, format=kind, metadata=undated.get(kind))
+    write_whole(path, picture.getbuffer())
 
 
 def _axes(figure: Any, low: float, height: float) -> Any:
     """Axes as wide as the figure allows, placed in inches."""
     whole = figure.get_figheight()
     return figure.add_axes((LEFT / WIDTH, low / whole, (WIDTH - LEFT - RIGHT) / WIDTH, max(height, 0.01) / whole))
-
-
-def _saved(figure: Any, path: Path) -> Path:
-    """Write the file so that no reader sees a part of it; the same picture gives the same bytes."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    kind = path.suffix[1:]
-    figure.savefig(temporary, dpi=DPI, format=kind, metadata={"Date": None} if kind == "svg" else {"Software": None})
-    temporary.replace(path)
-    return path
 
 
 def draw_panel(ax: Any, panel: Panel, view: View) -> None:
@@ -103,16 +113,17 @@ def draw_line(ax: Any, line: Series, index: int, view: View) -> None:
     stop = ends_early(line.smooth, line.raw)
     if stop is not None:
         ax.plot(line.x[stop], smooth[stop], "x", color=look["color"], markersize=7, markeredgewidth=2)
-    for sign, edge, outside in (("^", view.y[1], _above(line, view)), ("v", view.y[0], _below(line, view))):
+    outside_at = (("^", view.y[1], _above(line, view)), ("v", view.y[0], _below(line, view))) if view.cut else ()
+    for sign, edge, outside in outside_at:
         ax.plot(outside, [edge] * len(outside), sign, color=look["color"], markersize=4, clip_on=False)
 
 
 def _above(line: Series, view: View) -> list[float]:
-    return [x for x, y in zip(line.x, line.raw, strict=False) if y > view.y[1] and view.x[0] <= x <= view.x[1]]
+    return [x for x, y in zip(line.x, line.raw, strict=False) if y > view.y[1]]
 
 
 def _below(line: Series, view: View) -> list[float]:
-    return [x for x, y in zip(line.x, line.raw, strict=False) if y < view.y[0] and view.x[0] <= x <= view.x[1]]
+    return [x for x, y in zip(line.x, line.raw, strict=False) if y < view.y[0]]
 
 
 def _placed(panel: Panel, view: View) -> list[tuple[float, str, float, int]]:
@@ -147,7 +158,7 @@ def _boxes(ax: Any, panel: Panel, view: View) -> None:
     taken: list[tuple[float, float]] = []
     for box in found:
         corner, size = (box.left, box.low), (box.right - box.left, box.high - box.low)
-        look = {"facecolor": "#454C590F", "edgecolor": GREY, "linewidth": 1.1, "linestyle": ":", "zorder": 1.5}
+        look: dict[str, Any] = {"facecolor": "#454C590F", "edgecolor": GREY, "linewidth": 1.1, "linestyle": ":", "zorder": 1.5}
         ax.add_patch(Rectangle(corner, *size, transform=ax.transAxes, clip_on=False, **look))
         x = box.left
         while any(abs(x - other) < 0.035 and abs(box.high - high) < 0.07 for other, high in taken):
@@ -221,7 +232,15 @@ def write_below(ax: Any, panel: Panel) -> None:
     names = entries(panel)
     if names:
         handles = [Line2D([], [], **style(index, line)) for index, line in enumerate(panel.series)]
-        ax.legend(handles, [_literal(name) for name in names], loc="upper left", ncols=columns(names), fontsize=SMALL, frameon=False, borderaxespad=0)
+        ax.legend(
+            handles,
+            [_literal(name) for name in names],
+            loc="upper left",
+            ncols=columns(names),
+            fontsize=SMALL,
+            frameon=False,
+            borderaxespad=0,
+        )
     clues = merged(panel.boxes)
     for index, box in enumerate(clues):
         height = 1 - (legend_rows(panel) + 0.5 + index) / lines_below(panel)

@@ -44,14 +44,22 @@ class RunDirectory:
             self._lock = RunLock(self.path)
 
     def create(self, config: Config) -> None:
-        """Make the folders, claim them, clear what a killed process left and write the resolved config. Raises `StorageError`, `HeldError`."""
+        """Make the folders, claim them, clear what a killed process left, write the config. Raises `StorageError`, `HeldError`."""
         for folder in (self.path, self.records, self.plots):
             with naming(folder, "made"):
                 folder.mkdir(parents=True, exist_ok=True)
         self.claim()
         for folder in (self.path, self.records, self.plots):
             remove_leftovers(folder)
+        self._remove_old_checkpoints()
         write_whole(self.config, configs.dump(config))
+
+    def _remove_old_checkpoints(self) -> None:
+        """Those of finished runs: a process was killed before it could."""
+        for path in self.records.glob("*.step*.checkpoint"):
+            if self.by_id(path.name.split(".")[0]) is not None:
+                with naming(path, "removed"):
+                    path.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Give the lock back, for a process that lives on."""
@@ -85,7 +93,7 @@ def newest(runs: Path) -> RunDirectory | None:
 def refuse_ways_out(path: Path) -> None:
     """Raise `OutsideError` where the run directory, or something in it, is a symbolic link that leads elsewhere.
 
-    A run directory may come from anybody; nothing is read or written through it elsewhere. `run.dir` itself may be a link: it is the user's.
+    A run directory may come from anybody; nothing is read or written through it elsewhere. `run.dir` may be a link: it is the user's.
     """
     links = [path] if path.is_symlink() else []
     for folder in (path, path / "records", path / "plots"):

@@ -40,10 +40,10 @@ def write_whole(path: Path, content: str | bytes | memoryview) -> None:
                 os.fsync(file)
             finally:
                 os.close(file)
-            os.replace(temporary, path)
+            os.replace(temporary, path)  # noqa: PTH105  through `os`, where a test can make it fail
         except BaseException:
             with suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
             raise
         sync_folder(path.parent)
 

@@ -32,9 +32,7 @@ class Chromium:
             os.set_inheritable(4, True)
 
         command = [FOUND, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        self._process = subprocess.Popen(  # noqa: PLW1509
-            command, preexec_fn=wire, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self._process = subprocess.Popen(command, preexec_fn=wire, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(to_browser)
         os.close(from_browser)
         self._read, self._write, self._buffer, self._last = read, write, b"", 0

@@ -54,7 +54,9 @@ def lr_range() -> Reading:
         limit,
     )
     boxes = (
-        Box(0.02, 0.07, "overfitting", "overfitting (small-lr-bump), lr 0.02-0.07: raise the smallest learning rate [section 3.1, Fig. 1a]"),
+        Box(
+            0.02, 0.07, "overfitting", "overfitting (small-lr-bump), lr 0.02-0.07: raise the smallest learning rate [section 3.1, Fig. 1a]"
+        ),
         Box(0.15, 0.4, "plateau"),
         Box(0.46, 0.6, "divergence", "divergence (sharp-rise), lr 0.46-0.6: a smaller maximum learning rate [section 3.3, Fig. 4a]"),
         Box(0.5, 0.6, "divergence", "divergence (sharp-rise), lr 0.46-0.6: a smaller maximum learning rate [section 3.3, Fig. 4a]"),
@@ -66,12 +68,16 @@ def lr_range() -> Reading:
     metric = Panel("LR range test, metric", "learning rate", "validation metric", (Series("metric", lines, accuracy, accuracy),), marks)
     names = ("max 0.1", "max 0.2", "max 0.4", "max 0.8")
     cycles = tuple(falling(name, to, chosen=name == "max 0.2") for name, to in zip(names, (0.31, 0.13, 0.14, 0.5), strict=True))
-    return Reading("lr-range", SETTINGS, items, (loss, metric, Panel("Short 1cycles", "iteration", "validation loss", cycles)), runs=("a", "b"))
+    return Reading(
+        "lr-range", SETTINGS, items, (loss, metric, Panel("Short 1cycles", "iteration", "validation loss", cycles)), runs=("a", "b")
+    )
 
 
 def wd_grid(status: str = "chosen") -> Reading:
     values = (0.0, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-    lines = tuple(falling(f"weight decay {value:g}", 0.1 + 0.02 * abs(index - 4.2), chosen=value == 1e-3) for index, value in enumerate(values))
+    lines = tuple(
+        falling(f"weight decay {value:g}", 0.1 + 0.02 * abs(index - 4.2), chosen=value == 1e-3) for index, value in enumerate(values)
+    )
     item = Evidence(
         "weight_decay",
         1e-3,
@@ -88,20 +94,47 @@ def wd_grid(status: str = "chosen") -> Reading:
 def momentum() -> Reading:
     values = {"max": 0.9, "min": 0.85}
     items = (
-        Evidence("momentum", values, "chosen", "low", "0.9 has the best validation loss", "section 4.3", (0.9, 0.93), considered=((0.9, 0.1, 0.02), (0.99, math.inf, 0.0))),
-        Evidence("momentum_shape", "falling", "tied", "medium", "falling and constant cannot be told apart", "section 4.3", considered=((1.0, 0.14, 0.003), (2.0, 0.15, 0.004)), names=("falling", "constant")),
+        Evidence(
+            "momentum",
+            values,
+            "chosen",
+            "low",
+            "0.9 has the best validation loss",
+            "section 4.3",
+            (0.9, 0.93),
+            considered=((0.9, 0.1, 0.02), (0.99, math.inf, 0.0)),
+        ),
+        Evidence(
+            "momentum_shape",
+            "falling",
+            "tied",
+            "medium",
+            "falling and constant cannot be told apart",
+            "section 4.3",
+            considered=((1.0, 0.14, 0.003), (2.0, 0.15, 0.004)),
+            names=("falling", "constant"),
+        ),
     )
     early = falling("momentum 0.99", 0.7)
     diverged = Series(early.label, early.x, (*early.raw[:12], 900.0, *[math.nan] * 13), (*early.smooth[:12], *[math.nan] * 14))
     lines = (falling("momentum 0.9", 0.1, chosen=True), falling("momentum 0.95", 0.25), diverged)
-    return Reading("momentum", SETTINGS, items, (Panel("Momentum", "iteration", "validation loss", lines),), ("momentum range tests are not used",))
+    return Reading(
+        "momentum", SETTINGS, items, (Panel("Momentum", "iteration", "validation loss", lines),), ("momentum range tests are not used",)
+    )
 
 
 def train() -> Reading:
     first = falling("recommended", 0.15, 40)
     low, high = (tuple(value * factor for value in first.smooth) for factor in (0.9, 1.1))
     banded = Series(first.label, first.x, first.raw, first.smooth, low=low, high=high, chosen=True, note="4 runs")
-    loss = Panel("Full training", "iteration", "validation loss", (banded, falling("start", 0.2, 40)), (), (Box(100, 312, "plateau"), Box(160, 312, "overfitting")))
+    loss = Panel(
+        "Full training",
+        "iteration",
+        "validation loss",
+        (banded, falling("start", 0.2, 40)),
+        (),
+        (Box(100, 312, "plateau"), Box(160, 312, "overfitting")),
+    )
     arm = {"runs": ["a", "b", "c", "d"], "diverged": 0, "test": {"metric": 0.9847, "std": 0.0016, "each": [0.9861, 0.9861, 0.9833, 0.9833]}}
     other = {"runs": ["e", "f"], "diverged": 1, "test": {"metric": 0.98, "std": math.nan, "each": [0.98]}}
     remark = "plateau (flat), lr 2e-05-0.2: the loss has become horizontal, which is the goal [section 3.1, Remark 2]"
@@ -109,9 +142,26 @@ def train() -> Reading:
 
 
 def batch(label: str = "batch 64") -> Reading:
-    item = Evidence("total_batch_size", 128, "tied", "low", "64, 128 cannot be told apart by their metric; 128 is taken", "section 4.2, Remark 4", (64.0, 128.0), (64.0, 128.0), considered=((64.0, -0.9561, 0.0055), (128.0, -0.9852, 0.0049)), judged_by="accuracy")
+    item = Evidence(
+        "total_batch_size",
+        128,
+        "tied",
+        "low",
+        "64, 128 cannot be told apart by their metric; 128 is taken",
+        "section 4.2, Remark 4",
+        (64.0, 128.0),
+        (64.0, 128.0),
+        considered=((64.0, -0.9561, 0.0055), (128.0, -0.9852, 0.0049)),
+        judged_by="accuracy",
+    )
     lines = (falling(label, 0.3), falling("batch 128", 0.2, 12))
-    return Reading("batch", SETTINGS, (item,), (Panel("Batch size, at equal execution time", "iteration", "validation loss", lines),), ("step times: 64: 0.4 ms, 128: 0.5 ms",))
+    return Reading(
+        "batch",
+        SETTINGS,
+        (item,),
+        (Panel("Batch size, at equal execution time", "iteration", "validation loss", lines),),
+        ("step times: 64: 0.4 ms, 128: 0.5 ms",),
+    )
 
 
 def everything() -> list[Reading]:
@@ -133,5 +183,11 @@ def content(readings: list[Reading], learning_rate: bool = True) -> dict[str, An
     results = {reading.step: reading.results for reading in readings if reading.results}
     cost = {"runs": 31, "device_seconds": 33.2, "epochs": 461.39, "iterations": 5230}
     environment = {"torch": "2.15.0", "device": "cpu"}
-    provenance = {"hpcheck": "0.1.0", "config": "5b7d2e4f8bc3564c", "seed": 0, "environment": environment, "cost": {"search": cost, "training": cost}}
+    provenance = {
+        "hpcheck": "0.1.0",
+        "config": "5b7d2e4f8bc3564c",
+        "seed": 0,
+        "environment": environment,
+        "cost": {"search": cost, "training": cost},
+    }
     return {"settings": settings, "evidence": evidence, "results": results, "provenance": provenance}

@@ -143,3 +143,27 @@ def test_min_lr_follows_the_papers_rules(rule: str, value: float) -> None:
 def test_an_unknown_rule_for_min_lr_is_refused() -> None:
     with pytest.raises(ValueError, match="known: max/10, max/20, max/3, max/4"):
         min_lr(0.5, "max/7")
+
+
+DEAD = [  # the 3-layer network of Table 1 on CIFAR-10, a sweep of 274 iterations: its units die long before anything overflows
+    (1e-05, 2.303), (1.66e-05, 2.303), (2.89e-05, 2.302), (5.05e-05, 2.302), (8.81e-05, 2.302), (0.000154, 2.301), (0.000268, 2.299),
+    (0.000468, 2.295), (0.000817, 2.278), (0.00143, 2.18), (0.00249, 2.091), (0.00434, 2.019), (0.00757, 2.057), (0.0126, 2.526),
+    (0.0219, 2.305), (0.0382, 2.311), (0.0667, 2.311), (0.116, 2.317), (0.203, 2.308), (0.354, 2.318), (0.618, 2.307), (1.08, 2.319),
+    (1.88, 2.336), (3.28, 2.388), (5.73, 2.648), (10, 15.685),
+]  # fmt: skip
+
+
+def test_a_sweep_that_falls_back_to_chance_diverges_there_and_not_where_it_overflows() -> None:
+    lr, loss = np.array(DEAD).T
+    reading = read_sweep(Curve(step=np.arange(len(lr)) * 11.0, lr=lr, val_loss=loss))
+    assert reading.diverges_at == 0.0126
+    assert reading.learns_from is not None
+    assert 4e-4 < reading.learns_from < 3e-3
+
+
+def test_an_accuracy_that_wanders_at_chance_is_no_reading() -> None:
+    rng = np.random.default_rng(0)
+    lr = np.linspace(0.0035, 0.35, 26)
+    accuracy = rng.choice([0.0972, 0.0984, 0.0996, 0.1008, 0.102], 26)  # a dead network names one class after another
+    reading = read_range(Curve(step=np.arange(26) * 22.0, lr=lr, val_loss=2.306 + rng.normal(0, 0.002, 26), accuracy=accuracy))
+    assert reading.lr_limit.status == "abstained"

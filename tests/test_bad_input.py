@@ -103,8 +103,14 @@ FILES: list[tuple[Prepare, str]] = [  # what c.yaml is, what is said of it
     (file("c.yaml", LEAST + "---\n" + LEAST), "more than one YAML document"),
     (file("c.yaml", "data:\n\tname: digits\n"), "a tab where YAML wants spaces"),
     (file("c.yaml", LEAST + "data: mnist\n"), "c.yaml:3: the key 'data' is given twice"),
-    (file("c.yaml", "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"{n}: &{n} [{','.join(f'*{p}' for _ in range(9))}]\n" for p, n in
-                                                            zip("abcdefgh", "bcdefghi", strict=True))), "aliases that unfold"),
+    (
+        file(
+            "c.yaml",
+            "a: &a [x,x,x,x,x,x,x,x,x]\n"
+            + "".join(f"{n}: &{n} [{','.join(f'*{p}' for _ in range(9))}]\n" for p, n in zip("abcdefgh", "bcdefghi", strict=True)),
+        ),
+        "aliases that unfold",
+    ),
     (file("c.yaml", "data: " + "[" * 10_000), "nested more than 100 levels"),
     (file("c.yaml", "data: " + "{a: " * 10_000), "nested more than 100 levels"),
     (file("c.yaml", "data: !!python/object/apply:os.system ['touch pwned']\n"), "tags are not read"),

@@ -1,4 +1,4 @@
-"""A run that was stopped anywhere goes on to the same rows and the same weights, bit for bit; a damaged checkpoint is never gone on from."""
+"""A run that was stopped anywhere goes on to the same rows and weights, bit for bit; a damaged checkpoint is never gone on from."""
 
 import random
 from dataclasses import replace
@@ -19,10 +19,21 @@ from hpcheck.storage import StorageError
 
 DROPOUT = PartSpec("mlp", freeze({"hidden": [16], "dropout": 0.5}))
 FIFTY = replace(
-    RUN, model=DROPOUT, data=replace(DIGITS, augment="mirror-crop"), steps=50, evaluate_after=(0, 7, 10, 25, 49, 50), finally_on=("val",), keep="best"
+    RUN,
+    model=DROPOUT,
+    data=replace(DIGITS, augment="mirror-crop"),
+    steps=50,
+    evaluate_after=(0, 7, 10, 25, 49, 50),
+    finally_on=("val",),
+    keep="best",
 )
 BATCHNORM = replace(
-    FIFTY, model=PartSpec("resnet_cifar", freeze({"depth": 8})), optimizer=PartSpec("adamw"), total_batch_size=16, steps=12, evaluate_after=(5, 12)
+    FIFTY,
+    model=PartSpec("resnet_cifar", freeze({"depth": 8})),
+    optimizer=PartSpec("adamw"),
+    total_batch_size=16,
+    steps=12,
+    evaluate_after=(5, 12),
 )
 CAFFE = replace(FIFTY, model=PartSpec("mlp", freeze({"hidden": [16]})), optimizer=PartSpec("sgd", freeze({"velocity": "caffe"})))
 
@@ -59,7 +70,11 @@ def folders(path: Path, *names: str) -> list[Path]:
 
 @pytest.mark.parametrize(
     ("spec", "steps"),
-    [pytest.param(FIFTY, range(1, 51), id="every step"), pytest.param(CAFFE, (1, 24, 49), id="caffe"), pytest.param(BATCHNORM, (1, 5, 11), id="bn")],
+    [
+        pytest.param(FIFTY, range(1, 51), id="every step"),
+        pytest.param(CAFFE, (1, 24, 49), id="caffe"),
+        pytest.param(BATCHNORM, (1, 5, 11), id="bn"),
+    ],
 )
 def test_a_run_stopped_at_any_step_goes_on_to_the_same_to_the_bit(tmp_path: Path, spec: RunSpec, steps: range) -> None:
     (whole,) = folders(tmp_path, "whole")

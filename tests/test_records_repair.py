@@ -1,4 +1,4 @@
-"""A record that a killed process left is gone on with: its torn tail cut, its whole rows kept, and nothing else's lines taken for its own."""
+"""A record that a killed process left is gone on with: its torn tail cut, its rows kept, and nothing else's lines taken for its own."""
 
 from pathlib import Path
 
@@ -30,7 +30,9 @@ def test_the_torn_tail_is_cut_and_the_same_file_gone_on_with_from_any_cut(tmp_pa
     path = tmp_path / "a.jsonl"
     content = unfinished(path)
     ends = [index + 1 for index, byte in enumerate(content) if byte == ord("\n")]
-    for length in sorted({*range(0, len(content) + 1, 13), *(end + near for end in [0, *ends] for near in (-1, 0, 1))} - {-1, len(content) + 1}):
+    for length in sorted(
+        {*range(0, len(content) + 1, 13), *(end + near for end in [0, *ends] for near in (-1, 0, 1))} - {-1, len(content) + 1}
+    ):
         path.write_bytes(content[:length])
         writer = opened(path)
         assert writer.rows == max(0, content[:length].count(b"\n") - 1)
@@ -80,9 +82,23 @@ def test_an_altered_line_and_all_after_it_are_not_kept(tmp_path_factory: pytest.
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=300) | st.lists(st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
-       | st.dictionaries(st.sampled_from(["run_id", "spec", "row", "status", "record"]), inner, max_size=3), max_leaves=5), max_size=4))
-def test_anything_in_a_record_s_place_is_no_record_and_no_crash(tmp_path_factory: pytest.TempPathFactory, content: bytes | list[object]) -> None:
+@given(
+    st.binary(max_size=300)
+    | st.lists(
+        st.recursive(
+            st.none() | st.integers() | st.text(max_size=5),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["run_id", "spec", "row", "status", "record"]), inner, max_size=3)
+            ),
+            max_leaves=5,
+        ),
+        max_size=4,
+    )
+)
+def test_anything_in_a_record_s_place_is_no_record_and_no_crash(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes | list[object]
+) -> None:
     path = tmp_path_factory.mktemp("records") / "a.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else "".join(map(_sealed, content)).encode())
     try:
@@ -101,7 +117,7 @@ def test_a_newer_record_is_neither_read_nor_written_over(tmp_path: Path) -> None
     path = tmp_path / "a.jsonl"
     path.write_text(seal({"record": 2, "run_id": RUN_ID}))
     for act in (records.read, opened):
-        with pytest.raises(NewerRecordError, match="a.jsonl: written by a newer hpcheck"):
+        with pytest.raises(NewerRecordError, match=r"a\.jsonl: written by a newer hpcheck"):
             act(path)
     assert path.read_text() == seal({"record": 2, "run_id": RUN_ID})
 
@@ -109,7 +125,7 @@ def test_a_newer_record_is_neither_read_nor_written_over(tmp_path: Path) -> None
 def test_a_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "victim").write_text("kept")
     (tmp_path / "a.jsonl").symlink_to(tmp_path / "victim")
-    with pytest.raises(StorageError, match="a.jsonl: cannot be written"):
+    with pytest.raises(StorageError, match=r"a\.jsonl: cannot be written"):
         opened(tmp_path / "a.jsonl")
     assert (tmp_path / "victim").read_text() == "kept"
 

@@ -15,7 +15,14 @@ from hpcheck.lock import LOCK, HeldError, RunLock
 from hpcheck.rundir import OutsideError, RunDirectory
 from hpcheck.storage import remove_leftovers, write_whole
 
-HOLD = "import sys, time; from pathlib import Path; from hpcheck.lock import RunLock; lock = RunLock(Path(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+HOLD = """
+import sys, time
+from pathlib import Path
+from hpcheck.lock import RunLock
+lock = RunLock(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(60)
+"""
 
 
 def holder(folder: Path) -> subprocess.Popen[str]:

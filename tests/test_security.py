@@ -92,7 +92,6 @@ def test_snapshots_and_checkpoints_are_loaded_in_one_place() -> None:
     assert places == ["engine/snapshots.py"]
 
 
-
 @pytest.mark.parametrize(
     "settings",
     [
@@ -123,8 +122,18 @@ def test_a_record_cannot_name_code_that_is_run(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(plugins, "load", lambda *_: pytest.fail("code was looked up"))
     path = tmp_path / "0123456789abcdef.jsonl"
-    head = {"record": 1, "run_id": path.stem, "spec": {"kind": "TimingSpec", "model": {"name": "os:system", "options": []},
-            "optimizer": {"name": "sgd", "options": []}, "data": {"name": "os:system", "options": []}, "batch_sizes": [1]}, "environment": {}}
+    head = {
+        "record": 1,
+        "run_id": path.stem,
+        "spec": {
+            "kind": "TimingSpec",
+            "model": {"name": "os:system", "options": []},
+            "optimizer": {"name": "sgd", "options": []},
+            "data": {"name": "os:system", "options": []},
+            "batch_sizes": [1],
+        },
+        "environment": {},
+    }
     path.write_text(seal(head) + seal({"status": "finished", "result": {}}))
     assert records.read(path) is not None
 
@@ -136,7 +145,19 @@ def test_the_environment_in_a_record_is_an_allowlist(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setenv("SECRET_TOKEN", "do-not-write-this")
     found = environment(torch.device("cpu"), 1)
-    assert set(found) <= {"hpcheck", "torch", "python", "device", "device_name", "threads", "numpy", "cuda", "cudnn", "cpu", "deterministic"}
+    assert set(found) <= {
+        "hpcheck",
+        "torch",
+        "python",
+        "device",
+        "device_name",
+        "threads",
+        "numpy",
+        "cuda",
+        "cudnn",
+        "cpu",
+        "deterministic",
+    }
     assert "do-not-write-this" not in json.dumps(found)
 
 

@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half", choices=["development", "test"], default="test")
     parser.add_argument("--each", type=int, default=60, help="curves a family")
-    parser.add_argument("--contests", type=int, default=60, help="sets of candidates a gap")
+    parser.add_argument("--contests", type=int, default=60, help="sets of candidates a gap; 0 for none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--errors", action="store_true", help="which families the errors come from")
     given = parser.parse_args()
@@ -97,7 +97,8 @@ def main() -> None:
     found, errors = count(labelled)
     print(f"{len(labelled)} curves, {half} half, seed {given.seed}, {time.perf_counter() - began:.0f} s\n")
     print("\n".join([*clue_table(found), "", *limit_table(labelled)]))
-    print("\n".join(["", *choosing_table(half, given.contests)]))
+    if given.contests:
+        print("\n".join(["", *choosing_table(half, given.contests)]))
     if given.errors:
         for (kind, outcome, family), number in sorted(errors.items()):
             print(f"{kind:24} {outcome:8} {family:24} {number}")

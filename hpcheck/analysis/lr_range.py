@@ -8,8 +8,9 @@ import numpy as np
 from hpcheck.analysis.choice import Choice, abstain
 from hpcheck.analysis.clue import RAMP_TOO_FAST, Clue
 from hpcheck.analysis.clues import clues_of
-from hpcheck.analysis.curve import Curve, FloatArray
-from hpcheck.analysis.smooth import Smoothed, smooth
+from hpcheck.analysis.curve import Curve, FloatArray, is_value
+from hpcheck.analysis.divergence import level_for_good
+from hpcheck.analysis.smooth import Smoothed, noise_levels, smooth
 from hpcheck.analysis.sound import FEWEST_TO_READ, LEFT_START, Sound, apart, filled, sound
 
 TURNED = 4.0  # ours: standard errors above its minimum at which the trend has left it (chosen in benchmarks/reading)
@@ -17,6 +18,11 @@ WITHIN = 2.0  # ours: ... and up to which it is still at it
 NARROW = 2.0  # ours: an interval of at most this factor deserves high confidence; the extremum is within 2-3 of the best max (DESIGN 3)
 SPIKING = 3.0  # ours: local noise this many times the noise around the minimum is spiking
 MIN_LR_DIVISORS = {"max/10": 10.0, "max/20": 20.0, "max/3": 3.0, "max/4": 4.0}  # Smith 2018, 4.1: 10 or 20 for one cycle, else 3 or 4
+COLLAPSED = 0.5  # ours: share of its descent that a sweep's loss has lost for good when training has collapsed
+COLLAPSED_NOISE = 4.0  # ours: ... where that descent is at least this many noise levels
+COLLAPSED_SHARE = 0.02  # ours: ... and this share of the start
+METRIC_MOVED = 5.0  # ours: noise levels that a metric must improve before it says that the network learnt; at chance it wanders by two
+METRIC_SHARE = 0.25  # ours: ... and this share of where it started: from 0.10 to 0.125, the metric of a dead network being all but noiseless
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,32 @@ def read_sweep(curve: Curve) -> SweepReading:
     """Bracket divergence. NaN and inf at the end are divergence; an empty or all-NaN curve gives neither lr unless it diverged."""
     read = sound(curve)
     clues = clues_of(read)
-    diverges_at = None
-    if read.divergence is not None and len(curve):
-        diverges_at = float(filled(curve.lr)[min(read.divergence.onset, len(curve) - 1)])
+    onsets = [_collapse(curve)] if read.divergence is None else [read.divergence.onset, _collapse(curve)]
+    onset = min((at for at in onsets if at is not None), default=None)
+    diverges_at = float(filled(curve.lr)[min(onset, len(curve) - 1)]) if onset is not None and len(curve) else None
     learns_from = _learns_from(read)
     said = [f"diverges at {diverges_at:.2g}" if diverges_at is not None else "does not diverge in this range"]
     said.append(f"learns from {learns_from:.2g} on" if learns_from is not None else "never leaves its start")
     return SweepReading(diverges_at, learns_from, "; ".join(said), clues)
+
+
+def _collapse(curve: Curve) -> int | None:
+    """The first evaluation at which the loss has gone back up half of its descent and never falls below that again; None where it does not.
+
+    A network whose units die returns to chance level and stays there, long before anything overflows.
+    """
+    finite = np.flatnonzero(is_value(curve.val_loss))
+    if len(finite) < FEWEST_TO_READ:
+        return None
+    raw = curve.val_loss[finite]
+    noise = noise_levels(curve.step[finite], raw)[0]
+    lowest, start = int(np.argmin(raw)), float(np.median(raw[:3]))
+    descent = start - float(raw[lowest])
+    back = np.flatnonzero(level_for_good(raw) > raw[lowest] + COLLAPSED * descent)
+    back = back[back > lowest]
+    if len(back) == 0 or not descent > max(COLLAPSED_NOISE * noise, COLLAPSED_SHARE * abs(start)):
+        return None
+    return int(finite[back[0]])
 
 
 def _learns_from(read: Sound) -> float | None:
@@ -122,7 +147,11 @@ def _metric_trend(read: Sound) -> Smoothed | None:
 
 def _metric_learnt(read: Sound) -> bool:
     trend = _metric_trend(read)
-    return trend is not None and apart(trend, int(np.argmin(trend.fit)), 0) > LEFT_START
+    if trend is None:
+        return False
+    best = int(np.argmin(trend.fit))
+    enough = max(METRIC_MOVED * trend.noise, METRIC_SHARE * abs(float(trend.fit[0])))
+    return apart(trend, best, 0) > LEFT_START and float(trend.fit[0] - trend.fit[best]) > enough
 
 
 def _metric_extremum(read: Sound) -> Extremum | None:

@@ -56,7 +56,7 @@ def sealed(state: dict[str, Any]) -> bytes:
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """What was sealed in `path`. Raises `ValueError` where it is torn, altered or something else, `StorageError` where it cannot be read."""
+    """What was sealed in `path`. Raises `ValueError` where it is torn, altered or something else, or `StorageError`."""
     with naming(path, "read"):
         content = path.read_bytes()
     saved, seal, digest = content.rpartition(SEAL)

@@ -53,7 +53,12 @@ def _training(readings: Sequence[Reading]) -> list[Line]:
     remarks = [remark for reading in readings for remark in reading.remarks]
     lines = []
     if any("train longer" in remark for remark in remarks):
-        lines.append(("The validation loss was still falling when training ended: train longer (section 4.2, Remark 4)", "hpcheck train -s budget.epochs=EPOCHS"))
+        lines.append(
+            (
+                "The validation loss was still falling when training ended: train longer (section 4.2, Remark 4)",
+                "hpcheck train -s budget.epochs=EPOCHS",
+            )
+        )
     if any("too short to tell" in remark for remark in remarks):
         lines.append(("The weight decays had no time to act: compare them over longer runs", _longer("wd-grid")))
     return lines

@@ -1,4 +1,4 @@
-"""A picture with what belongs to it: title, key of the curves, both renditions, the clues it numbers, and its values for the page's script."""
+"""A picture with what belongs to it: title, key of the curves, both renditions, the clues it numbers, its values for the page's script."""
 
 import math
 import re
@@ -29,7 +29,9 @@ def figure(panel: Panel, identity: str, sizes: Sequence[picture.Size] = (picture
         key(panel.series) if len(panel.series) > 1 or panel.series[0].chosen or _note(panel.series[0]) else None,
         _plots(panel, view, identity, sizes),
         cut,
-        [tag("p", "The second half, enlarged", class_="closer"), _plots(_bare(panel), closer, f"{identity}-closer", CLOSER)] if closer else None,
+        [tag("p", "The second half, enlarged", class_="closer"), _plots(_bare(panel), closer, f"{identity}-closer", CLOSER)]
+        if closer
+        else None,
         clues(panel),
         data_block(values(panel)),
         class_="figure",
@@ -53,7 +55,9 @@ def key(series: Sequence[Series]) -> Markup:
 
 
 def _entry(line: Series, index: int) -> Markup:
-    sample = tag("svg", tag("path", d="M1 6H27", class_="line"), class_=picture.css_class(index, line), viewBox="0 0 28 12", aria_hidden="true")
+    sample = tag(
+        "svg", tag("path", d="M1 6H27", class_="line"), class_=picture.css_class(index, line), viewBox="0 0 28 12", aria_hidden="true"
+    )
     chosen = tag("strong", "chosen") if line.chosen else None
     note = tag("span", _note(line), class_="note") if _note(line) else None
     return tag("li", tag("span", sample, tag("span", line.label), chosen, note, class_="entry"), data_series=index)

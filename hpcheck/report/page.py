@@ -10,20 +10,20 @@ from hpcheck import config as configs
 from hpcheck import recommend, snippets
 from hpcheck.config import Config
 from hpcheck.report import overview, sections
-from hpcheck.report.advice import next_lines
+from hpcheck.report.advice import COMMAND, next_lines
 from hpcheck.report.html import Markup, table, tag
 from hpcheck.rundir import RunDirectory, write_whole
 from hpcheck.settings import Reading
 from hpcheck.steps.replay import Asked
 
-OPTIMIZERS = ("sgd", "adamw")
+FILE = "report.html"
 
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
     """Write `report.html` for what has been read so far."""
     costs = {reading.step: recommend.cost(recommend.cost_records(runs, [reading]), asked) for reading in readings}
     content = recommend.content(runs, asked, readings)
-    write_whole(runs.path / "report.html", page(content, readings, costs, asked.config))
+    write_whole(runs.path / FILE, page(content, readings, costs, asked.config))
 
 
 def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]], config: Config) -> str:
@@ -45,7 +45,8 @@ def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping
 
 def _head(config: Config) -> Markup:
     style = _asset("report.css")
-    policy = f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(_asset('report.js'))}; base-uri 'none'; form-action 'none'"
+    inside = f"img-src data:; style-src {_hash(style)}; script-src {_hash(_asset('report.js'))}"
+    policy = f"default-src 'none'; {inside}; base-uri 'none'; form-action 'none'"
     return tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -74,7 +75,7 @@ def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Mark
     done = [reading.step for reading in readings]
     links = [("#top", "Recommended")]
     links += [("#results", "How well it trains")] * bool(content.get("results"))
-    links += [(f"#step-{step}", title) for step, (title, _, _) in sections.ABOUT.items() if step in done or step in sections.COMMAND]
+    links += [(f"#step-{step}", title) for step, (title, _, _) in sections.ABOUT.items() if step in done or step in COMMAND]
     links += [("#ledger", "Regularization"), ("#next", "What to do next"), ("#use", "Use the settings"), ("#provenance", "Provenance")]
     return tag("nav", tag("ul", [tag("li", tag("a", title, href=where)) for where, title in links]), aria_label="Sections")
 
@@ -90,7 +91,9 @@ def _recommended(content: Mapping[str, Any]) -> Markup:
 
 
 def _next(content: Mapping[str, Any], readings: Sequence[Reading], config: Config) -> Markup:
-    lines = [tag("li", words, (": ", tag("code", command)) if command else None) for words, command in next_lines(content, readings, config)]
+    lines = [
+        tag("li", words, (": ", tag("code", command)) if command else None) for words, command in next_lines(content, readings, config)
+    ]
     return tag("section", tag("h2", "What to do next"), tag("ol", lines), id="next")
 
 
@@ -98,16 +101,20 @@ def _use(settings: Mapping[str, Any], config: Config) -> Markup:
     title = tag("h2", "Use the settings")
     if not snippets.known(settings):
         return tag("section", title, tag("p", "No learning rate is known yet, so there is nothing to paste.", class_="empty"), id="use")
-    name = config.optimizer.name if config.optimizer.name in OPTIMIZERS else "sgd"
-    own = None if name == config.optimizer.name else tag("p", "Your own optimizer's place is taken by torch.optim.SGD here.", class_="fine")
-    nesterov = bool(config.optimizer.options().get("nesterov", True))
-    parts = [_snippet(key, settings, name, nesterov) for key in snippets.SNIPPETS]
-    words = tag("p", "The schedule is counted in optimizer steps; train_set and model are yours. Also: ", tag("code", "hpcheck show --snippet pytorch"))
+    shipped = config.optimizer.name in snippets.OPTIMIZERS
+    own = None if shipped else tag("p", "Your own optimizer's place is taken by torch.optim.SGD here.", class_="fine")
+    parts = [_snippet(key, settings, config) for key in snippets.SNIPPETS]
+    words = tag(
+        "p",
+        "The schedule is counted in optimizer steps; train_set and model are yours. Also: ",
+        tag("code", "hpcheck show --snippet pytorch"),
+    )
     return tag("section", title, words, own, parts, id="use")
 
 
-def _snippet(key: str, settings: Mapping[str, Any], optimizer: str, nesterov: bool) -> Markup:
-    code = tag("pre", tag("code", snippets.SNIPPETS[key](settings, optimizer, nesterov)), tabindex=0, aria_label=snippets.TITLES[key], role="region")
+def _snippet(key: str, settings: Mapping[str, Any], config: Config) -> Markup:
+    text = snippets.write(key, settings, config.optimizer.name, config.optimizer.options())
+    code = tag("pre", tag("code", text), tabindex=0, aria_label=f"{snippets.TITLES[key]}: code", role="region")
     differs = tag("ul", [tag("li", line) for line in snippets.DIFFERENCES[key]])
     body = (tag("p", "Where it differs from the runs that the settings were read from:"), differs, code)
     return tag("details", tag("summary", snippets.TITLES[key]), body, open=key == "pytorch")

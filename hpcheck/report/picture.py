@@ -75,7 +75,7 @@ def svg(panel: Panel, view: View, size: Size, identity: str) -> Markup:
         _axes(frame, panel),
         tag("g", _boxes(frame, panel), class_="boxes"),
         tag("g", curves, clip_path=f"url(#{identity})"),
-        [_overflow(frame, line, index) for index, line in enumerate(panel.series)],
+        [_overflow(frame, line, index) for index, line in enumerate(panel.series)] if view.cut else None,
         tag("g", _marks(frame, labels), class_="marks"),
         _badges(frame, panel),
         tag("line", class_="cursor", y1=_n(top), y2=_n(bottom), visibility="hidden"),
@@ -147,8 +147,6 @@ def _overflow(frame: Frame, line: Series, index: int) -> Markup | None:
     low, high = frame.view.y
     triangles = []
     for x, y in zip(line.x, line.raw, strict=False):
-        if not frame.view.x[0] <= x <= frame.view.x[1]:
-            continue
         if y > high:
             triangles.append(f"M{_n(frame.x(x) - 3.5)} {_n(top + 7)}l3.5 -6l3.5 6z")
         elif y < low:

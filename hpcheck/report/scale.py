@@ -15,7 +15,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class View:
-    """The stretch of each axis that is shown; `cut` says that some values lie outside it."""
+    """The stretch of each axis that is shown; `cut` says that some values lie outside it, which the picture then marks at its edge."""
 
     x: Span
     y: Span
@@ -40,13 +40,13 @@ def enlarged(panel: Panel, whole: View) -> View | None:
         return None
     low, high = whole.x
     middle = (low + high) / 2
-    late = [y for line in panel.series for x, y in zip(line.x, line.smooth or line.raw, strict=False) if x >= middle and _shown(y, panel.log_y)]
-    late = [y for y in late if whole.y[0] <= y <= whole.y[1]]
+    bands = [values for line in panel.series for values in ((line.x, line.smooth or line.raw), (line.x, line.low), (line.x, line.high))]
+    late = [y for xs, ys in bands for x, y in zip(xs, ys, strict=False) if x >= middle and whole.y[0] <= y <= whole.y[1]]
     if not late or max(late) == min(late):
         return None
     if share(max(late), whole.y, panel.log_y) - share(min(late), whole.y, panel.log_y) > SQUASHED:
         return None
-    return View((middle, high), _widened((min(late), max(late)), panel.log_y), cut=True)
+    return View((middle, high), _widened((min(late), max(late)), panel.log_y))
 
 
 def _shown(value: float, log: bool) -> bool:
@@ -72,10 +72,7 @@ def _widened(span: Span, log: bool) -> Span:
     if log:
         low, high = _widened((math.log10(low), math.log10(high)), False)
         return 10.0**low, 10.0**high
-    if low == high:
-        room = abs(low) * 0.1 or 1.0
-    else:
-        room = MARGIN * (high - low)
+    room = MARGIN * (high - low) or abs(low) * 0.1 or 1.0
     return low - room, high + room
 
 

@@ -23,7 +23,7 @@ ABOUT = {
     ),
     "batch": (
         "Batch size",
-        "Which batch size trains best in the same execution time? Each size gets as many iterations as fit into it, and is judged by its metric.",
+        "Which batch size trains best in the same execution time? Each gets as many iterations as fit into it, and is judged by its metric.",
         "section 4.2, Remark 4",
     ),
     "momentum": (
@@ -33,7 +33,7 @@ ABOUT = {
     ),
     "wd-grid": (
         "Weight decay",
-        "How much weight decay balances the other regularization? A few values, then between or beyond the best, to one significant figure.",
+        "How much weight decay balances the other regularization? A few values, then between or beyond the best, to one figure.",
         "section 4.4, Remark 6",
     ),
     "lr-reprobe": (
@@ -94,7 +94,12 @@ def _remark(remark: str) -> object:
 
 def _evidence(item: Evidence, said: Set[str]) -> Markup:
     identity = None if item.setting not in NAMES else f"setting-{item.setting}"
-    title = tag("h3", f"{MORE_NAMES.get(item.setting, item.setting)}: ", tag("span", _plain(item.value), class_="value"), badge(item.status, item.confidence))
+    title = tag(
+        "h3",
+        f"{MORE_NAMES.get(item.setting, item.setting)}: ",
+        tag("span", _plain(item.value), class_="value"),
+        badge(item.status, item.confidence),
+    )
     parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
     if item.interval:
         parts.append(tag("p", f"Interval: {' to '.join(map(number, item.interval))}.", class_="fine"))
@@ -148,11 +153,17 @@ def cost_words(cost: Mapping[str, Any]) -> str:
 def balance(settings: Mapping[str, Any], config: Config) -> Markup:
     """The regularization ledger."""
     signs = {"adds": "+ adds", "takes away": "\u2212 takes away", "neither": "neither", "none": "none"}
-    body = [
-        (entry.name, entry.value, entry.before, signs[entry.effect], (entry.words, tag("span", f" Smith 2018, {entry.source}", class_="source")))
+    body: list[tuple[object, ...]] = [
+        (
+            entry.name,
+            entry.value,
+            entry.before,
+            signs[entry.effect],
+            (entry.words, tag("span", f" Smith 2018, {entry.source}", class_="source")),
+        )
         for entry in ledger(settings, config)
     ]
-    words = "The amount of regularization must be balanced for each data set and network. What regularizes here, and which way each choice works:"
+    words = "The amount of regularization must be balanced for each data set and network. What regularizes here, and which way it works:"
     header = ("Regularizer", "Now", "Start", "Regularization", "What the paper says")
     source = tag("span", " Smith 2018, Remark 3", class_="source")
     return tag("section", tag("h2", "Regularization ledger"), tag("p", words, source), table(header, body, "ledger"), id="ledger")

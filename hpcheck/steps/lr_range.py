@@ -26,6 +26,7 @@ RAMP_FROM = 1 / 100  # ours: the ramp starts this far below its end
 FRACTIONS_OF_LIMIT = (1.0, 0.5, 0.25)  # ours: maxima tried with 1cycle; the extremum lies up to 2-3 times above the best (DESIGN 3)
 EARLY = 0.4  # ours: a ramp that diverges before this share of its range has too few evaluations where it matters, and is made again
 MOST_FURTHER = 3  # ours: maxima added at most beyond those tried first
+NARROWER = 4.0  # ours: a ramp that reads nothing, though the sweep learnt this far below its top, is made again to a top this much lower
 MOST_RAMPS = 4  # the first, and those made again: narrower where it diverged early, twice as long where it was too fast or unreadable
 
 RangeTest = Generator[Sequence[Spec], Sequence[RunRecord], "RangeTested"]
@@ -70,6 +71,8 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
         diverged_at = _diverged_at(records, reading)
         if diverged_at < EARLY * highest and options.max is None:
             highest = two_significant_figures(BEYOND_DIVERGENCE * diverged_at)
+        elif reading.lr_limit.status == "abstained" and sweep is not None and NARROWER * (sweep.learns_from or highest) < highest:
+            highest = two_significant_figures(highest / NARROWER)  # it learns below, and this ramp is too large from its first step
         elif reading.lr_limit.status == "abstained" or reading.too_fast:
             steps *= 2
         else:

@@ -1,0 +1,44 @@
+"""The report of a run directory, written again from its records: after an update of hpcheck, or where the file was lost."""
+
+from pathlib import Path
+
+from hpcheck import config as configs
+from hpcheck import plugins
+from hpcheck.config import Config
+from hpcheck.pipeline import facts
+from hpcheck.report import page
+from hpcheck.rundir import RunDirectory
+from hpcheck.steps.checklist import readings_so_far
+from hpcheck.steps.replay import Asked
+
+
+def of_directory(path: Path) -> Path:
+    """Write the report into a run directory, by the config that lies there; returns the report's path.
+
+    Raises `ValueError` where there is no run directory, or its config names the user's own code: what is read from a run directory carries
+    values only, and never has code imported (DESIGN 6).
+    """
+    if not (path / "config.yaml").is_file():
+        raise ValueError(f"{path}: not a run directory (it has no config.yaml); give runs/NAME, or nothing for the newest")
+    config = configs.load(path / "config.yaml", [])
+    named = (config.data.name, config.data.loss, config.data.metric, config.model.name, config.optimizer.name)
+    own = next(filter(plugins.is_users_own, named), None)
+    if own is not None:
+        raise ValueError(
+            f"{path}/config.yaml names your own code ({own}), which is not imported from there: run `hpcheck report` beside your config"
+        )
+    return _write(config, RunDirectory(path))
+
+
+def of_config(config: Config) -> Path:
+    """Write the report of the run directory that `config` works in. Raises `ValueError` where there is none yet."""
+    runs = RunDirectory.of(config)
+    if not runs.path.is_dir():
+        raise ValueError(f"{runs.path}: no such run directory yet; `hpcheck run` makes it")
+    return _write(config, runs)
+
+
+def _write(config: Config, runs: RunDirectory) -> Path:
+    asked = Asked(config, facts(config))
+    page.write(runs, asked, list(readings_so_far(asked, runs.find)))
+    return runs.path / page.FILE
