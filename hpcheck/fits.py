@@ -1,5 +1,7 @@
 """What a config asks against what the data hold: refused before anything runs or is written."""
 
+from collections.abc import Sequence
+
 from hpcheck.config import Config
 from hpcheck.data._arrays import DataError, Raw
 from hpcheck.data._prepare import task_and_outputs
@@ -15,7 +17,7 @@ def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_
             f"(got {config.data.val_fraction}; expected at least one of each)"
         )
     task_and_outputs(raw)
-    sizes = {"start.total_batch_size": [config.start.total_batch_size], "batch.sizes": config.batch.sizes or ()}
+    sizes: dict[str, Sequence[int]] = {"start.total_batch_size": [config.start.total_batch_size], "batch.sizes": config.batch.sizes or ()}
     for key, values in sizes.items():
         if max(values, default=0) > train_examples:
             raise DataError(f"{key}: larger than the training set (got {max(values)}; expected at most {train_examples})")

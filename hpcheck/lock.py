@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time
+import weakref
 from pathlib import Path
 
 from hpcheck.storage import locked, naming
@@ -23,16 +24,14 @@ class RunLock:
         path = folder / LOCK
         with naming(path):
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            self.release = weakref.finalize(self, os.close, self._file)  # at once, or when nobody has this object any more
             if not locked(self._file):
                 holder = holder_in(self._file)
-                os.close(self._file)
+                self.release()
                 raise HeldError(f"{folder}: {holder} works in this run directory; wait for it, or give this run another name (-s name=...)")
             os.ftruncate(self._file, 0)
             started = time.strftime("%Y-%m-%d %H:%M:%S")
             os.pwrite(self._file, json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "started": started}).encode(), 0)
-
-    def release(self) -> None:
-        os.close(self._file)
 
 
 def holder_in(file: int) -> str:

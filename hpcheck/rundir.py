@@ -49,10 +49,14 @@ class RunDirectory:
             with naming(folder, "made"):
                 folder.mkdir(parents=True, exist_ok=True)
         self.claim()
-        for folder in (self.path, self.records, self.plots):
-            remove_leftovers(folder)
-        self._remove_old_checkpoints()
-        write_whole(self.config, configs.dump(config))
+        try:
+            for folder in (self.path, self.records, self.plots):
+                remove_leftovers(folder)
+            self._remove_old_checkpoints()
+            write_whole(self.config, configs.dump(config))
+        except BaseException:
+            self.release()
+            raise
 
     def _remove_old_checkpoints(self) -> None:
         """Those of finished runs: a process was killed before it could."""

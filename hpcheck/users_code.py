@@ -14,12 +14,14 @@ class UsersCodeError(Exception):
 
 
 def as_theirs(error: BaseException) -> UsersCodeError | None:
-    """The error with the part of its traceback that begins in the user's own file; None where it never passed through one."""
+    """The error with the part of its traceback that begins in the user's own file; None where it never passed through one, or is hpcheck's."""
+    if type(error).__module__.startswith("hpcheck."):
+        return None  # said in our own words already
     frames = traceback.extract_tb(error.__traceback__)
     first = next((index for index, frame in enumerate(frames) if _is_theirs(frame.filename)), None)
     if isinstance(error, SyntaxError) and error.filename and _is_theirs(error.filename):
         first = len(frames)
-    if first is None or isinstance(error, UsersCodeError):
+    if first is None:
         return None
     place = frames[first] if first < len(frames) else None
     where = f"{place.filename}:{place.lineno}: {place.name}" if place else f"{getattr(error, 'filename', '')}"

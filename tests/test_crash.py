@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import time
+import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -59,6 +60,8 @@ def child(folder: Path, seed: int) -> None:
             remove_leftovers(folder)
             worker.work(SPEC, identify(SPEC), folder, "cpu", 1)
         code = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(code)
 

@@ -9,7 +9,7 @@ from hpcheck.analysis.choice import Choice
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch, lr_range, momentum, wd_grid
-from hpcheck.steps.checklist import STEPS, start_settings
+from hpcheck.steps.checklist import STEPS, readings_so_far, settings_before, start_settings
 from hpcheck.steps.replay import replay
 from hpcheck.steps.runs import part
 
@@ -141,3 +141,11 @@ def test_a_default_written_out_is_the_same_run() -> None:
     assert part("optimizers", "sgd", {"velocity": "pytorch"}) == part("optimizers", "sgd", {})
     assert part("optimizers", "sgd", {"velocity": "caffe"}) != part("optimizers", "sgd", {})
     assert part("models", "mlp", {"hidden": [64, 64]}) == part("models", "mlp", {})
+
+
+def test_a_training_from_the_users_own_settings_alone_is_among_the_readings() -> None:
+    question, world = asked("start.max_lr=0.1", "train.repeats=2"), World()
+    read(world, STEPS["train"], question, settings_before("train", question, world.find))
+    (reading,) = readings_so_far(question, world.find)
+    assert reading.step == "train"
+    assert reading.settings.max_lr == 0.1

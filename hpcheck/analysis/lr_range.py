@@ -11,7 +11,7 @@ from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import Curve, FloatArray, is_value
 from hpcheck.analysis.divergence import level_for_good
 from hpcheck.analysis.smooth import Smoothed, noise_levels, smooth
-from hpcheck.analysis.sound import FEWEST_TO_READ, LEFT_START, Sound, apart, filled, sound
+from hpcheck.analysis.sound import FEWEST_TO_READ, LEARNT, Sound, apart, filled, sound
 
 TURNED = 4.0  # ours: standard errors above its minimum at which the trend has left it (chosen in benchmarks/reading)
 WITHIN = 2.0  # ours: ... and up to which it is still at it
@@ -22,7 +22,7 @@ COLLAPSED = 0.5  # ours: share of its descent that a sweep's loss has lost for g
 COLLAPSED_NOISE = 4.0  # ours: ... where that descent is at least this many noise levels
 COLLAPSED_SHARE = 0.02  # ours: ... and this share of the start
 METRIC_MOVED = 5.0  # ours: noise levels that a metric must improve before it says that the network learnt; at chance it wanders by two
-METRIC_SHARE = 0.25  # ours: ... and this share of where it started: from 0.10 to 0.125, the metric of a dead network being all but noiseless
+METRIC_SHARE = 0.25  # ours: ... and this share of where it started (0.10 to 0.125): the metric of a dead network has hardly any noise
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _metric_learnt(read: Sound) -> bool:
         return False
     best = int(np.argmin(trend.fit))
     enough = max(METRIC_MOVED * trend.noise, METRIC_SHARE * abs(float(trend.fit[0])))
-    return apart(trend, best, 0) > LEFT_START and float(trend.fit[0] - trend.fit[best]) > enough
+    return apart(trend, best, 0) > LEARNT and float(trend.fit[0] - trend.fit[best]) > enough
 
 
 def _metric_extremum(read: Sound) -> Extremum | None:

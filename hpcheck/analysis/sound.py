@@ -9,7 +9,8 @@ from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
 from hpcheck.analysis.smooth import Smoothed, smooth
 
 FEWEST_TO_READ = 8  # ours, in the brief of issue 3: fewer evaluations than this are not read
-LEFT_START = 6.0  # ours: standard errors between two places of the trend before they differ at all (chosen in benchmarks/reading)
+LEFT_START = 5.0  # ours: standard errors between two places of the trend before it goes anywhere (chosen in benchmarks/reading)
+LEARNT = 6.0  # ours: ... and below the start before the loss has been learnt from: a number for noise is worse than an abstention
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def apart(trend: Smoothed, i: int, j: int) -> float:
 
 
 def _learnt(trend: Smoothed, lowest: int) -> bool:
-    return apart(trend, lowest, int(np.argmax(trend.fit[: lowest + 1]))) > LEFT_START
+    return apart(trend, lowest, int(np.argmax(trend.fit[: lowest + 1]))) > LEARNT
 
 
 def _moved(trend: Smoothed) -> bool:

@@ -51,23 +51,26 @@ class Checkpoints:
     def resume(self, training: "Training") -> Progress:
         """Put `training` where the newest checkpoint that can be used was, and cut the record there; else where the run begins.
 
-        What cannot be used is said once, on stderr.
+        What cannot be used is said once, on stderr, and removed: the run is about to write its own in those places.
         """
-        unusable = []
+        unusable: dict[Path, Exception] = {}
         for path in reversed(self.found()):
             try:
                 state = read_sealed(path)
                 self._check(state)
             except (ValueError, StorageError) as problem:
-                unusable.append(f"{path}: cannot be used ({problem})")
+                unusable[path] = problem
                 continue
             progress = _put(state, training, path)
             break
         else:
             state, progress = {"rows": 0}, Progress(training.spec.at_step)
         if unusable:
-            print(f"warning: {unusable[0]}; the run goes on from step {progress.done}", file=sys.stderr, flush=True)
+            path, problem = next(iter(unusable.items()))
+            words = f"warning: {path}: cannot be used ({problem}); the run goes on from step {progress.done}"
+            print(words, file=sys.stderr, flush=True)
         self._record.keep(state["rows"])
+        self._remove(list(unusable))
         return progress
 
     def step_done(self, training: "Training", progress: Progress) -> None:

@@ -104,10 +104,10 @@ class Pool:
 
 
 def _start_server() -> None:
-    """Start the server that workers are forked from with SIGINT blocked in it and in them: a terminal's Ctrl-C goes to the whole group,
-    and is the parent's to handle."""
-    resource_tracker.ensure_running()  # it unblocks SIGINT, so it comes first
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start the server that workers are forked from with SIGINT and SIGTERM blocked in it and in them: both may go to the whole process
+    group, and are the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
+    resource_tracker.ensure_running()  # it unblocks both, so it comes first
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         forkserver.ensure_running()
     finally:

@@ -35,6 +35,7 @@ def start() -> None:
     """Set a worker up: it ends when its parent does, however that ends, and its run stops when asked by SIGTERM; stdout is for data."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.dup2(2, 1)
     parent = parent_process()
     if parent is not None:
@@ -105,7 +106,7 @@ def environment(device: torch.device, threads: int) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "hpcheck": __version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # torch has a class for it, which weights_only would not load
         "python": platform.python_version(),
         "device": device.type,
         "device_name": name,

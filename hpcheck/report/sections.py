@@ -23,7 +23,7 @@ ABOUT = {
     ),
     "batch": (
         "Batch size",
-        "Which batch size trains best in the same execution time? Each gets as many iterations as fit into it, and is judged by its metric.",
+        "Which batch size trains best in the same execution time? Each gets as many iterations as fit into it, judged by its metric.",
         "section 4.2, Remark 4",
     ),
     "momentum": (

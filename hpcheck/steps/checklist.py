@@ -32,7 +32,7 @@ def readings_so_far(asked: Asked, lookup: Lookup, before: str | None = None) -> 
     for name, decide in STEPS.items():
         if name == before:
             return
-        outcome = replay(decide, asked, settings, lookup)
+        outcome = replay(decide, asked, _with_users_lr(asked, settings, name), lookup)
         if isinstance(outcome, Reading) and outcome.runs:
             yield outcome
             settings = outcome.settings
@@ -43,10 +43,14 @@ def settings_before(step: str, asked: Asked, lookup: Lookup) -> Settings:
     settings = start_settings(asked.config)
     for reading in readings_so_far(asked, lookup, before=step):
         settings = reading.settings
+    return _with_users_lr(asked, settings, step)
+
+
+def _with_users_lr(asked: Asked, settings: Settings, step: str) -> Settings:
     start_lr = asked.config.start.max_lr
-    if settings.max_lr is None and start_lr is not None and step != "lr-range":
-        return lr_range.with_lr(asked, settings, start_lr)
-    return settings
+    if settings.max_lr is not None or start_lr is None or step == "lr-range":
+        return settings
+    return lr_range.with_lr(asked, settings, start_lr)
 
 
 def lr_may_have_moved(asked: Asked, lookup: Lookup) -> bool:

@@ -1,0 +1,237 @@
+"""The commands, from the outside: help, exit codes, what goes to stdout and stderr, and that nothing is computed twice."""
+
+import json
+import os
+import re
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hpcheck import plots, records
+from hpcheck.__main__ import run
+
+SMALL = """
+data: {name: digits, val_fraction: 0.25, limit: 600}
+model: {name: mlp, hidden: [16]}
+budget: {epochs: 4, short_steps: 40, evals: 10, eval_size: 150}
+start: {total_batch_size: 24}
+lr_range: {max: 1.0}
+batch: {sizes: [24]}
+momentum: {values: [0.9], cyclical: false}
+wd_grid: {values: [1e-3, 1e-4], max_rounds: 0}
+train: {repeats: 1}
+run: {device: cpu, jobs: 1, threads: 1}
+"""
+OWN = """
+import os, signal
+import torch
+from torch import nn
+
+class Network(nn.Linear):
+    def forward(self, x):
+        return self.act(super().forward(x.flatten(1)))
+
+    def act(self, x):
+        return x
+
+class Raises(Network):
+    def act(self, x):
+        raise ValueError("the user's own words")
+
+class IsKilled(Network):
+    def act(self, x):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class LearnsNothing(Network):
+    def act(self, x):
+        print("a line that the user prints")
+        return x * 0
+
+def build(shape, outputs, *, kind):
+    return globals()[kind](64, outputs)
+"""
+COMMANDS = ("run", "lr-range", "batch", "momentum", "wd-grid", "train")
+HPCHECK = [sys.executable, "-m", "hpcheck"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The working directory: a small config, and the user's own network beside it. Pictures are drawn in tests of their own."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "small.yaml").write_text(SMALL)
+    (folder / "own_network.py").write_text(OWN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(plots, "draw", lambda *_: None)
+        yield folder
+
+
+@pytest.fixture
+def hpcheck(folder, capsys):
+    """A command as typed: its exit code, stdout and stderr."""
+
+    def command(*arguments):
+        code = run(list(arguments))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return command
+
+
+def own(kind):
+    return "-s", "model={name: 'own_network:build', kind: " + kind + "}", "-s", f"name={kind}"
+
+
+def made(directory):
+    """Path -> time of change of every record."""
+    return {path.name: path.stat().st_mtime_ns for path in Path("runs", directory, "records").iterdir()}
+
+
+def test_every_command_says_what_it_does(hpcheck):
+    code, out, _ = hpcheck("--help")
+    assert code == 0
+    listed = dict(re.findall(r"^  ([a-z-]+)  +(\S.*)$", out.partition("Commands:")[2], re.MULTILINE))
+    assert set(COMMANDS) | {"plan", "show", "schema", "validate"} <= listed.keys()
+    for command in listed:
+        code, out, err = hpcheck(command, "--help")
+        assert (code, err) == (0, "")
+        assert out.startswith(f"Usage: hpcheck {command} ")
+        assert len(out.splitlines()[2]) > 20
+
+
+def test_help_answers_at_once():
+    """Processor seconds, which other processes do not lengthen: well under half a second, with Python's own start."""
+    seconds = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([*HPCHECK, "--help"], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert statistics.median(seconds) < 0.4
+
+
+def test_the_same_command_again_runs_nothing_and_prints_the_same(hpcheck):
+    code, out, _ = hpcheck("run", "small.yaml", "--json")
+    assert code == 0
+    before = made("small")
+    assert hpcheck("run", "small.yaml", "--json")[:2] == (0, out)
+    code, nothing, table = hpcheck("run", "small.yaml")
+    assert (code, nothing) == (0, "")
+    assert hpcheck("run", "small.yaml") == (0, "", table)
+    assert made("small") == before
+    assert json.loads(out)["settings"]["total_batch_size"] == 24
+
+
+def test_the_steps_one_by_one_give_the_settings_of_run(hpcheck):
+    whole = json.loads(hpcheck("run", "small.yaml", "--json")[1])
+    for step in COMMANDS[1:]:
+        code, out, err = hpcheck(step, "small.yaml", "--json", "-s", "name=stepwise")
+        assert code == 0, err
+    stepwise = json.loads(out)
+    assert stepwise["settings"] == whole["settings"]
+    assert stepwise["evidence"] == whole["evidence"]
+    assert stepwise["results"] == whole["results"]
+    same = made("small").keys() & made("stepwise").keys()
+    assert same == made("small").keys()
+
+
+def test_stdout_is_json_alone_and_words_go_to_stderr(hpcheck):
+    code, out, err = hpcheck("wd-grid", "small.yaml", "--json", "-s", "name=words", "-s", "start.max_lr=0.1")
+    assert code == 0
+    json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert "wd-grid: weight decay 0.0001, weight decay 0.001" in err
+    assert hpcheck("wd-grid", "small.yaml", "-q", "-s", "name=words", "-s", "start.max_lr=0.1") == (0, "", "")
+
+
+def test_what_the_users_code_prints_is_not_in_the_json(folder):
+    ended = subprocess.run(
+        [*HPCHECK, "lr-range", "small.yaml", *own("LearnsNothing"), "--json"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 6  # nothing can be read from a loss that does not move
+    assert json.loads(ended.stdout)["evidence"]["learning_rate"]["status"] == "abstained"
+    assert "a line that the user prints" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_from_snapshot_alone_goes_on_with_the_newest_run(hpcheck):
+    assert hpcheck("wd-grid", "small.yaml", "-q", "-s", "name=snapshot", "-s", "start.max_lr=0.1")[0] == 0
+    full = made("snapshot")
+    code, out, err = hpcheck("wd-grid", "--from-snapshot", "--json")
+    assert code in (0, 6), err
+    assert "to a plateau at weight decay" in err
+    assert "weight decay 0.0001 from the snapshot" in err
+    assert json.loads(out)["evidence"]["weight_decay"]["runs"]
+    again = made("snapshot")
+    assert all(again[name] == changed for name, changed in full.items())
+    assert len(again) > len(full)
+
+
+def test_a_config_that_is_wrong_is_a_line_for_each_problem_and_leaves_nothing(hpcheck, folder):
+    (folder / "wrong.yaml").write_text("data: digits\nmodel: mlp\nseed: x\nbudget: {epochs: 0}\nbathc: {}\n")
+    before = sorted(folder.rglob("*"))
+    for command in (*COMMANDS, "plan", "validate"):
+        code, out, err = hpcheck(command, "wrong.yaml")
+        assert (code, out) == (2, "")
+        assert len(err.splitlines()) == 3
+        assert all(line.startswith("error: wrong.yaml:") for line in err.splitlines())
+        assert "did you mean 'batch'?" in err
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["run", "--nonsense"], ["run", "a.yaml", "b.yaml"], ["run", "-s"], ["validate"]])
+def test_a_command_line_that_is_wrong_is_one_line(hpcheck, arguments):
+    code, out, err = hpcheck(*arguments)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("error: ")
+
+
+def test_a_users_function_that_raises_is_their_mistake_and_their_traceback(hpcheck):
+    code, out, err = hpcheck("lr-range", "small.yaml", "-q", *own("Raises"))
+    assert (code, out) == (2, "")
+    assert "the user's own words" in err
+    assert "own_network.py" in err
+    assert "hpcheck/engine" not in err
+
+
+def test_a_run_that_fails_is_exit_3_and_one_line(hpcheck):
+    code, out, err = hpcheck("lr-range", "small.yaml", "-q", *own("IsKilled"))
+    assert (code, out) == (3, "")
+    assert len(err.splitlines()) == 1
+    assert "lower run.jobs" in err
+
+
+def test_plan_lists_what_would_run_and_runs_nothing(hpcheck, folder):
+    before = sorted(folder.rglob("*"))
+    code, out, _ = hpcheck("plan", "small.yaml", "-s", "name=planned", "--json")
+    assert code == 0
+    assert json.loads(out)["known"][0]["step"] == "lr-range"
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.crash
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_command_ends_at_once_says_how_to_go_on_and_goes_on(folder, hpcheck, number, code):
+    name = f"interrupted{code}"
+    long = ["-s", f"name={name}", "-s", "lr_range.steps=2000000", "-s", "run.jobs=2"]
+    with subprocess.Popen(
+        [*HPCHECK, "lr-range", "small.yaml", *long], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        while not any(records.steps_done(path) > 0 for path in Path("runs", name, "records").glob("*.jsonl")):
+            time.sleep(0.1)
+        os.killpg(process.pid, number)  # as a terminal does: to the command and its workers
+        began = time.monotonic()
+        assert process.stderr is not None
+        words = process.stderr.read()
+        assert process.wait() == code
+        assert time.monotonic() - began < 5
+    assert "Traceback" not in words
+    assert f"hpcheck lr-range small.yaml -s name={name}" in words
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # nobody of its session is left
