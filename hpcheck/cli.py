@@ -1,6 +1,8 @@
 """The commands: each loads a config, calls the checklist and prints what came out. Nothing here imports torch."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -113,7 +115,8 @@ def plan(config: ConfigPath = None, set_: Overrides = None, from_: From = None, 
     """Validate the config and list the runs that are known now; runs nothing."""
     from hpcheck.planning import plan_lines, planned
 
-    found = planned(_load(config, set_, from_))
+    with redirect_stdout(sys.stderr):
+        found = planned(_load(config, set_, from_))
     typer.echo(json.dumps(found) if as_json else "\n".join(plan_lines(found)))
 
 
@@ -269,7 +272,7 @@ def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool) -> No
     from hpcheck.progress import Progress
 
     progress = Progress(quiet)
-    with Checklist(config, progress) as checklist:
+    with redirect_stdout(sys.stderr), Checklist(config, progress) as checklist:  # what the user's code prints is no data
         readings = checklist.run_all() if step is None else checklist.run_step(step)
     for remark in (remark for reading in readings for remark in reading.remarks):
         progress.say(remark)

@@ -160,13 +160,13 @@ def _boxes(ax: Any, panel: Panel, view: View) -> None:
         corner, size = (box.left, box.low), (box.right - box.left, box.high - box.low)
         look: dict[str, Any] = {"facecolor": "#454C590F", "edgecolor": GREY, "linewidth": 1.1, "linestyle": ":", "zorder": 1.5}
         ax.add_patch(Rectangle(corner, *size, transform=ax.transAxes, clip_on=False, **look))
-        x = box.left
-        while any(abs(x - other) < 0.035 and abs(box.high - high) < 0.07 for other, high in taken):
+        x, y = box.left, min(box.high, 0.96)  # below the words of the marks
+        while any(abs(x - other) < 0.035 and abs(y - high) < 0.07 for other, high in taken):
             x += 0.036
-        taken.append((x, box.high))
+        taken.append((x, y))
         badge = {"boxstyle": "circle,pad=0.18", "facecolor": GREY, "edgecolor": "none"}
         words = {"fontsize": 7, "fontweight": "bold", "color": "white", "ha": "center", "va": "center"}
-        ax.text(x, box.high, str(box.number), transform=ax.transAxes, bbox=badge, zorder=5, **words)
+        ax.text(x, y, str(box.number), transform=ax.transAxes, bbox=badge, zorder=5, **words)
 
 
 def _enlarged(ax: Any, panel: Panel, view: View) -> None:

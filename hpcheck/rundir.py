@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from hpcheck import config as configs
@@ -78,8 +79,8 @@ class RunDirectory:
             record = records.read(self.records / f"{run_id}.jsonl")
             if record is None or record.run_id != run_id:
                 return None
-            self._found[run_id] = RunRecord(run_id, spec, record.rows, record.status, record.result, record.environment)
-        return self._found[run_id]
+            self._found[run_id] = record
+        return replace(self._found[run_id], spec=spec)
 
     def by_id(self, run_id: str) -> RunRecord | None:
         """The finished record of that name; None for what is no run's name."""

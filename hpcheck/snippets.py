@@ -32,16 +32,18 @@ def momentum_at(step):
 OPTIMIZERS = {
     "sgd": """\
 torch.optim.SGD(
-    {parameters}, lr=MAX_LR, momentum=MAX_MOMENTUM, nesterov={nesterov}, weight_decay=WEIGHT_DECAY
+    {parameters}, lr=MAX_LR, weight_decay=WEIGHT_DECAY,
+    momentum=MAX_MOMENTUM, nesterov={nesterov},
 )""",
     "adamw": """\
 torch.optim.AdamW(
-    {parameters}, lr=MAX_LR, betas=(MAX_MOMENTUM, 0.999), weight_decay=WEIGHT_DECAY
+    {parameters}, lr=MAX_LR, weight_decay=WEIGHT_DECAY,
+    betas=(MAX_MOMENTUM, 0.999),
 )""",
 }
 SET_MOMENTUM = {
     "sgd": 'group["momentum"] = momentum_at({step})',
-    "adamw": 'group["betas"] = (momentum_at({step}), group["betas"][1])  # AdamW\'s momentum is its beta1',
+    "adamw": 'group["betas"] = (momentum_at({step}), group["betas"][1])',
 }
 SCHEDULER = "torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: lr_at(step) / MAX_LR)"
 
@@ -127,7 +129,8 @@ import torch
     def configure_optimizers(self):
         optimizer = {_indented(_optimizer(optimizer, nesterov, "self.parameters()"), 8)}
         scheduler = {SCHEDULER}
-        return {{"optimizer": optimizer, "lr_scheduler": {{"scheduler": scheduler, "interval": "step"}}}}
+        each_step = {{"scheduler": scheduler, "interval": "step"}}
+        return {{"optimizer": optimizer, "lr_scheduler": each_step}}
 
     def on_train_batch_start(self, batch, batch_idx):
         for group in self.optimizers().param_groups:
@@ -161,7 +164,11 @@ arguments = TrainingArguments(
     max_grad_norm=0,
 )
 trainer = Trainer(
-    model=model, args=arguments, train_dataset=train_set, optimizers=(optimizer, scheduler), callbacks=[CyclicalMomentum()]
+    model=model,
+    args=arguments,
+    train_dataset=train_set,
+    optimizers=(optimizer, scheduler),
+    callbacks=[CyclicalMomentum()],
 )
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpcheck import recommend, records
+from hpcheck import plots, recommend, records
 from hpcheck.__main__ import run
 from hpcheck.engine import worker
 from hpcheck.engine.processes import Pool
@@ -51,6 +51,7 @@ def in_this_process(monkeypatch):
             worker.work(spec, run_id, directory, "cpu", 1)
 
     monkeypatch.setattr(Pool, "execute", execute)
+    monkeypatch.setattr(plots, "draw", lambda reading, folder: None)  # drawn and tested elsewhere
     yield
     torch.set_num_threads(threads)
 

@@ -27,28 +27,22 @@ def train_set() -> range:
     return range(EXAMPLES)
 
 
-def lived_through(snippet: str, optimizer_key: str = "momentum") -> tuple[list[float], list[float], dict[str, Any]]:
+def lived_through(snippet: str) -> tuple[list[float], list[float], dict[str, Any]]:
     """The lr and momentum that each update of an executed snippet is made with."""
     lrs: list[float] = []
     momenta: list[float] = []
 
-    class Watched(torch.nn.Linear):
-        pass
+    def watch(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        group = optimizer.param_groups[0]
+        lrs.append(group["lr"])
+        momenta.append(group["betas"][0] if "betas" in group else group["momentum"])
 
-    model = Watched(2, 1)
+    model = torch.nn.Linear(2, 1)
     names: dict[str, Any] = {"model": model, "train_set": train_set()}
     before_loop, loop = snippet.split("for step in range(steps):")
     exec(before_loop, names)
-    update = names["optimizer"].step
-
-    def watched_step() -> None:
-        group = names["optimizer"].param_groups[0]
-        lrs.append(group["lr"])
-        momenta.append(group["betas"][0] if "betas" in group else group[optimizer_key])
-        update()
-
     model(torch.ones(1, 2)).sum().backward()
-    names["optimizer"].step = watched_step
+    names["optimizer"].register_step_pre_hook(watch)
     exec("for step in range(steps):" + loop, names)
     return lrs, momenta, names
 
@@ -166,7 +160,12 @@ def test_lightning_trains_with_the_snippets_schedule(tmp_path: Any) -> None:
 
     loader = torch.utils.data.DataLoader(torch.zeros(64, 2), batch_size=8)
     trainer = lightning.Trainer(
-        max_steps=names["steps"], logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu", default_root_dir=tmp_path
+        max_steps=names["steps"],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        accelerator="cpu",
+        default_root_dir=tmp_path,
     )
     trainer.fit(Model(), loader)
     lrs, momenta = zip(*seen, strict=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from hpcheck.engine.processes import RunFailedError
 from hpcheck.engine.snapshots import put, read_sealed, sealed
 from hpcheck.records import RecordWriter
 from hpcheck.storage import StorageError, naming, write_whole
@@ -22,8 +23,14 @@ EVERY_SECONDS = 30.0  # ours: at most so much is computed twice after a crash; s
 KEPT = 2  # the newest may be damaged
 
 
-class Stopped(Exception):  # noqa: N818  it is no error
+class Stopped(RunFailedError):  # noqa: N818  where the command itself asked for it, it is no failure
     """The run was asked to stop and has left a checkpoint."""
+
+    def __init__(self) -> None:
+        super().__init__("a worker process was told to end (SIGTERM); the same command goes on where it stopped")
+
+    def __reduce__(self) -> tuple[type["Stopped"], tuple[()]]:
+        return Stopped, ()  # it comes from another process
 
 
 @dataclass

@@ -30,8 +30,8 @@ class Size:
 
 
 WIDE = Size("wide", 760, 390, 62, 46, 13, 8, 6)
-NARROW = Size("narrow", 350, 280, 48, 42, 12, 4, 5)
-SMALL = Size("small", 370, 220, 52, 42, 12, 5, 6)
+NARROW = Size("narrow", 350, 280, 54, 42, 12, 4, 5)
+SMALL = Size("small", 370, 220, 56, 42, 12, 5, 6)
 FLAT = Size("wide", 760, 250, 62, 46, 13, 8, 5)  # for an enlarged part: the whole stands above it
 
 
@@ -117,7 +117,7 @@ def _axes(frame: Frame, panel: Panel) -> Markup:
         parts += [tag("line", x1=x, x2=x, y1=_n(bottom), y2=_n(bottom + 5)), _text(frame.x(value), bottom + 18, number(value), size)]
     parts.append(tag("line", x1=left, x2=right, y1=_n(bottom), y2=_n(bottom), class_="base"))
     middle = (top + bottom) / 2
-    words = tag("text", panel.y_label, x=0, y=0, transform=f"translate(13 {_n(middle)}) rotate(-90)", text_anchor="middle", class_="label")
+    words = tag("text", panel.y_label, x=0, y=0, transform=f"translate(12 {_n(middle)}) rotate(-90)", text_anchor="middle", class_="label")
     return tag("g", parts, words, _text((left + right) / 2, size.height - 6, panel.x_label, size, class_="label"), class_="axes")
 
 
@@ -216,7 +216,7 @@ def _badges(frame: Frame, panel: Panel) -> Markup:
     taken: list[Point] = []
     parts = []
     for found, x, y, _, _ in _rectangles(frame, panel):
-        x, y = max(x, frame.box[0] + 10), max(y, frame.top + 2)
+        x, y = max(x, frame.box[0] + 10), max(y, frame.top + 10)
         while any(abs(x - other[0]) < 20 and abs(y - other[1]) < 20 for other in taken):
             x += 21
         taken.append((x, y))
