@@ -12,7 +12,7 @@ from hpcheck.engine import checkpoints, loop
 from hpcheck.engine.checkpoints import Checkpoints, Stopped
 from hpcheck.engine.snapshots import SEAL, read_sealed, sealed
 from hpcheck.identity import identify
-from hpcheck.records import steps_done
+from hpcheck.records import RunRecord, steps_done
 from hpcheck.schedules import constant
 from hpcheck.spec import PartSpec, RunSpec, freeze
 from hpcheck.storage import StorageError
@@ -62,6 +62,19 @@ def stop_after(step: int, spec: RunSpec, folder: Path) -> None:
     checkpoints._stop.clear()
 
 
+def gone_on(spec: RunSpec, folder: Path) -> tuple[RunRecord, int]:
+    """The record of `spec`, and how many updates were made for it now."""
+    with pytest.MonkeyPatch.context() as patch:
+        original, made = loop.update, []
+
+        def update(*arguments: object) -> object:
+            made.append(1)
+            return original(*arguments)  # type: ignore[arg-type]
+
+        patch.setattr(loop, "update", update)
+        return computed(spec, folder), len(made)
+
+
 def folders(path: Path, *names: str) -> list[Path]:
     made = [path / name for name in names]
     for folder in made:
@@ -84,7 +97,8 @@ def test_a_run_stopped_at_any_step_goes_on_to_the_same_to_the_bit(tmp_path: Path
         (pieces,) = folders(tmp_path, f"stopped{step}")
         stop_after(step, spec, pieces)
         assert steps_done(pieces / f"{identify(spec)}.jsonl") <= step
-        resumed = computed(spec, pieces)
+        resumed, updates = gone_on(spec, pieces)
+        assert updates == spec.steps - step
         assert curves(resumed) == curves(reference)
         assert resumed.result["first_loss"] == reference.result["first_loss"]
         assert resumed.result["val"] == reference.result["val"]
@@ -98,7 +112,8 @@ def test_a_run_stopped_again_and_again_is_still_the_same(tmp_path: Path) -> None
     reference = computed(FIFTY, whole)
     for _ in range(6):
         stop_after(8, FIFTY, pieces)  # 8 steps further each time
-    resumed = computed(FIFTY, pieces)
+    resumed, updates = gone_on(FIFTY, pieces)
+    assert updates == 2
     assert curves(resumed) == curves(reference)
     assert same(weights(pieces, resumed), weights(whole, reference))
 
@@ -225,7 +240,8 @@ def test_a_continuation_is_resumed_like_any_run(tmp_path: Path) -> None:
         computed(parent, folder)
     reference = computed(rest, whole)
     stop_after(13, rest, pieces)
-    resumed = computed(rest, pieces)
+    resumed, updates = gone_on(rest, pieces)
+    assert updates == 17
     assert curves(resumed) == curves(reference)
     assert same(weights(pieces, resumed), weights(whole, reference))
 

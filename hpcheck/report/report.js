@@ -34,7 +34,8 @@ function follow(plots, data, hidden) {
     if (index < 0) return null;
     const fit = line.smooth.length ? line.smooth[index] : null;
     const band = line.low ? ` [${number(line.low[index])}, ${number(line.high[index])}]` : "";
-    return fit === null ? number(line.raw[index]) : `${number(fit)}${band} (raw ${number(line.raw[index])})`;
+    const raw = data.series.length > 4 ? "" : ` (raw ${number(line.raw[index])})`;
+    return fit === null ? number(line.raw[index]) : `${number(fit)}${band}${raw}`;
   };
 
   const show = (index) => {

@@ -9,10 +9,10 @@ from hpcheck.records import RunRecord
 from hpcheck.settings import Panel, Reading, Settings
 from hpcheck.spec import RunSpec, Spec, TimingSpec, evenly
 from hpcheck.steps.compare import Compared, Rule, replicated
-from hpcheck.steps.evidence import evidence, series
+from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, data_spec, part, short_steps
+from hpcheck.steps.runs import cycle, data_spec, part, short_steps
 
 SOURCE = "section 4.2, Remark 4; section 5, item 2"
 SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that are tried by default
@@ -105,10 +105,9 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, lrs: dict[int
     size = int(choice.value) if choice.value is not None else settings.total_batch_size
     epochs = settings.epochs if asked.config.budget.hold == "epochs" else equal_time_epochs(settings, seconds, size)
     after = with_lr(asked, replace(settings, total_batch_size=size, epochs=epochs), lrs[size])
-    curves = [curve(records[0], f"batch {int(value)}") for value, records in compared.records.items()]
-    accuracy, loss = (tuple(series(line, "step", quantity) for line in curves) for quantity in ("accuracy", "val_loss"))
+    accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
     panels = (
-        Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy),
+        Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=True),
         Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
     )
     remarks = (

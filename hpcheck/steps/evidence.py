@@ -1,6 +1,7 @@
 """A choice as evidence for `recommended.yaml`, and curves as pictures: plain values for what comes after the steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.smooth import smooth
 from hpcheck.settings import Box, Evidence, Series
+from hpcheck.steps.compare import Compared
+from hpcheck.steps.runs import curve
 
 
 def evidence(
@@ -52,6 +55,16 @@ def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str
     trend = np.full(len(y), np.nan)
     trend[:until] = smooth(curve.step[:until], y[:until]).fit
     return Series(label or curve.label, tuple(getattr(curve, x).tolist()), tuple(y.tolist()), tuple(trend.tolist()))
+
+
+def candidate_lines(compared: Compared, name: Callable[[float], str], quantity: str = "val_loss") -> tuple[Series, ...]:
+    """The first run of every candidate, the chosen one marked, with how many seeds it was run with."""
+    lines = []
+    for value, records in compared.records.items():
+        line = series(curve(records[0]), quantity=quantity, label=name(value))
+        note = f"{len(records)} seeds" if len(records) > 1 else ""
+        lines.append(replace(line, chosen=value == compared.choice.value, note=note))
+    return tuple(lines)
 
 
 def boxes(clues: Sequence[Clue], x: str = "step") -> tuple[Box, ...]:

@@ -14,7 +14,7 @@ from hpcheck.schedules import constant, ramp
 from hpcheck.settings import Evidence, Panel, Reading, Settings
 from hpcheck.spec import RunSpec, Spec, evenly
 from hpcheck.steps.compare import Compared, Comparing, Make, Rule, candidates, compare
-from hpcheck.steps.evidence import boxes, evidence, series
+from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import curve, cycle, range_test, replicate, run, short_steps
 
@@ -199,8 +199,8 @@ def _reading(asked: Asked, settings: Settings, tested: RangeTested, survived: Co
         evidence("learning_rate", choice, SOURCE, [*ramp_ids, *survived.run_ids]),
         evidence("lr_limit", limit, SOURCE, ramp_ids, clues=tested.reading.clues),
     )
-    cycles = [series(curve(records[0]), label=f"max {value:.2g}") for value, records in survived.records.items()]
-    panels = (*_range_panels(tested, choice.value), Panel("Short 1cycles", "iteration", "validation loss", tuple(cycles)))
+    cycles = candidate_lines(survived, "max {:.2g}".format)
+    panels = (*_range_panels(tested, choice.value), Panel("Short 1cycles", "iteration", "validation loss", cycles))
     return Reading("lr-range", after, items, panels)
 
 
@@ -218,7 +218,12 @@ def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...
         boxes(tested.reading.clues, "lr"),
     )
     metric = Panel(
-        "LR range test, metric", "learning rate", "validation metric", (series(ramp_curve, "lr", "accuracy", "metric"),), tuple(marks)
+        "LR range test, metric",
+        "learning rate",
+        "validation metric",
+        (series(ramp_curve, "lr", "accuracy", "metric"),),
+        tuple(marks),
+        higher_is_better=True,
     )
     return loss, metric
 
@@ -241,6 +246,6 @@ def reprobe(asked: Asked, settings: Settings) -> Steps:
     choice = survived.choice
     value = choice.value if choice.value is not None else settings.max_lr
     item: Evidence = evidence("learning_rate", choice, SOURCE, survived.run_ids, value=value)
-    cycles = [series(curve(records[0]), label=f"max {lr:.2g}") for lr, records in survived.records.items()]
-    panel = Panel("Short 1cycles, other settings set", "iteration", "validation loss", tuple(cycles))
+    cycles = candidate_lines(survived, "max {:.2g}".format)
+    panel = Panel("Short 1cycles, other settings set", "iteration", "validation loss", cycles)
     return Reading("lr-reprobe", with_lr(asked, settings, value), (item,), (panel,))

@@ -3,14 +3,13 @@
 
 from dataclasses import replace
 
-from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, cyclical_momentum, ramp
-from hpcheck.settings import Panel, Reading, Series, Settings
+from hpcheck.settings import Panel, Reading, Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps.compare import Compared, Rule, compare
-from hpcheck.steps.evidence import evidence, series
+from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, cycle_stepsize, run, short_steps
+from hpcheck.steps.runs import cycle, cycle_stepsize, run, short_steps
 
 SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
@@ -66,17 +65,12 @@ def shape_knots(shape: str, largest: float, floor: float, stepsize: int, steps: 
 
 def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Reading:
     items = [evidence("momentum", best.choice, SOURCE, best.run_ids, value={"max": after.max_momentum, "min": after.min_momentum})]
-    panels = [Panel("Momentum, each on its own lr scale", "iteration", "validation loss", _lines(best.records, "momentum {:g}"))]
+    panels = [Panel("Momentum, each on its own lr scale", "iteration", "validation loss", candidate_lines(best, "momentum {:g}".format))]
     remarks = [WHY_NO_RANGE_TEST]
     if shapes is not None:
         items.append(evidence("momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=SHAPES[shapes.choice.value or 1.0]))
-        named = {f"{SHAPES[value]} momentum": records for value, records in shapes.records.items()}
-        lines = tuple(series(curve(records[0], label)) for label, records in named.items())
+        lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
         panels.append(Panel("Shape of the momentum over the cycle", "iteration", "validation loss", lines))
         if shapes.choice.value == 3.0:
             remarks.append("rising momentum read best here, against the paper; the recommendation keeps falling momentum (4.3, Remark 5)")
     return Reading("momentum", after, tuple(items), tuple(panels), tuple(remarks))
-
-
-def _lines(records: dict[float, tuple[RunRecord, ...]], label: str) -> tuple[Series, ...]:
-    return tuple(series(curve(found[0], label.format(value))) for value, found in records.items())

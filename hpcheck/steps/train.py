@@ -99,7 +99,13 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
         remarks.append("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)")
     curves = [curve(records[0], name) for name, records in found.items()]
     loss = Panel("Full training", "iteration", "validation loss", tuple(map(series, curves)), (), boxes(clues))
-    metric = Panel("Full training, metric", "iteration", "validation metric", tuple(series(line, "step", "accuracy") for line in curves))
+    metric = Panel(
+        "Full training, metric",
+        "iteration",
+        "validation metric",
+        tuple(series(line, "step", "accuracy") for line in curves),
+        higher_is_better=True,
+    )
     return Reading("train", settings, (), (loss, metric), tuple(remarks), results=results | {"schedule": schedule(asked, settings)})
 
 

@@ -1,7 +1,7 @@
 """Step 4, weight decay: combined lr-range and cyclical-momentum runs at a few values, then bisection of the exponent of the best two or
 extrapolation past an edge (Smith 2018, 4.4, Remark 6 and 5, item 4)."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from hpcheck.analysis.choose import plateaued, too_short_to_tell
@@ -11,7 +11,7 @@ from hpcheck.schedules import constant, values
 from hpcheck.settings import Evidence, Panel, Reading, Settings
 from hpcheck.spec import RunSpec, Spec, evenly
 from hpcheck.steps.compare import Compared, Make, Rule, compare
-from hpcheck.steps.evidence import evidence, series
+from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import curve, range_test, run, short_steps
 
@@ -119,8 +119,7 @@ def _reading(settings: Settings, compared: Compared) -> Reading:
     choice = compared.choice
     value = settings.weight_decay if choice.value is None else choice.value
     items: tuple[Evidence, ...] = (evidence("weight_decay", choice, SOURCE, compared.run_ids, value=value),)
-    describe: Callable[[float], str] = "weight decay {:g}".format
-    lines = tuple(series(curve(records[0], describe(tried))) for tried, records in compared.records.items())
+    lines = candidate_lines(compared, "weight decay {:g}".format)
     remarks = ("the runs are too short to tell these weight decays apart: longer ones may",) if _too_short(compared) else ()
     panel = Panel("Weight decay", "iteration", "validation loss", lines)
     return Reading("wd-grid", replace(settings, weight_decay=value), items, (panel,), remarks)
