@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "hpcheck.analysis": set(),
     "hpcheck.spec": {"hpcheck.schedules"},
     "hpcheck.records": {"hpcheck.schedules", "hpcheck.spec", "hpcheck.storage"},
-    "hpcheck.plots": {"hpcheck.settings", "hpcheck.storage"},
+    "hpcheck.plots": {"hpcheck.settings", "hpcheck.storage", "hpcheck.report.scale", "hpcheck.report.marks"},
 }
 MAY_NOT_IMPORT = {
     "hpcheck.engine": {"hpcheck.steps", "hpcheck.pipeline", "hpcheck.config", "hpcheck.cli", "hpcheck.analysis"},
