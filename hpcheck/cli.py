@@ -31,56 +31,25 @@ Snippet = Literal["pytorch", "onecycle", "lightning", "hf", "timm"]
 ABSTAINED = 6
 
 
-@app.command()
-def run(
-    config: ConfigPath = None,
-    set_: Overrides = None,
-    from_: From = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """The whole checklist, then train: lr-range, batch, momentum, wd-grid, the lr again, train."""
-    _steps(None, _load(config, set_, from_), as_json, quiet)
+def _add(name: str, words: str) -> None:
+    """Add the command of one step, or of all of them (`run`): they take the same options."""
+
+    @app.command(name, help=words)
+    def command(
+        config: ConfigPath = None,
+        set_: Overrides = None,
+        from_: From = None,
+        as_json: AsJson = False,
+        quiet: Quiet = False,
+        debug: Debug = False,
+    ) -> None:
+        _steps(None if name == "run" else name, _load(config, set_, from_), as_json, quiet)
 
 
-@app.command("lr-range")
-def lr_range(
-    config: ConfigPath = None,
-    set_: Overrides = None,
-    from_: From = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Step 1: the largest stable learning rate, from a range test and short 1cycles (Smith 2018, 4.1)."""
-    _steps("lr-range", _load(config, set_, from_), as_json, quiet)
-
-
-@app.command()
-def batch(
-    config: ConfigPath = None,
-    set_: Overrides = None,
-    from_: From = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Step 2: total batch size, compared at equal execution time (4.2)."""
-    _steps("batch", _load(config, set_, from_), as_json, quiet)
-
-
-@app.command()
-def momentum(
-    config: ConfigPath = None,
-    set_: Overrides = None,
-    from_: From = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Step 3: momentum, each value at its own learning rate, then its shape over the cycle (4.3)."""
-    _steps("momentum", _load(config, set_, from_), as_json, quiet)
+_add("run", "The whole checklist, then train: lr-range, batch, momentum, wd-grid, the lr again, train.")
+_add("lr-range", "Step 1: the largest stable learning rate, from a range test and short 1cycles (Smith 2018, 4.1).")
+_add("batch", "Step 2: total batch size, compared at equal execution time (4.2).")
+_add("momentum", "Step 3: momentum, each value at its own learning rate, then its shape over the cycle (4.3).")
 
 
 @app.command("wd-grid")
@@ -97,17 +66,7 @@ def wd_grid(
     _steps("wd-grid", _load(config, [*(set_ or []), *["wd_grid.from_snapshot=true"] * from_snapshot], from_), as_json, quiet)
 
 
-@app.command()
-def train(
-    config: ConfigPath = None,
-    set_: Overrides = None,
-    from_: From = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
-) -> None:
-    """Train with what is recommended, several times; the lr is probed again first where other settings have moved it."""
-    _steps("train", _load(config, set_, from_), as_json, quiet)
+_add("train", "Train with what is recommended, several times; the lr is probed again first where other settings have moved it.")
 
 
 @app.command()

@@ -22,6 +22,7 @@ LINE, MARK_ROW = 0.2, 0.18  # inches of a line of words below a plot, and of a r
 DPI, POINTS = 110, 72
 FONT, SMALL = 9.5, 8.5  # points; legible where the picture is shown 700 pixels wide
 CHARACTER = 0.0076  # ours: width of a small character as a share of the axes
+LEGEND_ROOM = 13  # ours: what a legend's entry takes beside its words, in characters
 INSETS = ((0.46, 0.40, 0.52, 0.50), (0.46, 0.10, 0.52, 0.50))  # where an enlarged part may stand: left, low, width, height
 
 
@@ -210,7 +211,7 @@ def _entry(line: Series) -> str:
 
 def columns(names: Sequence[str]) -> int:
     """How many columns of such names fit below a picture."""
-    return max(1, min(4, int(1 / ((max(map(len, names), default=1) + 7) * CHARACTER))))
+    return max(1, min(4, int(1 / ((max(map(len, names), default=1) + LEGEND_ROOM) * CHARACTER))))
 
 
 def legend_rows(panel: Panel) -> int:

@@ -61,6 +61,18 @@ def test_curves_that_end_close_together_are_also_shown_enlarged() -> None:
     assert found[1] is None
 
 
+def test_a_second_half_that_one_curve_alone_reaches_is_not_enlarged() -> None:
+    one = panel(cases.falling("a", 0.10, steps=60), cases.falling("b", 0.12, steps=20))
+    view = scale.view(one)
+    assert view is not None
+    assert scale.enlarged(one, view) is None
+
+
+def test_a_legend_of_long_names_takes_more_rows_than_of_short_ones() -> None:
+    short, long = (panel(*(cases.falling(name, 0.1) for _ in range(4))) for name in ("max 0.1", "falling momentum, 2 seeds, of four"))
+    assert (plots.legend_rows(short), plots.legend_rows(long)) == (1, 2)
+
+
 @pytest.mark.parametrize(
     ("span", "log", "expected"),
     [

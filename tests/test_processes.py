@@ -1,13 +1,7 @@
 """Worker processes: what they share out, what becomes of a failure, and that none outlives its parent."""
 
 import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from engine_runs import RUN, computed, curves
@@ -52,21 +46,6 @@ class Unpicklable(Network):
 
 def network(shape, outputs, *, kind="Network"):
     return globals()[kind](64, outputs)
-"""
-
-PARENT = """
-    import sys
-    from dataclasses import replace
-    from pathlib import Path
-    sys.path.insert(0, {tests!r})
-    from engine_runs import RUN
-    from hpcheck.engine.processes import Pool
-    from hpcheck.identity import identify
-
-    pool = Pool("cpu", 2, 1)
-    specs = [replace(RUN, seed=seed, steps=10**7, evaluate_after=tuple(range(1000, 10**6, 1000))) for seed in range(2)]
-    found = [(identify(spec), spec) for spec in specs]
-    pool.execute(found, Path.cwd(), lambda: print(*(pool._executor._processes or ()), flush=True))
 """
 
 
@@ -169,29 +148,3 @@ def test_cores_are_those_of_the_container(tmp_path, monkeypatch, quota, expected
     monkeypatch.setattr(processes, "CPU_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert processes.available_cores() == expected
-
-
-def is_alive(process: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
-    except FileNotFoundError:
-        return False
-
-
-@pytest.mark.crash
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_end_when_their_parent_is_killed(tmp_path, number):
-    script = textwrap.dedent(PARENT.format(tests=str(Path(__file__).parent)))
-    with subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        while len(workers := [int(word) for word in parent.stdout.readline().split()]) < 2:
-            pass
-        while len([path for path in tmp_path.glob("*.jsonl") if records.steps_done(path) > 0]) < 2:
-            time.sleep(0.1)
-        assert all(map(is_alive, workers))
-        parent.send_signal(number)
-        parent.stdout.read()
-    until = time.monotonic() + 5
-    while any(map(is_alive, workers)) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(map(is_alive, workers))

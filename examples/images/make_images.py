@@ -1,4 +1,4 @@
-"""Draw the example's data: 900 noisy 16x16 pictures of discs, squares and crosses, as PNG files in shapes/{train,test}/<class>."""
+"""Draw the example's data: 450 noisy 16x16 pictures of discs, squares and crosses, as PNG files in shapes/{train,test}/<class>."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE, NOISE = 16, 70.0
-COUNTS = {"train": 250, "test": 50}  # of each class
+COUNTS = {"train": 120, "test": 30}  # of each class
 
 
 def mask(kind: str, x: NDArray[np.float64], y: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:

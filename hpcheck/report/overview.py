@@ -8,7 +8,7 @@ from hpcheck.report import picture
 from hpcheck.report.advice import missing
 from hpcheck.report.figure import figure
 from hpcheck.report.html import Markup, table, tag
-from hpcheck.report.scale import number
+from hpcheck.report.scale import bound, number
 from hpcheck.report.strip import mean_and_spread, strip
 from hpcheck.schedules import cyclical_momentum, one_cycle, values
 from hpcheck.settings import Panel, Reading, Series
@@ -55,7 +55,7 @@ def settings_table(content: Mapping[str, Any]) -> Markup:
 
 def _row(name: str, label: str, content: Mapping[str, Any]) -> tuple[object, ...]:
     evidence = content["evidence"].get(name, {})
-    interval = " to ".join(number(end) for end in evidence.get("interval") or ())
+    interval = " to ".join(bound(end) for end in evidence.get("interval") or ())
     status = evidence.get("status")
     reading = badge(status, evidence.get("confidence", "")) if status else badge("not read", "")
     kept = "Not read: the start's value is kept." if name in content["settings"] else "Not read yet."

@@ -11,6 +11,7 @@ from hpcheck.report.scale import View, number
 from hpcheck.settings import Panel, Series
 
 COLOURS = 7  # how many the style sheet has; further curves are dashed
+RIGHT = 16.0  # pixels: half of a tick's number may stand there
 CHARACTER = 0.56  # ours: mean width of a character, as a share of its size
 Point = tuple[float, float]
 
@@ -48,7 +49,7 @@ class Frame:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of the plot."""
-        return self.size.left, self.top, self.size.width - 10.0, self.size.height - float(self.size.bottom)
+        return self.size.left, self.top, self.size.width - RIGHT, self.size.height - float(self.size.bottom)
 
     def x(self, value: float) -> float:
         left, _, right, _ = self.box
@@ -183,7 +184,7 @@ def _band(frame: Frame, line: Series) -> str:
 
 def _mark_rows(panel: Panel, view: View, size: Size) -> tuple[list[tuple[float, str, float, int]], int]:
     """Each mark with the left end of its words and its row, and how many rows there are."""
-    room = (size.left, size.width - 10.0)
+    room = (size.left, size.width - RIGHT)
     placed = []
     for value, text in sorted(panel.marks):
         if not math.isfinite(value):

@@ -42,7 +42,8 @@ def enlarged(panel: Panel, whole: View) -> View | None:
     middle = (low + high) / 2
     bands = [values for line in panel.series for values in ((line.x, line.smooth or line.raw), (line.x, line.low), (line.x, line.high))]
     late = [y for xs, ys in bands for x, y in zip(xs, ys, strict=False) if x >= middle and whole.y[0] <= y <= whole.y[1]]
-    if not late or max(late) == min(late):
+    still_there = sum(any(x >= middle and _shown(x, False) for x in line.x) for line in panel.series)
+    if still_there < 2 or not late or max(late) == min(late):
         return None
     if share(max(late), whole.y, panel.log_y) - share(min(late), whole.y, panel.log_y) > SQUASHED:
         return None
@@ -110,6 +111,11 @@ def number(value: float) -> str:
         return f"{value:,.0f}"
     mantissa, exponent = f"{value:.3e}".split("e")
     return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def bound(value: float) -> str:
+    """An end of an interval: three figures are more than it is known to; whole numbers stay whole."""
+    return number(value if abs(value) >= 1 else float(f"{value:.3g}"))
 
 
 def share(value: float, span: Span, log: bool) -> float:

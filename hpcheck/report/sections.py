@@ -10,7 +10,7 @@ from hpcheck.report.figure import clue_words, figure
 from hpcheck.report.html import Markup, table, tag
 from hpcheck.report.ledger import ledger
 from hpcheck.report.overview import NAMES, badge, sentence
-from hpcheck.report.scale import number
+from hpcheck.report.scale import bound, number
 from hpcheck.settings import Evidence, Reading
 
 # Step -> its title, what it asks and how, and the part of the paper that says so.
@@ -102,7 +102,7 @@ def _evidence(item: Evidence, said: Set[str]) -> Markup:
     )
     parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
     if item.interval:
-        parts.append(tag("p", f"Interval: {' to '.join(map(number, item.interval))}.", class_="fine"))
+        parts.append(tag("p", f"Interval: {' to '.join(map(bound, item.interval))}.", class_="fine"))
     signs = [tag("li", clue_words(clue)) for clue in item.clues if clue not in said]
     if signs:
         parts.append(tag("ul", signs, class_="signs"))
