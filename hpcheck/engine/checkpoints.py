@@ -73,8 +73,8 @@ class Checkpoints:
         else:
             state, progress = {"rows": 0}, Progress(training.spec.at_step)
         if unusable:
-            path, problem = next(iter(unusable.items()))
-            words = f"warning: {path}: cannot be used ({problem}); the run goes on from step {progress.done}"
+            path, why = next(iter(unusable.items()))
+            words = f"warning: {path}: cannot be used ({why}); the run goes on from step {progress.done}"
             print(words, file=sys.stderr, flush=True)
         self._record.keep(state["rows"])
         self._remove(list(unusable))

@@ -96,7 +96,9 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     results = {name: summary(records) for name, records in found.items()}
     remarks = [describe(clue) for clue in clues]
     if asked.config.train.fit == "all":
-        remarks.append("train.fit is all: the validation curve is of examples that were trained on; only the test figure says something new")
+        remarks.append(
+            "train.fit is all: the validation curve is of examples that were trained on; only the test figure says something new"
+        )
     if any(clue.kind == "underfitting" for clue in clues):
         remarks.append("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)")
     curves = [curve(records[0], name) for name, records in found.items()]
