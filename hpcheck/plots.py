@@ -22,7 +22,7 @@ LINE, MARK_ROW = 0.2, 0.18  # inches of a line of words below a plot, and of a r
 DPI, POINTS = 110, 72
 FONT, SMALL = 9.5, 8.5  # points; legible where the picture is shown 700 pixels wide
 CHARACTER = 0.0076  # ours: width of a small character as a share of the axes
-LEGEND_ROOM = 13  # ours: what a legend's entry takes beside its words, in characters
+LEGEND_ROOM = 16  # ours: what a legend's entry takes beside its words, in characters
 INSETS = ((0.46, 0.40, 0.52, 0.50), (0.46, 0.10, 0.52, 0.50))  # where an enlarged part may stand: left, low, width, height
 
 

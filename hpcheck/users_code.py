@@ -14,7 +14,7 @@ class UsersCodeError(Exception):
 
 
 def as_theirs(error: BaseException) -> UsersCodeError | None:
-    """The error with the part of its traceback that begins in the user's own file; None where it never passed through one, or is hpcheck's."""
+    """The error with the part of its traceback that begins in the user's own file; None where it passed through none, or is hpcheck's."""
     if type(error).__module__.startswith("hpcheck."):
         return None  # said in our own words already
     frames = traceback.extract_tb(error.__traceback__)
