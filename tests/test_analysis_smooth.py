@@ -88,3 +88,10 @@ def test_noise_that_grows_is_seen_where_it_is() -> None:
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=40))
 def test_any_values_give_a_fit_of_their_length(values: list[float]) -> None:
     assert len(smooth(np.arange(float(len(values))), np.array(values, dtype=np.float64)).fit) == len(values)
+
+
+def test_the_trend_behind_a_cliff_stays_with_the_values() -> None:
+    raw = np.array([2.304, 0.253, 0.157, 0.160, 0.155, 0.154, 0.156, 0.153, 0.154, 0.152, 0.153, 0.151])
+    fit = smooth(np.arange(12.0), raw).fit
+    assert fit.min() > 0.14
+    assert fit[2] < 0.3

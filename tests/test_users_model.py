@@ -38,7 +38,7 @@ BAD = [
     ),
     (
         OWN,
-        "class Two(nn.Module):\n    def forward(self, x):\n        return x, x\ndef build(shape, outputs):\n    return Two()",
+        "class Two(nn.Linear):\n    def forward(self, x):\n        return x, x\ndef build(shape, outputs):\n    return Two(64, 10)",
         "model own:build gives a tuple; expected a tensor",
     ),
     (
@@ -48,6 +48,7 @@ BAD = [
     ),
     (replace(SHORT, data=replace(RUN.data, metric="own:metric")), "def metric(outputs, y):\n    return 'good'", "metric own:metric: "),
     (replace(SHORT, data=replace(RUN.data, metric="own:metric")), "def metric(outputs, y):\n    return outputs", "metric own:metric: "),
+    (OWN, "def build(shape, outputs):\n    return nn.Flatten()", "model own:build has no parameters to train"),
     (OWN, "build = 3", "own.py has no function build"),
 ]
 
@@ -63,7 +64,8 @@ def test_what_does_not_fit_is_one_line_and_leaves_no_row(tmp_path: Path, spec: R
 
 def test_a_forward_that_raises_shows_their_frames_alone(tmp_path: Path) -> None:
     Path("own.py").write_text(
-        HEAD + "class Bad(nn.Module):\n    def forward(self, x):\n        return x.nonsense\ndef build(shape, outputs):\n    return Bad()"
+        HEAD
+        + "class Bad(nn.Linear):\n    def forward(self, x):\n        return x.nonsense\ndef build(shape, outputs):\n    return Bad(64, 10)"
     )
     with pytest.raises(UsersCodeError) as caught:
         computed(OWN, tmp_path)

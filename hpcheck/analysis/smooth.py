@@ -17,6 +17,7 @@ NARROWEST, WIDENING = 5, 1.4  # ours: points in the narrowest neighbourhood, and
 AGREEMENT = 1.6  # ours: half-width, in standard errors, of the intervals that must keep a point in common
 AT_LENGTH = 20  # ours: the length at which they hold; for more points they grow as sqrt(log n), as the largest of n errors does
 RAW_AGREEMENT = 3.0  # ours: ... and in noise levels, of the raw value's own interval: a steep start keeps its values
+OUT_OF_SIGHT = 2.0  # ours: noise levels by which the trend may lie beyond all the raw values around it
 SPIKE = 6.0  # ours, after Cleveland 1979's six deviations: a value this many noise levels beyond both its sides has no weight
 SIDE = 5  # ours: values on each side that a spike is held against, three in a short curve
 CROWDED = 0.35  # ours: where more of the neighbours than this stand out, that is the noise there and none of them is a spike
@@ -62,7 +63,19 @@ def _smooth(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray, FloatArray
     if noise == 0:
         return 0.0, y.copy(), np.zeros(len(y)), sigmas
     fit, error = _widest_agreeing(x, y, sigmas, kept)
-    return noise, fit, error, sigmas
+    return noise, _within_sight(fit, y, sigmas), error, sigmas
+
+
+def _within_sight(fit: FloatArray, y: FloatArray, sigmas: FloatArray) -> FloatArray:
+    """The trend held within the raw values of each point's narrowest neighbourhood, and a margin of their noise.
+
+    A line through a cliff would otherwise leave the curve behind it: 2.3, 0.25, 0.16, 0.16 was once read as falling to -1.8.
+    """
+    reach = NARROWEST // 2
+    padded = np.pad(y, reach, mode="edge")
+    near = np.lib.stride_tricks.sliding_window_view(padded, NARROWEST)  # (F, NARROWEST)
+    margin = OUT_OF_SIGHT * sigmas
+    return np.clip(fit, near.min(axis=1) - margin, near.max(axis=1) + margin)
 
 
 def _through_blocks(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray]:

@@ -15,9 +15,11 @@ EXAMPLES = 2
 
 
 def refuse_other_than_module(name: str, built: Any) -> None:
-    """Raise `UsersCodeError` where a model's builder returned something else."""
+    """Raise `UsersCodeError` where a model's builder returned something else, or nothing that can be trained."""
     if not isinstance(built, nn.Module):
         raise UsersCodeError(f"model {name} returned a {type(built).__name__}; expected a torch.nn.Module")
+    if not any(parameter.requires_grad for parameter in built.parameters()):
+        raise UsersCodeError(f"model {name} has no parameters to train")
 
 
 def refuse_what_does_not_fit(spec: RunSpec, model: nn.Module, data: OnDevice, loss: Objective, metric: Objective) -> None:
