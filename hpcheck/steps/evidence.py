@@ -70,5 +70,5 @@ def candidate_lines(compared: Compared, name: Callable[[float], str], quantity: 
 def boxes(clues: Sequence[Clue], x: str = "step") -> tuple[Box, ...]:
     """Clues as boxes over "step" or "lr" (Smith 2018, Fig. 1a)."""
     if x == "lr":
-        return tuple(Box(clue.from_lr, clue.to_lr, clue.kind) for clue in clues)
-    return tuple(Box(clue.from_step, clue.to_step, clue.kind) for clue in clues)
+        return tuple(Box(clue.from_lr, clue.to_lr, clue.kind, describe(clue)) for clue in clues)
+    return tuple(Box(clue.from_step, clue.to_step, clue.kind, describe(clue)) for clue in clues)

@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 from hpcheck.schedules import Knots, constant, cyclical_momentum, ramp
-from hpcheck.settings import Panel, Reading, Settings
+from hpcheck.settings import Evidence, Panel, Reading, Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps.compare import Compared, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
@@ -68,9 +68,19 @@ def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Readin
     panels = [Panel("Momentum, each on its own lr scale", "iteration", "validation loss", candidate_lines(best, "momentum {:g}".format))]
     remarks = [WHY_NO_RANGE_TEST]
     if shapes is not None:
-        items.append(evidence("momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=SHAPES[shapes.choice.value or 1.0]))
+        items.append(shape_evidence(shapes))
         lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
         panels.append(Panel("Shape of the momentum over the cycle", "iteration", "validation loss", lines))
         if shapes.choice.value == 3.0:
             remarks.append("rising momentum read best here, against the paper; the recommendation keeps falling momentum (4.3, Remark 5)")
     return Reading("momentum", after, tuple(items), tuple(panels), tuple(remarks))
+
+
+def shape_evidence(shapes: Compared) -> Evidence:
+    """The evidence for the shape in words: the numbers that stood for the shapes mean nothing to a reader."""
+    choice = shapes.choice
+    taken = SHAPES[choice.value or 1.0]
+    tied = ", ".join(SHAPES[value] for value in choice.tied)
+    reason = f"{tied} cannot be told apart; {taken} is taken" if tied else f"{taken} momentum has the best validation loss"
+    item = evidence("momentum_shape", choice, SOURCE, shapes.run_ids, value=taken)
+    return replace(item, reason=choice.reason if choice.value is None else reason, interval=None, tied=(), names=tuple(SHAPES.values()))
