@@ -1,6 +1,5 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from hpcheck import plots, recommend
@@ -14,9 +13,8 @@ from hpcheck.progress import Progress
 from hpcheck.report import page
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading
-from hpcheck.spec import Spec
 from hpcheck.steps.checklist import STEPS, lr_may_have_moved, readings_so_far, settings_before
-from hpcheck.steps.replay import Asked, Facts, replay
+from hpcheck.steps.replay import Asked, Facts, Missing, replay
 from hpcheck.steps.runs import data_spec
 
 MOST_ROUNDS = 60  # ours: no step needs nearly so many; a step that does is broken, and says so instead of running for ever
@@ -42,7 +40,8 @@ class Checklist:
 
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
-        return [reading for step in STEPS for reading in self.run_step(step)]
+        steps = [step for step in STEPS if step != "lr-reprobe"]  # training asks for that one itself
+        return [reading for step in steps for reading in self.run_step(step)]
 
     def run_step(self, step: str) -> list[Reading]:
         """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
@@ -50,15 +49,14 @@ class Checklist:
             return []
         before = self.run_step("lr-reprobe") if step == "train" else []
         reading = self._read(step)
+        plots.draw(reading, self.runs.plots)
         self.write()
         return [*before, reading]
 
     def write(self) -> None:
-        """The recommendation, the plots and the report, from all the readings there are."""
+        """The recommendation and the report, from all the readings there are."""
         readings = list(readings_so_far(self.asked, self.runs.find))
         recommend.write(self.runs, self.asked, readings)
-        for reading in readings:
-            plots.draw(reading, self.runs.plots)
         page.write(self.runs, self.asked, readings)
 
     def _read(self, step: str) -> Reading:
@@ -70,10 +68,10 @@ class Checklist:
             self._execute(step, outcome)
         raise RuntimeError(f"{step}: still asking for runs after {MOST_ROUNDS} rounds")
 
-    def _execute(self, step: str, specs: Sequence[Spec]) -> None:
-        jobs = list({identify(spec): spec for spec in specs}.items())
+    def _execute(self, step: str, missing: Missing) -> None:
+        jobs = list({identify(spec): spec for spec in missing.specs}.items())
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
-            self.pool.execute(jobs, self.runs.records, on_poll)
+            self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
 
 
 def facts(config: Config) -> Facts:

@@ -7,7 +7,7 @@ from hpcheck.pipeline import facts
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading
 from hpcheck.spec import RunSpec, Spec
-from hpcheck.steps.checklist import STEPS, settings_before, start_settings
+from hpcheck.steps.checklist import STEPS, lr_may_have_moved, settings_before, start_settings
 from hpcheck.steps.replay import Asked, replay
 from hpcheck.steps.runs import SHARE_OF_TRAINING, full_steps, short_steps
 from hpcheck.steps.train import compared_with
@@ -37,9 +37,11 @@ def planned(config: Config) -> dict[str, Any]:
 def known_now(asked: Asked, runs: RunDirectory) -> list[tuple[str, Spec]]:
     """The runs that the first incomplete step asks for next; none where all is done."""
     for step, decide in STEPS.items():
+        if step == "lr-reprobe" and not lr_may_have_moved(asked, runs.find):
+            continue
         outcome = replay(decide, asked, settings_before(step, asked, runs.find), runs.find)
         if not isinstance(outcome, Reading):
-            return [(step, spec) for spec in outcome]
+            return [(step, spec) for spec in outcome.specs]
     return []
 
 

@@ -52,7 +52,8 @@ def result_lines(content: Mapping[str, Any]) -> list[str]:
             if isinstance(figures, Mapping) and split in figures:
                 found = figures[split]
                 runs = len(found["each"])
-                lines.append(f"{name}: {split} metric {found['metric']:.4f} +- {found['std']:.4f} over {runs} runs")
+                spread = f" +- {found['std']:.4f}" if "std" in found else ""
+                lines.append(f"{name}: {split} metric {found['metric']:.4f}{spread} over {runs} run{'s' * (runs > 1)}")
                 break
     return lines
 

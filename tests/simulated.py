@@ -101,6 +101,6 @@ def read(world: World, decide: Decide, question: Asked, settings: Settings) -> R
         outcome = replay(decide, question, settings, world.find)
         if isinstance(outcome, Reading):
             return outcome
-        for spec in outcome:
+        for spec in outcome.specs:
             world.execute(spec)
     raise AssertionError("the step never stops asking")

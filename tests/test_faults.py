@@ -1,6 +1,7 @@
 """When the n-th write, fsync or replace fails: exit 5, one line with the path, what was there before intact, and the command goes on."""
 
 import errno
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -144,15 +145,15 @@ def test_every_failed_operation_of_a_command_exits_5_and_the_next_one_goes_on(
         assert run(["train", "c.yaml", "-q"]) == 0
         assert settled(Path("runs/c/recommended.yaml")) == expected
         assert leftovers(Path("runs")) == []
-    assert at >= 50
+    assert at >= 40  # operations of the command: fewer would mean that some writing no longer goes through storage
 
 
-def settled(path: Path) -> dict[str, Any]:
-    """recommended.yaml without what wall time does to it."""
+def settled(path: Path) -> str:
+    """recommended.yaml without what wall time does to it, as text: a NaN in it equals itself."""
     content: dict[str, Any] = yaml12.read(path.read_text()).value
     for cost in content["provenance"]["cost"].values():
         del cost["device_seconds"]
-    return content
+    return json.dumps(content)
 
 
 @pytest.mark.fault

@@ -8,7 +8,7 @@ from simulated import World, asked, read
 from hpcheck.analysis.choice import Choice
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, TimingSpec
-from hpcheck.steps import batch, lr_range, momentum, wd_grid
+from hpcheck.steps import batch, lr_range, momentum, train, wd_grid
 from hpcheck.steps.checklist import STEPS, readings_so_far, settings_before, start_settings
 from hpcheck.steps.replay import replay
 from hpcheck.steps.runs import part
@@ -149,3 +149,23 @@ def test_a_training_from_the_users_own_settings_alone_is_among_the_readings() ->
     (reading,) = readings_so_far(question, world.find)
     assert reading.step == "train"
     assert reading.settings.max_lr == 0.1
+
+
+def test_final_runs_on_all_data_count_the_held_out_part_only_where_something_is_held_out() -> None:
+    held_out, on_test = asked("train.fit=all"), asked("train.fit=all", "data.validate_on=test")
+    assert train.trained_on(held_out).facts.train_examples == 11_000
+    assert train.trained_on(on_test).facts.train_examples == 10_000
+    assert train.trained_on(asked()).facts.train_examples == 10_000
+
+
+def test_a_single_final_run_has_no_standard_deviation() -> None:
+    question, world = asked("start.max_lr=0.1", "train.repeats=1"), World()
+    spec = train.repeats(question, KNOWN, "recommended")[0]
+    record = replace(world.trained(spec), result={"test": {"metric": 0.9}})
+    assert train.summary([record])["test"] == {"metric": 0.9, "each": [0.9]}
+
+
+def test_a_batch_size_that_stays_keeps_its_epochs() -> None:
+    question = asked("batch.sizes=[128]")
+    reading = read(World(), batch.decide, question, replace(KNOWN, epochs=137.0))
+    assert reading.settings.epochs == 137.0

@@ -89,7 +89,7 @@ class Bench:
             outcome = replay(lr_range.decide, self.asked, start_settings(self.asked.config), self.runs.find)
             if isinstance(outcome, Reading):
                 return outcome
-            for spec in outcome:
+            for spec in outcome.specs:
                 self.record(spec)
 
     def peers(self) -> dict[str, float | None]:

@@ -103,7 +103,8 @@ def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: 
 def _reading(asked: Asked, settings: Settings, compared: Compared, lrs: dict[int, float], seconds: dict[int, float]) -> Reading:
     choice = compared.choice
     size = int(choice.value) if choice.value is not None else settings.total_batch_size
-    epochs = settings.epochs if asked.config.budget.hold == "epochs" else equal_time_epochs(settings, seconds, size)
+    same = asked.config.budget.hold == "epochs" or size == settings.total_batch_size
+    epochs = settings.epochs if same else equal_time_epochs(settings, seconds, size)
     after = with_lr(asked, replace(settings, total_batch_size=size, epochs=epochs), lrs[size])
     accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
     panels = (

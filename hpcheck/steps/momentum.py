@@ -33,7 +33,9 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
     rule = Rule(at="own-best", prefer=PREFERRED, scale="log1m")
     best = yield from compare(sorted(options.values), at_own_lr, steps, rule)
-    largest = best.choice.value if best.choice.value is not None else settings.max_momentum
+    largest = best.choice.value
+    if largest is None:
+        return _reading(settings, best, None)  # abstained: the start's pair stays
     floor = min(options.floor, largest)
     after = replace(settings, max_momentum=largest, min_momentum=floor)
     if not options.cyclical or floor == largest:

@@ -37,7 +37,15 @@ class Asked:
 Decide = Callable[[Asked, Settings], Steps]
 
 
-def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> list[Spec] | Reading:
+@dataclass(frozen=True)
+class Missing:
+    """The runs that a step still needs now, of so many that it asked for together."""
+
+    specs: tuple[Spec, ...]
+    asked_at_once: int
+
+
+def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> Missing | Reading:
     """Drive a step with the records that exist: the specs it still needs now, or its reading when it needs none."""
     step = decide(asked, settings)
     seen: dict[str, None] = {}
@@ -45,9 +53,9 @@ def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> 
         wanted = next(step)
         while True:
             found = [(spec, lookup(spec)) for spec in wanted]
-            missing = [spec for spec, record in found if record is None]
+            missing = tuple(spec for spec, record in found if record is None)
             if missing:
-                return missing
+                return Missing(missing, len(found))
             records = [record for _, record in found if record is not None]
             seen.update((record.run_id, None) for record in records)
             wanted = step.send(records)
@@ -59,4 +67,4 @@ def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> 
 def plan(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> list[Spec]:
     """The runs that the step wants next, given the records that exist; empty when it can be read."""
     outcome = replay(decide, asked, settings, lookup)
-    return [] if isinstance(outcome, Reading) else outcome
+    return [] if isinstance(outcome, Reading) else list(outcome.specs)

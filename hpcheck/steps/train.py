@@ -1,6 +1,5 @@
 """The last step: train with 1cycle, its tail and cyclical momentum, several times, beside what the user had (Smith 2018, 5 and A.1)."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -60,8 +59,7 @@ def repeats(asked: Asked, settings: Settings, label: str, lr: Knots | None = Non
 
 def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
     """One full training; the test split is touched here alone, after the last step."""
-    examples = asked.facts.train_examples + (asked.facts.val_examples if asked.config.train.fit == "all" else 0)
-    of_all = replace(asked, facts=replace(asked.facts, train_examples=examples))
+    of_all = trained_on(asked)
     steps = full_steps(of_all, settings)
     return replace(
         cycle(of_all, settings, steps, label),
@@ -72,6 +70,13 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
     )
 
 
+def trained_on(asked: Asked) -> Asked:
+    """The same question with as many examples as the final runs train on: `fit: all` adds the held-out part."""
+    folded = asked.config.train.fit == "all" and asked.config.data.validate_on == "held-out"
+    examples = asked.facts.train_examples + (asked.facts.val_examples if folded else 0)
+    return replace(asked, facts=replace(asked.facts, train_examples=examples))
+
+
 def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
     """The same number of runs by another policy at the same budget: the start's own settings, or step, inv or constant lr."""
     start = asked.config.start
@@ -80,7 +85,7 @@ def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
             start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, asked.config.budget.epochs
         )
         return repeats(asked, with_lr(asked, had, start.max_lr or settings.max_lr or 0.0), "start")
-    steps = full_steps(asked, settings)
+    steps = full_steps(trained_on(asked), settings)
     lr = start.max_lr or settings.min_lr or 0.0  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)
     policies = {
         "step": multistep(lr, STEP_GAMMA, tuple(round(steps * share) for share in STEP_MILESTONES)),
@@ -99,6 +104,8 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
         remarks.append(
             "train.fit is all: the validation curve is of examples that were trained on; only the test figure says something new"
         )
+    lost = {name: sum(record.diverged for record in records) for name, records in found.items()}
+    remarks += [f"{name}: {count} of {len(found[name])} final runs diverged" for name, count in lost.items() if count]
     if any(clue.kind == "underfitting" for clue in clues):
         remarks.append("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)")
     curves = [curve(records[0], name) for name, records in found.items()]
@@ -114,14 +121,14 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
 
 
 def summary(records: Sequence[RunRecord]) -> dict[str, Any]:
-    """Mean and standard deviation over repeats of the final figures on each split; diverged runs are counted, not averaged."""
+    """Mean and, over several repeats, standard deviation of the final figures on each split; diverged runs are counted, not averaged."""
     finished = [record for record in records if not record.diverged]
     figures: dict[str, Any] = {"runs": [record.run_id for record in records], "diverged": len(records) - len(finished)}
     for split in ("val", "test"):
         metrics = np.array([record.result[split]["metric"] for record in finished if split in record.result])
         if len(metrics):
-            spread = float(metrics.std(ddof=1)) if len(metrics) > 1 else math.nan
-            figures[split] = {"metric": float(metrics.mean()), "std": spread, "each": metrics.tolist()}
+            spread = {"std": float(metrics.std(ddof=1))} if len(metrics) > 1 else {}
+            figures[split] = {"metric": float(metrics.mean()), **spread, "each": metrics.tolist()}
     return figures
 
 
