@@ -81,7 +81,9 @@ def grid(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 @pytest.mark.crash
@@ -98,6 +100,7 @@ def test_a_signal_saves_what_runs_and_says_how_to_go_on(
     seconds = time.monotonic() - started
     assert grid.returncode == code
     assert err == f"interrupted; to go on where it stopped: {shlex.join(['hpcheck', 'train', 'c.yaml', '-q'])}\n"
+    print(f"gone after {seconds:.2f} s")
     assert seconds < 5
     patiently(lambda: not running(workers), 5)
     saved = list(tmp_path.glob("runs/c/records/*.checkpoint"))

@@ -169,3 +169,9 @@ def test_a_batch_size_that_stays_keeps_its_epochs() -> None:
     question = asked("batch.sizes=[128]")
     reading = read(World(), batch.decide, question, replace(KNOWN, epochs=137.0))
     assert reading.settings.epochs == 137.0
+
+
+def test_a_snapshot_that_diverged_gives_way_to_the_whole_grid() -> None:
+    too_large = replace(KNOWN, max_lr=50.0, min_lr=5.0)
+    reading = read(World(), wd_grid.decide, asked("wd_grid.from_snapshot=true"), too_large)
+    assert "wd-grid: the run up to the snapshot diverged, so the whole grid was run" in reading.remarks

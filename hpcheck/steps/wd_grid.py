@@ -30,19 +30,22 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if settings.max_lr is None:
         return Reading("wd-grid", settings, (), remarks=("wd-grid: no learning rate is known; read one first (lr-range)",))
     steps = short_steps(asked, "wd_grid", settings)
-    make = _full_run(asked, settings)
+    make, rule, remarks = _full_run(asked, settings), _rule(asked, settings, False), []
     if asked.config.wd_grid.from_snapshot:
         snapshot = yield from _snapshot(asked, settings, steps)
-        make = _from_snapshot(asked, settings, snapshot)
+        if snapshot is None:
+            remarks.append("wd-grid: the run up to the snapshot diverged, so the whole grid was run")
+        else:
+            make, rule = _from_snapshot(asked, settings, snapshot), _rule(asked, settings, True)
     tried = list(grid_values(asked))
-    compared = yield from compare(tried, make, steps, _rule(asked, settings))
+    compared = yield from compare(tried, make, steps, rule)
     for _ in range(asked.config.wd_grid.max_rounds):
         further = next_weight_decays(compared.choice, tuple(tried))
         if not further:
             break
         tried += further
-        compared = yield from compare(sorted(tried), make, compared.steps, _rule(asked, settings))
-    return _reading(settings, compared)
+        compared = yield from compare(sorted(tried), make, compared.steps, rule)
+    return _reading(settings, compared, remarks)
 
 
 def grid_values(asked: Asked) -> tuple[float, ...]:
@@ -52,8 +55,8 @@ def grid_values(asked: Asked) -> tuple[float, ...]:
     return tuple(sorted(SHALLOW if asked.config.model.name in SHALLOW_MODELS else NO_IDEA))
 
 
-def _rule(asked: Asked, settings: Settings) -> Rule:
-    by = "step" if asked.config.wd_grid.mode == "constant" or asked.config.wd_grid.from_snapshot else "lr"
+def _rule(asked: Asked, settings: Settings, forked: bool) -> Rule:
+    by = "step" if asked.config.wd_grid.mode == "constant" or forked else "lr"
     return Rule(at="end" if by == "step" else "span", x=by, prefer=settings.weight_decay)
 
 
@@ -70,8 +73,8 @@ def _full_run(asked: Asked, settings: Settings) -> Make:
     return make
 
 
-def _snapshot(asked: Asked, settings: Settings, steps: int) -> Generator[Sequence[Spec], Sequence[RunRecord], RunRecord]:
-    """One run at a middle weight decay, piece by piece, until its validation loss is read to have plateaued."""
+def _snapshot(asked: Asked, settings: Settings, steps: int) -> Generator[Sequence[Spec], Sequence[RunRecord], RunRecord | None]:
+    """One run at a middle weight decay, piece by piece, until its validation loss is read to have plateaued; None where it diverged."""
     grid = grid_values(asked)
     middle = asked.config.wd_grid.snapshot_weight_decay
     middle = grid[len(grid) // 2] if middle is None else middle
@@ -82,8 +85,10 @@ def _snapshot(asked: Asked, settings: Settings, steps: int) -> Generator[Sequenc
     records: list[RunRecord] = []
     for _ in range(MOST_SNAPSHOT_PIECES):
         (record,) = yield [spec]
+        if record.diverged:
+            return None  # it left no weights to continue from
         records.append(record)
-        if record.diverged or plateaued(curve(records)):
+        if plateaued(curve(records)):
             break
         spec = continued(record, spec.steps + piece, middle, spec.label)
     return records[-1]
@@ -115,14 +120,15 @@ def _from_snapshot(asked: Asked, settings: Settings, snapshot: RunRecord) -> Mak
     return make
 
 
-def _reading(settings: Settings, compared: Compared) -> Reading:
+def _reading(settings: Settings, compared: Compared, remarks: Sequence[str]) -> Reading:
     choice = compared.choice
     value = settings.weight_decay if choice.value is None else choice.value
     items: tuple[Evidence, ...] = (evidence("weight_decay", choice, SOURCE, compared.run_ids, value=value),)
     lines = candidate_lines(compared, "weight decay {:g}".format)
-    remarks = ("the runs are too short to tell these weight decays apart: longer ones may",) if _too_short(compared) else ()
+    if _too_short(compared):
+        remarks = [*remarks, "the runs are too short to tell these weight decays apart: longer ones may"]
     panel = Panel("Weight decay", "iteration", "validation loss", lines)
-    return Reading("wd-grid", replace(settings, weight_decay=value), items, (panel,), remarks)
+    return Reading("wd-grid", replace(settings, weight_decay=value), items, (panel,), tuple(remarks))
 
 
 def _too_short(compared: Compared) -> bool:
