@@ -114,11 +114,6 @@ def read(path: Path, sections: Sequence[str] = ("settings",)) -> dict[str, Any]:
     return content
 
 
-def settings_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The part that can be started from, without what only describes the schedule."""
-    return dict(content.get("settings", {}))
-
-
 def plain(value: Any) -> Any:
     """Tuples as lists, numpy numbers as Python's, floats to four significant figures: small, stable, and it diffs well."""
     if isinstance(value, Mapping):
