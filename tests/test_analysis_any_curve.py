@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpcheck.analysis.choose import Candidate, choose, needs_replicates, plateaued
+from hpcheck.analysis.choose import Candidate, Rule, choose, needs_replicates, plateaued
 from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.lr_range import read_range, read_sweep
 
@@ -35,14 +35,14 @@ def test_any_range_test_gives_an_lr_of_the_range_or_abstains(curve: Curve) -> No
 @given(st.lists(curves(), max_size=4), st.sampled_from(["end", "span", "own-best"]), st.sampled_from(["loss", "accuracy", "auto"]))
 def test_any_candidates_give_one_of_their_values_or_an_abstention(runs: list[Curve], at: str, judge: str) -> None:
     candidates = [Candidate(float(number + 1), (run,)) for number, run in enumerate(runs)]
-    choice = choose(candidates, at=at, judge=judge)  # type: ignore[arg-type]
+    choice = choose(candidates, Rule(at=at, judge=judge))  # type: ignore[arg-type]
     assert choice.value is None or choice.value in [one.value for one in candidates]
     assert (choice.value is None) == (choice.status == "abstained")
-    assert set(needs_replicates(candidates, at=at, judge=judge)) <= {one.value for one in candidates}  # type: ignore[arg-type]
+    assert set(needs_replicates(candidates, Rule(at=at, judge=judge))) <= {one.value for one in candidates}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("at", ["end", "span", "own-best"])
 def test_a_candidate_without_runs_loses(at: str) -> None:
     u = np.linspace(0.05, 1, 20)
     run = Curve(100 * u, u, 2.3 * np.exp(-3 * u))
-    assert choose([Candidate(1.0, ()), Candidate(2.0, (run,))], at=at).value == 2.0  # type: ignore[arg-type]
+    assert choose([Candidate(1.0, ()), Candidate(2.0, (run,))], Rule(at=at)).value == 2.0  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ import pytest
 
 from hpcheck.analysis.choose import (
     Candidate,
+    Rule,
     choose,
     needs_replicates,
     plateaued,
@@ -45,21 +46,21 @@ def test_without_replicates_confidence_is_low() -> None:
 
 
 def test_what_seeds_could_explain_is_a_tie_and_the_preferred_value_is_taken() -> None:
-    choice = choose([replicated(0.9, (0.800, 0.812)), replicated(0.95, (0.806, 0.799)), replicated(0.99, (1.5, 1.5))], prefer=0.95)
+    choice = choose([replicated(0.9, (0.800, 0.812)), replicated(0.95, (0.806, 0.799)), replicated(0.99, (1.5, 1.5))], Rule(prefer=0.95))
     assert choice.status == "tied"
     assert choice.tied == (0.9, 0.95)
     assert choice.value == 0.95
 
 
 def test_a_preferred_value_outside_the_tie_is_not_taken() -> None:
-    choice = choose([replicated(0.9, (0.800, 0.812)), replicated(0.95, (0.806, 0.799)), replicated(0.99, (1.5, 1.5))], prefer=0.99)
+    choice = choose([replicated(0.9, (0.800, 0.812)), replicated(0.95, (0.806, 0.799)), replicated(0.99, (1.5, 1.5))], Rule(prefer=0.99))
     assert choice.value in (0.9, 0.95)
 
 
 def test_a_tie_goes_to_the_larger_where_that_is_asked() -> None:
     tie = [replicated(64, (0.80, 0.81)), replicated(128, (0.81, 0.80)), replicated(256, (0.805, 0.80))]
-    assert choose(tie, tie="largest").value == 256
-    assert choose(tie, tie="smallest").value == 64
+    assert choose(tie, Rule(tie="largest")).value == 256
+    assert choose(tie, Rule(tie="smallest")).value == 64
 
 
 def test_a_diverged_run_loses_and_is_counted() -> None:
@@ -104,8 +105,8 @@ def test_batch_sizes_are_judged_by_accuracy_where_that_is_asked() -> None:
     """Fig. 6: the smaller batch ends at the lower loss, the larger at the better accuracy."""
     small = Candidate(128, (run(0.30, 1, accuracy=0.900), run(0.30, 2, accuracy=0.900)))
     large = Candidate(512, (run(0.36, 3, accuracy=0.930), run(0.36, 4, accuracy=0.930)))
-    assert choose([small, large], judge="accuracy").value == 512
-    assert choose([small, large], judge="loss").value == 128
+    assert choose([small, large], Rule(judge="accuracy")).value == 512
+    assert choose([small, large], Rule(judge="loss")).value == 128
 
 
 def test_an_unreadable_loss_hands_over_to_the_metric() -> None:
@@ -132,8 +133,7 @@ def test_staying_low_over_a_longer_range_wins_a_range_test() -> None:
             Candidate(1.8e-3, (range_test(0.79, 0.75),)),
             Candidate(1e-2, (range_test(1.1, 0.4),)),
         ],
-        at="span",
-        x="lr",
+        Rule(at="span", x="lr"),
     )
     assert choice.value == 1.8e-3
 
@@ -141,7 +141,7 @@ def test_staying_low_over_a_longer_range_wins_a_range_test() -> None:
 def test_a_range_test_that_diverges_early_loses_to_a_higher_one_that_does_not() -> None:
     early = range_test(0.75, 0.9)
     early = Curve(early.step[:14], early.lr[:14], np.append(early.val_loss[:13], np.inf), diverged=True)
-    choice = choose([Candidate(1e-2, (early,)), Candidate(1e-3, (range_test(0.85, 0.9),))], at="span", x="lr")
+    choice = choose([Candidate(1e-2, (early,)), Candidate(1e-3, (range_test(0.85, 0.9),))], Rule(at="span", x="lr"))
     assert choice.value == 1e-3
 
 
@@ -157,11 +157,11 @@ def test_each_momentum_is_judged_at_its_own_best() -> None:
     """At one lr a large momentum always loses: its ramp is shorter, and turns at its own end."""
     a, b = range_test(0.9, 0.6), range_test(0.75, 0.4)
     candidates = [Candidate(0.9, (a,)), Candidate(0.99, (Curve(b.step, b.lr / 10, b.val_loss),))]
-    assert choose(candidates, at="own-best", scale="log1m").value == 0.99
+    assert choose(candidates, Rule(at="own-best", scale="log1m")).value == 0.99
 
 
 def test_intervals_of_momentum_bisect_one_minus_it() -> None:
-    choice = choose([replicated(0.9, (1.2, 1.2)), replicated(0.97, (0.8, 0.8)), replicated(0.99, (1.1, 1.1))], scale="log1m")
+    choice = choose([replicated(0.9, (1.2, 1.2)), replicated(0.97, (0.8, 0.8)), replicated(0.99, (1.1, 1.1))], Rule(scale="log1m"))
     assert choice.interval == pytest.approx((0.9452, 0.9827), abs=1e-4)
 
 

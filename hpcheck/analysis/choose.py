@@ -1,6 +1,7 @@
 """The one decision rule: which candidate is best, which are tied with it, or why nothing can be said (docs/decision-rule.md)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from hpcheck.analysis.sound import sound
 from hpcheck.analysis.standings import SEPARATED, Judge, Standing, standings, supposed
 from hpcheck.analysis.trend import ending, is_falling
 
-__all__ = ["Candidate", "choose", "needs_replicates", "plateaued", "rank_agreement", "too_short_to_tell"]
+__all__ = ["Candidate", "Rule", "choose", "needs_replicates", "plateaued", "rank_agreement", "too_short_to_tell"]
 
 PLAUSIBLE = 8.0  # ours: supposed spreads beyond which no between-seed spread could close a difference
 HOPELESS = 0.5  # ours: standard errors within a curve below which a replicate would not separate anything
@@ -23,16 +24,22 @@ READABLE = 5.0  # ours: noise levels of descent below which a curve cannot be ju
 TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
 
 
-def choose(
-    candidates: Sequence[Candidate],
-    *,
-    judge: Literal["loss", "accuracy", "auto"] = "auto",
-    at: At = "end",
-    x: Literal["step", "lr"] = "step",
-    prefer: float | None = None,
-    tie: Literal["prefer", "largest", "smallest"] = "prefer",
-    scale: Literal["log", "log1m", "linear"] = "log",
-) -> Choice:
+@dataclass(frozen=True)
+class Rule:
+    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie; the scale of intervals."""
+
+    judge: Literal["loss", "accuracy", "auto"] = "auto"
+    at: At = "end"
+    x: Literal["step", "lr"] = "step"
+    prefer: float | None = None
+    tie: Literal["prefer", "largest", "smallest"] = "prefer"
+    scale: Literal["log", "log1m", "linear"] = "log"
+
+
+PLAIN = Rule()
+
+
+def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
     """The best candidate: separated, tied, or an abstention.
 
     A run that diverged, or is NaN throughout, loses and is kept in `scores` with inf. Abstains without candidates, where all diverged,
@@ -40,8 +47,8 @@ def choose(
     """
     if not candidates:
         return abstain("there are no candidates to choose from")
-    by = _judge(candidates, judge)
-    rows = standings(candidates, by, at, x)
+    by = _judge(candidates, rule.judge)
+    rows = standings(candidates, by, rule.at, rule.x)
     scores = tuple((s.candidate.value, s.mean, s.within) for s in sorted(rows, key=lambda s: s.candidate.value))
     leader = rows[0]
     if not np.isfinite(leader.mean):
@@ -49,19 +56,10 @@ def choose(
     tied = [s for s in rows if not s.separated()]
     if len(tied) == len(rows) and not any(_readable(c, by) for one in candidates for c in one.curves):
         return abstain("no curve leaves its noise and none differs from another", _clues(leader.candidate), by, scores)
-    return _answer(rows, tied, by, scores, prefer, tie, scale)
+    return _answer(rows, tied, by, scores, rule)
 
 
-def needs_replicates(
-    candidates: Sequence[Candidate],
-    *,
-    judge: Literal["loss", "accuracy", "auto"] = "auto",
-    at: At = "end",
-    x: Literal["step", "lr"] = "step",
-    prefer: float | None = None,
-    tie: Literal["prefer", "largest", "smallest"] = "prefer",
-    scale: Literal["log", "log1m", "linear"] = "log",
-) -> tuple[float, ...]:
+def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tuple[float, ...]:
     """The leading two values where a further replicate of each could tell them apart.
 
     Empty with fewer than two candidates that finished, where the leader is further ahead than any plausible between-seed spread, and
@@ -69,8 +67,8 @@ def needs_replicates(
     """
     if len(candidates) < 2:
         return ()
-    by = _judge(candidates, judge)
-    leader, second = standings(candidates, by, at, x)[:2]
+    by = _judge(candidates, rule.judge)
+    leader, second = standings(candidates, by, rule.at, rule.x)[:2]
     if not np.isfinite(second.mean):
         return ()
     gap = second.mean - leader.mean
@@ -102,20 +100,18 @@ def _answer(
     tied: Sequence[Standing],
     by: Judge,
     scores: tuple[tuple[float, float, float], ...],
-    prefer: float | None,
-    tie: str,
-    scale: str,
+    rule: Rule,
 ) -> Choice:
     leader = rows[0]
     values = sorted(s.candidate.value for s in rows)
     kept = sorted(s.candidate.value for s in tied)
-    value = leader.candidate.value if len(kept) == 1 else _inside_tie(kept, leader.candidate.value, prefer, tie)
+    value = leader.candidate.value if len(kept) == 1 else _inside_tie(kept, leader.candidate.value, rule)
     edge: Literal["low", "high"] | None = None
     if len(values) > 1:
         edge = "low" if value == values[0] else "high" if value == values[-1] else None
     return Choice(
         value=value,
-        interval=_interval(values, kept, scale),
+        interval=_interval(values, kept, rule.scale),
         confidence=_confidence(rows, tied),
         status="chosen" if len(kept) == 1 else "tied",
         reason=_reason(leader, value, kept, rows, by),
@@ -127,12 +123,12 @@ def _answer(
     )
 
 
-def _inside_tie(kept: Sequence[float], leader: float, prefer: float | None, tie: str) -> float:
-    if tie == "largest":
+def _inside_tie(kept: Sequence[float], leader: float, rule: Rule) -> float:
+    if rule.tie == "largest":
         return kept[-1]
-    if tie == "smallest":
+    if rule.tie == "smallest":
         return kept[0]
-    return prefer if prefer is not None and prefer in kept else leader
+    return rule.prefer if rule.prefer is not None and rule.prefer in kept else leader
 
 
 def _interval(values: Sequence[float], kept: Sequence[float], scale: str) -> tuple[float, float]:

@@ -1,13 +1,13 @@
 """Several curves against each other: what varies between them, over which span they are compared, and which is best."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from hpcheck.analysis.choice import Choice, abstain
-from hpcheck.analysis.choose import Candidate, choose, too_short_to_tell
+from hpcheck.analysis.choose import Candidate, Rule, choose, too_short_to_tell
 from hpcheck.analysis.curve import Curve, FloatArray
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.exponent import next_weight_decays, two_significant_figures
@@ -85,9 +85,10 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
     else:
         scale = SCALES.get(varied.name, "linear")
         metric = all(curve.metric_cost is not None for curve in kept) and len({curve.higher_is_better for curve in kept}) == 1
-        choice = choose(candidates, judge="accuracy" if metric and finished else "auto", at=at, x=x, scale=scale)
+        rule = Rule(judge="accuracy" if metric and finished else "auto", at=at, x=x, scale=scale)
+        choice = choose(candidates, rule)
         if metric:
-            other = choose(candidates, judge="loss" if choice.judged_by == "accuracy" else "accuracy", at=at, x=x, scale=scale)
+            other = choose(candidates, replace(rule, judge="loss" if choice.judged_by == "accuracy" else "accuracy"))
     decays = varied.value if varied.name == "weight_decay" else ()
     short = bool(decays) and all(too_short(one, decays) for one in loaded)
     further = next_weight_decays(choice, decays) if decays and not short else ()

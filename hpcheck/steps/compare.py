@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.choose import Candidate, choose, needs_replicates
+from hpcheck.analysis.choose import Rule as Rule
 from hpcheck.records import RunRecord
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.runs import curve, replicate
@@ -29,24 +30,6 @@ class Compared:
         return tuple(record.run_id for records in self.records.values() for record in records)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How candidates are judged: see `analysis.choose.choose`."""
-
-    judge: str = "auto"
-    at: str = "end"
-    x: str = "step"
-    prefer: float | None = None
-    tie: str = "prefer"
-    scale: str = "log"
-
-    def choose(self, candidates: Sequence[Candidate]) -> Choice:
-        return choose(candidates, **vars(self))
-
-    def undecided(self, candidates: Sequence[Candidate]) -> tuple[float, ...]:
-        return needs_replicates(candidates, **vars(self))
-
-
 Comparing = Generator[Sequence[Spec], Sequence[RunRecord], Compared]
 
 
@@ -69,12 +52,12 @@ def replicated(specs: Mapping[float, RunSpec], first: Sequence[RunRecord], steps
     """The choice among candidates whose first runs are done, after replicates of those that another seed may tell apart."""
     records: Records = {value: (record,) for value, record in zip(specs, first, strict=True)}
     for number in range(1, MOST_REPLICATES):
-        again = rule.undecided(candidates(records))
+        again = needs_replicates(candidates(records), rule)
         if not again:
             break
         found = yield [replicate(specs[value], number) for value in again]
         records |= {value: (*records[value], record) for value, record in zip(again, found, strict=True)}
-    return Compared(rule.choose(candidates(records)), records, steps)
+    return Compared(choose(candidates(records), rule), records, steps)
 
 
 def candidates(records: Records) -> list[Candidate]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.choose import choose
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.lr_range import RangeReading, SweepReading, min_lr, read_range, read_sweep
 from hpcheck.records import RunRecord
@@ -164,7 +165,7 @@ def confirmed(compared: Compared, make: Make) -> Comparing:
             break
         (again,) = yield [replicate(make(value, compared.steps), 1)]
         records[value] = (*records[value], again)
-        compared = Compared(middle_of_tie(Rule().choose(candidates(records))), records, compared.steps)
+        compared = Compared(middle_of_tie(choose(candidates(records))), records, compared.steps)
     return compared
 
 

@@ -56,8 +56,9 @@ def grid_values(asked: Asked) -> tuple[float, ...]:
 
 
 def _rule(asked: Asked, settings: Settings, forked: bool) -> Rule:
-    by = "step" if asked.config.wd_grid.mode == "constant" or forked else "lr"
-    return Rule(at="end" if by == "step" else "span", x=by, prefer=settings.weight_decay)
+    if asked.config.wd_grid.mode == "constant" or forked:
+        return Rule(at="end", x="step", prefer=settings.weight_decay)
+    return Rule(at="span", x="lr", prefer=settings.weight_decay)
 
 
 def _full_run(asked: Asked, settings: Settings) -> Make:
