@@ -101,6 +101,8 @@ def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "rec
     given = {key: settings[str(place[0])] for key, place in SETTINGS.items() if place[0] in settings}
     if isinstance(given.get("max_lr"), Mapping):
         given["max_lr"] = given["max_lr"].get("max", config.start.max_lr)
+    if "max_lr" in given:
+        given["min_lr"] = None  # the config's own belongs to its own max_lr
     try:
         start = Start.model_validate({**config.start.model_dump(), **given})
     except ValidationError as error:

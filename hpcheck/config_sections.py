@@ -18,6 +18,7 @@ from hpcheck.config_types import (
     NotNegative,
     OneOrMore,
     OpenFraction,
+    PeakMomentum,
     Positive,
     Repeats,
     RunName,
@@ -32,6 +33,7 @@ from hpcheck.config_types import (
 
 Extremes = Literal["max/10", "max/20", "max/3", "max/4"]
 Baseline = Literal["start", "step", "inv", "constant"]
+Policy = Literal["1cycle", "constant", "step", "inv", "exp"]
 
 
 class Section(BaseModel):
@@ -114,7 +116,7 @@ class Budget(Section):
 class MomentumRange(Section):
     """The largest and smallest momentum of a cycle. A bare number is short for both."""
 
-    max: MomentumValue = Field(default=0.95, description="Momentum while the learning rate is small")
+    max: PeakMomentum = Field(default=0.95, description="Momentum while the learning rate is small; 1 only for train.momentum rising")
     min: MomentumValue = Field(default=0.85, validate_default=True, description="Momentum where the learning rate is largest")
 
     @model_validator(mode="before")
@@ -140,8 +142,17 @@ class Start(Section):
 
     total_batch_size: Count = Field(default=128, description="Examples in one update, over all devices")
     max_lr: Positive | None = Field(default=None, description="Learning rate you use today; only compared with")
+    min_lr: Positive | None = Field(default=None, description="Where a cycle up to max_lr begins; null: by lr_range.min_lr_rule")
     weight_decay: NotNegative = Field(default=1e-4, description="Weight decay until wd-grid has found a better one")
     momentum: MomentumRange = Field(default=MomentumRange(), description="Momentum until the momentum step has found a better one")
+
+    @field_validator("min_lr")
+    @classmethod
+    def _cycle_ordered(cls, least: float | None, info: ValidationInfo) -> float | None:
+        most = info.data.get("max_lr")
+        if least is not None and (most is None or least >= most):
+            raise refused("without a larger max_lr", "less than start.max_lr, which must be given with it")
+        return least
 
 
 class LrRange(Section):
@@ -224,6 +235,14 @@ class Train(Section):
     compare: Some[Baseline] = Field(default=(), description="Policies to train for comparison: start, step, inv, constant")
     fit: Literal["train", "all"] = Field(default="train", description="all: the held-out part is trained on too")
     cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")
+    policy: Policy = Field(
+        default="1cycle",
+        description="Learning rate over the training; step: x0.316 at 1/2, 3/4, 7/8, 15/16; exp: x0.94 every 2 epochs; inv: Caffe's",
+    )
+    momentum: Literal["falling", "constant", "rising"] = Field(
+        default="falling",
+        description="Momentum over the training's cycle: from max to min and back, always max, or from min to max and back",
+    )
 
 
 class Run(Section):

@@ -105,6 +105,7 @@ NotNegative = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
 OpenFraction = Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False)]
 Share = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)]
 MomentumValue = Annotated[float, Strict(), Field(ge=0, lt=1, allow_inf_nan=False)]
+PeakMomentum = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False)]  # the paper's rising momentum reaches 1 for an instant
 
 Text = Annotated[str, AfterValidator(_plain_text)]
 RunName = Annotated[str, Field(json_schema_extra={"pattern": f"^({RUN_NAME})?$"}), AfterValidator(_run_name)]

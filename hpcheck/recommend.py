@@ -14,7 +14,7 @@ from hpcheck.identity import data_fingerprint
 from hpcheck.records import RunRecord, examples_processed, seconds_spent
 from hpcheck.rundir import RunDirectory
 from hpcheck.schedules import FLOOR_DIVISOR
-from hpcheck.settings import Evidence, Reading
+from hpcheck.settings import Evidence, Reading, Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps.checklist import start_settings
 from hpcheck.steps.replay import Asked
@@ -46,16 +46,19 @@ def settings_block(asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     settings = readings[-1].settings if readings else start_settings(asked.config)
     block: dict[str, Any] = {"total_batch_size": settings.total_batch_size}
     if settings.max_lr is not None and settings.min_lr is not None:
-        block["learning_rate"] = {
-            "policy": "1cycle",
-            "max": settings.max_lr,
-            "min": settings.min_lr,
-            "final": _short(settings.min_lr / FLOOR_DIVISOR),
-            **schedule(asked, settings),
-        }
+        block["learning_rate"] = _learning_rate(asked, settings, settings.max_lr, settings.min_lr)
     block["momentum"] = {"max": settings.max_momentum, "min": settings.min_momentum}
     block["weight_decay"] = settings.weight_decay
     return block
+
+
+def _learning_rate(asked: Asked, settings: Settings, largest: float, smallest: float) -> dict[str, Any]:
+    """The lr over a training: a 1cycle, or the value that another policy of the config begins with."""
+    policy = asked.config.train.policy
+    if policy != "1cycle":
+        return {"policy": policy, "max": largest, "epochs": settings.epochs}
+    final = _short(smallest / FLOOR_DIVISOR)
+    return {"policy": policy, "max": largest, "min": smallest, "final": final, **schedule(asked, settings)}
 
 
 def evidence_block(item: Evidence) -> dict[str, Any]:

@@ -207,14 +207,14 @@ STAND_IN = "sgd"  # stands in for an optimizer of the user's own
 def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, Any]) -> str:
     """The snippet of that name for the config's optimizer and its options. Raises `ValueError` where no learning rate is known yet."""
     if not known(settings):
-        raise ValueError("no learning rate is known yet, so there is no snippet to print; read one first: hpcheck lr-range")
+        raise ValueError("no 1cycle is known yet, so there is no snippet to print; read its learning rate first: hpcheck lr-range")
     shipped = optimizer if optimizer in OPTIMIZERS else STAND_IN
     return SNIPPETS[name](settings, shipped, bool(options.get("nesterov", True)))
 
 
 def known(settings: Settings) -> bool:
-    """Whether there is a learning rate to write a snippet with."""
-    return "learning_rate" in settings
+    """Whether there is a 1cycle to write a snippet with: a learning rate, and not of another policy."""
+    return "min" in settings.get("learning_rate", {})
 
 
 def _values(settings: Settings) -> dict[str, Any]:

@@ -36,6 +36,8 @@ def describe(name: str, value: Any) -> str:
     """A setting's value on one line."""
     if value is None:
         return "none known"
+    if name == "learning_rate" and "min" not in value:
+        return f"{value['policy']} {value['max']:.3g}, {value['epochs']:g} epochs"
     if name == "learning_rate":
         return f"1cycle {value['min']:.3g} - {value['max']:.3g}, {value['cycle_epochs']:g} of {value['epochs']:g} epochs"
     if name == "momentum":

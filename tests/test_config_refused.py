@@ -52,6 +52,10 @@ BAD = [  # what is added to the least config, the key that the error names, part
     ("start: {max_lr: 0}", "start.max_lr", "expected a number > 0 or null"),
     ("start: {weight_decay: -1e-4}", "start.weight_decay", "out of range (got -0.0001; expected a number >= 0)"),
     ("start: {momentum: 1}", "start.momentum", "out of range (got 1; expected a number >= 0 and < 1)"),
+    ("start: {momentum: {max: 1, min: 1}}", "start.momentum.min", "out of range (got 1; expected a number >= 0 and < 1)"),
+    ("start: {min_lr: 0.1}", "start.min_lr", "without a larger max_lr"),
+    ("start: {max_lr: 0.1, min_lr: 0.1}", "start.min_lr", "without a larger max_lr (got 0.1; expected less than start.max_lr"),
+    ("train: {policy: cosine}", "train.policy", "1cycle, constant, step, inv, exp"),
     ("start: {momentum: true}", "start.momentum", "expected a number or a mapping with keys max, min"),
     ("start: {momentum: {max: 0.8, min: 0.9}}", "start.momentum.min", "reversed range (got 0.9; expected at most max, 0.8)"),
     ("start: {momentum: {max: 0.8}}", "start.momentum.min", "reversed range (got 0.85"),
@@ -196,7 +200,7 @@ def test_problem_carries_its_parts() -> None:
 BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"weight_decay": -1}, "error: r.yaml: settings.weight_decay: out of range (got -1; expected a number >= 0)"),
     ({"learning_rate": {"max": "x"}}, "error: r.yaml: settings.learning_rate.max: not a number (got 'x'; expected a number > 0 or null)"),
-    ({"momentum": {"max": 2}}, "error: r.yaml: settings.momentum.max: out of range (got 2; expected a number >= 0 and < 1)"),
+    ({"momentum": {"max": 2}}, "error: r.yaml: settings.momentum.max: out of range (got 2; expected a number >= 0 and <= 1)"),
     ({"total_batch_size": "os:system"}, "error: r.yaml: settings.total_batch_size: not a whole number"),
     ({"model": "os:system"}, "error: r.yaml: settings.model: unknown key"),
 ]

@@ -74,6 +74,8 @@ def value_of(name: str, value: Any) -> object:
     """A setting as it is read."""
     if value is None:
         return "none known"
+    if name == "learning_rate" and "min" not in value:
+        return tag("span", number(value["max"]), tag("small", f"{value['policy']} over {number(value['epochs'])} epochs"))
     if name == "learning_rate":
         words = f"{number(value['cycle_epochs'])} of {number(value['epochs'])} epochs, then {number(value['final'])}"
         return tag("span", f"{number(value['min'])} to {number(value['max'])}", tag("small", f"1cycle over {words}"))
@@ -86,8 +88,8 @@ def value_of(name: str, value: Any) -> object:
 def schedule(settings: Mapping[str, Any]) -> Markup | None:
     """Learning rate and momentum over the recommended training."""
     lr, momentum = settings.get("learning_rate"), settings["momentum"]
-    if not lr:
-        return None
+    if not lr or "min" not in lr:
+        return None  # no lr is known, or it is not a 1cycle's
     stepsize, steps = round(lr["cycle_epochs"] * PER_EPOCH / 2), round(lr["epochs"] * PER_EPOCH)
     lrs = one_cycle(lr["max"], lr["min"], max(stepsize, 1), steps).points
     cycles = cyclical_momentum(momentum["max"], momentum["min"], max(stepsize, 1), steps)

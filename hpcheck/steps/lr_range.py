@@ -186,8 +186,10 @@ def middle_of_tie(choice: Choice) -> Choice:
 
 
 def with_lr(asked: Asked, settings: Settings, max_lr: float) -> Settings:
-    rule = asked.config.lr_range.min_lr_rule
-    return replace(settings, max_lr=max_lr, min_lr=two_significant_figures(min_lr(max_lr, rule)))
+    """The settings with this largest lr, and the smallest by the config's rule, or as the user gave it with this very lr."""
+    start = asked.config.start
+    smallest = two_significant_figures(min_lr(max_lr, asked.config.lr_range.min_lr_rule))
+    return replace(settings, max_lr=max_lr, min_lr=start.min_lr if start.min_lr is not None and max_lr == start.max_lr else smallest)
 
 
 def _reading(asked: Asked, settings: Settings, tested: RangeTested, survived: Compared) -> Reading:

@@ -1,5 +1,6 @@
 """The last step: train with 1cycle, its tail and cyclical momentum, several times, beside what the user had (Smith 2018, 5 and A.1)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,11 +14,13 @@ from hpcheck.settings import Panel, Reading, Settings
 from hpcheck.spec import RunSpec, evenly
 from hpcheck.steps.evidence import boxes, describe, series
 from hpcheck.steps.lr_range import with_lr
+from hpcheck.steps.momentum import shape_knots
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import curve, cycle, cycle_stepsize, data_spec, full_steps
 
 STEP_GAMMA = 0.316  # the author's "step" policy on CIFAR: half a decade at 1/2, 3/4, 7/8 and 15/16 of training
 STEP_MILESTONES = (1 / 2, 3 / 4, 7 / 8, 15 / 16)
+EXP_GAMMA, EXP_EVERY_EPOCHS = 0.94, 2  # what Fig. 16 compares with: x0.94 every two epochs (5.5, after Szegedy et al. 2017)
 INITS = ("xavier", "msra")  # A.1: the four runs alternate between these
 EVALUATIONS = 40  # of a full training: enough to see whether its tail has flattened
 
@@ -61,8 +64,11 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
     """One full training; the test split is touched here alone, after the last step."""
     of_all = trained_on(asked)
     steps = full_steps(of_all, settings)
+    spec, options, stepsize = cycle(of_all, settings, steps, label), asked.config.train, cycle_stepsize(asked, steps)
     return replace(
-        cycle(of_all, settings, steps, label),
+        spec,
+        lr=spec.lr if options.policy == "1cycle" else lr_by_policy(options.policy, settings.max_lr or 0.0, steps, settings.epochs),
+        momentum=shape_knots(options.momentum, settings.max_momentum, settings.min_momentum, stepsize, steps),
         data=data_spec(asked, asked.config.train.fit),
         evaluate_after=evenly(steps, EVALUATIONS),
         finally_on=("val", "test"),
@@ -87,12 +93,21 @@ def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
         return repeats(asked, with_lr(asked, had, start.max_lr or settings.max_lr or 0.0), "start")
     steps = full_steps(trained_on(asked), settings)
     lr = start.max_lr or settings.min_lr or 0.0  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)
-    policies = {
-        "step": multistep(lr, STEP_GAMMA, tuple(round(steps * share) for share in STEP_MILESTONES)),
-        "inv": inv(lr, steps),
-        "constant": constant(lr),
-    }
-    return repeats(asked, settings, other, policies[other], constant(settings.max_momentum))
+    return repeats(asked, settings, other, lr_by_policy(other, lr, steps, settings.epochs), constant(settings.max_momentum))
+
+
+def lr_by_policy(policy: str, lr: float, steps: int, epochs: float) -> Knots:
+    """The policies that the paper compares 1cycle with, from `lr` on: "constant", "step", "inv" and "exp"."""
+    if policy == "constant":
+        return constant(lr)
+    if policy == "inv":
+        return inv(lr, steps)
+    if policy == "step":
+        return multistep(lr, STEP_GAMMA, tuple(round(steps * share) for share in STEP_MILESTONES))
+    if policy == "exp":
+        every = EXP_EVERY_EPOCHS * steps / epochs
+        return multistep(lr, EXP_GAMMA, tuple(round(every * count) for count in range(1, math.ceil(epochs / EXP_EVERY_EPOCHS))))
+    raise ValueError(f"no learning rate policy {policy!r}")
 
 
 def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord, ...]]) -> Reading:

@@ -1,0 +1,78 @@
+"""The learning-rate policies and momentum shapes of the final training: those of the rows of Tables 1 and 2 (Smith 2018)."""
+
+from dataclasses import replace
+
+import pytest
+from simulated import asked
+
+from hpcheck import recommend, summary
+from hpcheck.config import parse
+from hpcheck.schedules import constant, cyclical_momentum, inv, one_cycle, values
+from hpcheck.settings import Settings
+from hpcheck.steps import train
+from hpcheck.steps.checklist import settings_before
+from hpcheck.steps.runs import cycle_stepsize
+
+KNOWN = Settings(100, 0.5, 0.05, 0.95, 0.85, 1e-4, 10.0)  # 1,000 steps of the simulated 10,000 examples
+
+
+def final(*overrides: str, settings: Settings = KNOWN):
+    return train.final_run(asked(*overrides), settings, "recommended")
+
+
+def test_a_training_is_a_1cycle_with_falling_momentum_unless_told_otherwise() -> None:
+    spec = final()
+    stepsize = cycle_stepsize(asked(), 1000)
+    assert spec.lr == one_cycle(0.5, 0.05, stepsize, 1000)
+    assert spec.momentum == cyclical_momentum(0.95, 0.85, stepsize, 1000)
+
+
+def test_a_constant_lr_with_falling_momentum_cycles_the_momentum_alone() -> None:
+    spec = final("train.policy=constant")
+    assert spec.lr == constant(0.5)
+    assert spec.momentum == final().momentum
+
+
+def test_rising_momentum_starts_at_its_smallest_and_may_reach_one() -> None:
+    spec = final("train.momentum=rising", settings=replace(KNOWN, max_momentum=1.0, min_momentum=0.9))
+    momentum = values(spec.momentum, spec.steps)
+    assert momentum[0] == pytest.approx(0.9)
+    assert momentum[cycle_stepsize(asked(), 1000)] == pytest.approx(1.0)
+    assert spec.lr == final().lr
+
+
+def test_constant_momentum_stays_at_the_largest() -> None:
+    assert final("train.momentum=constant").momentum == constant(0.95)
+
+
+def test_the_step_policy_falls_half_a_decade_at_each_of_the_authors_milestones() -> None:
+    lr = values(final("train.policy=step").lr, 1000)
+    assert lr[[0, 499, 500, 750, 875, 938]] == pytest.approx([0.5, 0.5, 0.5 * 0.316, 0.5 * 0.316**2, 0.5 * 0.316**3, 0.5 * 0.316**4])
+
+
+def test_inv_is_caffes() -> None:
+    assert final("train.policy=inv").lr == inv(0.5, 1000)
+
+
+def test_exp_falls_by_six_hundredths_every_two_epochs() -> None:
+    lr = values(final("train.policy=exp").lr, 1000)
+    assert lr[[0, 199, 200, 999]] == pytest.approx([0.5, 0.5, 0.47, 0.5 * 0.94**4])
+
+
+def test_the_smallest_lr_may_be_given_with_the_largest() -> None:
+    overrides = ("start.max_lr=4", "start.min_lr=0.1")
+    settings = settings_before("train", asked(*overrides), lambda _: None)
+    assert (settings.max_lr, settings.min_lr) == (4.0, 0.1)
+
+
+def test_a_recommendation_of_another_policy_says_so_and_offers_no_1cycle() -> None:
+    question = asked("train.policy=constant", "start.max_lr=0.5")
+    reading = train.Reading("train", settings_before("train", question, lambda _: None), ())
+    block = recommend.settings_block(question, [reading])["learning_rate"]
+    assert block == {"policy": "constant", "max": 0.5, "epochs": question.config.budget.epochs}
+    assert summary.describe("learning_rate", block) == f"constant 0.5, {question.config.budget.epochs:g} epochs"
+
+
+def test_momentum_of_one_is_accepted_as_a_peak_alone() -> None:
+    config = parse("data: digits\nmodel: mlp\nstart: {momentum: {max: 1, min: 0.9}}", "c.yaml")
+    assert config.start.momentum.max == 1.0
