@@ -237,11 +237,11 @@ class Train(Section):
     cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")
     policy: Policy = Field(
         default="1cycle",
-        description="Learning rate over the training; step: x0.316 at 1/2, 3/4, 7/8, 15/16; exp: x0.94 every 2 epochs; inv: Caffe's",
+        description="Lr over the training; step: x0.316 at 1/2, 3/4, 7/8, 15/16; exp: x0.94 every 2 epochs",
     )
     momentum: Literal["falling", "constant", "rising"] = Field(
         default="falling",
-        description="Momentum over the training's cycle: from max to min and back, always max, or from min to max and back",
+        description="Momentum over the training: max to min and back, always max, or min to max and back",
     )
 
 
