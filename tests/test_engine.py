@@ -290,16 +290,40 @@ def test_a_step_is_timed_over_samples_that_are_long_enough(tmp_path):
     assert record.result["examples"] > 0.9 * sum(entry["size"] * count for entry, count in zip(sizes, steps, strict=True))
 
 
-def test_batch_sizes_that_do_not_fit_are_left_out(tmp_path, monkeypatch):
-    def full(training, data):
-        if training.spec.total_batch_size > 8:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
-        return 1
+def refusing_above(largest, monkeypatch):
+    """Updates run out of memory at batch sizes above `largest`, as they would on a GPU."""
+    honest = timing.update
 
-    monkeypatch.setattr(timing, "_peak_memory", full)
+    def update(training, x, y):
+        if len(y) > largest:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+        return honest(training, x, y)
+
+    monkeypatch.setattr(timing, "update", update)
+
+
+def test_batch_sizes_that_do_not_fit_are_left_out_and_the_largest_that_does_is_timed(tmp_path, monkeypatch):
+    refusing_above(40, monkeypatch)
     record = computed(TimingSpec(DIGITS, MLP, PartSpec("sgd"), (8, 64, 128), rounds=1), tmp_path)
-    assert [entry["size"] for entry in record.result["sizes"]] == [8]
+    assert [entry["size"] for entry in record.result["sizes"]] == [8, 32]  # half of 64
     assert record.result["too_large"] == [64, 128]
+
+
+def test_where_no_batch_size_fits_smaller_ones_are_tried(tmp_path, monkeypatch):
+    refusing_above(20, monkeypatch)
+    record = computed(TimingSpec(DIGITS, MLP, PartSpec("sgd"), (64, 128), rounds=1), tmp_path)
+    assert [entry["size"] for entry in record.result["sizes"]] == [16]
+
+
+def test_a_batch_that_would_not_fit_in_memory_is_never_run_on_a_cpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "free_bytes", lambda: 2**30)
+    grown = iter([0, 2**20, 25 * 2**20, *[26 * 2**20] * 99])  # a mebibyte an example: 1,024 of them leave no headroom
+    monkeypatch.setattr(timing, "_resident_peak", lambda: next(grown))
+    run, honest = [], timing.update
+    monkeypatch.setattr(timing, "update", lambda training, x, y: run.append(len(y)) or honest(training, x, y))
+    record = computed(TimingSpec(DIGITS, MLP, PartSpec("sgd"), (16, 1024), rounds=1), tmp_path)
+    assert 1024 in record.result["too_large"]
+    assert 1024 not in run
 
 
 def test_a_row_has_the_lr_and_momentum_of_the_update_before_it(tmp_path):

@@ -93,7 +93,7 @@ def test_batch_sizes_are_compared_at_equal_time() -> None:
         for record in world.records.values()
         if isinstance(record.spec, RunSpec)
     }
-    assert set(cost) == {64, 128, 256, 512}
+    assert {64, 128, 256} <= set(cost) <= {64, 128, 256, 512}
     assert max(cost.values()) / min(cost.values()) < 1.12
     assert reading.settings.total_batch_size in cost
 

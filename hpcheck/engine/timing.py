@@ -1,15 +1,20 @@
 """Step time and memory of one model at several batch sizes, measured interleaved on a machine that does nothing else."""
 
+import gc
 import resource
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from hpcheck.engine.batches import OnDevice
+from hpcheck.data._memory import free_bytes
+from hpcheck.engine.batches import BatchStream, OnDevice
 from hpcheck.engine.loop import Training, prepare, update
+from hpcheck.engine.memory import HEADROOM, PROBES, fits_free, search
 from hpcheck.optimizers._groups import set_hyper
 from hpcheck.records import RecordWriter
 from hpcheck.schedules import constant
@@ -17,31 +22,24 @@ from hpcheck.spec import RunSpec, TimingSpec
 
 WARM_UP_STEPS = 2
 SAMPLE_SECONDS = 0.05  # ours: a sample lasts at least so long, lest one interruption by another process double it
-HEADROOM = 0.9  # ours: share of the device's memory that a batch size may take, so that evaluation and fragmentation fit beside it
 
 
 def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
     """Median seconds of an update at each batch size, over interleaved rounds after a warm-up, and each size's peak memory.
 
-    A size that does not fit, and everything above it, is listed as "too_large" instead.
+    A size that does not fit, and everything above it, is listed as "too_large" instead; the largest that does fit is looked for and timed
+    with the rest. One model serves all sizes: it never learns here.
     """
-    trainings: dict[int, Training] = {}
+    training = prepare(_as_run(spec, min(spec.batch_sizes)), data, snapshots)
     peak_bytes: dict[int, int] = {}
-    for size in spec.batch_sizes:
-        try:
-            trainings[size] = prepare(_as_run(spec, size), data, snapshots)
-            peak_bytes[size] = _peak_memory(trainings[size], data)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            trainings.pop(size, None)
-            break
+    found = search(spec.batch_sizes, _fits(training, peak_bytes))
+    trainings = {size: at_size(training, size) for size in found.fit}
     samples: dict[int, list[float]] = {size: [] for size in trainings}
     steps = dict.fromkeys(trainings, WARM_UP_STEPS)
     train_seconds = 0.0
     for _ in range(spec.rounds):
-        for size, training in trainings.items():
-            seconds, count = _sample(training, steps[size], spec.steps_a_round)
+        for size, sized in trainings.items():
+            seconds, count = _sample(sized, steps[size], spec.steps_a_round)
             samples[size].append(seconds / count)
             steps[size] += count
             train_seconds += seconds
@@ -53,11 +51,17 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
         "finished",
         {
             "sizes": sizes,
-            "too_large": [size for size in spec.batch_sizes if size not in trainings],
+            "too_large": list(found.too_large),
             "train_seconds": train_seconds,
             "examples": sum(size * count for size, count in steps.items()),
         },
     )
+
+
+def at_size(training: Training, size: int) -> Training:
+    """The same model and optimizer fed with batches of another size."""
+    data, spec = training.batches.data, replace(training.spec, total_batch_size=size)
+    return replace(training, spec=spec, batches=BatchStream(data, size, spec.seed, spec.data.augment))
 
 
 def _as_run(spec: TimingSpec, size: int) -> RunSpec:
@@ -66,22 +70,63 @@ def _as_run(spec: TimingSpec, size: int) -> RunSpec:
     )
 
 
-def _peak_memory(training: Training, data: OnDevice) -> int:
-    """Bytes at the peak of the warm-up steps: allocated on a GPU, resident in the process on a CPU.
+def _fits(training: Training, peak_bytes: dict[int, int]) -> Callable[[int], bool]:
+    """Whether a batch size fits, told by running it; the peak of each that did goes into `peak_bytes`."""
+    if training.batches.data.train_x.device.type == "cuda":
+        return lambda size: _fits_gpu(at_size(training, size), peak_bytes)
+    measured = [(0, _resident_peak())]
+    for size in PROBES:
+        _fits_cpu(at_size(training, size), measured, {})
+    return lambda size: _fits_cpu(at_size(training, size), measured, peak_bytes)
 
-    Raises `torch.OutOfMemoryError` where the steps do not fit, or fit without headroom.
-    """
-    device = data.train_x.device
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+
+def _fits_cpu(training: Training, measured: list[tuple[int, int]], peak_bytes: dict[int, int]) -> bool:
+    """Whether some updates fit: run only where smaller batches say that they will, since a CPU never runs out politely."""
+    size = training.spec.total_batch_size
+    if (len(measured) > 1 and not fits_free(size, measured, free_bytes())) or not _runs(training):
+        return False
+    peak_bytes[size] = _resident_peak()
+    if size > measured[-1][0]:
+        measured.append((size, peak_bytes[size]))
+    return True
+
+
+def _fits_gpu(training: Training, peak_bytes: dict[int, int]) -> bool:
+    """Whether some updates fit and leave headroom. What others hold of the GPU counts as taken."""
+    device = training.batches.data.train_x.device
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats(device)
+    held, (free, _) = torch.cuda.memory_reserved(device), torch.cuda.mem_get_info(device)
+    if not _runs(training):
+        return False
+    peak_bytes[training.spec.total_batch_size] = torch.cuda.max_memory_allocated(device)
+    return bool(torch.cuda.max_memory_reserved(device) <= HEADROOM * (free + held))
+
+
+def _runs(training: Training) -> bool:
+    """Whether the warm-up steps run without running out of memory; what they held is given back."""
+    try:
+        _warm_up(training)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return True
+    training.optimizer.zero_grad(set_to_none=True)
+    gc.collect()
+    if training.batches.data.train_x.is_cuda:
+        torch.cuda.empty_cache()
+    return False
+
+
+def _warm_up(training: Training) -> None:
     for step in range(WARM_UP_STEPS):
         _one_step(training, step)
-    if device.type != "cuda":
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    peak = torch.cuda.max_memory_allocated(device)
-    if peak > HEADROOM * torch.cuda.get_device_properties(device).total_memory:
-        raise torch.OutOfMemoryError(f"batch size {training.spec.total_batch_size} leaves no headroom")
-    return peak
+
+
+def _resident_peak() -> int:
+    """Bytes that this process had in memory at its largest."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _one_step(training: Training, step: int) -> None:

@@ -1,26 +1,51 @@
-"""Step 2, total batch size: sizes compared at equal execution time, each at an lr scaled to it, judged by accuracy; a tie goes to the
-larger (Smith 2018, 4.2, Remark 4 and 5, item 2)."""
+"""Step 2, total batch size: sizes that fit in memory compared at equal execution time, each at its own lr, judged by accuracy; a tie
+goes to the larger (Smith 2018, 4.2, Remark 4 and 5, item 2)."""
 
-from collections.abc import Generator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from hpcheck.analysis.exponent import two_significant_figures
+from hpcheck.analysis.smooth import smooth
 from hpcheck.records import RunRecord
 from hpcheck.settings import Panel, Reading, Settings
 from hpcheck.spec import RunSpec, Spec, TimingSpec, evenly
-from hpcheck.steps.compare import Compared, Rule, replicated
+from hpcheck.steps.compare import Compared, Rule, candidates, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import cycle, data_spec, part, short_steps
+from hpcheck.steps.runs import curve, cycle, data_spec, part, short_steps
 
 SOURCE = "section 4.2, Remark 4; section 5, item 2"
-SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that are tried by default
+SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that may be tried by default
 ROUNDING = 0.05  # DESIGN 3: iterations rounded to 5%, so that the noise of a timing does not change what is run
 EVALUATIONS = 10  # on the whole validation set, so fewer than elsewhere
 FEWEST_STEPS = 25  # ours: below so many iterations a 1cycle is no training at all
-HALVINGS = 2  # an lr scaled with the batch size that diverges is halved at most this often
+HALVINGS = 2  # a size at which every lr diverged is tried at half the smallest of them, at most this often
 RULE = Rule(judge="accuracy", tie="largest")
+BY_LR = Rule(judge="accuracy")
+
+
+@dataclass(frozen=True)
+class Best:
+    """One batch size at the best lr that was tried for it, of all the lrs tried."""
+
+    spec: RunSpec
+    record: RunRecord
+    lr: float
+    tried: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds of an update at each size that fits, the sizes that do not, and the size that the others are compared with."""
+
+    seconds: Mapping[int, float]
+    too_large: tuple[int, ...]
+    reference: int
+    remarks: tuple[str, ...] = field(default=())
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
@@ -28,13 +53,21 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if settings.max_lr is None:
         return Reading("batch", settings, (), remarks=("batch: no learning rate is known; read one first (lr-range)",))
     sizes = candidate_sizes(asked, settings)
-    (timing,) = yield [timing_spec(asked, sizes)]
-    seconds = {entry["size"]: min(entry["samples"]) for entry in timing.result["sizes"]}  # others' load only ever adds to a step's time
-    if settings.total_batch_size not in seconds:
-        note = f"batch: {settings.total_batch_size} does not fit in memory; start from {max(seconds, default=1)} or less"
-        return Reading("batch", settings, (), remarks=(note,))
-    compared, lrs = yield from _compared(asked, settings, seconds)
-    return _reading(asked, settings, compared, lrs, seconds)
+    (record,) = yield [timing_spec(asked, sizes)]
+    timed = read_timing(asked, settings, sizes, record)
+    if timed is None:
+        return Reading("batch", settings, (), remarks=("batch: not even one example at a time fits in memory",))
+    if timed.reference != settings.total_batch_size:
+        settings = with_lr(
+            asked,
+            replace(settings, total_batch_size=timed.reference),
+            _scaled(settings.max_lr, timed.reference / settings.total_batch_size),
+        )
+    best = yield from climbed(asked, settings, timed)
+    by_value = {float(size): one.spec for size, one in sorted(best.items())}
+    records = [one.record for _, one in sorted(best.items())]
+    compared = yield from replicated(by_value, records, short_steps(asked, "batch", settings), RULE)
+    return _reading(asked, settings, compared, best, timed)
 
 
 def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
@@ -43,6 +76,35 @@ def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
     wanted = options.sizes or [round(settings.total_batch_size * factor) for factor in SIZES_TO_START]
     largest = min(options.max_size or asked.facts.train_examples, asked.facts.train_examples)
     return tuple(sorted({size for size in (*wanted, settings.total_batch_size) if 1 <= size <= largest}))
+
+
+def read_timing(asked: Asked, settings: Settings, sizes: Sequence[int], record: RunRecord) -> Timed | None:
+    """What the measurement says; None where nothing fits. A start that does not fit gives way to the largest size that does.
+
+    The memory search adds the largest size that fits to those asked for; where the config names its sizes, it is used only for want of any.
+    """
+    measured = fastest(record.result["sizes"])
+    asked_for = {size: seconds for size, seconds in measured.items() if size in sizes}
+    seconds = asked_for if asked.config.batch.sizes and asked_for else measured
+    if not seconds:
+        return None
+    too_large = tuple(record.result.get("too_large", ()))
+    remarks = [f"batch: {', '.join(map(str, too_large))} do not fit in memory with headroom"] if too_large else []
+    start, reference = settings.total_batch_size, settings.total_batch_size
+    if start not in seconds:
+        reference = max(size for size in seconds if size < start) if min(seconds) < start else min(seconds)
+        remarks.append(f"batch: the start's batch size, {start}, does not fit in memory; gone on from {reference}, its lr in proportion")
+    return Timed(seconds, too_large, reference, tuple(remarks))
+
+
+def fastest(sizes: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    """Seconds of an update at each size: the fastest round of it, or of a larger one. What else the machine does only ever adds time.
+
+    >>> fastest([{"size": 32, "samples": [0.009, 0.008]}, {"size": 64, "samples": [0.004]}])
+    {32: 0.004, 64: 0.004}
+    """
+    rounds = {entry["size"]: min(entry["samples"]) for entry in sizes}
+    return {size: min(seconds for other, seconds in rounds.items() if other >= size) for size in rounds}
 
 
 def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
@@ -70,28 +132,62 @@ def equal_time_epochs(settings: Settings, seconds: dict[int, float], size: int) 
     return two_significant_figures(settings.epochs * ratio)
 
 
-def _compared(
-    asked: Asked, settings: Settings, seconds: dict[int, float]
-) -> Generator[Sequence[Spec], Sequence[RunRecord], tuple[Compared, dict[int, float]]]:
-    reference = settings.total_batch_size
+def climbed(asked: Asked, settings: Settings, timed: Timed) -> Generator[Sequence[Spec], Sequence[RunRecord], dict[int, Best]]:
+    """Every size at the best of its lrs, outwards from the reference, whose lr is known.
+
+    A larger size is tried at the lr of its smaller neighbour and at that lr in proportion to its size; a smaller one in proportion alone.
+    Sizes that nobody asked for are left out beyond one that is already beaten.
+    """
+    reference, lr = timed.reference, settings.max_lr or 0.0
+    below = sorted((size for size in timed.seconds if size < reference), reverse=True)
+    above = sorted(size for size in timed.seconds if size > reference)
+    asks: dict[int, tuple[float, ...]] = {reference: (lr,), **{size: (_scaled(lr, size / reference),) for size in below}}
+    best: dict[int, Best] = {}
+    largest = reference
+    while True:
+        if above:
+            size = above.pop(0)
+            asks[size] = tuple(sorted({lr, _scaled(lr, size / largest)}))
+            largest = size
+        best |= yield from _at_best_lr(asked, settings, timed, asks)
+        if not above or (asked.config.batch.sizes is None and beaten(largest, best)):
+            return best
+        asks, lr = {}, best[largest].lr
+
+
+def beaten(size: int, best: Mapping[int, Best]) -> bool:
+    """Whether another size's accuracy is better beyond doubt."""
+    choice = RULE.choose(candidates({float(one): (found.record,) for one, found in best.items()}))
+    return choice.value is not None and size not in (choice.tied or (choice.value,))
+
+
+def _at_best_lr(
+    asked: Asked, settings: Settings, timed: Timed, asks: Mapping[int, tuple[float, ...]]
+) -> Generator[Sequence[Spec], Sequence[RunRecord], dict[int, Best]]:
     steps = short_steps(asked, "batch", settings)
-    count = {size: iterations(steps, seconds[reference], seconds[size]) for size in seconds}
-    lrs = {size: two_significant_figures((settings.max_lr or 0.0) * size / reference) for size in seconds}
-    specs = {size: cycle_at(asked, settings, size, lrs[size], count[size]) for size in seconds}
-    found = yield list(specs.values())
-    records = dict(zip(specs, found, strict=True))
-    for _ in range(HALVINGS):
-        diverged = [size for size, record in records.items() if record.diverged]
-        if not diverged:
+    count = {size: iterations(steps, timed.seconds[timed.reference], timed.seconds[size]) for size in asks}
+    lrs = dict(asks)
+    tried: dict[int, dict[float, tuple[RunSpec, RunRecord]]] = {size: {} for size in asks}
+    for _ in range(HALVINGS + 1):
+        specs = [(size, lr, cycle_at(asked, settings, size, lr, count[size])) for size in lrs for lr in lrs[size]]
+        found = yield [spec for _, _, spec in specs]
+        for (size, lr, spec), record in zip(specs, found, strict=True):
+            tried[size][lr] = (spec, record)
+        diverged = [size for size in lrs if all(record.diverged for _, record in tried[size].values())]
+        lrs = {size: (_scaled(min(tried[size]), 1 / 2),) for size in diverged}
+        if not lrs:
             break
-        for size in diverged:
-            lrs[size] = two_significant_figures(lrs[size] / 2)
-            specs[size] = cycle_at(asked, settings, size, lrs[size], count[size])
-        found = yield [specs[size] for size in diverged]
-        records.update(zip(diverged, found, strict=True))
-    by_value = {float(size): spec for size, spec in specs.items()}
-    compared = yield from replicated(by_value, list(records.values()), steps, RULE)
-    return compared, lrs
+    return {size: _best(runs) for size, runs in tried.items()}
+
+
+def _best(runs: Mapping[float, tuple[RunSpec, RunRecord]]) -> Best:
+    choice = BY_LR.choose(candidates({lr: (record,) for lr, (_, record) in runs.items()}))
+    lr = min(runs) if choice.value is None else choice.value
+    return Best(*runs[lr], lr, tuple(sorted(runs)))
+
+
+def _scaled(lr: float, factor: float) -> float:
+    return two_significant_figures(lr * factor)
 
 
 def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: int) -> RunSpec:
@@ -100,19 +196,62 @@ def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: 
     return replace(spec, eval_size=None, evaluate_after=evenly(steps, EVALUATIONS))
 
 
-def _reading(asked: Asked, settings: Settings, compared: Compared, lrs: dict[int, float], seconds: dict[int, float]) -> Reading:
+def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping[int, Best], timed: Timed) -> Reading:
     choice = compared.choice
     size = int(choice.value) if choice.value is not None else settings.total_batch_size
     same = asked.config.budget.hold == "epochs" or size == settings.total_batch_size
-    epochs = settings.epochs if same else equal_time_epochs(settings, seconds, size)
-    after = with_lr(asked, replace(settings, total_batch_size=size, epochs=epochs), lrs[size])
+    epochs = settings.epochs if same else equal_time_epochs(settings, dict(timed.seconds), size)
+    after = with_lr(asked, replace(settings, total_batch_size=size, epochs=epochs), best[size].lr)
     accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
     panels = (
         Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=True),
         Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
     )
-    remarks = (
-        "step times: " + ", ".join(f"{value}: {1000 * seconds[value]:.1f} ms" for value in sorted(seconds)),
-        "small batches regularize more, large ones less (Smith 2018, 5, item 2)",
+    results = figures(compared, best, timed)
+    remarks = (*timed.remarks, *told(results, timed), "small batches regularize more, large ones less (Smith 2018, 5, item 2)")
+    item = evidence("total_batch_size", choice, SOURCE, compared.run_ids, value=size)
+    return Reading("batch", after, (item,), panels, remarks, results={str(size): row for size, row in results.items()})
+
+
+def figures(compared: Compared, best: Mapping[int, Best], timed: Timed) -> dict[int, dict[str, Any]]:
+    """For each size: milliseconds of an update, lrs tried and taken, final metric and loss of its first run, and the seconds of training
+    until its metric was as good as at the end of the least of those that cannot be told apart (None where it never was)."""
+    kept = compared.choice.tied or (compared.choice.value or timed.reference,)
+    goal = max(_metric_cost(best[int(size)].record)[-1] for size in kept)
+    rows = {}
+    for size, one in sorted(best.items()):
+        cost, steps = _metric_cost(one.record), one.record.column("step")
+        there = np.flatnonzero(cost <= goal)
+        last = one.record.rows[-1]
+        rows[size] = {
+            "step_ms": round(1000 * timed.seconds[size], 2),
+            "iterations": one.spec.steps,
+            "max_lr": one.lr,
+            "lrs_tried": list(one.tried),
+            "metric": last["metric"],
+            "val_loss": last["val_loss"],
+            "seeds": len(compared.records[float(size)]),
+            "seconds_to_accuracy": round(float(steps[there[0]]) * timed.seconds[size], 1) if len(there) else None,
+        }
+    return rows
+
+
+def _metric_cost(record: RunRecord) -> np.ndarray:  # (E,) smoothed, lower is better
+    read = curve(record)
+    cost = read.metric_cost
+    return np.full(len(read), np.inf) if cost is None else smooth(read.step, cost).fit
+
+
+def told(rows: Mapping[int, Mapping[str, Any]], timed: Timed) -> tuple[str, ...]:
+    """The figures in words: step times, the lr of each size, and how soon each was as good as the reference."""
+    times = ", ".join(f"{size}: {1000 * timed.seconds[size]:.1f} ms" for size in sorted(timed.seconds))
+    lrs = ", ".join(f"{size}: {row['max_lr']:g} of {', '.join(f'{lr:g}' for lr in row['lrs_tried'])}" for size, row in rows.items())
+    reached = ", ".join(
+        f"{size}: {'never' if row['seconds_to_accuracy'] is None else format(row['seconds_to_accuracy'], 'g')}"
+        for size, row in rows.items()
     )
-    return Reading("batch", after, (evidence("total_batch_size", choice, SOURCE, compared.run_ids, value=size),), panels, remarks)
+    return (
+        f"step times: {times}",
+        f"max lr taken of those tried: {lrs}",
+        f"seconds of training to the same accuracy: {reached}",
+    )

@@ -1,0 +1,109 @@
+"""The batch step on a simulated network: memory, the lr of each size, and what it says of time."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+from simulated import World, asked, read
+
+from hpcheck.records import RunRecord
+from hpcheck.settings import Settings
+from hpcheck.spec import RunSpec, TimingSpec
+from hpcheck.steps import batch
+
+KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
+
+
+@dataclass
+class Small(World):
+    """A device whose memory holds so many examples at a time."""
+
+    holds: int = 10**9
+    largest: int | None = None  # what the search finds that was not asked for
+
+    def timed(self, spec: TimingSpec) -> RunRecord:
+        whole = super().timed(replace(spec, batch_sizes=(*spec.batch_sizes, *([self.largest] if self.largest else []))))
+        fit = [entry for entry in whole.result["sizes"] if entry["size"] <= self.holds]
+        too_large = [size for size in spec.batch_sizes if size > self.holds]
+        record = super().timed(spec)
+        return replace(record, result={"sizes": fit, "too_large": too_large})
+
+
+@dataclass
+class LargerLrDiverges(World):
+    """A network that bears the lr of the start's batch size and none above it, whatever the batch."""
+
+    bears: float = 0.3
+
+    def trained(self, spec: RunSpec) -> RunRecord:
+        record = super().trained(spec)
+        worse = [{**row, "val_loss": 2.3, "metric": 0.1} for row in record.rows]
+        return replace(record, rows=tuple(worse), status="diverged") if spec.lr.largest > self.bears else record
+
+
+def lrs_run(world: World, size: int) -> set[float]:
+    specs = [record.spec for record in world.records.values()]
+    return {spec.lr.largest for spec in specs if isinstance(spec, RunSpec) and spec.total_batch_size == size}
+
+
+def test_a_larger_batch_is_tried_at_its_neighbours_lr_and_in_proportion_to_its_size() -> None:
+    world = World(fastest=40.0)
+    read(world, batch.decide, asked("batch.sizes=[64, 128, 256]"), KNOWN)
+    assert lrs_run(world, 64) == {0.15}
+    assert lrs_run(world, 128) == {0.3}
+    assert lrs_run(world, 256) == {0.3, 0.6}
+
+
+def test_an_lr_that_a_larger_batch_does_not_bear_is_not_taken_for_it() -> None:
+    world = LargerLrDiverges()
+    reading = read(world, batch.decide, asked("batch.sizes=[128, 256, 512]"), KNOWN)
+    assert {reading.results[size]["max_lr"] for size in ("128", "256", "512")} == {0.3}
+    assert lrs_run(world, 512) == {0.3, 0.6}
+    assert reading.settings.max_lr == 0.3
+
+
+def test_where_every_lr_of_a_size_diverges_half_of_the_smallest_is_tried() -> None:
+    world = LargerLrDiverges(bears=0.2)
+    reading = read(world, batch.decide, asked("batch.sizes=[128, 256]"), KNOWN)
+    assert lrs_run(world, 128) == {0.3, 0.15}
+    assert reading.settings.max_lr == 0.15
+
+
+def test_sizes_beyond_one_that_is_beaten_are_left_out_unless_asked_for() -> None:
+    slow = LargerLrDiverges(seconds_an_example=1e-2, needed=100.0)  # twice the batch takes twice as long, and bears no larger lr
+    read(slow, batch.decide, asked(), KNOWN)
+    assert lrs_run(slow, 256)
+    assert not lrs_run(slow, 512)
+    read(slow, batch.decide, asked("batch.sizes=[128, 256, 512]"), KNOWN)
+    assert lrs_run(slow, 512)
+
+
+def test_a_start_that_does_not_fit_goes_on_with_the_largest_that_does_and_says_so() -> None:
+    world = Small(holds=100, largest=96)
+    reading = read(world, batch.decide, asked(), KNOWN)
+    assert reading.settings.total_batch_size in (64, 96)
+    assert "batch: the start's batch size, 128, does not fit in memory; gone on from 96, its lr in proportion" in reading.remarks
+    assert lrs_run(world, 96) == {0.22}  # 0.3 * 96 / 128
+
+
+def test_sizes_that_do_not_fit_are_named_and_the_others_are_compared() -> None:
+    reading = read(Small(holds=300), batch.decide, asked(), KNOWN)
+    assert "batch: 512 do not fit in memory with headroom" in reading.remarks
+    assert set(reading.results) == {"64", "128", "256"}
+
+
+def test_the_searchs_own_size_is_not_used_where_the_config_names_sizes_that_fit() -> None:
+    reading = read(Small(holds=200, largest=192), batch.decide, asked("batch.sizes=[128, 256]"), KNOWN)
+    assert set(reading.results) == {"128"}
+
+
+def test_where_nothing_fits_the_step_says_so_and_changes_nothing() -> None:
+    reading = read(Small(holds=0), batch.decide, asked(), KNOWN)
+    assert reading.settings == KNOWN
+    assert reading.remarks == ("batch: not even one example at a time fits in memory",)
+
+
+def test_time_to_accuracy_is_told_for_each_size() -> None:
+    reading = read(World(noise=0.002), batch.decide, asked("batch.sizes=[128]"), KNOWN)
+    reference = reading.results["128"]
+    assert reference["seconds_to_accuracy"] == pytest.approx(reference["iterations"] * reference["step_ms"] / 1000, rel=0.1)
+    assert any(remark.startswith("seconds of training to the same accuracy: 128: ") for remark in reading.remarks)
