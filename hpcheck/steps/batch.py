@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hpcheck.analysis.choose import choose
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.smooth import smooth
 from hpcheck.records import RunRecord
@@ -157,7 +158,7 @@ def climbed(asked: Asked, settings: Settings, timed: Timed) -> Generator[Sequenc
 
 def beaten(size: int, best: Mapping[int, Best]) -> bool:
     """Whether another size's accuracy is better beyond doubt."""
-    choice = RULE.choose(candidates({float(one): (found.record,) for one, found in best.items()}))
+    choice = choose(candidates({float(one): (found.record,) for one, found in best.items()}), RULE)
     return choice.value is not None and size not in (choice.tied or (choice.value,))
 
 
@@ -181,7 +182,7 @@ def _at_best_lr(
 
 
 def _best(runs: Mapping[float, tuple[RunSpec, RunRecord]]) -> Best:
-    choice = BY_LR.choose(candidates({lr: (record,) for lr, (_, record) in runs.items()}))
+    choice = choose(candidates({lr: (record,) for lr, (_, record) in runs.items()}), BY_LR)
     lr = min(runs) if choice.value is None else choice.value
     return Best(*runs[lr], lr, tuple(sorted(runs)))
 
