@@ -1,19 +1,34 @@
 """Progress for people: which runs are under way, how far they are and how long they may take; a line at a time without a terminal."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from hpcheck.records import steps_done
+from hpcheck.records import Standing, standing
 from hpcheck.spec import RunSpec, Spec
 
-SECONDS_A_LINE = 30.0  # without a terminal: a line at most so often
+SECONDS_A_LINE = 30.0  # without a terminal: how things stand, at most so often; what has ended is told at once
+BAR = 20  # characters: leaves room for a run's name and its loss in a terminal of 100
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the runs that a step makes together, and where its record grows."""
+
+    name: str
+    spec: Spec
+    record: Path
+
+    def standing(self) -> Standing:
+        return standing(self.record)
 
 
 class Progress:
@@ -26,42 +41,53 @@ class Progress:
     @contextmanager
     def watching(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> Iterator[Callable[[], None]]:
         """Show these jobs while the body runs; it calls what it is given every now and then."""
+        members = [Member(name(step, jobs, at), spec, records / f"{run_id}.jsonl") for at, (run_id, spec) in enumerate(jobs)]
         if self.console.is_terminal and not self.quiet:
-            with self._bars(step, jobs, records) as poll:
+            with self._bars(members) as poll:
                 yield poll
         else:
-            yield self._lines(step, jobs, records)
+            self.say(f"{step}: {', '.join(spec.label for _, spec in jobs)}")
+            yield self._lines(step, members)
 
     @contextmanager
-    def _bars(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> Iterator[Callable[[], None]]:
+    def _bars(self, members: Sequence[Member]) -> Iterator[Callable[[], None]]:
         columns = (
             TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            BarColumn(BAR),
             TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[now]}", markup=False),
             TimeRemainingColumn(),
         )
         with Bars(*columns, console=self.console, transient=True) as bars:
-            tasks = {run_id: bars.add_task(f"{step}: {spec.label}", total=amount(spec)) for run_id, spec in jobs}
+            tasks = [bars.add_task(member.name, total=amount(member.spec), now="") for member in members]
 
             def poll() -> None:
-                for run_id, spec in jobs:
-                    bars.update(tasks[run_id], completed=done(run_id, spec, records))
+                for task, member in zip(tasks, members, strict=True):
+                    found = member.standing()
+                    bars.update(task, completed=done(member.spec, found), now=now(found))
 
             yield poll
 
-    def _lines(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> Callable[[], None]:
-        started, total = time.monotonic(), sum(amount(spec) for _, spec in jobs)
-        labels = ", ".join(spec.label for _, spec in jobs)
-        self.say(f"{step}: {labels}")
-        last = [started]
+    def _lines(self, step: str, members: Sequence[Member]) -> Callable[[], None]:
+        started, total = time.monotonic(), sum(amount(member.spec) for member in members)
+        last, told = started, set[str]()
 
         def poll() -> None:
-            now = time.monotonic()
-            if now - last[0] < SECONDS_A_LINE:
+            nonlocal last
+            found = {member.name: member.standing() for member in members}
+            for ended in [member for member in members if found[member.name].status and member.name not in told]:
+                told.add(ended.name)
+                self.say(f"{ended.name}: {ending(ended.spec, found[ended.name])}")
+            elapsed = time.monotonic() - started
+            if time.monotonic() - last < SECONDS_A_LINE:
                 return
-            last[0] = now
-            share = sum(done(run_id, spec, records) for run_id, spec in jobs) / total
-            left = f", about {(now - started) * (1 - share) / share:.0f} s left" if share > 0 else ""
+            last = time.monotonic()
+            for member in members:
+                at = found[member.name]
+                if at.row and not at.status and isinstance(member.spec, RunSpec):
+                    self.say(f"{member.name}: iteration {at.row['step']:.0f} of {member.spec.steps}, {now(at)}")
+            share = sum(done(member.spec, found[member.name]) for member in members) / total
+            left = f", about {elapsed * (1 - share) / share:.0f} s left" if share > 0 else ""
             self.say(f"{step}: {share:.0%} done{left}")
 
         return poll
@@ -71,12 +97,36 @@ class Progress:
             print(text, file=sys.stderr, flush=True)
 
 
+def name(step: str, jobs: Sequence[tuple[str, Spec]], at: int) -> str:
+    """What a run is called: its step, which of the runs made together it is, and its label."""
+    member = f" {at + 1}/{len(jobs)}" if len(jobs) > 1 else ""
+    return f"{step}{member}: {jobs[at][1].label}"
+
+
+def now(found: Standing) -> str:
+    """What was measured last; nothing before the first evaluation."""
+    loss, metric = found.row.get("val_loss"), found.row.get("metric")
+    if loss is None or metric is None:
+        return ""
+    return f"loss {loss:.3g}" + (f", metric {metric:.3g}" if math.isfinite(metric) else "")
+
+
+def ending(spec: Spec, found: Standing) -> str:
+    """How a run ended."""
+    if not isinstance(spec, RunSpec):
+        return "measured"
+    measured = f"{now(found)}, {found.row.get('seconds', 0.0):.1f} s of training"
+    return measured if found.status == "finished" else f"{found.status} at iteration {found.row.get('step', 0):.0f} ({measured})"
+
+
 def amount(spec: Spec) -> int:
     """How much work a run is, in examples."""
     return (spec.steps - spec.at_step) * spec.total_batch_size if isinstance(spec, RunSpec) else 1
 
 
-def done(run_id: str, spec: Spec, records: Path) -> float:
-    """How much of that its record shows: all of it once the run has ended, by divergence too."""
+def done(spec: Spec, found: Standing) -> float:
+    """How much of that is done: all of it once the run has ended, by divergence too."""
+    if found.status:
+        return amount(spec)
     first, each = (spec.at_step, spec.total_batch_size) if isinstance(spec, RunSpec) else (0, 1)
-    return min(amount(spec), max(0.0, steps_done(records / f"{run_id}.jsonl") - first) * each)
+    return min(amount(spec), max(0.0, found.row.get("step", 0.0) - first) * each)

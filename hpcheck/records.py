@@ -189,10 +189,25 @@ def read(path: Path) -> RunRecord | None:
         return None
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a run stands: its last row, empty before the first, and the status of its record, empty before that is complete."""
+
+    row: Mapping[str, float] = field(default_factory=dict)
+    status: str = ""
+
+
+def standing(path: Path) -> Standing:
+    """How far a run has come, by the last lines of its record."""
+    tail: list[dict[str, Any]] = list(deque(lines(path), maxlen=2)) if path.exists() else []
+    row = next((line["row"] for line in reversed(tail) if "row" in line), {})
+    return Standing(row, tail[-1].get("status", "") if tail else "")
+
+
 def steps_done(path: Path) -> float:
-    """How far a run has come: the step of its last row, 0 before the first; inf once its record is complete, as a diverged run's is."""
-    last: dict[str, Any] = next(iter(deque(lines(path), maxlen=1)), {}) if path.exists() else {}
-    return math.inf if "status" in last else float(last["row"]["step"]) if "row" in last else 0.0
+    """The step of a run's last row, 0 before the first; inf once its record is complete, as a diverged run's is."""
+    found = standing(path)
+    return math.inf if found.status else float(found.row.get("step", 0.0))
 
 
 def seconds_spent(record: RunRecord) -> float:

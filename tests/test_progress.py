@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hpcheck import progress
-from hpcheck.progress import Progress, amount, done
-from hpcheck.records import RecordWriter, steps_done
+from hpcheck.progress import Progress, amount
+from hpcheck.records import RecordWriter, standing, steps_done
 from hpcheck.schedules import constant
 from hpcheck.spec import DataSpec, PartSpec, RunSpec, TimingSpec
 
@@ -22,8 +22,12 @@ TIMING = TimingSpec(RUN.data, RUN.model, RUN.optimizer, (32, 64), label="step ti
 def writer(folder: Path, spec, *steps, name="a") -> RecordWriter:
     record = RecordWriter(folder / f"{name}.jsonl", name, spec, {})
     for step in steps:
-        record.row(step=step, lr=0.1, momentum=0.9, train_loss=math.nan, val_loss=math.nan, metric=0.1, seconds=0.1)
+        record.row(step=step, lr=0.1, momentum=0.9, train_loss=math.nan, val_loss=0.25, metric=0.9, seconds=1.5)
     return record
+
+
+def done(name: str, spec, folder: Path) -> float:
+    return progress.done(spec, standing(folder / f"{name}.jsonl"))
 
 
 def test_a_run_is_done_as_far_as_its_rows_go(tmp_path):
@@ -65,7 +69,22 @@ def test_lines_without_a_terminal_say_what_runs_how_far_it_is_and_what_is_left(t
     assert captured.err.splitlines() == [
         "lr-range: 1cycle to 0.1, step time",
         "lr-range: 0% done",
+        "lr-range 1/2: 1cycle to 0.1: iteration 50 of 100, loss 0.25, metric 0.9",
         "lr-range: 50% done, about 62 s left",
+    ]
+
+
+def test_lines_tell_once_how_each_run_ended(tmp_path, capsys):
+    with Progress().watching("batch", [("a", RUN), ("b", RUN), ("c", TIMING)], tmp_path) as poll:
+        writer(tmp_path, RUN, 50, 100).finish("finished", {})
+        poll()
+        writer(tmp_path, RUN, 50, name="b").finish("diverged", {})
+        writer(tmp_path, TIMING, name="c").finish("finished", {})
+        poll()
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "batch 1/3: 1cycle to 0.1: loss 0.25, metric 0.9, 1.5 s of training",
+        "batch 2/3: 1cycle to 0.1: diverged at iteration 50 (loss 0.25, metric 0.9, 1.5 s of training)",
+        "batch 3/3: step time: measured",
     ]
 
 
@@ -85,3 +104,4 @@ def test_bars_on_a_terminal_go_to_stderr_and_leave_nothing_behind(tmp_path, caps
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "lr-range: 1cycle to 0.1" in captured.err
+    assert "loss 0.25, metric 0.9" in captured.err
