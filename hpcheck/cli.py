@@ -24,6 +24,7 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY
 From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start from the settings in a recommended.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
+EventFiles = Annotated[bool, typer.Option("--tensorboard", help="Write the runs as TensorBoard event files too.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 CurveFormat = Literal["csv", "jsonl", "tensorboard", "caffe"]
 Snippet = Literal["pytorch", "onecycle", "lightning", "hf", "timm"]
@@ -41,9 +42,10 @@ def _add(name: str, words: str) -> None:
         from_: From = None,
         as_json: AsJson = False,
         quiet: Quiet = False,
+        tensorboard: EventFiles = False,
         debug: Debug = False,
     ) -> None:
-        _steps(None if name == "run" else name, _load(config, set_, from_), as_json, quiet)
+        _steps(None if name == "run" else name, _load(config, set_, from_), as_json, quiet, tensorboard)
 
 
 _add("run", "The whole checklist, then train: lr-range, batch, momentum, wd-grid, the lr again, train.")
@@ -60,10 +62,12 @@ def wd_grid(
     from_snapshot: Annotated[bool, typer.Option("--from-snapshot", help="Continue one run at each value (Fig. 12).")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    tensorboard: EventFiles = False,
     debug: Debug = False,
 ) -> None:
     """Step 4: weight decay, to one significant figure (4.4)."""
-    _steps("wd-grid", _load(config, [*(set_ or []), *["wd_grid.from_snapshot=true"] * from_snapshot], from_), as_json, quiet)
+    overrides = [*(set_ or []), *["wd_grid.from_snapshot=true"] * from_snapshot]
+    _steps("wd-grid", _load(config, overrides, from_), as_json, quiet, tensorboard)
 
 
 _add("train", "Train with what is recommended, several times; the lr is probed again first where other settings have moved it.")
@@ -224,14 +228,14 @@ def _load(path: Path | None, overrides: list[str] | None, from_: Path | None) ->
     return loaded if from_ is None else configs.overlay(loaded, recommend.read(from_)["settings"], str(from_))
 
 
-def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool) -> None:
+def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tensorboard: bool) -> None:
     """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained."""
     from hpcheck import recommend
     from hpcheck.pipeline import Checklist
     from hpcheck.progress import Progress
 
     progress = Progress(quiet)
-    with redirect_stdout(sys.stderr), Checklist(config, progress) as checklist:  # what the user's code prints is no data
+    with redirect_stdout(sys.stderr), Checklist(config, progress, tensorboard) as checklist:  # what the user's code prints is no data
         readings = checklist.run_all() if step is None else checklist.run_step(step)
     for remark in (remark for reading in readings for remark in reading.remarks):
         progress.say(remark)

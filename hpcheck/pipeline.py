@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hpcheck import plots, recommend
+from hpcheck import event_files, plots, recommend
 from hpcheck.config import Config
 from hpcheck.data._cache import load_raw
 from hpcheck.data._prepare import held_out_counts
@@ -23,7 +23,10 @@ MOST_ROUNDS = 60  # ours: no step needs nearly so many; a step that does is brok
 class Checklist:
     """One config, its run directory and the workers: what the commands act on."""
 
-    def __init__(self, config: Config, progress: Progress) -> None:
+    def __init__(self, config: Config, progress: Progress, tensorboard: bool = False) -> None:
+        if tensorboard:
+            event_files.refuse_without_tensorboard()
+        self.tensorboard = tensorboard
         self.runs = RunDirectory.of(config)
         self.runs.claim()
         self.progress = progress
@@ -51,6 +54,8 @@ class Checklist:
         reading = self._read(step)
         plots.draw(reading, self.runs.plots)
         self.write()
+        if self.tensorboard:
+            event_files.write(self.runs, step, reading.runs)
         return [*before, reading]
 
     def write(self) -> None:

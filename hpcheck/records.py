@@ -200,7 +200,7 @@ class Standing:
 def standing(path: Path) -> Standing:
     """How far a run has come, by the last lines of its record."""
     tail: list[dict[str, Any]] = list(deque(lines(path), maxlen=2)) if path.exists() else []
-    row = next((line["row"] for line in reversed(tail) if "row" in line), {})
+    row: Mapping[str, float] = next((line["row"] for line in reversed(tail) if "row" in line), {})
     return Standing(row, tail[-1].get("status", "") if tail else "")
 
 

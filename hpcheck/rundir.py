@@ -29,6 +29,7 @@ class RunDirectory:
         self.path = path
         self.records = path / "records"
         self.plots = path / "plots"
+        self.events = path / "tensorboard"  # where `--tensorboard` asks for it
         self.recommended = path / "recommended.yaml"
         self.config = path / "config.yaml"
         self._found: dict[str, RunRecord] = {}
@@ -101,7 +102,7 @@ def refuse_ways_out(path: Path) -> None:
     A run directory may come from anybody; nothing is read or written through it elsewhere. `run.dir` may be a link: it is the user's.
     """
     links = [path] if path.is_symlink() else []
-    for folder in (path, path / "records", path / "plots"):
+    for folder in (path, path / "records", path / "plots", path / "tensorboard"):
         if folder.is_dir():
             links += [folder / entry.name for entry in os.scandir(folder) if entry.is_symlink()]
     inside = Path(os.path.realpath(path.parent)) / path.name

@@ -164,6 +164,14 @@ def test_what_the_users_code_prints_is_not_in_the_json(folder):
     assert "Traceback" not in ended.stderr
 
 
+def test_event_files_of_runs_that_were_made_without_them(whole, hpcheck):
+    pytest.importorskip("tensorboard", reason="not installed: pip install 'hpcheck[tensorboard]'")
+    before = made("small")
+    code, _, _ = hpcheck("lr-range", "small.yaml", "-q", "--tensorboard")
+    assert (code in (0, 6), made("small")) == (True, before)
+    assert any(path.name.startswith("lr-range.lr_range_test") for path in Path("runs/small/tensorboard").iterdir())
+
+
 def test_from_snapshot_alone_goes_on_with_the_newest_run(hpcheck):
     assert hpcheck("wd-grid", "small.yaml", "-q", "-s", "name=snapshot", "-s", "start.max_lr=0.1")[0] == 0
     full = made("snapshot")

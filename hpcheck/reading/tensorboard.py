@@ -28,8 +28,13 @@ def read(path: Path) -> Table:
     return Table(tuple(rows), STEP)
 
 
+def without_tensorflow() -> None:
+    """Have the package `tensorboard` do without TensorFlow, installed or not: its own switch for that."""
+    sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+
+
 def _accumulator(path: Path) -> Any:
-    sys.modules.setdefault("tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))  # TensorBoard's own switch to do without
+    without_tensorflow()
     logging.getLogger("tensorboard").setLevel(logging.ERROR)
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
