@@ -134,8 +134,9 @@ def _begun(path: Path, content: bytes, run_id: str) -> tuple[Mapping[str, Any], 
 
 
 def _as_begun(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether a run goes on to the same numbers here: the same device, torch and threads."""
-    return all(begun.get(key) == now.get(key) for key in {*begun, *now} - {"hpcheck", "python"})
+    """Whether a run goes on to the same numbers here: the same device, torch and threads. On more or fewer such devices it goes on to the
+    same up to rounding: what each part of a batch is does not depend on them."""
+    return all(begun.get(key) == now.get(key) for key in {*begun, *now} - {"hpcheck", "python", "devices"})
 
 
 def _refuse_newer(path: Path, head: Any) -> None:
@@ -211,8 +212,9 @@ def steps_done(path: Path) -> float:
 
 
 def seconds_spent(record: RunRecord) -> float:
-    """Device time of a run, evaluations included."""
-    return float(record.result.get("train_seconds", 0.0)) + float(record.result.get("eval_seconds", 0.0))
+    """Device time of a run, of all its devices, evaluations included."""
+    seconds = float(record.result.get("train_seconds", 0.0)) + float(record.result.get("eval_seconds", 0.0))
+    return seconds * int(record.environment.get("devices", 1))
 
 
 def examples_processed(record: RunRecord) -> int:

@@ -7,6 +7,7 @@ from torch import Tensor
 from hpcheck.data._arrays import DataError
 from hpcheck.data._prepare import Prepared
 
+WHOLE = slice(None)
 CROP_PADDING = 4  # "mirror-crop": the usual CIFAR augmentation, reflected borders
 
 
@@ -56,12 +57,12 @@ class BatchStream:
             parts.append(self._order(epoch)[max(start - first, 0) : end - first])
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Inputs (B, C, H, W) and targets (B, ...) of batch `step`."""
-        rows = self.indices(step)
+    def batch(self, step: int, share: slice = WHOLE) -> tuple[Tensor, Tensor]:
+        """Inputs (B, C, H, W) and targets (B, ...) of batch `step`, or of this `share` of it, which is augmented as in the whole."""
+        rows = self.indices(step)[share]
         x = self.data.train_x[rows]
         if self.augment != "none":
-            x = augmented(x, self.augment, np.random.default_rng([self.seed, 1, step]))
+            x = augmented(x, self.augment, np.random.default_rng([self.seed, 1, step]), self.batch_size, share)
         return self.data.normalised(x), self.data.train_y[rows]
 
     def _order(self, epoch: int) -> Tensor:
@@ -72,16 +73,20 @@ class BatchStream:
         return self._orders[epoch]
 
 
-def augmented(x: Tensor, augment: str, random: np.random.Generator) -> Tensor:
-    """Images (B, H, W, C): mirrored at random, and for "mirror-crop" shifted by up to 4 pixels in each direction."""
-    mirrored = torch.from_numpy(random.random(len(x)) < 0.5).to(x.device)
+def augmented(x: Tensor, augment: str, random: np.random.Generator, of: int | None = None, share: slice = WHOLE) -> Tensor:
+    """Images (B, H, W, C): mirrored at random, and for "mirror-crop" shifted by up to 4 pixels in each direction.
+
+    `x` may be the `share` of a batch `of` so many: random numbers are drawn for all of them, so that parts are what the whole would be.
+    """
+    of = len(x) if of is None else of
+    mirrored = torch.from_numpy((random.random(of) < 0.5)[share]).to(x.device)
     x = torch.where(mirrored[:, None, None, None], x.flip(2), x)
     if augment == "mirror":
         return x
     size, (height, width) = 2 * CROP_PADDING + 1, x.shape[1:3]
     padded = torch.nn.functional.pad(x.permute(0, 3, 1, 2).float(), [CROP_PADDING] * 4, mode="reflect").to(x.dtype)
     padded = padded.permute(0, 2, 3, 1)  # (B, H + 8, W + 8, C)
-    top, left = (torch.from_numpy(random.integers(0, size, len(x))).to(x.device) for _ in range(2))
+    top, left = (torch.from_numpy(random.integers(0, size, of)[share]).to(x.device) for _ in range(2))
     rows = top[:, None] + torch.arange(height, device=x.device)  # (B, H)
     columns = left[:, None] + torch.arange(width, device=x.device)  # (B, W)
     return padded[torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from hpcheck.engine import team
 from hpcheck.engine.processes import RunFailedError
 from hpcheck.engine.snapshots import put, read_sealed, sealed
 from hpcheck.records import RecordWriter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 EVERY_SECONDS = 30.0  # ours: at most so much is computed twice after a crash; shorter runs write none
 KEPT = 2  # the newest may be damaged
+GO_ON, SAVE, STOP = range(3)  # what a process wants after a step
 
 
 class Stopped(RunFailedError):  # noqa: N818  where the command itself asked for it, it is no failure
@@ -58,8 +60,20 @@ class Checkpoints:
     def resume(self, training: "Training") -> Progress:
         """Put `training` where the newest checkpoint that can be used was, and cut the record there; else where the run begins.
 
-        What cannot be used is said once, on stderr, and removed: the run is about to write its own in those places.
+        Of several processes the first one looks, and the others are put where it is.
         """
+        progress = self._resume(training) if team.is_first() else Progress(training.spec.at_step)
+        if team.size() == 1:
+            return progress
+        team.put_as_first(training.model, training.optimizer)
+        said = (progress.done, progress.best, [float(loss) for loss in progress.stretch], progress.eval_seconds, training.first_loss)
+        done, best, stretch, eval_seconds, training.first_loss = team.told(said)
+        device = training.evaluated_on[0].device
+        return Progress(done, best, [torch.tensor(loss, device=device) for loss in stretch], eval_seconds, progress.started)
+
+    def _resume(self, training: "Training") -> Progress:
+        """`resume` in the process that writes. What cannot be used is said once, on stderr, and removed: the run is about to write its
+        own in those places."""
         unusable: dict[Path, Exception] = {}
         for path in reversed(self.found()):
             try:
@@ -81,14 +95,16 @@ class Checkpoints:
         return progress
 
     def step_done(self, training: "Training", progress: Progress) -> None:
-        """Save when it is time. Asked to stop, save at once and raise `Stopped`."""
-        if not stop_asked() and time.monotonic() < self._next:
+        """Save when it is time. Asked to stop, save at once and raise `Stopped`. Of several processes all do what one of them wants."""
+        word = team.agreed(STOP if stop_asked() else SAVE if time.monotonic() >= self._next else GO_ON)
+        if word == GO_ON:
             return
         before = time.perf_counter()
-        self.save(training, progress)
+        if team.is_first():
+            self.save(training, progress)
         progress.eval_seconds += time.perf_counter() - before
         self._next = time.monotonic() + EVERY_SECONDS
-        if stop_asked():
+        if word == STOP:
             raise Stopped
 
     def save(self, training: "Training", progress: Progress) -> None:
@@ -113,7 +129,8 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove all of them: the run is finished."""
-        self._remove(self.found())
+        if team.is_first():
+            self._remove(self.found())
 
     def found(self) -> list[Path]:
         """Those there are, in the order of their steps."""

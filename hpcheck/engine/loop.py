@@ -13,6 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from hpcheck import plugins, schedules
 from hpcheck.data._prepare import stratified_subset
+from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.fits import refuse_other_than_module, refuse_what_does_not_fit
@@ -24,6 +25,7 @@ from hpcheck.records import RecordWriter
 from hpcheck.spec import RunSpec
 
 DIVERGED_FACTOR = 4.0  # ours: a training loss this many times its start is divergence (a network at chance stays near 1)
+PART_SEED = 1 << 52  # ours: above every seed * 1_000_003 + step
 CHECK_EVERY = 10  # steps between looks at the training loss, so that a GPU is not made to wait at each step
 
 
@@ -38,6 +40,8 @@ class Training:
     loss: Objective
     metric: Objective
     evaluated_on: tuple[Tensor, Tensor]  # the fixed validation subset
+    forward: nn.Module  # the model as a training step calls it: over several devices it averages the gradients
+    share: team.Share  # this process's part of each batch, and how it is cut for BatchNorm
     first_loss: float = math.nan  # training loss at the run's very first step
 
 
@@ -58,10 +62,11 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)
-    training = Training(spec, model, optimizer, batches, loss, metric, (data.val_x[subset], data.val_y[subset]))
+    share, forward = team.Share(spec.total_batch_size, spec.bn_splits), team.wrapped(model, spec.bn_splits)
+    training = Training(spec, model, optimizer, batches, loss, metric, (data.val_x[subset], data.val_y[subset]), forward, share)
     if any(map(plugins.is_users_own, (spec.model.name, spec.data.loss, spec.data.metric))):
         refuse_what_does_not_fit(spec, model, data, loss, metric)
-    if spec.parent is not None:
+    if spec.parent is not None and team.is_first():  # the others are given what it has (`Checkpoints.resume`)
         training.first_loss = load_snapshot(snapshots / f"{spec.parent}.pt", model, optimizer, spec.at_step)
     return training
 
@@ -80,11 +85,10 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
         record.row(**first_row(training, data, lrs[0], momenta[0]))
         at.eval_seconds = time.perf_counter() - at.started
     for step in range(at.done, spec.steps):
-        if random:
-            torch.manual_seed(spec.seed * 1_000_003 + step)  # dropout: a function of (seed, step), so that runs can continue anywhere
         lr, momentum = lrs[step - spec.at_step], momenta[step - spec.at_step]
         set_hyper(training.optimizer, lr, momentum, spec.weight_decay)
-        at.stretch.append(update(training, *training.batches.batch(step)))
+        seed = spec.seed * 1_000_003 + step if random else None  # dropout: a function of (seed, step), so that runs can continue anywhere
+        at.stretch.append(update(training, *training.batches.batch(step, training.share.rows), seed))
 
         at.done = step + 1
         if math.isnan(training.first_loss):
@@ -93,10 +97,10 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
             diverged = has_diverged(at.stretch[-CHECK_EVERY:], training.first_loss)
         if at.done in evaluate_after or diverged:
             before = time.perf_counter()
-            with fresh_batchnorm(training.model, training.batches, at.done):
+            with fresh_batchnorm(training.model, training.batches, at.done, spec.bn_splits):
                 val_loss, value = evaluate(training.model, *training.evaluated_on, data, training.loss, training.metric)
             train_loss, at.stretch = float(torch.stack(at.stretch).mean()), []
-            if spec.keep == "best" and value > at.best:
+            if spec.keep == "best" and value > at.best and team.is_first():
                 at.best = value
                 save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, at.done, training.first_loss)
             at.eval_seconds += time.perf_counter() - before
@@ -109,7 +113,7 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
     train_seconds, before = at.train_seconds, time.perf_counter()
     final = {} if diverged else final_figures(training, data)
     at.eval_seconds += time.perf_counter() - before
-    if spec.keep and not diverged:
+    if spec.keep and not diverged and team.is_first():
         save_snapshot(snapshots / f"{record.run_id}.pt", training.model, training.optimizer, spec.steps, training.first_loss)
     record.finish(
         "diverged" if diverged else "finished",
@@ -120,24 +124,31 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
 
 def first_row(training: Training, data: OnDevice, lr: float, momentum: float) -> dict[str, float]:
     """The evaluation before the first update: where the validation loss starts. There is no training loss yet (NaN)."""
-    with fresh_batchnorm(training.model, training.batches, 0):
+    with fresh_batchnorm(training.model, training.batches, 0, training.spec.bn_splits):
         val_loss, value = evaluate(training.model, *training.evaluated_on, data, training.loss, training.metric)
     return {"step": 0, "lr": lr, "momentum": momentum, "train_loss": math.nan, "val_loss": val_loss, "metric": value, "seconds": 0.0}
 
 
-def update(training: Training, x: Tensor, y: Tensor) -> Tensor:
-    """One optimizer step on a batch; the training loss stays on the device. With `bn_splits` the batch passes in equal parts."""
-    spec = training.spec
+def update(training: Training, x: Tensor, y: Tensor, seed: int | None = None) -> Tensor:
+    """One optimizer step on this process's share of a batch; the training loss of the whole stays on the device.
+
+    With `bn_splits` the share passes in equal parts. Random numbers, where `seed` allows any, are a function of it and of the part.
+    """
+    spec, share = training.spec, training.share
     training.optimizer.zero_grad(set_to_none=True)
-    parts = list(zip(x.chunk(spec.bn_splits), y.chunk(spec.bn_splits), strict=True))
+    parts = list(zip(torch.split(x, share.part), torch.split(y, share.part), strict=True))
     total = torch.zeros((), device=x.device)
-    for inputs, targets in parts:
+    for number, (inputs, targets) in enumerate(parts):
+        if seed is not None:
+            torch.manual_seed(seed + PART_SEED * (share.first_part + number))
         with torch.autocast(x.device.type, torch.bfloat16) if spec.precision == "bf16" else nullcontext():
-            loss = training.loss(training.model(inputs), targets) * (len(targets) / len(y))
-        loss.backward()  # type: ignore[no-untyped-call]
+            weight = len(targets) * team.size() / spec.total_batch_size  # the mean over all processes and parts is the batch's
+            loss = training.loss(training.forward(inputs), targets) * weight
+        with team.held_back(training.forward, is_last=number == len(parts) - 1):
+            loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     training.optimizer.step()
-    return total
+    return team.mean(total)
 
 
 def has_diverged(losses: list[Tensor], first_loss: float) -> bool:
@@ -150,7 +161,7 @@ def final_figures(training: Training, data: OnDevice) -> dict[str, Any]:
     """Loss and metric over the whole of each split that the spec names: `{"val": {...}, "test": {...}}`."""
     splits = {"val": (data.val_x, data.val_y), "test": (data.test_x, data.test_y)}
     figures = {}
-    with fresh_batchnorm(training.model, training.batches, training.spec.steps):
+    with fresh_batchnorm(training.model, training.batches, training.spec.steps, training.spec.bn_splits):
         for name in training.spec.finally_on:
             x, y = splits[name]
             if x is not None and y is not None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hpcheck import plugins
+from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, OnDevice
 
 Objective = Callable[[Tensor, Tensor], Tensor]
@@ -59,15 +60,16 @@ def evaluate(model: nn.Module, x: Tensor, y: Tensor, data: OnDevice, loss: Objec
     batch = EVAL_BATCH_GPU if x.is_cuda else EVAL_BATCH_CPU
     model.eval()
     with torch.no_grad():
-        outputs = torch.cat([model(data.normalised(part)).float() for part in torch.split(x, batch)])
+        outputs = team.over_all(torch.split(x, batch), lambda part: model(data.normalised(part)).float())
         figures = float(loss(outputs, y)), float(metric(outputs, y))
     model.train()
     return figures
 
 
 @contextmanager
-def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int) -> Iterator[None]:
+def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int, splits: int = 1) -> Iterator[None]:
     """BatchNorm statistics estimated anew over a few training batches, for an evaluation; what the training run had is put back after.
+    Where a batch passes in `splits` parts, each counts by itself, as in training.
 
     Running averages lag behind the weights while the lr is large, and the validation loss then spikes with nothing wrong (DESIGN 3).
     Layers that the model keeps in evaluation mode are left alone: their statistics are meant to stay.
@@ -83,9 +85,12 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int) -> Iterat
         layer.reset_running_stats()
         layer.momentum = None  # a plain average over the batches below
         layer.train()
+    share = team.Share(batches.batch_size, splits)
     with torch.no_grad():
         for index in range(BN_REESTIMATE_BATCHES):
-            model(batches.batch(max(step - 1 - index, 0))[0])
+            for part in torch.split(batches.batch(max(step - 1 - index, 0), share.rows)[0], share.part):
+                model(part)
+    team.averaged(layers)
     yield
     for layer, buffers, momentum in zip(layers, kept, momenta, strict=True):
         layer.momentum = momentum

@@ -8,13 +8,14 @@ from contextlib import closing
 from functools import lru_cache
 from multiprocessing import connection, parent_process
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from hpcheck import __version__
 from hpcheck.data._cache import load_raw
 from hpcheck.data._prepare import prepare as prepare_data
+from hpcheck.engine import team
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.loop import train
@@ -54,7 +55,7 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
         data, fingerprint = on_device(spec.data, str(device))
         if computed_id(spec, fingerprint, users_source(spec)) != run_id:
             raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
-        with closing(RecordWriter(path, run_id, spec, environment(device, threads))) as record:
+        with closing(_record(path, run_id, spec, environment(device, threads))) as record:
             if isinstance(spec, RunSpec):
                 train(spec, data, record, directory)
             else:
@@ -63,6 +64,10 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
         if is_out_of_memory(error):
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
         raise (as_theirs(error) or error) from None
+
+
+def _record(path: Path, run_id: str, spec: Spec, begun_in: dict[str, Any]) -> RecordWriter:
+    return RecordWriter(path, run_id, spec, begun_in) if team.is_first() else cast(RecordWriter, team.Unwritten(run_id, begun_in))
 
 
 def out_of_memory(spec: Spec, device_name: str) -> str:
@@ -111,6 +116,7 @@ def environment(device: torch.device, threads: int) -> dict[str, Any]:
         "device": device.type,
         "device_name": name,
         "threads": threads,
+        **({"devices": team.size()} if team.size() > 1 else {}),
     }
 
 
