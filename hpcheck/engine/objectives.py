@@ -1,7 +1,7 @@
 """Losses and metrics by name, and evaluation of a model on part of the data."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 import torch.nn.functional as F
@@ -55,13 +55,19 @@ def _find(name: str, default: str, shipped: dict[str, Objective]) -> Objective:
     return shipped[default if name == "auto" else name]
 
 
+def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """The context in which a model computes in `precision`: "fp32", or "bf16" by autocast, the weights staying fp32."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
 def evaluate(model: nn.Module, x: Tensor, y: Tensor, data: OnDevice, loss: Objective, metric: Objective) -> tuple[float, float]:
     """Loss and metric of the model in evaluation mode over all of `x`, stored values (N, ...), and `y` (N, ...)."""
     batch = EVAL_BATCH_GPU if x.is_cuda else EVAL_BATCH_CPU
     model.eval()
     with torch.no_grad():
         outputs = team.over_all(torch.split(x, batch), lambda part: model(data.normalised(part)).float())
-        figures = float(loss(outputs, y)), float(metric(outputs, y))
+        with torch.autocast(x.device.type, enabled=False):
+            figures = float(loss(outputs, y)), float(metric(outputs, y))
     model.train()
     return figures
 

@@ -19,6 +19,7 @@ from hpcheck.engine import team
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.loop import train
+from hpcheck.engine.malloc import keep_freed_memory
 from hpcheck.engine.processes import RunFailedError
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.identity import users_source
@@ -38,6 +39,7 @@ def start() -> None:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.dup2(2, 1)
+    keep_freed_memory()
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
