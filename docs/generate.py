@@ -18,7 +18,7 @@ from hpcheck.config_sections import Config, Section
 DOCS = Path(__file__).parent
 EXIT_CODES = {  # DESIGN 1
     0: "fine; a tie is an answer",
-    1: "`check`: a setting has drifted",
+    1: "`check`: a setting has drifted; `reproduce`: something that was run misses the paper's value",
     2: "something given was wrong",
     3: "a run failed",
     4: "another process holds the run directory",

@@ -182,6 +182,29 @@ def check(
 
 
 @app.command()
+def reproduce(
+    what: Annotated[list[str] | None, typer.Argument(metavar="[WHAT]...", help="table1, table2-lenet-12, fig9a, fig7 ...")] = None,
+    row: Annotated[int | None, typer.Option("--row", metavar="N", help="That row of the table alone.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Say where each experiment stands; runs nothing.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Every experiment that fits in --budget, the cheapest first.")] = False,
+    budget: Annotated[str, typer.Option("--budget", metavar="TIME", help="For --all: 90s, 30m, 2h.")] = "30m",
+    records: Annotated[Path | None, typer.Option("--records", metavar="DIR", help="Use the records in DIR/NAME/ too.")] = None,
+    set_: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """The paper's own tables and figures: its value, ours, pass or miss. Exit 1 where something that was run misses."""
+    from hpcheck.reproduce import commands
+
+    asked = commands.Wanted(what or [], row, records, set_ or [])
+    with redirect_stdout(sys.stderr):
+        states = commands.listed(asked) if list_ or not (what or all_) else commands.run(asked, budget if all_ else None, quiet)
+    typer.echo("\n".join(commands.told(states, as_json)))
+    raise typer.Exit(commands.exit_code(states, list_))
+
+
+@app.command()
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False, debug: Debug = False) -> None:
     """Versions, devices, data sets found, free memory and disk: one screen."""
     from hpcheck import doctor as doctors

@@ -94,16 +94,21 @@ WHERE_DATA_IS = {"name", "root", "options"}
 def run_id(spec: Spec, data_fingerprint: str, entry_source: str = "") -> str:
     """16 hex digits that name what `spec` computes: the spec, the data's contents, the source of the user's own code and the engine's
     semantics. Where the data lies, labels, devices and library versions do not count (DESIGN 4)."""
-    described = _told(spec)
-    described["data"] = {key: value for key, value in _told(spec.data).items() if key not in WHERE_DATA_IS}
     identity = {
         "kind": type(spec).__name__,
-        "spec": described,
+        "spec": computed(spec),
         "data_fingerprint": data_fingerprint,
         "entry_source": entry_source,
         "engine_semantics": ENGINE_SEMANTICS,
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def computed(spec: Spec) -> dict[str, Any]:
+    """What of a spec counts for its identity: all but labels, defaults and where the data lie."""
+    described = _told(spec)
+    described["data"] = {key: value for key, value in _told(spec.data).items() if key not in WHERE_DATA_IS}
+    return described
 
 
 def _told(described: Any) -> dict[str, Any]:

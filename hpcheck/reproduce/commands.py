@@ -1,0 +1,59 @@
+"""`hpcheck reproduce`: what was asked for, run or listed, and said."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpcheck.progress import Progress
+from hpcheck.reproduce import cost
+from hpcheck.reproduce.experiments import chosen
+from hpcheck.reproduce.found import COMMITTED, Kept
+from hpcheck.reproduce.states import State, lines, standing
+
+RUNS = Path("runs")
+MISSED = 1
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line names."""
+
+    names: Sequence[str]
+    row: int | None
+    records: Path | None
+    overrides: Sequence[str]
+
+    def kept(self) -> Kept:
+        """Records of one's own runs, of the folder given, and those committed with the checkout."""
+        return Kept([folder for folder in (RUNS, self.records, COMMITTED) if folder is not None])
+
+
+def listed(wanted: Wanted) -> list[State]:
+    """Where the experiments stand."""
+    kept = wanted.kept()
+    return [standing(one, kept, wanted.overrides) for one in chosen(wanted.names, wanted.row)]
+
+
+def run(wanted: Wanted, budget: str | None, quiet: bool) -> list[State]:
+    """Run the experiments: all that are named, or with a budget those that fit in it."""
+    from hpcheck.reproduce import running
+
+    progress, kept, experiments = Progress(quiet), wanted.kept(), chosen(wanted.names, wanted.row)
+    if budget is not None:
+        return running.within(cost.seconds_of(budget), experiments, kept, wanted.overrides, progress)
+    states = []
+    for one in experiments:
+        needs = standing(one, kept, wanted.overrides).needs
+        progress.say(f"{one.name}: {f'needs {needs}' if needs else 'every run is there'}")
+        states.append(running.reproduce(one, kept, wanted.overrides, progress))
+    return states
+
+
+def told(states: Sequence[State], as_json: bool) -> list[str]:
+    return [json.dumps([state.plain() for state in states])] if as_json else lines(states)
+
+
+def exit_code(states: Sequence[State], only_listed: bool) -> int:
+    """1 where something that was run misses the paper's value."""
+    return MISSED if not only_listed and any(state.verdict.agrees is False for state in states) else 0

@@ -1,0 +1,126 @@
+"""The paper's value beside ours: one line for each experiment, and whether the two agree. Pure functions of plain values."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hpcheck.reproduce.found import Found
+from hpcheck.settings import Evidence, Reading
+
+SPREADS = 2.0  # ours: an accuracy below the paper's by more than so many standard deviations (theirs and ours together) is a miss
+CLOSE = 10**0.25  # ours: a value within half of the half-decade that the paper's grids step by is the same "one significant figure"
+NAMES = {
+    "weight_decay": "weight decay",
+    "learning_rate": "max lr",
+    "lr_limit": "lr limit",
+    "total_batch_size": "batch",
+    "momentum": "momentum",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`agrees` is None where nothing was run or a reading abstained: there is nothing to compare."""
+
+    paper: str
+    ours: str
+    agrees: bool | None
+    why: str = ""
+
+
+def judge(answer: Mapping[str, Any], found: Sequence[Found]) -> Verdict:
+    """The verdict on an experiment: `found` holds its configs in order. Forms of an answer:
+
+    accuracy, std: percent over the paper's runs. setting, value (or low and high): what a step recommends. clue, low, high: a clue between
+    two lrs. better: "accuracy" or "loss", by which the first config's trainings beat the last's.
+    """
+    if "accuracy" in answer:
+        return accuracy(answer["accuracy"], answer["std"], found[0])
+    if "better" in answer:
+        return better(answer["better"], found[0], found[-1])
+    if "clue" in answer:
+        return clue(answer, found[0].reading)
+    return setting(answer, found[0].reading)
+
+
+def accuracy(paper: float, std: float, found: Found) -> Verdict:
+    """Percent, ours against the paper's; a single run of ours is taken to spread as the paper's do."""
+    told = f"{paper:g} +- {std:g}"
+    if not found.tests:
+        return Verdict(told, "every run diverged" if found.finals else "", False if found.finals else None)
+    percent = 100 * np.array(found.tests)
+    mean, spread = float(percent.mean()), float(percent.std(ddof=1)) if len(percent) > 1 else std
+    lost = len(found.finals) - len(found.tests)
+    ours = f"{mean:.2f}" + (f" +- {spread:.2f}" if len(percent) > 1 else "") + f" ({_runs(len(percent))}{', ' * bool(lost)}{_lost(lost)})"
+    lacking = paper - mean
+    agrees = lacking <= SPREADS * math.hypot(std, spread)
+    return Verdict(told, ours, agrees, "" if agrees else f"{lacking:.2f} points below")
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'s' * (count > 1)}"
+
+
+def _lost(count: int) -> str:
+    return f"{count} diverged" if count else ""
+
+
+def better(by: str, first: Found, last: Found) -> Verdict:
+    """Whether the first config's final trainings are better than the last's, by test accuracy or by test loss."""
+    names = first.run.config.name, last.run.config.name
+    told = f"{names[0]} better by {by} than {names[1]}"
+    sides = [(found.tests if by == "accuracy" else found.losses) for found in (first, last)]
+    if not all(sides):
+        return Verdict(told, "", None)
+    means = [float(np.mean(side)) for side in sides]
+    ours = f"{means[0]:.4f} against {means[1]:.4f} ({_runs(len(sides[0]))}, {_runs(len(sides[1]))})"
+    return Verdict(told, ours, means[0] > means[1] if by == "accuracy" else means[0] < means[1])
+
+
+def setting(answer: Mapping[str, Any], reading: Reading | None) -> Verdict:
+    """A recommended setting: it agrees where its value, a value tied with it or its interval meets what the paper read."""
+    name, low = answer["setting"], answer.get("low", answer.get("value"))
+    high = answer.get("high", low)
+    label = NAMES.get(name, name.replace("_", " "))
+    told = f"{label} {low}" if isinstance(low, str) else f"{label} {low:g}" + (f"-{high:g}" if high != low else "")
+    item = next((one for one in reading.evidence if one.setting == name), None) if reading is not None else None
+    if item is None:
+        return Verdict(told, "" if reading is None else f"no {label} was read", None)
+    if item.status == "abstained":
+        return Verdict(told, f"{label}: the reading abstained", None, item.reason)
+    if isinstance(low, str):
+        tied = item.status == "tied" and low in item.reason
+        return Verdict(told, f"{item.value} ({item.status})", item.value == low or tied, item.reason)
+    return Verdict(told, f"{label} {_value(item):g}{_range(item)}", _meets(item, float(low), float(high)), item.reason)
+
+
+def _value(item: Evidence) -> float:
+    return float(item.value["max"] if isinstance(item.value, Mapping) else item.value)
+
+
+def _range(item: Evidence) -> str:
+    if item.tied:
+        return f" (tie: {', '.join(f'{value:g}' for value in sorted(item.tied))})"
+    return f" ({item.interval[0]:.2g}-{item.interval[1]:.2g})" if item.interval else ""
+
+
+def _meets(item: Evidence, low: float, high: float) -> bool:
+    values = (_value(item), *item.tied)
+    interval = item.interval or (values[0], values[0])
+    near = any(low / CLOSE <= value <= high * CLOSE for value in values)
+    return near or (interval[0] <= high and interval[1] >= low)
+
+
+def clue(answer: Mapping[str, Any], reading: Reading | None) -> Verdict:
+    """A clue of one kind that lies, in part at least, between two learning rates."""
+    kind, low, high = answer["clue"], answer["low"], answer["high"]
+    told = f"{kind} at lr {low:g}-{high:g}"
+    if reading is None:
+        return Verdict(told, "", None)
+    boxes = [box for panel in reading.panels if panel.x_label == "learning rate" for box in panel.boxes]
+    ours = dict.fromkeys(f"{box.text} at lr {box.from_x:.2g}-{box.to_x:.2g}" for box in boxes)
+    seen = any(box.text == kind and box.from_x <= high and box.to_x >= low for box in boxes)
+    return Verdict(told, "; ".join(ours) or "no clue", seen)
