@@ -145,6 +145,17 @@ def test_a_range_test_that_diverges_early_loses_to_a_higher_one_that_does_not() 
     assert choice.value == 1e-3
 
 
+def test_over_steps_a_run_that_diverged_half_way_loses_to_a_slow_one_that_did_not() -> None:
+    fast = 0.5 + 1.8 * np.exp(-U / 0.03) + noise(0.01, 1)
+    slow = 2.3 - 1.7 * U + noise(0.01, 2)
+    broke = Curve(1000 * U[:24], np.full(24, 0.1), np.append(fast[:23], np.inf), diverged=True)
+    steady = Curve(1000 * U, np.full(30, 0.1), slow)
+    choice = choose([Candidate(1.0, (broke,)), Candidate(2.0, (steady,))], Rule(at="span"))
+    assert choice.value == 2.0
+    assert choice.scores[0][1] == np.inf
+    assert choose([Candidate(1.0, (broke,)), Candidate(2.0, (broke,))], Rule(at="span")).status != "abstained"
+
+
 def test_mild_overfitting_does_not_disqualify() -> None:
     """Smith 2018, 5.5: slight early overfitting marks the best value."""
     mild = run(0.8)

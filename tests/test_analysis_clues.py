@@ -21,7 +21,7 @@ def noise(sd: float = 0.01, count: int = 40, seed: int = 0) -> np.ndarray:
 
 def curve(loss: np.ndarray, ramp: bool = False, **more: object) -> Curve:
     count = len(loss)
-    lr = np.linspace(0.001, 0.1, count) if ramp else np.full(count, 0.05)
+    lr = more.pop("lr", np.linspace(0.001, 0.1, count) if ramp else np.full(count, 0.05))
     return Curve(step=np.arange(1, count + 1) * 50.0, lr=lr, val_loss=loss, **more)  # type: ignore[arg-type]
 
 
@@ -47,6 +47,26 @@ def test_a_horizontal_end_is_a_plateau_and_nothing_else() -> None:
 def test_a_flat_tail_after_a_fall_is_not_underfitting() -> None:
     late = DESCENT - 0.4 * np.clip((U - 0.45) / 0.4, 0, 1)
     assert "underfitting" not in kinds(curve(late + noise()))
+
+
+def test_what_falls_with_the_lr_is_not_underfitting() -> None:
+    """The second half of 1cycle: the loss falls because the lr does."""
+    annealed = curve(2.3 - 1.2 * U + noise(), lr=np.interp(U, [0, 0.45, 1], [0.01, 0.1, 1e-5]))
+    assert kinds(annealed) == set()
+
+
+def test_what_still_falls_in_the_tail_is_underfitting() -> None:
+    lr = np.interp(U, [0, 0.4, 0.7, 1], [0.01, 0.1, 1e-3, 1e-3])
+    assert "underfitting" in kinds(curve(2.3 - 1.2 * U + noise(), lr=lr))
+    level = np.where(U < 0.75, 2.3 - 1.2 * U, 1.4)
+    assert kinds(curve(level + noise(), lr=lr)) <= {"plateau"}
+
+
+def test_a_slow_fall_of_the_loss_itself_is_underfitting_though_small_beside_the_whole_descent() -> None:
+    """Fig. 3b and 4b: ImageNet's loss falls from 6.9 to 2.5 at once, and then by four per cent in what is left of the run."""
+    slow = 2.5 + 4.4 * np.exp(-U / 0.05) - 0.3 * U + noise(0.008)
+    assert "underfitting" in kinds(curve(slow))
+    assert "plateau" in kinds(curve(slow + 0.3 * U))
 
 
 def test_a_slow_rise_after_the_minimum_is_overfitting() -> None:

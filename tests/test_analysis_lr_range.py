@@ -167,3 +167,14 @@ def test_an_accuracy_that_wanders_at_chance_is_no_reading() -> None:
     accuracy = rng.choice([0.0972, 0.0984, 0.0996, 0.1008, 0.102], 26)  # a dead network names one class after another
     reading = read_range(Curve(step=np.arange(26) * 22.0, lr=lr, val_loss=2.306 + rng.normal(0, 0.002, 26), accuracy=accuracy))
     assert reading.lr_limit.status == "abstained"
+
+
+def test_a_loss_that_cannot_be_read_hands_over_to_the_accuracy() -> None:
+    """Fig. 13b: DenseNet's loss jumps by half of itself while its accuracy rises."""
+    loss = 9.0 - 2.0 * U + noise(3.0)
+    accuracy = 0.28 + 0.4 * (1 - np.exp(-U / 0.2)) + noise(0.05, seed=1)
+    limit = read_range(ramp(loss, accuracy=accuracy)).lr_limit
+    assert (limit.judged_by, limit.edge) == ("accuracy", "high")
+    turned = read_range(ramp(loss, accuracy=accuracy - 1.2 * np.clip(U - 0.6, 0, 1))).lr_limit
+    assert turned.judged_by == "accuracy"
+    assert turned.value == pytest.approx(0.06, rel=0.2)

@@ -95,3 +95,19 @@ def test_the_trend_behind_a_cliff_stays_with_the_values() -> None:
     fit = smooth(np.arange(12.0), raw).fit
     assert fit.min() > 0.14
     assert fit[2] < 0.3
+
+
+def test_the_quiet_tail_of_a_loss_that_is_noisy_while_large_is_followed() -> None:
+    """DenseNet on CIFAR-10: 12 and jumping at large lr, 0.37 and still in the tail; one noise level for all of it read 0.20 there."""
+    raw = np.array([12.4, 10.6, 19.1, 7.6, 4.4, 5.0, 12.8, 7.4, 11.1, 9.7, 6.2, 2.7, 2.9, 2.4, 1.06, 0.77, 0.77, 0.52, 0.43, 0.44, 0.4])
+    raw = np.append(raw, [0.366, 0.363, 0.384])
+    found = smooth(np.arange(24.0), raw)
+    assert found.fit[-1] == pytest.approx(0.37, abs=0.05)
+    assert found.local_noise[-1] < 0.1
+    assert found.local_noise[3] > 1.0
+
+
+def test_constant_noise_stays_one_level_however_far_the_loss_falls() -> None:
+    u = np.linspace(0, 1, 60)
+    found = smooth(u, 0.2 + 4 * np.exp(-u / 0.15) + 0.05 * np.random.default_rng(3).standard_normal(60))
+    assert np.all(found.local_noise > 0.02)

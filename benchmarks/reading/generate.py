@@ -194,7 +194,13 @@ def _ends(one: Draft, mean: FloatArray, learnt: float) -> tuple[Truth, Truth]:
     if len(last) < 3:
         return "near", "near"
     fall = float(last[0] - last[-1])
-    precise = one.sigma / np.sqrt(len(last)) * np.sqrt(12) < MATERIAL / 2 * one.descent  # a material fall would show at two errors
+    annealed = np.flatnonzero(one.lr[: len(mean)] > 2 * one.lr[len(mean) - 1])
+    if len(annealed) and annealed[-1] >= len(mean) - len(last):  # the lr came down: only what falls at a steady lr is underfitting
+        steady = mean[annealed[-1] + 1 :]
+        still = len(steady) < 4 or abs(steady[0] - steady[-1]) <= STILL * one.descent
+        flat = abs(fall) <= STILL * one.descent and np.ptp(last) <= STILL * one.descent
+        return "no" if still else "near", "yes" if flat and precise_enough(one, len(last)) else "near"
+    precise = precise_enough(one, len(last))
     if fall < -2 * one.sigma:
         return "no", "near" if oracle(last, one.sigma) < VISIBLE else "no"
     if abs(fall) <= STILL * one.descent and np.ptp(last) <= STILL * one.descent:
@@ -205,6 +211,11 @@ def _ends(one: Draft, mean: FloatArray, learnt: float) -> tuple[Truth, Truth]:
     if fall >= MATERIAL * one.descent and oracle(last, one.sigma) >= VISIBLE:
         return "yes", "no"
     return "near", "near"
+
+
+def precise_enough(one: Draft, count: int) -> bool:
+    """Whether a material fall over `count` evaluations would show at two errors."""
+    return bool(one.sigma / np.sqrt(count) * np.sqrt(12) < MATERIAL / 2 * one.descent)
 
 
 def _too_fast(one: Draft, mean: FloatArray, learnt: float) -> Truth:

@@ -21,8 +21,9 @@ MIN_LR_DIVISORS = {"max/10": 10.0, "max/20": 20.0, "max/3": 3.0, "max/4": 4.0}  
 COLLAPSED = 0.5  # ours: share of its descent that a sweep's loss has lost for good when training has collapsed
 COLLAPSED_NOISE = 4.0  # ours: ... where that descent is at least this many noise levels
 COLLAPSED_SHARE = 0.02  # ours: ... and this share of the start
-METRIC_MOVED = 5.0  # ours: noise levels that a metric must improve before it says that the network learnt; at chance it wanders by two
-METRIC_SHARE = 0.25  # ours: ... and this share of where it started (0.10 to 0.125): the metric of a dead network has hardly any noise
+METRIC_MOVED = 2.5  # ours: noise levels that a metric must improve before it says that the network learnt; at chance it wanders by two
+METRIC_SHARE = 0.5  # ours: ... and this share of where it started: a dead network's wanders from 0.10 to 0.125, with hardly any noise
+LOSS_MOVED = 3.0  # ours: noise levels of descent below which the loss hands over to a metric that learnt (Smith 2018, 5.2, Fig. 13b)
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,8 @@ def _standard_errors_above(trend: Smoothed, low: int) -> FloatArray:
 
 def _limit(read: Sound, loss: Extremum, metric: Extremum | None, clues: tuple[Clue, ...]) -> Choice:
     """The loss's extremum; the metric's where the loss cannot be read, or only the metric turns (Smith 2018, 4.1 and Fig. 13b)."""
-    by_metric = metric is not None and (not read.learnt or (metric.turned and not loss.turned))
+    loss_says = read.learnt and read.descent > LOSS_MOVED * read.noise
+    by_metric = metric is not None and (not loss_says or (metric.turned and not loss.turned))
     found = metric if by_metric and metric is not None else loss
     judged_by: Literal["loss", "accuracy"] = "accuracy" if by_metric else "loss"
     word = "metric" if by_metric else "validation loss"

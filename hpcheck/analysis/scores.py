@@ -67,10 +67,16 @@ def track(curve: Curve, judge: Literal["loss", "accuracy"], x: Literal["step", "
     return Track(at[kept], smoothed.fit, error, noise, divergence is not None)
 
 
-def score_tracks(tracks: Sequence[Track], at: At) -> list[Score]:
-    """Scores of runs that are compared with each other."""
+def score_tracks(tracks: Sequence[Track], at: At, x: Literal["step", "lr"] = "lr") -> list[Score]:
+    """Scores of runs that are compared with each other.
+
+    Over steps a run that diverged has lost to any that did not, however low it was before; over lr it shows how far it was stable.
+    """
     if at == "span":
-        return _over_span(tracks)
+        survived = any(not one.diverged and not one.empty for one in tracks)
+        scores = _over_span([one for one in tracks if not (survived and x == "step" and one.diverged)])
+        left = iter(scores)
+        return [Score(np.inf, 0.0, one.noise) if survived and x == "step" and one.diverged else next(left) for one in tracks]
     return [_at_end(one) if at == "end" else _own_best(one) for one in tracks]
 
 

@@ -9,8 +9,9 @@ do not see the trend.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import kendalltau
 
-from hpcheck.analysis.curve import FloatArray, is_value
+from hpcheck.analysis.curve import FloatArray, IntArray, is_value
 
 FEWEST_POINTS = 5  # ours: below five finite values there is no noise to speak of (three second differences)
 NARROWEST, WIDENING = 5, 1.4  # ours: points in the narrowest neighbourhood, and the growth from one to the next
@@ -23,6 +24,7 @@ SIDE = 5  # ours: values on each side that a spike is held against, three in a s
 CROWDED = 0.35  # ours: where more of the neighbours than this stand out, that is the noise there and none of them is a spike
 MAD_TO_SD = 1.4826
 LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, and how many the curve's own level counts for, in logs
+LEVELS_APART, LARGER_NOISIER = 3.0, 0.01  # ours: the level must fall by this factor, and Kendall's test that large losses are noisier hold
 LEAST_LOCAL = 0.1  # ours: share of the curve's noise that a local level is at least
 MOST_POINTS = 400  # ours: longer curves are read through the medians of at most so many blocks
 
@@ -105,9 +107,30 @@ def noise_levels(x: FloatArray, y: FloatArray, local: bool = True) -> tuple[floa
     residual = _second_differences(x[calm], y[calm])  # (C-2,)
     away = np.abs(np.arange(len(y))[:, None] - calm[None, 1:-1])  # (F, C-2)
     nearest = np.argsort(away, axis=1, kind="stable")[:, :LOCAL]
-    near = MAD_TO_SD * np.median(residual[nearest], axis=1)  # (F,)
-    near = np.maximum(near, LEAST_LOCAL * noise)
-    return noise, np.exp((LOCAL * np.log(near) + LOCAL_PRIOR * np.log(noise)) / (LOCAL + LOCAL_PRIOR)), kept
+    sigmas = _near(residual, nearest, noise)
+    size = _in_proportion(y, calm[1:-1], residual)
+    if size is not None:
+        relative = residual / size[calm[1:-1]]
+        sigmas = np.minimum(sigmas, size * _near(relative, nearest, _spread(relative)))
+    return noise, sigmas, kept
+
+
+def _near(residual: FloatArray, nearest: IntArray, usual: float) -> FloatArray:
+    """The noise near each point, (F,), from its nearest residuals and, counting for a few of them, the usual noise."""
+    near = np.maximum(MAD_TO_SD * np.median(residual[nearest], axis=1), LEAST_LOCAL * usual)
+    return np.asarray(np.exp((LOCAL * np.log(near) + LOCAL_PRIOR * np.log(usual)) / (LOCAL + LOCAL_PRIOR)))
+
+
+def _in_proportion(y: FloatArray, at: IntArray, residual: FloatArray) -> FloatArray | None:
+    """The level of the loss, (F,), where large losses are clearly the noisier ones; None where they are not.
+
+    A loss that falls from 12 to 0.4 has a quiet tail: under one noise level for all of it the trend would ignore what the tail says.
+    """
+    reach = NARROWEST // 2
+    level = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(y, reach, mode="edge"), NARROWEST), axis=1)
+    if len(at) < FEWEST_POINTS or level.min() <= 0 or level.max() < LEVELS_APART * level.min():
+        return None
+    return level if kendalltau(level[at], residual, alternative="greater").pvalue < LARGER_NOISIER else None
 
 
 def _level(x: FloatArray, y: FloatArray) -> float:

@@ -64,7 +64,7 @@ def _by_replicate(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal
     for number in range(max((len(row) for row in tracks), default=0)):
         group: list[Track] = [row[number] if len(row) > number else row[0] for row in tracks if row]
         rows = [index for index, row in enumerate(tracks) if row]
-        for index, score in zip(rows, score_tracks(group, at), strict=True):
+        for index, score in zip(rows, score_tracks(group, at, x), strict=True):
             if len(tracks[index]) > number:
                 found[index].append(score)
     return found

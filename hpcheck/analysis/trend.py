@@ -13,7 +13,10 @@ FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen
 FLATTENED = 0.25  # ours: a fall whose second half is less than this share of it, error included, has flattened (a 1cycle's tail)
 STILL = 2.5  # ours: standard errors up to which an ending may be flat
 TELLING = 0.35  # ours: two errors of an ending may be this share of the descent before nothing can be told
-MATERIAL = 0.03  # ours: share of the whole descent that an ending must fall by to count as falling
+MATERIAL = 0.03  # ours: share of the whole descent that an ending must fall by to count as falling ...
+MATERIAL_LEVEL = 0.02  # ours: ... or, since a descent is mostly its first moments, this share of the loss itself ...
+LEAST_MATERIAL = 0.01  # ours: ... though at least this share of the descent
+STEADY = 2.0  # ours: an lr that comes down by no more than this factor is steady; what falls with a falling lr is not underfitting (3.2)
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,12 @@ class Ending:
     noise: float
 
 
-def ending(sound: Sound, share: float = LAST, fewest: int = FEWEST_LAST) -> Ending | None:
-    """The fall over the last `share` of the sound part, by a robust line; None with fewer than eight evaluations."""
+def ending(sound: Sound, share: float = LAST, fewest: int = FEWEST_LAST, since: int = 0) -> Ending | None:
+    """The fall over the last `share` of the sound part, from evaluation `since` on, by a robust line; None with fewer than eight."""
     if not sound.enough:
         return None
     first = int(np.searchsorted(sound.x, sound.x[-1] - share * (sound.x[-1] - sound.x[0])))
-    first = max(0, min(first, len(sound.x) - fewest))
+    first = max(since, min(first, len(sound.x) - fewest))
     x, raw = sound.x[first:], sound.raw[first:]
     noise = float(np.median(sound.trend.local_noise[first:]))
     slope, error = _robust_slope(x, raw, noise)
@@ -59,9 +62,21 @@ def _robust_slope(x: np.ndarray, y: np.ndarray, noise: float) -> tuple[float, fl
     return slope, error
 
 
+def steady_since(sound: Sound) -> int:
+    """The first evaluation from which on the lr has not come down by more than a factor of 2; 0 where the lr is not known."""
+    above = np.flatnonzero(sound.lr > STEADY * sound.lr[-1]) if len(sound.lr) else np.array([], dtype=int)
+    return int(above[-1]) + 1 if len(above) else 0
+
+
+def material(sound: Sound) -> float:
+    """The least fall of an ending that matters."""
+    level = abs(float(sound.trend.fit[-1]))
+    return max(LEAST_MATERIAL * sound.descent, min(MATERIAL * sound.descent, MATERIAL_LEVEL * level))
+
+
 def is_falling(sound: Sound, end: Ending) -> bool:
     """Whether the ending falls materially, by more than its error, and has not flattened in its second half."""
-    if end.fall <= FALLING * end.error or end.fall <= MATERIAL * sound.descent:
+    if end.fall <= FALLING * end.error or end.fall <= material(sound):
         return False
     second = ending(sound, LAST / 2, FEWEST_SECOND)
     return second is None or second.first <= end.first or second.fall + second.error > FLATTENED * end.fall
@@ -69,29 +84,43 @@ def is_falling(sound: Sound, end: Ending) -> bool:
 
 def is_flat(sound: Sound, end: Ending) -> bool:
     """Whether the ending moves by no material amount, and its error is small enough to tell."""
-    small = max(MATERIAL * sound.descent, STILL * end.error)
+    small = max(material(sound), STILL * end.error)
     return bool(abs(end.fall) <= small and 2 * end.error <= TELLING * sound.descent)
 
 
 def ending_clues(sound: Sound) -> tuple[Clue, ...]:
-    """Underfitting or plateau; neither where the curve has not begun to learn, turned up, or cannot tell."""
-    end = ending(sound)
-    if end is None or not sound.learnt or sound.divergence is not None:
+    """Underfitting or plateau; neither where the curve has not begun to learn, turned up, or cannot tell.
+
+    Underfitting is a loss that falls at a steady lr: it is read from the stretch over which the lr has not come down, four evaluations
+    at the least. Where the lr was still coming down at the end, a fall says nothing (Smith 2018, 3.2 and 4.1).
+    """
+    whole = ending(sound)
+    if whole is None or not sound.learnt or sound.divergence is not None:
         return ()
-    first, last = int(sound.index[end.first]), int(sound.index[-1])
-    noise = end.noise or np.finfo(float).tiny
-    if is_falling(sound, end):
-        return (clue(sound.curve, UNDERFITTING, "still-falling", first, last, end.fall / noise),)
-    for share in (LAST, LAST / 2) if end.fall > 0 else (LAST,):
+    since, last = steady_since(sound), int(sound.index[-1])
+    noise = whole.noise or np.finfo(float).tiny
+    if len(sound.x) - since >= FEWEST_SECOND:
+        end = ending(sound, since=since)
+        if end is not None and is_falling(sound, end):
+            return (clue(sound.curve, UNDERFITTING, "still-falling", int(sound.index[end.first]), last, end.fall / noise),)
+    for share in (LAST, LAST / 2) if whole.fall > 0 else (LAST,):
         flat = ending(sound, share)
         if flat is not None and is_flat(sound, flat):
             return (clue(sound.curve, PLATEAU, "flat", _flat_from(sound, flat), last, sound.descent / noise),)
     return ()
 
 
+def falls_with_lr(sound: Sound) -> bool:
+    """Whether the loss still falls at the end, but only as the lr comes down, so that nothing follows about underfitting."""
+    whole = ending(sound)
+    if whole is None or not sound.learnt or sound.divergence is not None or ending_clues(sound):
+        return False
+    return steady_since(sound) > whole.first and is_falling(sound, whole)
+
+
 def _flat_from(sound: Sound, end: Ending) -> int:
     """The first evaluation from which on the trend stays within the ending's own level."""
     level = float(np.median(sound.trend.fit[end.first :]))
-    outside = np.abs(sound.trend.fit - level) > max(2 * MATERIAL * sound.descent, end.noise)
+    outside = np.abs(sound.trend.fit - level) > max(2 * material(sound), end.noise)
     last_outside = np.flatnonzero(outside[: end.first])
     return int(sound.index[last_outside[-1] + 1 if len(last_outside) else 0])

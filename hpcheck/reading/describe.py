@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 
 from hpcheck.analysis.choice import Choice
-from hpcheck.analysis.clue import UNDERFITTING, Clue
-from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.clue import Clue
 from hpcheck.analysis.lr_range import RangeReading, SweepReading, min_lr
+from hpcheck.analysis.sound import sound
+from hpcheck.analysis.trend import falls_with_lr
 from hpcheck.reading.compare import Comparison, Extremes, extremes
 from hpcheck.reading.judge import CurveReading, Found
 from hpcheck.reading.table import printable
@@ -17,6 +18,10 @@ SPOKEN = {"lr": "lr", "momentum": "momentum", "weight_decay": "weight decay"}
 JUDGES = {"loss": "validation loss", "accuracy": "metric"}
 CLUE_COLUMNS = ("clue", "where", "strength", "what the paper says")
 COMPARED_COLUMNS = ("curve", "score", "error", "verdict")
+FALLS_WITH_LR = (
+    "the loss still falls at the end, but the lr comes down there, which lowers the loss by itself: underfitting it is only where the loss "
+    "still falls at a steady lr (section 3.2), as at the end of the tail (section 4.1)"
+)
 MOST_PANELS = 12  # ours: curves that get a picture of their own beside others
 
 
@@ -54,22 +59,8 @@ def conclusions(reading: CurveReading) -> list[str]:
         return _of_range(reading.range)
     if reading.sweep is not None:
         return _of_sweep(reading.sweep)
-    if not reading.clues:
-        return ["no clue stands out against the noise"]
-    return [_of_annealing(clue) for clue in reading.clues if clue.kind == UNDERFITTING and is_annealing(reading.curve, clue)]
-
-
-def is_annealing(curve: Curve, clue: Clue) -> bool:
-    """Whether the lr came down, by half or more, over the stretch of a clue."""
-    covered = curve.lr[(curve.step >= clue.from_step) & (curve.step <= clue.to_step)]
-    return len(covered) > 0 and bool(covered[-1] <= 0.5 * covered[0])
-
-
-def _of_annealing(clue: Clue) -> str:
-    return (
-        f"the lr came down to {clue.from_lr:.2g} over this fall, which lowers the loss by itself: underfitting it is only where the loss "
-        "still falls at a steady lr (section 3.2), as at the end of the tail (section 4.1)"
-    )
+    remarks = [FALLS_WITH_LR] if falls_with_lr(sound(reading.curve)) else []
+    return remarks if remarks or reading.clues else ["no clue stands out against the noise"]
 
 
 def _of_range(found: RangeReading) -> list[str]:
