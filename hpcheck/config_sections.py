@@ -31,7 +31,7 @@ from hpcheck.config_types import (
     refused,
 )
 
-Extremes = Literal["max/10", "max/20", "max/3", "max/4"]
+Extremes = Literal["max/10", "max/20", "max/3", "max/4", "runs"]
 Baseline = Literal["start", "step", "inv", "constant"]
 Policy = Literal["1cycle", "constant", "step", "inv", "exp"]
 
@@ -166,7 +166,9 @@ class LrRange(Section):
     sweep_steps: Count | None = Field(default=None, description="Iterations of the logarithmic sweep; null: derived from the budget")
     max_extensions: Several = Field(default=2, description="How often the range may be extended when nothing turned")
     momentum: Literal["falling", "constant"] = Field(default="falling", description="Momentum while the learning rate rises")
-    min_lr_rule: Extremes = Field(default="max/10", description="How the smallest learning rate of a cycle follows from the largest")
+    min_lr_rule: Extremes | None = Field(
+        default=None, description="Smallest lr of a cycle; runs: by short runs at constant lr; null: max/10 for 1cycle, else max/4"
+    )
     policy: Literal["1cycle", "triangular", "triangular2", "exp_range"] = Field(default="1cycle", description="Shape of the cycle")
     weight_decays: Some[NotNegative] = Field(default=(), description="Weight decays to overlay (Smith 2018, Fig. 4a, 5b)")
 
@@ -235,6 +237,7 @@ class Train(Section):
     compare: Some[Baseline] = Field(default=(), description="Policies to train for comparison: start, step, inv, constant")
     fit: Literal["train", "all"] = Field(default="train", description="all: the held-out part is trained on too")
     cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")
+    cycles: Count = Field(default=4, description="Cycles in a training where lr_range.policy is not 1cycle")
     policy: Policy = Field(
         default="1cycle",
         description="Lr over the training; step: x0.316 at 1/2, 3/4, 7/8, 15/16; exp: x0.94 every 2 epochs",

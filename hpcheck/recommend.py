@@ -53,12 +53,12 @@ def settings_block(asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
 
 
 def _learning_rate(asked: Asked, settings: Settings, largest: float, smallest: float) -> dict[str, Any]:
-    """The lr over a training: a 1cycle, or the value that another policy of the config begins with."""
-    policy = asked.config.train.policy
-    if policy != "1cycle":
-        return {"policy": policy, "max": largest, "epochs": settings.epochs}
-    final = _short(smallest / FLOOR_DIVISOR)
-    return {"policy": policy, "max": largest, "min": smallest, "final": final, **schedule(asked, settings)}
+    """The lr over a training: its cycle or cycles, or the value that another policy of the config begins with."""
+    if asked.config.train.policy != "1cycle":
+        return {"policy": asked.config.train.policy, "max": largest, "epochs": settings.epochs}
+    policy = asked.config.lr_range.policy
+    final = {"final": _short(smallest / FLOOR_DIVISOR)} if policy == "1cycle" else {}
+    return {"policy": policy, "max": largest, "min": smallest, **final, **schedule(asked, settings)}
 
 
 def evidence_block(item: Evidence) -> dict[str, Any]:

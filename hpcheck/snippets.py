@@ -214,7 +214,7 @@ def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, A
 
 def known(settings: Settings) -> bool:
     """Whether there is a 1cycle to write a snippet with: a learning rate, and not of another policy."""
-    return "min" in settings.get("learning_rate", {})
+    return "final" in settings.get("learning_rate", {})
 
 
 def _values(settings: Settings) -> dict[str, Any]:

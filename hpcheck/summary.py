@@ -38,6 +38,9 @@ def describe(name: str, value: Any) -> str:
         return "none known"
     if name == "learning_rate" and "min" not in value:
         return f"{value['policy']} {value['max']:.3g}, {value['epochs']:g} epochs"
+    if name == "learning_rate" and "final" not in value:
+        span = f"{value['min']:.3g} - {value['max']:.3g}"
+        return f"{value['policy']} {span}, {value['cycle_epochs']:g} epochs a cycle, {value['epochs']:g} epochs"
     if name == "learning_rate":
         return f"1cycle {value['min']:.3g} - {value['max']:.3g}, {value['cycle_epochs']:g} of {value['epochs']:g} epochs"
     if name == "momentum":

@@ -67,7 +67,7 @@ BAD = [  # what is added to the least config, the key that the error names, part
     ("lr_range: {max_extensions: -1}", "lr_range.max_extensions", "out of range"),
     ("lr_range: {momentum: 0.9}", "lr_range.momentum", "expected one of falling, constant"),
     ("lr_range: {policy: onecycle}", "lr_range.policy", "not one of the choices; did you mean '1cycle'?"),
-    ("lr_range: {min_lr_rule: max/5}", "lr_range.min_lr_rule", "max/10, max/20, max/3, max/4"),
+    ("lr_range: {min_lr_rule: max/5}", "lr_range.min_lr_rule", "max/10, max/20, max/3, max/4, runs"),
     ("lr_range: {weight_decays: 0.1}", "lr_range.weight_decays", "not a list (got 0.1"),
     ("lr_range: {weight_decays: [0, -0.1]}", "lr_range.weight_decays[1]", "out of range (got -0.1"),
     ("lr_range: {weight_decays: [1, 1.0]}", "lr_range.weight_decays", "1.0 is repeated"),

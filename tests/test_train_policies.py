@@ -11,7 +11,7 @@ from hpcheck.schedules import constant, cyclical_momentum, inv, one_cycle, value
 from hpcheck.settings import Settings
 from hpcheck.steps import train
 from hpcheck.steps.checklist import settings_before
-from hpcheck.steps.runs import cycle_stepsize
+from hpcheck.steps.runs import stepsize_of
 
 KNOWN = Settings(100, 0.5, 0.05, 0.95, 0.85, 1e-4, 10.0)  # 1,000 steps of the simulated 10,000 examples
 
@@ -22,7 +22,7 @@ def final(*overrides: str, settings: Settings = KNOWN):
 
 def test_a_training_is_a_1cycle_with_falling_momentum_unless_told_otherwise() -> None:
     spec = final()
-    stepsize = cycle_stepsize(asked(), 1000)
+    stepsize = stepsize_of(asked(), 1000)
     assert spec.lr == one_cycle(0.5, 0.05, stepsize, 1000)
     assert spec.momentum == cyclical_momentum(0.95, 0.85, stepsize, 1000)
 
@@ -37,7 +37,7 @@ def test_rising_momentum_starts_at_its_smallest_and_may_reach_one() -> None:
     spec = final("train.momentum=rising", settings=replace(KNOWN, max_momentum=1.0, min_momentum=0.9))
     momentum = values(spec.momentum, spec.steps)
     assert momentum[0] == pytest.approx(0.9)
-    assert momentum[cycle_stepsize(asked(), 1000)] == pytest.approx(1.0)
+    assert momentum[stepsize_of(asked(), 1000)] == pytest.approx(1.0)
     assert spec.lr == final().lr
 
 

@@ -77,8 +77,10 @@ def value_of(name: str, value: Any) -> object:
     if name == "learning_rate" and "min" not in value:
         return tag("span", number(value["max"]), tag("small", f"{value['policy']} over {number(value['epochs'])} epochs"))
     if name == "learning_rate":
-        words = f"{number(value['cycle_epochs'])} of {number(value['epochs'])} epochs, then {number(value['final'])}"
-        return tag("span", f"{number(value['min'])} to {number(value['max'])}", tag("small", f"1cycle over {words}"))
+        cycle, epochs = number(value["cycle_epochs"]), number(value["epochs"])
+        words = f"1cycle over {cycle} of {epochs} epochs, then {number(value['final'])}" if "final" in value else ""
+        small = words or f"{value['policy']}, {cycle} epochs a cycle, {epochs} epochs"
+        return tag("span", f"{number(value['min'])} to {number(value['max'])}", tag("small", small))
     if name == "momentum" and isinstance(value, Mapping):
         high, low = number(value["max"]), number(value["min"])
         return high if high == low else tag("span", f"{high} to {low}", tag("small", "falls while the lr rises"))
@@ -88,7 +90,7 @@ def value_of(name: str, value: Any) -> object:
 def schedule(settings: Mapping[str, Any]) -> Markup | None:
     """Learning rate and momentum over the recommended training."""
     lr, momentum = settings.get("learning_rate"), settings["momentum"]
-    if not lr or "min" not in lr:
+    if not lr or "final" not in lr:
         return None  # no lr is known, or it is not a 1cycle's
     stepsize, steps = round(lr["cycle_epochs"] * PER_EPOCH / 2), round(lr["epochs"] * PER_EPOCH)
     lrs = one_cycle(lr["max"], lr["min"], max(stepsize, 1), steps).points

@@ -1,133 +1,50 @@
-"""Step 1, learning rate: a logarithmic sweep brackets divergence, a linear range test finds the limit, short 1cycles what is stable
-(Smith 2018, 4.1 and 5, item 1)."""
+"""Step 1, learning rate: range tests find the limit, short 1cycles what is stable below it (Smith 2018, 4.1 and 5, item 1)."""
 
 import math
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.choose import choose
 from hpcheck.analysis.exponent import two_significant_figures
-from hpcheck.analysis.lr_range import RangeReading, SweepReading, min_lr, read_range, read_sweep
+from hpcheck.analysis.lr_range import min_lr, read_range
+from hpcheck.analysis.start import begins_well
 from hpcheck.records import RunRecord
-from hpcheck.schedules import constant, ramp
+from hpcheck.schedules import constant
 from hpcheck.settings import Evidence, Panel, Reading, Settings
-from hpcheck.spec import RunSpec, Spec, evenly
+from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared, Comparing, Make, Rule, candidates, compare
 from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
+from hpcheck.steps.policies import policy_of, stepsize_of
+from hpcheck.steps.range_tests import RangeTested, range_tested
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, range_test, replicate, run, short_steps
+from hpcheck.steps.runs import curve, cycle, full_steps, replicate, run, short_steps
 
 SOURCE = "section 4.1; section 5, item 1"
-SWEEP_SHARE = 0.5  # ours: the sweep only brackets, so it may be shorter than the ramp
-SWEEP_BOUNDS = {"sgd": (1e-5, 10.0), "adamw": (1e-6, 1.0)}  # ours: wide enough that every network of the paper diverges inside
-BEYOND_DIVERGENCE = 2.0  # DESIGN 3: the linear ramp goes to about twice where the sweep diverged
-RAMP_FROM = 1 / 100  # ours: the ramp starts this far below its end
+MIN_SOURCE = "section 4.1 (3)"
 FRACTIONS_OF_LIMIT = (1.0, 0.5, 0.25)  # ours: maxima tried with 1cycle; the extremum lies up to 2-3 times above the best (DESIGN 3)
-EARLY = 0.4  # ours: a ramp that diverges before this share of its range has too few evaluations where it matters, and is made again
+MIN_TO_MAX = (1 / 3, 1 / 10, 1 / 30)  # ours: minima tried at constant lr, from the largest that the paper's other rules give down
+CONSTANT_TO_MAX = 1 / 2  # the largest that the paper uses: 0.005 beside 1cycles to 0.01 (4.4); for ResNet-56 0.1 beside 0.8 (Table 1)
 MOST_FURTHER = 3  # ours: maxima added at most beyond those tried first
-NARROWER = 4.0  # ours: a ramp that reads nothing, though the sweep learnt this far below its top, is made again to a top this much lower
-MOST_RAMPS = 4  # the first, and those made again: narrower where it diverged early, twice as long where it was too fast or unreadable
-
-RangeTest = Generator[Sequence[Spec], Sequence[RunRecord], "RangeTested"]
-
-
-@dataclass(frozen=True)
-class RangeTested:
-    """The sweep (where there was one), the ramp with its continuations, and what was read from them."""
-
-    sweep: SweepReading | None
-    sweep_record: RunRecord | None
-    ramp_records: tuple[RunRecord, ...]
-    reading: RangeReading
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set max_lr and min_lr from scratch."""
     tested = yield from range_tested(asked, settings)
     limit = tested.reading.lr_limit
-    runs = [record.run_id for record in tested.ramp_records]
     if limit.value is None:
-        return _abstained(asked, settings, tested, runs)
+        return _abstained(asked, settings, tested, tested.run_ids)
     highest = limit.value
     tries = [two_significant_figures(highest * fraction) for fraction in FRACTIONS_OF_LIMIT]
     survived = yield from survivors(asked, settings, tries, highest)
-    return _reading(asked, settings, tested, survived)
-
-
-def range_tested(asked: Asked, settings: Settings) -> RangeTest:
-    """Sweep and ramp. The ramp goes on upwards while nothing turns; it is made again narrower where it diverged early, and longer where it
-    was too fast or unreadable."""
-    options = asked.config.lr_range
-    sweep = sweep_record = None
-    highest = options.max
-    steps = short_steps(asked, "lr_range", settings)
-    if highest is None:
-        (sweep_record,) = yield [sweep_spec(asked, settings, steps)]
-        sweep = read_sweep(curve(sweep_record))
-        highest = BEYOND_DIVERGENCE * (sweep.diverges_at or sweep_record.run.lr.largest)
-    for _ in range(MOST_RAMPS):
-        records, reading = yield from _ramp(asked, settings, options.min or highest * RAMP_FROM, highest, steps)
-        diverged_at = _diverged_at(records, reading)
-        if diverged_at < EARLY * highest and options.max is None:
-            highest = two_significant_figures(BEYOND_DIVERGENCE * diverged_at)
-        elif reading.lr_limit.status == "abstained" and sweep is not None and NARROWER * (sweep.learns_from or highest) < highest:
-            highest = two_significant_figures(highest / NARROWER)  # it learns below, and this ramp is too large from its first step
-        elif reading.lr_limit.status == "abstained" or reading.too_fast:
-            steps *= 2
-        else:
-            break
-    return RangeTested(sweep, sweep_record, records, reading)
-
-
-def sweep_spec(asked: Asked, settings: Settings, ramp_steps: int) -> RunSpec:
-    """The logarithmic sweep over every lr that could matter."""
-    options = asked.config.lr_range
-    low, high = SWEEP_BOUNDS.get(asked.config.optimizer.name, SWEEP_BOUNDS["sgd"])
-    steps = options.sweep_steps or max(100, round(ramp_steps * SWEEP_SHARE))
-    lr = ramp(options.sweep_from or low, options.sweep_to or high, steps, log=True)
-    return run(asked, settings, lr, constant(settings.max_momentum), steps, "lr sweep")
-
-
-def _ramp(
-    asked: Asked, settings: Settings, lowest: float, highest: float, steps: int
-) -> Generator[Sequence[Spec], Sequence[RunRecord], tuple[tuple[RunRecord, ...], RangeReading]]:
-    spec = replace(range_test(asked, settings, lowest, highest, steps, f"lr range test to {highest:.2g}"), keep="last")
-    (record,) = yield [spec]
-    records: tuple[RunRecord, ...] = (record,)
-    reading = read_range(curve(records))
-    for _ in range(asked.config.lr_range.max_extensions):
-        if reading.turned or records[-1].diverged or reading.lr_limit.status == "abstained":
-            break
-        (record,) = yield [_continued(records[-1], steps)]
-        records = (*records, record)
-        reading = read_range(curve(records))
-    return records, reading
-
-
-def _diverged_at(records: Sequence[RunRecord], reading: RangeReading) -> float:
-    """The lr at which the ramp diverged for good; inf where it did not."""
-    onsets = [clue.from_lr for clue in reading.clues if clue.kind == "divergence"]
-    stopped = [float(record.column("lr")[-1]) for record in records if record.diverged]
-    return min([*onsets, *stopped], default=math.inf)
-
-
-def _continued(parent: RunRecord, ramp_steps: int) -> RunSpec:
-    """The range test carried on from where it stopped, at the same speed, for as long again: "you might try more than one maximum"."""
-    spec = parent.run
-    end, start = spec.lr.points[-1][1], spec.lr.points[0][1]
-    further, until = end + (end - start), spec.steps + ramp_steps
-    return replace(
-        spec,
-        parent=parent.run_id,
-        at_step=spec.steps,
-        steps=until,
-        lr=ramp(end, further, ramp_steps),
-        momentum=constant(spec.momentum.points[-1][1]),
-        evaluate_after=evenly(until, len(spec.evaluate_after), first=spec.steps),
-        label=f"lr range test, on to {further:.2g}",
-    )
+    if survived.choice.value is None:
+        return _abstained(asked, settings, tested, [*tested.run_ids, *survived.run_ids], survived.choice)
+    after, minimum = with_lr(asked, settings, survived.choice.value), None
+    if min_lr_rule(asked) == "runs":
+        minimum = yield from _min_by_runs(asked, after)
+        after = replace(after, min_lr=minimum.value)
+    return _reading(asked, after, tested, survived, minimum)
 
 
 def survivors(
@@ -141,8 +58,8 @@ def survivors(
     steps = short_steps(asked, "lr_range", settings)
 
     def make(max_lr: float, steps: int) -> RunSpec:
-        tried = replace(settings, max_lr=max_lr, min_lr=min_lr(max_lr, asked.config.lr_range.min_lr_rule))
-        return cycle(asked, tried, steps, f"1cycle to {max_lr:.2g}")
+        tried = replace(settings, max_lr=max_lr, min_lr=_smallest(asked, settings, max_lr))
+        return cycle(asked, tried, steps, f"{policy_of(asked)} to {max_lr:.2g}")
 
     tried = list(tries)
     for _ in range(MOST_FURTHER + 1):
@@ -188,23 +105,93 @@ def middle_of_tie(choice: Choice) -> Choice:
 def with_lr(asked: Asked, settings: Settings, max_lr: float) -> Settings:
     """The settings with this largest lr, and the smallest by the config's rule, or as the user gave it with this very lr."""
     start = asked.config.start
-    smallest = two_significant_figures(min_lr(max_lr, asked.config.lr_range.min_lr_rule))
+    smallest = two_significant_figures(_smallest(asked, settings, max_lr))
     return replace(settings, max_lr=max_lr, min_lr=start.min_lr if start.min_lr is not None and max_lr == start.max_lr else smallest)
 
 
-def _reading(asked: Asked, settings: Settings, tested: RangeTested, survived: Compared) -> Reading:
+def min_lr_rule(asked: Asked) -> str:
+    """The config's rule for the smallest lr; by default a tenth for 1cycle, a quarter for repeated cycles (Smith 2018, 4.1)."""
+    options = asked.config.lr_range
+    return options.min_lr_rule or ("max/10" if options.policy == "1cycle" else "max/4")
+
+
+def _smallest(asked: Asked, settings: Settings, max_lr: float) -> float:
+    """The smallest lr of a cycle to `max_lr`; under "runs" it keeps the share that the runs found, a tenth before there are any."""
+    rule = min_lr_rule(asked)
+    if rule != "runs":
+        return min_lr(max_lr, rule)
+    known = settings.min_lr is not None and settings.max_lr is not None
+    return max_lr * settings.min_lr / settings.max_lr if known else min_lr(max_lr, "max/10")  # type: ignore[operator]
+
+
+def _min_by_runs(asked: Asked, settings: Settings) -> Generator[Sequence[Spec], Sequence[RunRecord], Evidence]:
+    """The largest of a few constant lrs at which convergence begins without signs of overfitting (Smith 2018, 4.1 (3))."""
+    max_lr, momentum = settings.max_lr or 0.0, constant(settings.max_momentum)
+    steps = short_steps(asked, "lr_range", settings)
+    tries = [two_significant_figures(max_lr * share) for share in MIN_TO_MAX]
+    records = yield [run(asked, settings, constant(lr), momentum, steps, f"constant lr {lr:.2g}") for lr in tries]
+    good = [lr for lr, record in zip(tries, records, strict=True) if begins_well(curve(record))]
+    runs = tuple(record.run_id for record in records)
+    if not good:
+        reason = f"training begins well at none of the constant lrs {', '.join(f'{lr:g}' for lr in tries)}; a tenth of the largest is kept"
+        return Evidence("min_lr", settings.min_lr, "abstained", "none", reason, MIN_SOURCE, runs=runs)
+    value = max(good)
+    reason = f"{value:g} is the largest of {', '.join(f'{lr:g}' for lr in tries)} at which training begins without signs of overfitting"
+    return Evidence("min_lr", value, "chosen", "low", reason, MIN_SOURCE, runs=runs)
+
+
+def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compared, minimum: Evidence | None) -> Reading:
     choice, limit = survived.choice, tested.reading.lr_limit
-    ramp_ids = [record.run_id for record in tested.ramp_records]
-    if choice.value is None:
-        return _abstained(asked, settings, tested, [*ramp_ids, *survived.run_ids], choice)
-    after = with_lr(asked, settings, choice.value)
-    items = (
-        evidence("learning_rate", choice, SOURCE, [*ramp_ids, *survived.run_ids]),
-        evidence("lr_limit", limit, SOURCE, ramp_ids, clues=tested.reading.clues),
-    )
+    items = [
+        evidence("learning_rate", choice, SOURCE, [*tested.run_ids, *survived.run_ids]),
+        evidence("lr_limit", limit, SOURCE, tested.run_ids, clues=tested.reading.clues),
+    ]
+    items += [minimum] if minimum is not None else []
     cycles = candidate_lines(survived, "max {:.2g}".format)
     panels = (*_range_panels(tested, choice.value), Panel("Short 1cycles", "iteration", "validation loss", cycles))
-    return Reading("lr-range", after, items, panels)
+    remarks = (*_stepsize_words(asked, after, tested), *_overlay_words(tested), *_constant_words(asked, after))
+    return Reading("lr-range", after, tuple(items), panels, remarks)
+
+
+def slowest_sound_stepsize(tested: RangeTested, max_lr: float, min_lr: float) -> int:
+    """Iterations from min to max at the speed of the fastest ramp whose limit a slower one confirmed."""
+    confirmed_by = tested.faster if tested.faster is not None and not tested.speed_matters else tested.ramp_records[0]
+    low, high = confirmed_by.run.lr.points[0][1], confirmed_by.run.lr.points[-1][1]
+    return math.ceil(confirmed_by.run.steps * (max_lr - min_lr) / (high - low))
+
+
+def _stepsize_words(asked: Asked, settings: Settings, tested: RangeTested) -> tuple[str, ...]:
+    """The recommended stepsize: "there is a maximum speed the learning rate can increase without the training becoming unstable" (4.1)."""
+    if policy_of(asked) == "constant" or tested.faster is None:
+        return ()
+    least = slowest_sound_stepsize(tested, settings.max_lr or 0.0, settings.min_lr or 0.0)
+    has = stepsize_of(asked, full_steps(asked, settings))
+    told = "turned clearly earlier" if tested.speed_matters else "read the same limit"
+    words = f"stepsize: {least} iterations or more from min to max lr (a ramp twice as fast {told}); the full training's has {has}"
+    return (words if has >= least else f"{words}: too few, train longer or with a smaller max lr",)
+
+
+def _overlay_words(tested: RangeTested) -> tuple[str, ...]:
+    """What the ramps at other weight decays read: regularization that leaves no room for large lrs shows here (Remark 3, Fig. 5b)."""
+    limits = [(record.run.weight_decay, read_range(curve(record)).lr_limit) for record in tested.overlays]
+    if not limits:
+        return ()
+    limits = sorted([(tested.ramp_records[0].run.weight_decay, tested.reading.lr_limit), *limits], key=lambda one: one[0])
+    return ("lr limit by weight decay: " + "; ".join(f"{decay:g}: {_limit_words(limit)}" for decay, limit in limits),)
+
+
+def _limit_words(limit: Choice) -> str:
+    if limit.value is None:
+        return "not readable"
+    return f"{'at least ' if limit.edge == 'high' else ''}{limit.value:.2g}"
+
+
+def _constant_words(asked: Asked, settings: Settings) -> tuple[str, ...]:
+    """The author's advice for those who train at a constant lr."""
+    if policy_of(asked) == "constant" or settings.max_lr is None:
+        return ()
+    lr = two_significant_figures(settings.max_lr * CONSTANT_TO_MAX)
+    return (f"for a constant lr a smaller value is necessary, {lr:g} or less (Smith 2018, 4.1); train.policy: constant tries some",)
 
 
 def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...]:
@@ -228,7 +215,17 @@ def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...
         tuple(marks),
         higher_is_better=True,
     )
-    return loss, metric
+    return (loss, metric, *_overlay_panel(tested))
+
+
+def _overlay_panel(tested: RangeTested) -> tuple[Panel, ...]:
+    """The ramps at several weight decays in one picture (Smith 2018, Fig. 4a, 5b)."""
+    if not tested.overlays:
+        return ()
+    curves = [curve(tested.ramp_records), *(curve(record) for record in tested.overlays)]
+    ordered = sorted(curves, key=lambda one: one.weight_decay or 0.0)
+    lines = tuple(series(one, "lr", label=f"weight decay {one.weight_decay:g}") for one in ordered)
+    return (Panel("LR range test at several weight decays", "learning rate", "validation loss", lines),)
 
 
 def _abstained(asked: Asked, settings: Settings, tested: RangeTested, runs: Sequence[str], choice: Choice | None = None) -> Reading:

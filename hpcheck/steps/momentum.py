@@ -3,13 +3,14 @@
 
 from dataclasses import replace
 
-from hpcheck.schedules import Knots, constant, cyclical_momentum, ramp
+from hpcheck.schedules import Knots, constant, ramp
 from hpcheck.settings import Evidence, Panel, Reading, Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps.compare import Compared, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
+from hpcheck.steps.policies import momentum_over, stepsize_of
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import cycle, cycle_stepsize, run, short_steps
+from hpcheck.steps.runs import cycle, run, short_steps
 
 SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
@@ -43,7 +44,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
     def shaped(shape: float, steps: int) -> RunSpec:
         spec = cycle(asked, after, steps, f"{SHAPES[shape]} momentum")
-        return replace(spec, momentum=shape_knots(SHAPES[shape], largest, floor, cycle_stepsize(asked, steps), steps))
+        return replace(spec, momentum=shape_knots(asked, SHAPES[shape], largest, floor, steps))
 
     shapes = yield from compare(list(SHAPES), shaped, steps, Rule(prefer=1.0, scale="linear"))
     chosen = SHAPES[shapes.choice.value or 1.0]
@@ -56,13 +57,12 @@ def own_lr(settings: Settings, momentum: float) -> float:
     return (settings.max_lr or 0.0) * (1 - momentum) / (1 - settings.min_momentum)
 
 
-def shape_knots(shape: str, largest: float, floor: float, stepsize: int, steps: int) -> Knots:
-    """Momentum over a 1cycle: falling while the lr rises, constant, or rising with it."""
+def shape_knots(asked: Asked, shape: str, largest: float, floor: float, steps: int) -> Knots:
+    """Momentum over a training's cycles: falling while the lr rises, constant, or rising with it."""
     if shape == "constant":
         return constant(largest)
-    if shape == "falling":
-        return cyclical_momentum(largest, floor, stepsize, steps)
-    return cyclical_momentum(floor, largest, stepsize, steps)
+    high, low = (largest, floor) if shape == "falling" else (floor, largest)
+    return momentum_over(asked.config.lr_range.policy, high, low, stepsize_of(asked, steps), steps)
 
 
 def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Reading:

@@ -9,9 +9,10 @@ import numpy as np
 from hpcheck import plugins
 from hpcheck.analysis.curve import Curve
 from hpcheck.records import RunRecord
-from hpcheck.schedules import Knots, constant, cyclical_momentum, one_cycle, ramp
+from hpcheck.schedules import Knots, constant, ramp
 from hpcheck.settings import Settings
 from hpcheck.spec import DataSpec, PartSpec, RunSpec, evenly, freeze
+from hpcheck.steps.policies import lr_over, momentum_over, policy_of, stepsize_of
 from hpcheck.steps.replay import Asked
 
 # Ours: the length of each step's runs as a share of a full training, so that a recommendation costs about 2.5 full trainings in all, with
@@ -93,18 +94,13 @@ def range_test(asked: Asked, settings: Settings, lowest: float, highest: float, 
 
 
 def cycle(asked: Asked, settings: Settings, steps: int, label: str) -> RunSpec:
-    """1cycle over `steps` iterations with cyclical momentum, from the settings alone."""
+    """A training in small over `steps` iterations: 1cycle with cyclical momentum, or what the config's policy says."""
     if settings.max_lr is None or settings.min_lr is None:
         raise ValueError("a 1cycle run needs a maximum and a minimum lr")
-    stepsize = cycle_stepsize(asked, steps)
-    lr = one_cycle(settings.max_lr, settings.min_lr, stepsize, steps)
-    momentum = cyclical_momentum(settings.max_momentum, settings.min_momentum, stepsize, steps)
+    policy, stepsize = policy_of(asked), stepsize_of(asked, steps)
+    lr = lr_over(policy, settings.max_lr, settings.min_lr, stepsize, steps)
+    momentum = momentum_over(policy, settings.max_momentum, settings.min_momentum, stepsize, steps)
     return run(asked, settings, lr, momentum, steps, label)
-
-
-def cycle_stepsize(asked: Asked, steps: int) -> int:
-    """Iterations of one of the cycle's two steps; the tail is what they leave of `steps`."""
-    return max(1, int(steps * asked.config.train.cycle_fraction / 2))
 
 
 def replicate(spec: RunSpec, number: int) -> RunSpec:

@@ -15,8 +15,9 @@ from hpcheck.spec import RunSpec, evenly
 from hpcheck.steps.evidence import boxes, describe, series
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.momentum import shape_knots
+from hpcheck.steps.policies import stepsize_of
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, cycle_stepsize, data_spec, full_steps
+from hpcheck.steps.runs import curve, cycle, data_spec, full_steps
 
 STEP_GAMMA = 0.316  # the author's "step" policy on CIFAR: half a decade at 1/2, 3/4, 7/8 and 15/16 of training
 STEP_MILESTONES = (1 / 2, 3 / 4, 7 / 8, 15 / 16)
@@ -64,11 +65,11 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
     """One full training; the test split is touched here alone, after the last step."""
     of_all = trained_on(asked)
     steps = full_steps(of_all, settings)
-    spec, options, stepsize = cycle(of_all, settings, steps, label), asked.config.train, cycle_stepsize(asked, steps)
+    spec, options = cycle(of_all, settings, steps, label), asked.config.train
     return replace(
         spec,
         lr=spec.lr if options.policy == "1cycle" else lr_by_policy(options.policy, settings.max_lr or 0.0, steps, settings.epochs),
-        momentum=shape_knots(options.momentum, settings.max_momentum, settings.min_momentum, stepsize, steps),
+        momentum=shape_knots(asked, options.momentum, settings.max_momentum, settings.min_momentum, steps),
         data=data_spec(asked, asked.config.train.fit),
         evaluate_after=evenly(steps, EVALUATIONS),
         finally_on=("val", "test"),
@@ -148,6 +149,6 @@ def summary(records: Sequence[RunRecord]) -> dict[str, Any]:
 
 
 def schedule(asked: Asked, settings: Settings) -> dict[str, float]:
-    """The 1cycle in epochs: how long the cycle takes and how long the training."""
+    """The training's length in epochs, and that of its one cycle, or of each of its cycles."""
     steps = full_steps(asked, settings)
-    return {"cycle_epochs": round(2 * cycle_stepsize(asked, steps) * settings.epochs / steps, 1), "epochs": settings.epochs}
+    return {"cycle_epochs": round(2 * stepsize_of(asked, steps) * settings.epochs / steps, 1), "epochs": settings.epochs}

@@ -1,0 +1,164 @@
+"""The lr-range step's further readings on a simulated network: ramp speed, overlays, minimum lr, policies."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from simulated import World, asked, read
+
+from hpcheck import recommend, summary
+from hpcheck.records import RunRecord
+from hpcheck.schedules import constant, values
+from hpcheck.settings import Reading, Settings
+from hpcheck.spec import RunSpec
+from hpcheck.steps import lr_range, train
+from hpcheck.steps.checklist import start_settings
+from hpcheck.steps.policies import lr_over, momentum_over
+
+KNOWN = Settings(100, 0.5, 0.05, 0.95, 0.85, 1e-4, 10.0)  # 1,000 steps of the simulated 10,000 examples
+LONG = ("lr_range.steps=800",)
+
+
+def reading_of(world: World, *overrides: str) -> Reading:
+    question = asked(*overrides)
+    return read(world, lr_range.decide, question, start_settings(question.config))
+
+
+def runs(world: World, words: str) -> list[RunRecord]:
+    return [record for record in world.records.values() if words in record.spec.label]
+
+
+@dataclass
+class RampSpeedLimited(World):
+    """A network that diverges where the lr has risen too fast, whatever it is."""
+
+    steps_needed: int = 600
+
+    def trained(self, spec: RunSpec) -> RunRecord:
+        if "range test" not in spec.label or spec.steps - spec.at_step >= self.steps_needed:
+            return super().trained(spec)
+        return World(self.fastest / 8, self.best_weight_decay, self.needed, self.noise).trained(spec)
+
+
+@dataclass
+class OverfitsBelow(World):
+    """A network that overfits at a constant lr below a limit and does not begin to converge above another."""
+
+    converges_up_to: float = 1.0
+
+    def trained(self, spec: RunSpec) -> RunRecord:
+        record = super().trained(spec)
+        if "constant lr" not in spec.label or spec.lr.largest <= self.converges_up_to:
+            return record
+        random = np.random.default_rng(3)
+        return replace(record, rows=tuple({**row, "val_loss": math.log(10) + random.normal(0, 0.01)} for row in record.rows))
+
+
+def test_a_second_ramp_twice_as_fast_tells_whether_the_first_was_too_fast() -> None:
+    world = World()
+    reading = reading_of(world, *LONG)
+    (faster,) = runs(world, "2 times as fast")
+    assert faster.run.steps == 400
+    words = [remark for remark in reading.remarks if remark.startswith("stepsize:")]
+    assert len(words) == 1
+    assert "read the same limit" in words[0]
+
+
+def test_a_limit_that_rises_with_the_ramps_length_is_read_from_a_longer_ramp() -> None:
+    world = RampSpeedLimited()
+    reading = reading_of(world, "lr_range.steps=400", "lr_range.max=0.6")
+    lengths = sorted(record.run.steps for record in runs(world, "range test") if record.run.parent is None)
+    assert lengths[-1] >= 800
+    assert reading.settings.max_lr is not None
+    assert reading.settings.max_lr > 0.1  # an eighth of the true limit is what the fast ramps would have given
+
+
+def test_a_stepsize_is_recommended_from_the_fastest_ramp_that_was_confirmed() -> None:
+    world = World()
+    reading_of(world, *LONG)
+    (faster,) = runs(world, "2 times as fast")
+    low, high = faster.run.lr.smallest, faster.run.lr.largest
+    tested = lr_range.RangeTested(None, None, (runs(world, "range test")[0],), None, faster)  # type: ignore[arg-type]
+    assert lr_range.slowest_sound_stepsize(tested, high, low) == 400
+    assert lr_range.slowest_sound_stepsize(tested, low + (high - low) / 4, low) == 100
+
+
+def test_weight_decays_are_overlaid_in_one_picture_and_set_nothing() -> None:
+    plain, overlaid = World(), World()
+    settings = reading_of(plain, *LONG).settings
+    reading = reading_of(overlaid, *LONG, "lr_range.weight_decays=[1e-3, 1e-4, 0]")
+    assert reading.settings == settings
+    (panel,) = [panel for panel in reading.panels if "several weight decays" in panel.title]
+    assert [line.label for line in panel.series] == ["weight decay 0", "weight decay 0.0001", "weight decay 0.001"]
+    ramps = [record.run for record in overlaid.records.values() if "range test" in record.spec.label and record.run.steps == 800]
+    assert {spec.weight_decay for spec in ramps} == {0.0, 1e-4, 1e-3}
+    assert len({spec.lr for spec in ramps}) == 1
+    assert any(remark.startswith("lr limit by weight decay: 0: ") for remark in reading.remarks)
+
+
+def test_the_minimum_lr_by_runs_is_the_largest_at_which_training_begins_well() -> None:
+    world = OverfitsBelow(converges_up_to=0.05, needed=20.0)
+    reading = reading_of(world, "lr_range.min_lr_rule=runs", *LONG)
+    (item,) = [one for one in reading.evidence if one.setting == "min_lr"]
+    tried = sorted(record.run.lr.largest for record in runs(world, "constant lr"))
+    assert len(tried) == 3
+    assert item.value == max(lr for lr in tried if lr <= 0.05)
+    assert reading.settings.min_lr == item.value
+
+
+def test_where_training_begins_well_at_no_minimum_a_tenth_is_kept() -> None:
+    reading = reading_of(OverfitsBelow(converges_up_to=0.0), "lr_range.min_lr_rule=runs", *LONG)
+    (item,) = [one for one in reading.evidence if one.setting == "min_lr"]
+    assert item.status == "abstained"
+    assert reading.settings.max_lr is not None
+    assert reading.settings.min_lr == pytest.approx(reading.settings.max_lr / 10)
+
+
+def test_a_minimum_found_by_runs_keeps_its_share_when_the_lr_moves() -> None:
+    settings = replace(KNOWN, max_lr=0.6, min_lr=0.2)
+    assert lr_range.with_lr(asked("lr_range.min_lr_rule=runs"), settings, 0.3).min_lr == pytest.approx(0.1)
+
+
+def test_repeated_cycles_start_from_a_quarter_by_default_and_1cycle_from_a_tenth() -> None:
+    assert lr_range.with_lr(asked("lr_range.policy=triangular"), KNOWN, 0.4).min_lr == 0.1
+    assert lr_range.with_lr(asked(), KNOWN, 0.4).min_lr == 0.04
+    assert lr_range.with_lr(asked("lr_range.policy=triangular", "lr_range.min_lr_rule=max/3"), KNOWN, 0.3).min_lr == 0.1
+
+
+@pytest.mark.parametrize("policy", ["triangular", "triangular2", "exp_range"])
+def test_short_runs_and_the_training_follow_the_configs_policy(policy: str) -> None:
+    world, question = World(), asked(f"lr_range.policy={policy}", *LONG)
+    reading = read(world, lr_range.decide, question, start_settings(question.config))
+    assert {record.run.lr for record in runs(world, f"{policy} to ")}
+    final = train.final_run(question, KNOWN, "recommended")
+    stepsize = 1000 // 8  # four cycles
+    assert final.lr == lr_over(policy, 0.5, 0.05, stepsize, 1000)
+    assert final.momentum == momentum_over(policy, 0.95, 0.85, stepsize, 1000)
+    block = recommend.settings_block(question, [reading])["learning_rate"]
+    assert block["policy"] == policy
+    assert "final" not in block
+    assert summary.describe("learning_rate", block).startswith(policy)
+
+
+def test_momentum_is_smallest_where_the_lr_is_largest_under_every_cyclical_policy() -> None:
+    for policy in ("triangular", "triangular2", "exp_range"):
+        lr, momentum = values(lr_over(policy, 0.5, 0.05, 125, 1000), 1000), values(momentum_over(policy, 0.95, 0.85, 125, 1000), 1000)
+        assert np.argmax(lr[:250]) == np.argmin(momentum[:250]) == 125
+        assert momentum[0] == 0.95
+
+
+def test_a_constant_lr_is_read_from_constant_runs_and_is_smaller_than_a_cycles_maximum() -> None:
+    world, cyclical = World(), World()
+    reading = reading_of(world, "train.policy=constant", *LONG)
+    assert all(record.run.lr == constant(record.run.lr.largest) for record in runs(world, "constant to "))
+    largest = reading_of(cyclical, *LONG).settings.max_lr
+    assert reading.settings.max_lr is not None
+    assert largest is not None
+    assert reading.settings.max_lr < largest
+
+
+def test_the_authors_advice_on_a_constant_lr_comes_with_a_number() -> None:
+    reading = reading_of(World(), *LONG)
+    assert reading.settings.max_lr is not None
+    assert any(remark.startswith("for a constant lr a smaller value is necessary, ") for remark in reading.remarks)
