@@ -95,10 +95,11 @@ def show(
     from hpcheck.rundir import RunDirectory
 
     loaded = _load(config, None, None)
-    content = recommend.read(RunDirectory.of(loaded).recommended, ("settings", "evidence", "provenance"))
+    runs = RunDirectory.of(loaded)
+    content = recommend.read(runs.recommended, ("settings", "evidence", "provenance"))
     if snippet is not None:
         return typer.echo(snippets.write(snippet, content["settings"], loaded.optimizer.name, loaded.optimizer.options()), nl=False)
-    return _print(content, as_json, quiet=False)
+    return _print(content, runs.path, as_json)
 
 
 @app.command()
@@ -260,19 +261,20 @@ def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tenso
     progress = Progress(quiet)
     with redirect_stdout(sys.stderr), Checklist(config, progress, tensorboard) as checklist:  # what the user's code prints is no data
         readings = checklist.run_all() if step is None else checklist.run_step(step)
-    for remark in (remark for reading in readings for remark in reading.remarks):
-        progress.say(remark)
-    _print(recommend.read(checklist.runs.recommended), as_json, quiet)
+    for step, remark in ((reading.step, remark) for reading in readings for remark in reading.remarks):
+        progress.say(f"{step}: {remark}")
+    if as_json or not quiet:
+        _print(recommend.read(checklist.runs.recommended), checklist.runs.path, as_json, to_stderr=True)
     if any(reading.abstained for reading in readings):
         raise typer.Exit(ABSTAINED)
 
 
-def _print(content: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def _print(content: dict[str, Any], folder: Path, as_json: bool, to_stderr: bool = False) -> None:
     from rich.console import Console
 
     from hpcheck import summary
 
     if as_json:
         typer.echo(json.dumps(content))
-    elif not quiet:
-        summary.show(content, Console(stderr=True))
+    else:
+        summary.show(content, Console(stderr=to_stderr, highlight=False), folder)

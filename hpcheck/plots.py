@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck.report import scale
+from hpcheck.report.figure import spoken
 from hpcheck.report.marks import drawn, ends_early, merged
 from hpcheck.report.scale import View, number
 from hpcheck.settings import Panel, Reading, Series
@@ -245,7 +246,7 @@ def write_below(ax: Any, panel: Panel) -> None:
     clues = merged(panel.boxes)
     for index, box in enumerate(clues):
         height = 1 - (legend_rows(panel) + 0.5 + index) / lines_below(panel)
-        words = f"{index + 1}  {box.text}, {panel.x_label} {number(box.from_x)} to {number(box.to_x)}"
+        words = f"{index + 1}  {spoken(box.text)}, {panel.x_label} {number(box.from_x)} to {number(box.to_x)}"
         ax.text(0.005, height, _literal(words), transform=ax.transAxes, fontsize=SMALL, va="center", color=GREY)
 
 

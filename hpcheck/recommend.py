@@ -61,6 +61,13 @@ def _learning_rate(asked: Asked, settings: Settings, largest: float, smallest: f
     return {"policy": policy, "max": largest, "min": smallest, **final, **schedule(asked, settings)}
 
 
+def carried_from(content: Mapping[str, Any]) -> float | None:
+    """The lr that the evidence is for, where a batch size that was set since has moved the recommended one; None where it is that."""
+    read_at = content["evidence"].get("learning_rate", {}).get("value")
+    now = (content["settings"].get("learning_rate") or {}).get("max")
+    return read_at if isinstance(read_at, float) and isinstance(now, float) and not math.isclose(read_at, now, rel_tol=0.01) else None
+
+
 def evidence_block(item: Evidence) -> dict[str, Any]:
     """One setting's evidence as plain values, without what is empty."""
     block = {key: plain(value) for key, value in asdict(item).items() if key != "setting" and value not in (None, (), [])}

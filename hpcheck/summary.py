@@ -1,35 +1,65 @@
 """What the terminal shows at the end: what was chosen and why, what it cost, and how well it trains."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hpcheck import recommend
+
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
 
 
-def show(content: Mapping[str, Any], console: Console) -> None:
-    """Print the recommendation: a row per setting, then results and cost."""
-    table = Table(title="Recommended settings", title_justify="left", expand=False)
-    for column in ("setting", "value", "interval", "reading", "why"):
+def show(content: Mapping[str, Any], console: Console, folder: Path) -> None:
+    """Print the recommendation: a row per setting, the reasons, then results, cost and where all of it lies."""
+    table = Table(title="Recommended settings", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("setting", "value", "interval", "reading"):
         table.add_column(column, overflow="fold")
     for name, label in SHOWN.items():
         table.add_row(label, *map(Text, row(name, content)))
     console.print(table)
-    for line in (*result_lines(content), *cost_lines(content)):
+    lines = [*reason_lines(content), "", *result_lines(content), *cost_lines(content), *place_lines(folder)]
+    for line in lines:
         console.print(Text(line))
 
 
-def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Value, interval, how it was read, and why, of one setting."""
-    value = content["settings"].get(name)
+def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Value, interval and how it was read, of one setting."""
     evidence = content["evidence"].get(name, {})
-    interval = " - ".join(f"{end:.3g}" for end in evidence.get("interval") or ())
+    interval = " to ".join(f"{end:.3g}" for end in evidence.get("interval") or ())
     status = evidence.get("status")
-    reading = f"{status}, {evidence['confidence']}" if status else "not read: start"
-    return describe(name, value), interval, reading, evidence.get("reason", "")
+    sure = evidence.get("confidence", "none")
+    reading = status + (f", {sure} confidence" if sure != "none" else "") if status else "not read: start"
+    return describe(name, content["settings"].get(name)), interval, reading
+
+
+def reason_lines(content: Mapping[str, Any]) -> list[str]:
+    """Why each setting that was read has its value."""
+    reasons = {label: content["evidence"][name]["reason"] for name, label in SHOWN.items() if name in content["evidence"]}
+    read_at = recommend.carried_from(content)
+    if read_at is not None:
+        reasons["learning rate"] += f"; {carried_words(read_at, content['settings'])}"
+    lr = content["settings"].get("learning_rate")
+    if lr:
+        reasons["schedule"] = f"one cycle over {lr['cycle_epochs']:g} of {lr['epochs']:g} epochs, then down to {lr['final']:g}"
+    return [f"{label}: {reason}" for label, reason in reasons.items()]
+
+
+def carried_words(read_at: float, settings: Mapping[str, Any]) -> str:
+    """What became of an lr that was read before other settings moved it."""
+    return (
+        f"{read_at:.3g} was carried over to {settings['learning_rate']['max']:.3g} with the batch size, and is read again before training"
+    )
+
+
+def place_lines(folder: Path) -> list[str]:
+    """Where the report and the settings lie."""
+    named = {"report": folder / "report.html", "settings": folder / "recommended.yaml"}
+    return [f"{name}: {path}" for name, path in named.items() if path.exists()]
 
 
 def describe(name: str, value: Any) -> str:
@@ -42,9 +72,9 @@ def describe(name: str, value: Any) -> str:
         span = f"{value['min']:.3g} - {value['max']:.3g}"
         return f"{value['policy']} {span}, {value['cycle_epochs']:g} epochs a cycle, {value['epochs']:g} epochs"
     if name == "learning_rate":
-        return f"1cycle {value['min']:.3g} - {value['max']:.3g}, {value['cycle_epochs']:g} of {value['epochs']:g} epochs"
+        return f"1cycle, {value['min']:.3g} to {value['max']:.3g}"
     if name == "momentum":
-        return f"{value['max']:g}" if value["max"] == value["min"] else f"{value['max']:g} - {value['min']:g}"
+        return f"{value['max']:g}" if value["max"] == value["min"] else f"{value['max']:g} to {value['min']:g}"
     return f"{value:g}"
 
 
@@ -57,7 +87,7 @@ def result_lines(content: Mapping[str, Any]) -> list[str]:
             if isinstance(figures, Mapping) and split in figures:
                 found = figures[split]
                 runs = len(found["each"])
-                spread = f" +- {found['std']:.4f}" if "std" in found else ""
+                spread = f" ± {found['std']:.4f}" if "std" in found else ""
                 lines.append(f"{name}: {split} metric {found['metric']:.4f}{spread} over {runs} run{'s' * (runs > 1)}")
                 break
     return lines

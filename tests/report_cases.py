@@ -48,18 +48,21 @@ def lr_range() -> Reading:
             "section 4.1; section 5, item 1",
             (0.2, 0.566),
             tied=(0.2, 0.4),
-            clues=("plateau (flat), lr 2e-05-0.19: the loss has become horizontal, which is the goal [section 3.1, Remark 2]",),
+            clues=("plateau (flat), lr 2e-05 to 0.19: the loss has become horizontal, which is the goal [section 3.1, Remark 2]",),
             considered=((0.1, 0.31, 0.002), (0.2, 0.1286, 0.002), (0.4, 0.1447, 0.0031), (0.8, math.inf, 0.0)),
         ),
         limit,
     )
     boxes = (
         Box(
-            0.02, 0.07, "overfitting", "overfitting (small-lr-bump), lr 0.02-0.07: raise the smallest learning rate [section 3.1, Fig. 1a]"
+            0.02,
+            0.07,
+            "overfitting",
+            "overfitting (small-lr-bump), lr 0.02 to 0.07: raise the smallest learning rate [section 3.1, Fig. 1a]",
         ),
         Box(0.15, 0.4, "plateau"),
-        Box(0.46, 0.6, "divergence", "divergence (sharp-rise), lr 0.46-0.6: a smaller maximum learning rate [section 3.3, Fig. 4a]"),
-        Box(0.5, 0.6, "divergence", "divergence (sharp-rise), lr 0.46-0.6: a smaller maximum learning rate [section 3.3, Fig. 4a]"),
+        Box(0.46, 0.6, "divergence", "divergence (sharp-rise), lr 0.46 to 0.6: a smaller maximum learning rate [section 3.3, Fig. 4a]"),
+        Box(0.5, 0.6, "divergence", "divergence (sharp-rise), lr 0.46 to 0.6: a smaller maximum learning rate [section 3.3, Fig. 4a]"),
     )
     marks = ((0.45, "limit 0.45"), (0.4, "limit by accuracy 0.4"), (0.2, "max lr 0.2"))
     loss = Panel("LR range test", "learning rate", "loss", (ramp(), ramp("training loss")), marks, boxes)
@@ -137,7 +140,7 @@ def train() -> Reading:
     )
     arm = {"runs": ["a", "b", "c", "d"], "diverged": 0, "test": {"metric": 0.9847, "std": 0.0016, "each": [0.9861, 0.9861, 0.9833, 0.9833]}}
     other = {"runs": ["e", "f"], "diverged": 1, "test": {"metric": 0.98, "std": math.nan, "each": [0.98]}}
-    remark = "plateau (flat), lr 2e-05-0.2: the loss has become horizontal, which is the goal [section 3.1, Remark 2]"
+    remark = "plateau (flat), lr 2e-05 to 0.2: the loss has become horizontal, which is the goal [section 3.1, Remark 2]"
     return Reading("train", SETTINGS, (), (loss,), (remark,), results={"recommended": arm, "start": other, "schedule": {"epochs": 100.0}})
 
 

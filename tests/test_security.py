@@ -175,5 +175,5 @@ def test_terminal_markup_in_values_is_shown_and_not_obeyed() -> None:
         "provenance": {"cost": {}},
     }
     out = io.StringIO()
-    summary.show(content, Console(file=out, force_terminal=True, width=300))
+    summary.show(content, Console(file=out, force_terminal=True, width=300), Path("runs"))
     assert "[bold red]red[/] [link=http://x]x[/link]" in out.getvalue()

@@ -12,6 +12,13 @@ from hpcheck.report.marks import ends_early, merged
 from hpcheck.report.scale import number
 from hpcheck.settings import Box, Panel, Series
 
+# Names of clues that are no words once their hyphens are gone.
+SPOKEN = {
+    "loss-accuracy-disagree": "loss and metric disagree",
+    "loss-rises-metric-improves": "loss rises, metric improves",
+    "loss-falls-metric-worsens": "loss falls, metric worsens",
+    "small-lr-bump": "bump at a small lr",
+}
 CLOSER = (picture.FLAT, picture.NARROW)
 
 
@@ -79,7 +86,7 @@ def clues(panel: Panel) -> Markup | None:
 def _clue(box: Box, found: int, panel: Panel) -> Markup:
     where = f"{panel.x_label} {number(box.from_x)} to {number(box.to_x)}"
     badge = tag("span", found, class_="badge", aria_hidden="true")
-    words = clue_words(box.words) if box.words else (tag("strong", box.text), f", {where}")
+    words = clue_words(box.words) if box.words else (tag("strong", spoken(box.text)), f", {where}")
     return tag("li", badge, tag("span", words), data_clue=found)
 
 
@@ -90,7 +97,18 @@ def clue_words(sentence: str) -> tuple[Markup, ...]:
         return (tag("span", sentence),)
     sign, advice, section = match.groups()
     source = (Markup(" "), tag("span", f"Smith 2018, {section}", class_="source")) if section else ()
-    return (tag("strong", sign), tag("span", f": {advice}."), *source)
+    return (tag("strong", spoken(sign)), tag("span", f": {advice}."), *source)
+
+
+def spoken(sign: str) -> str:
+    """The name of a clue and of its form as words.
+
+    >>> spoken("loss-accuracy-disagree (loss-rises-metric-improves), lr 9e-06 to 0.1")
+    'loss and metric disagree (loss rises, metric improves), lr 9e-06 to 0.1'
+    """
+    for name, words in SPOKEN.items():
+        sign = sign.replace(name, words)
+    return re.sub(r"(?<=[a-z])-(?=[a-z])", " ", sign)
 
 
 def values(panel: Panel) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import html
 import json
+from collections.abc import Sequence
 from typing import Any
 
 VOID = {"meta", "link", "br", "hr", "path", "line", "rect", "circle"}
@@ -49,7 +50,7 @@ def data_block(values: Any) -> Markup:
     return Markup(f'<script type="application/json">{text}</script>')
 
 
-def table(header: tuple[object, ...], body: list[tuple[object, ...]], class_: str = "", caption: str = "") -> Markup:
+def table(header: tuple[object, ...], body: Sequence[tuple[object, ...]], class_: str = "", caption: str = "") -> Markup:
     """A table whose first column heads its rows; each cell names its column, for narrow screens where rows become cards."""
     head = tag("tr", [tag("th", cell, scope="col") for cell in header])
     lines = []

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hpcheck import recommend, summary
 from hpcheck.config import Config
 from hpcheck.report import picture
 from hpcheck.report.advice import missing
@@ -60,6 +61,9 @@ def _row(name: str, label: str, content: Mapping[str, Any]) -> tuple[object, ...
     reading = badge(status, evidence.get("confidence", "")) if status else badge("not read", "")
     kept = "Not read: the start's value is kept." if name in content["settings"] else "Not read yet."
     why = sentence(evidence["reason"]) if evidence.get("reason") else kept
+    read_at = recommend.carried_from(content) if name == "learning_rate" else None
+    if read_at is not None:
+        why = f"{why} {sentence(summary.carried_words(read_at, content['settings']))}"
     link = tag("a", label, href=f"#setting-{name}") if evidence else label
     return link, tag("span", value_of(name, content["settings"].get(name)), class_="value"), interval or "\u2013", reading, why
 

@@ -37,6 +37,7 @@ def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping
         sections.balance(content["settings"], config),
         _next(content, readings, config),
         _use(content["settings"], config),
+        sections.costs_table(readings, costs, content["provenance"].get("cost", {})),
         _provenance(content, config),
     ]
     main = tag("main", body, id="top")
@@ -76,7 +77,13 @@ def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Mark
     links = [("#top", "Recommended")]
     links += [("#results", "How well it trains")] * bool(content.get("results"))
     links += [(f"#step-{step}", title) for step, (title, _, _) in sections.ABOUT.items() if step in done or step in COMMAND]
-    links += [("#ledger", "Regularization"), ("#next", "What to do next"), ("#use", "Use the settings"), ("#provenance", "Provenance")]
+    links += [
+        ("#ledger", "Regularization"),
+        ("#next", "What to do next"),
+        ("#use", "Use the settings"),
+        ("#cost", "Cost"),
+        ("#provenance", "Provenance"),
+    ]
     return tag("nav", tag("ul", [tag("li", tag("a", title, href=where)) for where, title in links]), aria_label="Sections")
 
 
@@ -124,7 +131,5 @@ def _provenance(content: Mapping[str, Any], config: Config) -> Markup:
     origin = content["provenance"]
     facts = [(key, str(origin[key])) for key in ("hpcheck", "config", "data", "seed") if key in origin]
     facts += [(key, str(value)) for key, value in origin.get("environment", {}).items() if key != "hpcheck"]
-    costs = [(f"cost of {part}", sections.cost_words(cost)) for part, cost in origin.get("cost", {}).items() if cost["runs"]]
     resolved = tag("details", tag("summary", "The resolved config"), tag("pre", tag("code", configs.dump(config)), tabindex=0))
-    words = tag("p", "A run that two steps share is counted in both their costs, and once here.", class_="fine")
-    return tag("section", tag("h2", "Provenance"), table(("What", "Value"), [*facts, *costs], "facts"), words, resolved, id="provenance")
+    return tag("section", tag("h2", "Provenance"), table(("What", "Value"), facts, "facts"), resolved, id="provenance")

@@ -30,10 +30,10 @@ class Size:
     y_ticks: int
 
 
-WIDE = Size("wide", 760, 390, 62, 46, 13, 8, 6)
+WIDE = Size("wide", 760, 340, 62, 46, 13, 8, 6)
 NARROW = Size("narrow", 350, 280, 54, 42, 12, 4, 5)
 SMALL = Size("small", 370, 220, 56, 42, 12, 5, 6)
-FLAT = Size("wide", 760, 250, 62, 46, 13, 8, 5)  # for an enlarged part: the whole stands above it
+FLAT = Size("wide", 760, 230, 62, 46, 13, 8, 5)  # for an enlarged part: the whole stands above it
 
 
 @dataclass(frozen=True)

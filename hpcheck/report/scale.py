@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hpcheck.settings import Panel
+from hpcheck.settings import Panel, Series
 
 BEYOND_START = 0.2  # ours: a picture ends this share of the way from the best to the worst start beyond that start
 MARGIN = 0.04  # ours: room around the curves, as a share of the axis
@@ -34,20 +34,26 @@ def view(panel: Panel) -> View | None:
 
 
 def enlarged(panel: Panel, whole: View) -> View | None:
-    """The last half of a comparison's curves on their own scale (the blow-up of Smith 2018, Fig. 6a), where the whole picture squashes them
-    together; None where they are told apart well enough, or there is but one."""
-    if len(panel.series) < 2 or panel.marks:
+    """The last half of the curves on their own scale (the blow-up of Smith 2018, Fig. 6a), where the whole picture squashes them together.
+
+    None where they are told apart well enough, and where they end at different places: what is late for one is early for another.
+    """
+    if panel.marks or (len(panel.series) < 2 and not panel.boxes):
         return None
     low, high = whole.x
     middle = (low + high) / 2
     bands = [values for line in panel.series for values in ((line.x, line.smooth or line.raw), (line.x, line.low), (line.x, line.high))]
     late = [y for xs, ys in bands for x, y in zip(xs, ys, strict=False) if x >= middle and whole.y[0] <= y <= whole.y[1]]
-    still_there = sum(any(x >= middle and _shown(x, False) for x in line.x) for line in panel.series)
-    if still_there < 2 or not late or max(late) == min(late):
+    if not late or max(late) == min(late) or len({_end(line) for line in panel.series} - {None}) > 1:
         return None
     if share(max(late), whole.y, panel.log_y) - share(min(late), whole.y, panel.log_y) > SQUASHED:
         return None
     return View((middle, high), _widened((min(late), max(late)), panel.log_y))
+
+
+def _end(line: Series) -> float | None:
+    """Where a curve ends; None for one that diverged."""
+    return line.x[-1] if line.x and math.isfinite((line.smooth or line.raw)[-1]) else None
 
 
 def _shown(value: float, log: bool) -> bool:

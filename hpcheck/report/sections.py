@@ -49,10 +49,11 @@ MORE_NAMES = {**NAMES, "lr_limit": "Limit of the learning rate", "momentum_shape
 def steps(readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
     """All steps in order, those that were not run as one line; the re-probe only where there was cause for it."""
     by_step = {reading.step: reading for reading in readings}
+    last_word = {item.setting: reading.step for reading in readings for item in reading.evidence}
     parts = []
     for step in ABOUT:
         if step in by_step:
-            parts.append(section(by_step[step], costs.get(step, {})))
+            parts.append(section(by_step[step], costs.get(step, {}), last_word))
         elif step in COMMAND:
             parts.append(not_run(step))
     return parts
@@ -70,11 +71,13 @@ def not_run(step: str) -> Markup:
     return tag("section", _head(step), words, id=f"step-{step}")
 
 
-def section(reading: Reading, cost: Mapping[str, Any]) -> Markup:
-    """One step's reading."""
+def section(reading: Reading, cost: Mapping[str, Any], last_word: Mapping[str, str]) -> Markup:
+    """One step's reading: its answers, the pictures they were read from, what else was considered, what it cost."""
     pictures = [figure(panel, f"{reading.step}-{index}") for index, panel in enumerate(reading.panels)]
     said = {box.words for panel in reading.panels for box in panel.boxes}  # beside the pictures already
-    parts = [*_head(reading.step), pictures, *[_evidence(item, said) for item in _foremost(reading)]]
+    items = _foremost(reading)
+    answers = [answer(item, last_word.get(item.setting) == reading.step) for item in items]
+    parts = [*_head(reading.step), *answers, pictures, *[grounds(item, said) for item in items]]
     remarks = [tag("li", _remark(remark)) for remark in reading.remarks if remark not in said]
     if remarks:
         parts += [tag("h3", "Remarks"), tag("ul", remarks, class_="remarks")]
@@ -92,8 +95,8 @@ def _remark(remark: str) -> object:
     return clue_words(remark) if remark.endswith("]") else sentence(remark)
 
 
-def _evidence(item: Evidence, said: Set[str]) -> Markup:
-    identity = None if item.setting not in NAMES else f"setting-{item.setting}"
+def answer(item: Evidence, is_last_word: bool) -> Markup:
+    """What was read, how surely and why; where a later step reads the setting again, a link to that."""
     title = tag(
         "h3",
         f"{MORE_NAMES.get(item.setting, item.setting)}: ",
@@ -103,12 +106,19 @@ def _evidence(item: Evidence, said: Set[str]) -> Markup:
     parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
     if item.interval:
         parts.append(tag("p", f"Interval: {' to '.join(map(bound, item.interval))}.", class_="fine"))
+    if item.setting in NAMES and not is_last_word:
+        parts.append(tag("p", tag("a", "Read again once the other settings were known.", href=f"#setting-{item.setting}"), class_="fine"))
+    return tag("div", parts, class_="evidence", id=f"setting-{item.setting}" if item.setting in NAMES and is_last_word else None)
+
+
+def grounds(item: Evidence, said: Set[str]) -> list[Markup]:
+    """The signs in the curves that no picture tells of, and the candidates."""
+    parts = []
     signs = [tag("li", clue_words(clue)) for clue in item.clues if clue not in said]
     if signs:
-        parts.append(tag("ul", signs, class_="signs"))
-    if item.considered:
-        parts.append(considered(item))
-    return tag("div", parts, class_="evidence", id=identity)
+        name = MORE_NAMES.get(item.setting, item.setting).lower()
+        parts += [tag("p", f"Signs in the curves for the {name}:", class_="fine"), tag("ul", signs, class_="signs")]
+    return [*parts, considered(item)] if item.considered else parts
 
 
 def _plain(value: Any) -> str:
@@ -116,7 +126,7 @@ def _plain(value: Any) -> str:
         return "none known"
     if isinstance(value, Mapping):
         return " to ".join(dict.fromkeys(number(end) for end in value.values()))
-    return number(value) if isinstance(value, int | float) else str(value)
+    return bound(value) if isinstance(value, int | float) else str(value)
 
 
 def considered(item: Evidence) -> Markup:
@@ -140,6 +150,18 @@ def _candidate(item: Evidence, name: str, value: float, score: float, error: flo
         verdict = "cannot be told"
     figure = -score if item.judged_by == "accuracy" else score  # scores are costs: an accuracy comes with its sign turned
     return name, f"{figure:.4g}" if math.isfinite(score) else "\u2013", f"{error:.2g}" if math.isfinite(score) else "\u2013", verdict
+
+
+def costs_table(readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]], totals: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """What each step cost, evaluations and diverged runs included, and what all of it did."""
+    known = [(ABOUT[reading.step][0], costs[reading.step]) for reading in readings if reading.step in ABOUT and reading.step in costs]
+    lines: list[tuple[object, Mapping[str, Any]]] = [(name, cost) for name, cost in known if cost["runs"]]
+    lines += [(tag("strong", f"All of the {part}"), cost) for part, cost in totals.items() if cost["runs"]]
+    body = [(name, cost["runs"], f"{cost['iterations']:,}", number(cost["epochs"]), number(cost["device_seconds"])) for name, cost in lines]
+    words = tag("p", "A run that two steps share is counted in both, and once in the sum.", class_="fine")
+    head = ("Step", "Runs", "Iterations", "Epochs of training data", "Device-seconds")
+    shown = table(head, body, "costs") if body else tag("p", "Nothing has run yet.", class_="empty")
+    return tag("section", tag("h2", "What it cost"), shown, words if body else None, id="cost")
 
 
 def cost_words(cost: Mapping[str, Any]) -> str:

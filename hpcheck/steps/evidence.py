@@ -11,6 +11,7 @@ from hpcheck.analysis.clues import Clue
 from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.smooth import smooth
+from hpcheck.records import RunRecord
 from hpcheck.settings import Box, Evidence, Series
 from hpcheck.steps.compare import Compared
 from hpcheck.steps.runs import curve
@@ -44,7 +45,7 @@ def evidence(
 def describe(clue: Clue) -> str:
     """A clue in a line: what, where, and what the paper says to do."""
     form = f" ({clue.form})" if clue.form else ""
-    return f"{clue.kind}{form}, lr {clue.from_lr:.2g}-{clue.to_lr:.2g}: {clue.advice} [{clue.section}]"
+    return f"{clue.kind}{form}, lr {clue.from_lr:.2g} to {clue.to_lr:.2g}: {clue.advice} [{clue.section}]"
 
 
 def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str = "") -> Series:
@@ -55,6 +56,19 @@ def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str
     trend = np.full(len(y), np.nan)
     trend[:until] = smooth(curve.step[:until], y[:until]).fit
     return Series(label or curve.label, tuple(getattr(curve, x).tolist()), tuple(y.tolist()), tuple(trend.tolist()))
+
+
+def repeated(records: Sequence[RunRecord], quantity: str = "val_loss", label: str = "") -> Series:
+    """Repeats of one run as one line, their mean, with a band from the lowest to the highest; the first one's where another diverged."""
+    first = curve(records[0], label)
+    finished = [curve(record, label) for record in records if not record.diverged]
+    if len(finished) < 2 or first.diverged:
+        return series(first, quantity=quantity)
+    share = first.step / first.step[-1]  # (E,) runs of neighbouring batch sizes (A.1) differ by a few steps
+    all_ = np.stack([np.interp(share, one.step / one.step[-1], getattr(one, quantity)) for one in finished])  # (R, E)
+    line = series(replace(first, **{quantity: all_.mean(axis=0)}), quantity=quantity)
+    low, high = (tuple(end.tolist()) for end in (all_.min(axis=0), all_.max(axis=0)))
+    return replace(line, low=low, high=high, note=f"mean of {len(finished)} runs")
 
 
 def candidate_lines(compared: Compared, name: Callable[[float], str], quantity: str = "val_loss") -> tuple[Series, ...]:

@@ -79,10 +79,10 @@ def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Readin
 
 
 def shape_evidence(shapes: Compared) -> Evidence:
-    """The evidence for the shape in words: the numbers that stood for the shapes mean nothing to a reader."""
+    """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
     choice = shapes.choice
     taken = SHAPES[choice.value or 1.0]
     tied = ", ".join(SHAPES[value] for value in choice.tied)
     reason = f"{tied} cannot be told apart; {taken} is taken" if tied else f"{taken} momentum has the best validation loss"
     item = evidence("momentum_shape", choice, SOURCE, shapes.run_ids, value=taken)
-    return replace(item, reason=choice.reason if choice.value is None else reason, interval=None, tied=(), names=tuple(SHAPES.values()))
+    return replace(item, reason=choice.reason if choice.value is None else reason, interval=None, names=tuple(SHAPES.values()))

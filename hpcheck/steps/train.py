@@ -12,7 +12,7 @@ from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, inv, multistep
 from hpcheck.settings import Panel, Reading, Settings
 from hpcheck.spec import RunSpec, evenly
-from hpcheck.steps.evidence import boxes, describe, series
+from hpcheck.steps.evidence import boxes, describe, repeated
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.momentum import shape_knots
 from hpcheck.steps.policies import stepsize_of
@@ -124,13 +124,13 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     remarks += [f"{name}: {count} of {len(found[name])} final runs diverged" for name, count in lost.items() if count]
     if any(clue.kind == "underfitting" for clue in clues):
         remarks.append("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)")
-    curves = [curve(records[0], name) for name, records in found.items()]
-    loss = Panel("Full training", "iteration", "validation loss", tuple(map(series, curves)), (), boxes(clues))
+    lines = tuple(repeated(records, label=name) for name, records in found.items())
+    loss = Panel("Full training", "iteration", "validation loss", lines, (), boxes(clues))
     metric = Panel(
         "Full training, metric",
         "iteration",
         "validation metric",
-        tuple(series(line, "step", "accuracy") for line in curves),
+        tuple(repeated(records, "accuracy", name) for name, records in found.items()),
         higher_is_better=True,
     )
     return Reading("train", settings, (), (loss, metric), tuple(remarks), results=results | {"schedule": schedule(asked, settings)})

@@ -1,0 +1,49 @@
+"""The table at the end, in a terminal of 100 columns: nothing is cut, an lr that was carried over says so, files are named."""
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from hpcheck import summary
+
+SETTINGS = {
+    "total_batch_size": 128,
+    "learning_rate": {"policy": "1cycle", "max": 0.38, "min": 0.038, "final": 3.8e-5, "cycle_epochs": 98.8, "epochs": 110.0},
+    "momentum": {"max": 0.95, "min": 0.85},
+    "weight_decay": 0.0001,
+}
+LR = {"value": 0.093, "interval": [0.047, 0.19], "status": "tied", "confidence": "medium", "reason": "0.047, 0.093, 0.19 are tied"}
+COST = {"search": {"runs": 9, "iterations": 1364, "epochs": 40.5, "device_seconds": 15.6}, "training": {"runs": 0}}
+ARM = {"test": {"metric": 0.9833, "std": 0.0023, "each": [0.98, 0.99]}}
+
+
+def shown(folder: Path, width: int = 100, **evidence: object) -> str:
+    out = io.StringIO()
+    content = {"settings": SETTINGS, "evidence": evidence, "results": {"train": {"recommended": ARM}}, "provenance": {"cost": COST}}
+    summary.show(content, Console(file=out, width=width), folder)
+    return out.getvalue()
+
+
+def test_a_row_a_setting_and_a_line_a_reason(tmp_path: Path) -> None:
+    lines = [line.rstrip() for line in shown(tmp_path, learning_rate=LR).splitlines()]
+    assert max(map(len, lines)) <= 100
+    rows = [line.split("  ")[0].strip() for line in lines[4:8]]
+    assert rows == ["batch size", "learning rate", "momentum", "weight decay"]
+    assert "1cycle, 0.038 to 0.38 " in lines[5]
+    assert "schedule: one cycle over 98.8 of 110 epochs, then down to 3.8e-05" in lines
+    assert lines[5].endswith("tied, medium confidence")
+    assert lines[4].endswith("not read: start")
+    assert "recommended: test metric 0.9833 ± 0.0023 over 2 runs" in lines
+
+
+def test_an_lr_that_the_batch_size_has_moved_says_from_where(tmp_path: Path) -> None:
+    assert "0.093 was carried over to 0.38" in " ".join(shown(tmp_path, learning_rate=LR).split())
+    assert "carried over" not in shown(tmp_path, learning_rate={**LR, "value": 0.38})
+
+
+def test_the_files_that_are_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("")
+    text = shown(tmp_path, width=300)
+    assert f"report: {tmp_path / 'report.html'}" in text
+    assert "settings:" not in text
