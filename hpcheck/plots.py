@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck.report import scale
-from hpcheck.report.figure import spoken
-from hpcheck.report.marks import drawn, ends_early, merged
+from hpcheck.report.marks import drawn, ends_early, merged, spoken
 from hpcheck.report.scale import View, number
 from hpcheck.settings import Panel, Reading, Series
 from hpcheck.storage import write_whole

@@ -8,17 +8,10 @@ from typing import Any
 
 from hpcheck.report import picture, scale
 from hpcheck.report.html import Markup, data_block, tag
-from hpcheck.report.marks import ends_early, merged
+from hpcheck.report.marks import ends_early, merged, spoken
 from hpcheck.report.scale import number
 from hpcheck.settings import Box, Panel, Series
 
-# Names of clues that are no words once their hyphens are gone.
-SPOKEN = {
-    "loss-accuracy-disagree": "loss and metric disagree",
-    "loss-rises-metric-improves": "loss rises, metric improves",
-    "loss-falls-metric-worsens": "loss falls, metric worsens",
-    "small-lr-bump": "bump at a small lr",
-}
 CLOSER = (picture.FLAT, picture.NARROW)
 
 
@@ -98,17 +91,6 @@ def clue_words(sentence: str) -> tuple[Markup, ...]:
     sign, advice, section = match.groups()
     source = (Markup(" "), tag("span", f"Smith 2018, {section}", class_="source")) if section else ()
     return (tag("strong", spoken(sign)), tag("span", f": {advice}."), *source)
-
-
-def spoken(sign: str) -> str:
-    """The name of a clue and of its form as words.
-
-    >>> spoken("loss-accuracy-disagree (loss-rises-metric-improves), lr 9e-06 to 0.1")
-    'loss and metric disagree (loss rises, metric improves), lr 9e-06 to 0.1'
-    """
-    for name, words in SPOKEN.items():
-        sign = sign.replace(name, words)
-    return re.sub(r"(?<=[a-z])-(?=[a-z])", " ", sign)
 
 
 def values(panel: Panel) -> dict[str, Any]:

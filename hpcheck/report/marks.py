@@ -1,6 +1,7 @@
 """Where marks and clue boxes go in a picture, so that no label lies over another or over a curve (Smith 2018, Fig. 1a)."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,13 @@ from hpcheck.settings import Box, Panel
 
 ROOM = 0.035  # ours: room between a box and the curve in it, as a share of the axis
 NARROWEST = 0.02
+# Names of clues that are no words once their hyphens are gone.
+SPOKEN = {
+    "loss-accuracy-disagree": "loss and metric disagree",
+    "loss-rises-metric-improves": "loss rises, metric improves",
+    "loss-falls-metric-worsens": "loss falls, metric worsens",
+    "small-lr-bump": "bump at a small lr",
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,17 @@ def _values(panel: Panel, box: Box) -> list[float]:
     smooth = line.smooth or line.raw
     pairs = zip(line.x, line.raw, smooth, strict=False)
     return [fit if math.isfinite(fit) else raw for x, raw, fit in pairs if box.from_x <= x <= box.to_x]
+
+
+def spoken(sign: str) -> str:
+    """The name of a clue and of its form as words.
+
+    >>> spoken("loss-accuracy-disagree (loss-rises-metric-improves), lr 9e-06 to 0.1")
+    'loss and metric disagree (loss rises, metric improves), lr 9e-06 to 0.1'
+    """
+    for name, words in SPOKEN.items():
+        sign = sign.replace(name, words)
+    return re.sub(r"(?<=[a-z])-(?=[a-z])", " ", sign)
 
 
 def ends_early(smooth: Sequence[float], raw: Sequence[float]) -> int | None:
