@@ -4,6 +4,7 @@ import difflib
 
 from torch import nn
 
+from hpcheck.models._init import fill
 from hpcheck.models._shapes import image_shape
 
 CHANNELS = 3
@@ -11,8 +12,8 @@ WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True}  # these two ret
 OPTIONS = {"googlenet": WITHOUT_AUXILIARY, "inception_v3": WITHOUT_AUXILIARY}
 
 
-def build(input_shape: tuple[int, ...], outputs: int, *, arch: str = "resnet18") -> nn.Module:
-    """`torchvision.models.<arch>` with `outputs` outputs, for images of 3 channels."""
+def build(input_shape: tuple[int, ...], outputs: int, *, arch: str = "resnet18", init: str | None = None) -> nn.Module:
+    """`torchvision.models.<arch>` with `outputs` outputs, for images of 3 channels. `init` "xavier" or "msra" fills it as Caffe would."""
     from torchvision import models
 
     channels, _, _ = image_shape("torchvision", input_shape)
@@ -23,4 +24,6 @@ def build(input_shape: tuple[int, ...], outputs: int, *, arch: str = "resnet18")
     if channels != CHANNELS:
         raise ValueError(f"model torchvision: its networks take images of 3 channels, but the data have {channels}; try resnet_cifar")
     network: nn.Module = models.get_model(arch, weights=None, num_classes=outputs, **OPTIONS.get(arch, {}))
+    if init is not None:
+        fill(network, init)
     return network
