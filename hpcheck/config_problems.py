@@ -13,7 +13,7 @@ from hpcheck.config_types import is_entry_point
 from hpcheck.yaml12 import KeyPath
 
 KINDS = {"data": "data", "model": "models", "optimizer": "optimizers"}  # section of the config: kind of plug-in
-LOADER_KEYS = ("folder", "image_size")  # described keys of `data` that only some loaders take
+LOADER_KEYS = ("folder", "image_size", "stream")  # described keys of `data` that only some loaders take
 MEANT = {"lr": "start.max_lr", "learning_rate": "start.max_lr", "wd": "start.weight_decay", "batch_size": "start.total_batch_size"}
 MAX_SHOWN = 60  # characters of a value got
 MAX_LISTED = 50  # problems written out

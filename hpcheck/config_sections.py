@@ -75,12 +75,14 @@ class Data(Part):
     normalize: Literal["standardize", "mean-image", "unit", "none"] = Field(default="standardize", description="How inputs are scaled")
     augment: Literal["none", "mirror", "mirror-crop"] = Field(default="none", description="Random changes of training images")
     image_size: Count | None = Field(default=None, description="Side in pixels that images are resized to; null: as they are")
+    stream: Flag | None = Field(default=None, description="image-folder: decode images when they are needed; null: all into memory")
+    crop: Count | None = Field(default=None, description="Side of the squares cut out of images: at random to train, else the centre")
     limit: Count | None = Field(default=None, description="Training examples used at most; null: all")
     loss: Loss = Field(default="auto", description="auto, cross_entropy, mse, or your own pkg.module:function")
     metric: Metric = Field(default="auto", description="auto, accuracy, r2, or your own pkg.module:function")
 
     def options(self) -> dict[str, Any]:
-        """The keys given beyond the described ones, with `folder` and `image_size` where they are given: options of the loader."""
+        """The keys given beyond the described ones, with those of some loaders where they are given: options of the loader."""
         given = {key: value for key in LOADER_KEYS if (value := getattr(self, key)) is not None}
         return given | super().options()
 

@@ -33,6 +33,7 @@ class DataSpec:
     limit: int | None = None
     loss: str = "auto"
     metric: str = "auto"
+    crop: int | None = None
 
 
 @dataclass(frozen=True)

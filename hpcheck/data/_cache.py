@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hpcheck import plugins
 from hpcheck.data._arrays import Arrays, DataError, Raw
+from hpcheck.data._streamed import Streamed
 from hpcheck.data._users import from_users
 
 FORMAT = 1  # raised whenever the entries of this cache are written differently
@@ -59,7 +60,7 @@ def fingerprint(raw: Raw) -> str:
     digest.update(json.dumps({"classes": raw.classes, "splits": _layout(raw)}, sort_keys=True).encode())
     for arrays in raw.splits().values():
         for array in (arrays.x, arrays.y):
-            digest.update(np.ascontiguousarray(array).data)
+            digest.update(array.identity() if isinstance(array, Streamed) else np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from hpcheck.data._arrays import Arrays, DataError, Raw
 from hpcheck.data._split import stratified_subset
+from hpcheck.data._streamed import Streamed
 
 __all__ = ["Prepared", "prepare", "stratified_subset"]
 CHUNK_VALUES = 2**18  # summed at a time: they stay in the processor's cache, and no float copy of everything is made
+
+STREAMED_AT_ONCE = 64  # ours: images decoded together for the mean
 
 
 @dataclass(frozen=True)
@@ -41,27 +44,29 @@ def prepare(
     limit: int | None = None,
     split_seed: int = 0,
     fit: str = "train",
+    crop: int | None = None,
 ) -> Prepared:
     """Split and describe `raw`.
 
     validate_on "held-out": `raw.val`, or where there is none a stratified `val_fraction` of the training split. "test": the test split,
     as the paper does. `limit` keeps that many training examples (stratified) before anything is held out. `fit` "all" also trains on what
-    is held out; validation then repeats training examples, and only the test split says something new.
+    is held out; validation then repeats training examples, and only the test split says something new. Models see squares of `crop` pixels.
     """
     train, val = _split(raw, val_fraction, validate_on, limit, split_seed)
     if fit == "all" and validate_on == "held-out":
         train = _join(train, val)
     task, outputs = task_and_outputs(raw)
+    shape = _input_shape(raw.train.x, crop)
     shift, scale = _normalization(train.x, normalize)
     return Prepared(
         train=_own(train),
         val=_own(val),
         test=None if raw.test is None else _own(raw.test),
-        shift=shift,
+        shift=centre(shift, crop) if shift.ndim == 3 else shift,
         scale=scale,
         classes=raw.classes,
         outputs=outputs,
-        input_shape=_input_shape(raw.train.x),
+        input_shape=shape,
         task=task,
     )
 
@@ -83,11 +88,15 @@ def _split(raw: Raw, val_fraction: float, validate_on: str, limit: int | None, s
 
 
 def _join(first: Arrays, second: Arrays) -> Arrays:
+    if isinstance(first.x, Streamed) and isinstance(second.x, Streamed):
+        return Arrays(first.x.joined(second.x), np.concatenate([first.y, second.y]))
     return Arrays(np.concatenate([first.x, second.x]), np.concatenate([first.y, second.y]))
 
 
 def _own(arrays: Arrays) -> Arrays:
     """The same in memory of its own: a cached array is a read-only file mapping, about which torch warns."""
+    if isinstance(arrays.x, Streamed):
+        return arrays
     x, y = (array if array.flags.owndata and array.flags.c_contiguous else np.array(array) for array in (arrays.x, arrays.y))
     return Arrays(x, y)
 
@@ -105,11 +114,23 @@ def task_and_outputs(raw: Raw) -> tuple[str, int]:
     return "classes", max(largest + 1, len(raw.classes or ()))
 
 
-def _input_shape(x: NDArray[np.generic]) -> tuple[int, ...]:
-    if x.ndim == 4:
-        height, width, channels = x.shape[1:]
-        return channels, height, width
-    return x.shape[1:]
+def _input_shape(x: NDArray[np.generic], crop: int | None) -> tuple[int, ...]:
+    if x.ndim != 4:
+        if crop is not None:
+            raise DataError(f"data.crop is {crop}, but the data are not images; leave it out")
+        return x.shape[1:]
+    height, width, channels = x.shape[1:]
+    if crop is not None and crop > min(height, width):
+        raise DataError(f"data.crop is {crop}, but the images have {height}x{width}; crop at most {min(height, width)}")
+    return (channels, height, width) if crop is None else (channels, crop, crop)
+
+
+def centre(x: NDArray[Any], crop: int | None) -> NDArray[Any]:
+    """The middle `crop` x `crop` pixels of an image (H, W, C); all of them for None."""
+    if crop is None:
+        return x
+    top, left = (x.shape[0] - crop) // 2, (x.shape[1] - crop) // 2
+    return x[top : top + crop, left : left + crop]
 
 
 def _normalization(x: NDArray[Any], normalize: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -135,10 +156,12 @@ def _normalization(x: NDArray[Any], normalize: str) -> tuple[NDArray[np.float32]
 def _mean(x: NDArray[Any], around: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """The mean example (H, W, C); given `around` (C,), the mean squared difference from it instead."""
     centre = None if around is None else np.array(np.broadcast_to(around, x.shape[1:]))  # in full: broadcasting 3 channels is 3x slower
+    x = x.sample() if isinstance(x, Streamed) else x
     total = np.zeros(x.shape[1:], np.float64)
-    step = max(1, CHUNK_VALUES // math.prod(x.shape[1:]))
+    step = STREAMED_AT_ONCE if isinstance(x, Streamed) else max(1, CHUNK_VALUES // math.prod(x.shape[1:]))
     for first in range(0, len(x), step):
         part = x[first : first + step]
+        part = part.decoded() if isinstance(part, Streamed) else part
         total += part.sum(axis=0, dtype=np.float64) if centre is None else np.square(part - centre).sum(axis=0)
     return total / len(x)
 

@@ -1,10 +1,11 @@
-"""Your own images: `root/folder/{train, val and/or test}/<class>/*.jpg`, decoded into memory."""
+"""Your own images: `root/folder/{train, val and/or test}/<class>/*.jpg`, decoded into memory or, streamed, as they are needed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from hpcheck.data import _images
 from hpcheck.data._arrays import Arrays, DataError, Raw
 from hpcheck.data._memory import free_bytes
+from hpcheck.data._streamed import Streamed
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 SPLITS = ("train", "val", "test")
@@ -20,17 +22,22 @@ CHUNK = 256  # images a thread decodes at a time
 SMALL_FILE_BYTES = 16 * 1024  # ours: two threads decode 6 KB JPEGs no faster than one, and 160 KB ones 1.9 times as fast
 
 
-def sources(root: Path, *, folder: str | None = None, image_size: int | None = None) -> list[Path]:
-    """The files that `load` reads."""
+def sources(root: Path, *, folder: str | None = None, image_size: int | None = None, stream: bool = False) -> list[Path]:
+    """The files that `load` reads whole; none where it streams: what is not in memory is not cached either."""
+    if stream:
+        return []
     return [path for split in SPLITS for _, paths in _classes(_top(root, folder) / split) for path in paths]
 
 
-def load(root: Path, *, folder: str | None = None, image_size: int | None = None) -> Raw:
+def load(root: Path, *, folder: str | None = None, image_size: int | None = None, stream: bool = False) -> Raw:
     """Images of `root`/`folder`, one directory a split and in it one a class; `val` or `test` may be missing.
 
-    Without `image_size` all must have one size; with it the shorter side is resized to it and the centre square cut out.
+    Without `image_size` all must have one size; with it the shorter side is resized to it and the centre square cut out. With `stream`
+    they stay in their files and are decoded when they are needed.
     """
     top = _top(root, folder)
+    if stream:
+        return _streamed(top, image_size)
     listed = {split: list(_classes(top / split)) for split in SPLITS if (top / split).is_dir()}
     _check_classes(top, listed)
     paths = {split: [path for _, found in classes for path in found] for split, classes in listed.items()}
@@ -58,7 +65,27 @@ def _classes(split: Path) -> Iterator[tuple[str, list[Path]]]:
         yield directory.name, [directory / name for name in names if os.path.splitext(name)[1].lower() in SUFFIXES]  # noqa: PTH122
 
 
-def _check_classes(top: Path, listed: dict[str, list[tuple[str, list[Path]]]]) -> None:
+def _streamed(top: Path, image_size: int | None) -> Raw:
+    """The splits as names of files."""
+    if image_size is None:
+        raise DataError("image-folder: stream needs image_size, the side that all images are resized and cut to, such as 256")
+    splits: dict[str, Arrays] = {}
+    listed = {split: list(_names(top / split)) for split in SPLITS if (top / split).is_dir()}
+    _check_classes(top, listed)
+    for split, classes in listed.items():
+        names = np.concatenate([names for _, names in classes])
+        y = np.repeat(np.arange(len(classes)), [len(names) for _, names in classes]).astype(np.int64)
+        splits[split] = Arrays(cast("NDArray[np.uint8]", Streamed(top, names, image_size)), y)
+    return Raw(splits["train"], splits.get("val"), splits.get("test"), tuple(name for name, _ in listed["train"]))
+
+
+def _names(split: Path) -> Iterator[tuple[str, NDArray[np.bytes_]]]:
+    """Class names in order, each with its images' names below the folder, as bytes."""
+    for name, paths in _classes(split):
+        yield name, np.array([os.fsencode(path.relative_to(split.parent)) for path in paths], dtype=np.bytes_)
+
+
+def _check_classes(top: Path, listed: Mapping[str, Sequence[tuple[str, Sized]]]) -> None:
     """Raise `DataError` unless there is a train split, with two classes or more, none empty, and the same in every split."""
     expected = "expected train/<class>/*.jpg, and val or test beside train"
     if "train" not in listed:
@@ -71,7 +98,7 @@ def _check_classes(top: Path, listed: dict[str, list[tuple[str, list[Path]]]]) -
         if differing:
             raise DataError(f"image-folder: {top.absolute()}: train and {split} do not have the same classes: {', '.join(differing[:5])}")
         for name, paths in classes:
-            if not paths:
+            if len(paths) == 0:
                 raise DataError(f"image-folder: {(top / split / name).absolute()} has no images ({', '.join(sorted(SUFFIXES))})")
 
 
@@ -111,5 +138,5 @@ def _check_memory(paths: list[Path], height: int, width: int) -> None:
     if free is not None and needed > MEMORY_SHARE * free:
         raise DataError(
             f"image-folder: {len(paths)} images of {width}x{height} take {needed / 2**30:.3g} GiB decoded, more than half of the "
-            f"{free / 2**30:.3g} GiB of free memory; set a smaller image_size"
+            f"{free / 2**30:.3g} GiB of free memory; set a smaller image_size, or stream: true"
         )

@@ -4,30 +4,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hpcheck.data._arrays import DataError
+from hpcheck.data._arrays import Arrays, DataError
 from hpcheck.data._prepare import Prepared
+from hpcheck.data._streamed import Streamed
+from hpcheck.engine.streaming import Ahead, OnDisk
+
+Images = Tensor | OnDisk  # stored values; anything but streamed images is a tensor
 
 WHOLE = slice(None)
 CROP_PADDING = 4  # "mirror-crop": the usual CIFAR augmentation, reflected borders
 
 
 class OnDevice:
-    """A prepared data set on one device: images as uint8 NHWC, everything else as it is."""
+    """A prepared data set on one device: images as uint8 NHWC (streamed ones stay on disk), everything else as it is."""
 
     def __init__(self, prepared: Prepared, device: torch.device) -> None:
         self.prepared = prepared
-        self.train_x, self.train_y = _tensors(prepared.train.x, prepared.train.y, device)
-        self.val_x, self.val_y = _tensors(prepared.val.x, prepared.val.y, device)
-        self.test_x: Tensor | None = None
+        self.train_x, self.train_y = _on_device(prepared.train, device)
+        self.val_x, self.val_y = _on_device(prepared.val, device)
+        self.test_x: Images | None = None
         self.test_y: Tensor | None = None
         if prepared.test is not None:
-            self.test_x, self.test_y = _tensors(prepared.test.x, prepared.test.y, device)
+            self.test_x, self.test_y = _on_device(prepared.test, device)
         self.is_image = prepared.train.x.ndim == 4
         self._shift = torch.from_numpy(np.array(prepared.shift)).to(device)
         self._scale = torch.from_numpy(np.array(prepared.scale)).to(device)
 
-    def normalised(self, x: Tensor) -> Tensor:
-        """Model inputs from stored values: images (B, H, W, C) uint8 become (B, C, H, W) float32, channels last in memory."""
+    def normalised(self, x: Images) -> Tensor:
+        """Model inputs from stored values: images (B, H, W, C) uint8 become (B, C, H, W) float32, channels last in memory. Of images larger
+        than models see them (`data.crop`), the centre."""
+        if isinstance(x, OnDisk):
+            x = x.tensor()
+        if self.is_image and x.shape[1:3] != self.prepared.input_shape[1:]:
+            height, width = self.prepared.input_shape[1:]
+            top, left = (x.shape[1] - height) // 2, (x.shape[2] - width) // 2
+            x = x[:, top : top + height, left : left + width]
         if x.dtype == torch.int64:
             return x  # tokens
         x = (x.float() - self._shift) * self._scale
@@ -47,6 +58,7 @@ class BatchStream:
         self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
         self._count = len(data.train_y)
         self._orders: dict[int, Tensor] = {}
+        self._ahead: dict[tuple[int | None, int | None], Ahead] = {}  # for each share of a batch: of streamed images
 
     def indices(self, step: int) -> Tensor:
         """Rows of the training set in batch `step`, as (B,)."""
@@ -60,10 +72,22 @@ class BatchStream:
     def batch(self, step: int, share: slice = WHOLE) -> tuple[Tensor, Tensor]:
         """Inputs (B, C, H, W) and targets (B, ...) of batch `step`, or of this `share` of it, which is augmented as in the whole."""
         rows = self.indices(step)[share]
-        x = self.data.train_x[rows]
+        x = self._images(step, rows, share)
+        if self.data.is_image and x.shape[1:3] != self.data.prepared.input_shape[1:]:
+            x = cropped(x, self.data.prepared.input_shape[1], np.random.default_rng([self.seed, 2, step]), self.batch_size, share)
         if self.augment != "none":
             x = augmented(x, self.augment, np.random.default_rng([self.seed, 1, step]), self.batch_size, share)
         return self.data.normalised(x), self.data.train_y[rows]
+
+    def _images(self, step: int, rows: Tensor, share: slice) -> Tensor:
+        """The stored values of these rows; streamed ones decoded ahead of their step where that was possible."""
+        stored = self.data.train_x
+        if not isinstance(stored, OnDisk):
+            return stored[rows]
+        ends = (share.start, share.stop)
+        if ends not in self._ahead:
+            self._ahead[ends] = Ahead(stored, lambda later: self.indices(later)[share])
+        return self._ahead[ends].batch(step)
 
     def _order(self, epoch: int) -> Tensor:
         if epoch not in self._orders:
@@ -83,14 +107,25 @@ def augmented(x: Tensor, augment: str, random: np.random.Generator, of: int | No
     x = torch.where(mirrored[:, None, None, None], x.flip(2), x)
     if augment == "mirror":
         return x
-    size, (height, width) = 2 * CROP_PADDING + 1, x.shape[1:3]
+    height, width = x.shape[1:3]
     padded = torch.nn.functional.pad(x.permute(0, 3, 1, 2).float(), [CROP_PADDING] * 4, mode="reflect").to(x.dtype)
-    padded = padded.permute(0, 2, 3, 1)  # (B, H + 8, W + 8, C)
-    top, left = (torch.from_numpy(random.integers(0, size, of)[share]).to(x.device) for _ in range(2))
-    rows = top[:, None] + torch.arange(height, device=x.device)  # (B, H)
-    columns = left[:, None] + torch.arange(width, device=x.device)  # (B, W)
-    return padded[torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return _windows(padded.permute(0, 2, 3, 1), height, width, random, of, share)  # of (B, H + 8, W + 8, C)
 
 
-def _tensors(x: np.ndarray, y: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+def cropped(x: Tensor, size: int, random: np.random.Generator, of: int, share: slice = WHOLE) -> Tensor:
+    """A square of `size` pixels at a random place of each image (B, H, W, C), as Caffe crops in training."""
+    return _windows(x, size, size, random, of, share)
+
+
+def _windows(x: Tensor, height: int, width: int, random: np.random.Generator, of: int, share: slice) -> Tensor:
+    """A window of each image (B, H, W, C) at a random place; places are drawn for a batch `of` so many, of which x is the `share`."""
+    limits = x.shape[1] - height + 1, x.shape[2] - width + 1
+    top, left = (torch.from_numpy(random.integers(0, limit, of)[share]).to(x.device) for limit in limits)
+    rows = top[:, None] + torch.arange(height, device=x.device)  # (B, height)
+    columns = left[:, None] + torch.arange(width, device=x.device)  # (B, width)
+    return x[torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _on_device(arrays: Arrays, device: torch.device) -> tuple[Images, Tensor]:
+    x: Images = OnDisk(arrays.x, device) if isinstance(arrays.x, Streamed) else torch.from_numpy(arrays.x).to(device)
+    return x, torch.from_numpy(arrays.y).to(device)

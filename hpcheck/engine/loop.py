@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from hpcheck import plugins, schedules
 from hpcheck.data._prepare import stratified_subset
 from hpcheck.engine import team
-from hpcheck.engine.batches import BatchStream, OnDevice
+from hpcheck.engine.batches import BatchStream, Images, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.fits import refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.engine.objectives import Objective, arithmetic, evaluate, fresh_batchnorm, objectives
@@ -38,7 +38,7 @@ class Training:
     batches: BatchStream
     loss: Objective
     metric: Objective
-    evaluated_on: tuple[Tensor, Tensor]  # the fixed validation subset
+    evaluated_on: tuple[Images, Tensor]  # the fixed validation subset
     forward: nn.Module  # the model as a training step calls it: over several devices it averages the gradients
     share: team.Share  # this process's part of each batch, and how it is cut for BatchNorm
     first_loss: float = math.nan  # training loss at the run's very first step

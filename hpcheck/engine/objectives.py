@@ -10,10 +10,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from hpcheck import plugins
 from hpcheck.engine import team
-from hpcheck.engine.batches import BatchStream, OnDevice
+from hpcheck.engine.batches import BatchStream, Images, OnDevice
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 EVAL_BATCH_CPU, EVAL_BATCH_GPU = 128, 2048  # measured on CPU: about 128 images at a time are evaluated fastest
+EVAL_PIXELS = 2048 * 64 * 64  # ours: of the images evaluated at a time; larger ones go in fewer at a time, for their activations' sake
 BN_REESTIMATE_BATCHES = 4  # ours: training batches over which BatchNorm statistics are taken anew before an evaluation
 
 
@@ -60,12 +61,14 @@ def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[o
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def evaluate(model: nn.Module, x: Tensor, y: Tensor, data: OnDevice, loss: Objective, metric: Objective) -> tuple[float, float]:
+def evaluate(model: nn.Module, x: Images, y: Tensor, data: OnDevice, loss: Objective, metric: Objective) -> tuple[float, float]:
     """Loss and metric of the model in evaluation mode over all of `x`, stored values (N, ...), and `y` (N, ...)."""
     batch = EVAL_BATCH_GPU if x.is_cuda else EVAL_BATCH_CPU
+    if data.is_image:
+        batch = max(1, min(batch, EVAL_PIXELS // (x.shape[1] * x.shape[2])))
     model.eval()
     with torch.no_grad():
-        outputs = team.over_all(torch.split(x, batch), lambda part: model(data.normalised(part)).float())
+        outputs = team.over_all(x.split(batch), lambda part: model(data.normalised(part)).float())
         with torch.autocast(x.device.type, enabled=False):
             figures = float(loss(outputs, y)), float(metric(outputs, y))
     model.train()

@@ -6,10 +6,10 @@ another stops, both hang.
 """
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, nullcontext
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +21,7 @@ from hpcheck.engine.syncnorm import synchronised
 
 # torch 2.14 has another name for it, and warns of the old one
 BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in signature(DistributedDataParallel).parameters else "broadcast_buffers"
+Part = TypeVar("Part", bound=Sized)
 
 
 def size() -> int:
@@ -102,7 +103,7 @@ def averaged(layers: Iterable[_BatchNorm]) -> None:
                     mean(buffer)
 
 
-def over_all(parts: Sequence[Tensor], outputs: Callable[[Tensor], Tensor]) -> Tensor:
+def over_all(parts: Sequence[Part], outputs: Callable[[Part], Tensor]) -> Tensor:
     """`outputs` of all parts, in order, as (N, ...): each process computes its share of them and all get everything."""
     count = -(-len(parts) // size())
     shares = [parts[first : first + count] for first in range(0, count * size(), count)]

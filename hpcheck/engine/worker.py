@@ -104,6 +104,7 @@ def on_device(spec: DataSpec, device: str) -> tuple[OnDevice, str]:
         normalize=spec.normalize,
         limit=spec.limit,
         fit=spec.fit,
+        crop=spec.crop,
     )
     return OnDevice(prepared, torch.device(device)), fingerprint
 

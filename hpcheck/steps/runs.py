@@ -49,6 +49,7 @@ def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
         limit=data.limit,
         loss=data.loss,
         metric=data.metric,
+        crop=data.crop,
     )
 
 
