@@ -74,13 +74,26 @@ _add("train", "Train with what is recommended, several times; the lr is probed a
 
 
 @app.command()
-def plan(config: ConfigPath = None, set_: Overrides = None, from_: From = None, as_json: AsJson = False, debug: Debug = False) -> None:
-    """Validate the config and list the runs that are known now; runs nothing."""
-    from hpcheck.planning import plan_lines, planned
+def plan(
+    config: ConfigPath = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Make 20 steps to tell time and memory.")] = False,
+    set_: Overrides = None,
+    from_: From = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Validate the config, list the runs that are known now and what they may come to; runs nothing but the probe, if asked."""
+    from hpcheck import planning
+    from hpcheck import probe as probes
 
     with redirect_stdout(sys.stderr):
-        found = planned(_load(config, set_, from_))
-    typer.echo(json.dumps(found) if as_json else "\n".join(plan_lines(found)))
+        loaded = _load(config, set_, from_)
+        found = planning.planned(loaded)
+        if probe:
+            found["probe"] = measured = probes.probe(loaded)
+            found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
+    words = [*planning.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())]
+    typer.echo(json.dumps(found) if as_json else "\n".join(words))
 
 
 @app.command()

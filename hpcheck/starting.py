@@ -1,5 +1,6 @@
 """`hpcheck init`: a commented config for the data that a folder holds, and a file for the user's own model and data."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from hpcheck.storage import naming, write_whole
 
 PACKAGE = Path(__file__).parent
 STARTERS = PACKAGE / "starters"
-CONFIG, ENTRY = "hpcheck.yaml", "hpcheck_entry.py"
+CONFIG, ENTRY, SCHEMA = "hpcheck.yaml", "hpcheck_entry.py", "hpcheck.schema.json"
 OWN = "hpcheck_entry:build"
 EXAMPLE_BATCH_SIZE = 32  # ours: small enough that the example's few digits make many iterations
-HEAD = """hpcheck run
-What hpcheck is told. Keys that are commented out have their defaults: take the # away to change one. `hpcheck schema` is this for editors.
+HEAD = f"""hpcheck run
+yaml-language-server: $schema={SCHEMA}
+What hpcheck is told. Keys that are commented out have their defaults: take the # away to change one. The schema is for your editor.
 """
 
 
@@ -34,7 +36,7 @@ def begin(directory: Path, preset: str | None = None, force: bool = False) -> Be
     """Write the starting files into `directory`. Raises `ConfigError` for a preset there is not, and rather than overwrite a file."""
     found = [] if preset else find(directory)
     texts = preset_texts(preset) if preset else texts_for(found[0] if found else None)
-    standing = [] if force else [directory / name for name in texts if (directory / name).exists()]
+    standing = [] if force else [directory / name for name in texts if name != SCHEMA and (directory / name).exists()]
     if standing:
         raise ConfigError([Problem(str(path), None, "", "is there already", expected="--force to overwrite it") for path in standing])
     with naming(directory, "made"):
@@ -50,7 +52,7 @@ def texts_for(found: Found | None) -> dict[str, str]:
     if found is None:
         chosen["start"] = {"total_batch_size": EXAMPLE_BATCH_SIZE}
     starter = STARTERS / f"{found.kind if found else 'example'}.py"
-    return {CONFIG: commented(chosen, HEAD), ENTRY: starter.read_text(encoding="utf-8")}
+    return {CONFIG: commented(chosen, HEAD), ENTRY: starter.read_text(encoding="utf-8"), SCHEMA: schema_text()}
 
 
 def presets_folder() -> Path:
@@ -73,7 +75,12 @@ def preset_texts(name: str) -> dict[str, str]:
     path = presets_folder() / f"{name}.yaml"
     values = yaml12.read(config_source.read_text(path)).value
     values.setdefault("name", config_source.run_name(path))
-    return {CONFIG: commented(values, HEAD)}
+    return {CONFIG: commented(values, HEAD), SCHEMA: schema_text()}
+
+
+def schema_text() -> str:
+    """The config's JSON schema, which the first lines of hpcheck.yaml point an editor to."""
+    return json.dumps(configs.schema(), indent=2) + "\n"
 
 
 def _words(directory: Path, texts: dict[str, str], found: list[Found], preset: str | None) -> list[str]:

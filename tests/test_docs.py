@@ -93,7 +93,11 @@ def test_the_pre_commit_hook_names_a_command_and_the_files_that_init_writes():
     assert not re.search(hook["files"], "some/folder/other.yaml")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*(ROOT / "configs").rglob("*.yaml"), *(ROOT / "examples").rglob("*.yaml")]),
+    ids=str,
+)
 def test_shipped_configs_say_where_their_schema_lies(path):
     place = re.search(r"^# yaml-language-server: \$schema=(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert place is not None

@@ -23,7 +23,7 @@ def write_images(folder, sizes=((8, 8),), classes=("cat", "dog")):
 
 def test_an_empty_folder_gets_the_example(tmp_path):
     begun = begin(tmp_path)
-    assert [path.name for path in begun.written] == ["hpcheck.yaml", "hpcheck_entry.py"]
+    assert [path.name for path in begun.written] == ["hpcheck.yaml", "hpcheck_entry.py", "hpcheck.schema.json"]
     config = configs.load(tmp_path / "hpcheck.yaml")
     assert (config.data.name, config.model.name) == ("hpcheck_entry:load", "hpcheck_entry:build")
     assert (tmp_path / "hpcheck.yaml").read_text().startswith("# hpcheck run\n")

@@ -22,7 +22,7 @@ def search(sizes: Sequence[int], fits: Callable[[int], bool]) -> Fitting:
 
     >>> search([64, 128, 256], lambda size: size <= 100)
     Fitting(fit=(64, 96), too_large=(128, 256))
-    >>> search([64, 128], lambda size: size <= 20)
+    >>> search([64, 128], lambda size: size <= 24)
     Fitting(fit=(16, 24), too_large=(32, 64, 128))
     """
     wanted = sorted(set(sizes))

@@ -1,0 +1,51 @@
+"""`hpcheck plan --probe`: measures, prices the plan, leaves nothing behind."""
+
+import json
+
+import pytest
+
+from hpcheck import probe
+from hpcheck.__main__ import run
+
+SMALL = """
+data: {name: digits, limit: 300}
+model: {name: mlp, hidden: [8]}
+budget: {epochs: 2}
+run: {device: cpu}
+"""
+
+
+def test_it_prices_the_plan_and_leaves_nothing_behind(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(SMALL)
+    assert run(["plan", "small.yaml", "--probe", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    step = found["probe"]["seconds_a_step"]
+    assert 0 < step < 10
+    assert found["probe"]["peak_bytes"] > 2**20
+    low, high = found["iterations"]["train"]
+    assert found["seconds"]["train"] == pytest.approx([low * step, high * step * 1.1], rel=0.01, abs=0.01)
+    assert [path.name for path in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_the_words_say_what_was_measured_and_sum_it_up():
+    found = {"total_batch_size": 32, "seconds_a_step": 0.005, "peak_bytes": 300 * 2**20, "device": "cpu (x86_64, 2 threads)"}
+    assert probe.lines(found, {"lr-range": [400, 800], "train": [1000, 1000]}) == [
+        "Probed: a step at batch size 32 takes 5 ms and 300 MiB on cpu (x86_64, 2 threads). At that price:",
+        "  lr-range: 2 to 4.4 s",
+        "  train: 5 to 5.5 s",
+        "  all of it: 7 to 9.9 s",
+    ]
+
+
+def test_a_batch_size_that_does_not_fit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(probe, "_measured", lambda config, spec: type("Record", (), {"result": {"sizes": []}, "environment": {}}))
+    (tmp_path / "small.yaml").write_text(SMALL)
+    with pytest.raises(ValueError, match="does not fit"):
+        probe.probe(probe_config(tmp_path / "small.yaml"))
+
+
+def probe_config(path):
+    from hpcheck import config
+
+    return config.load(path)
