@@ -1,7 +1,10 @@
 """Data on the device: a deterministic stream of training batches, normalised and augmented as whole batches."""
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hpcheck.data._arrays import Arrays, DataError
@@ -102,25 +105,41 @@ def augmented(x: Tensor, augment: str, random: np.random.Generator, of: int | No
 
     `x` may be the `share` of a batch `of` so many: random numbers are drawn for all of them, so that parts are what the whole would be.
     """
-    of = len(x) if of is None else of
-    mirrored = torch.from_numpy((random.random(of) < 0.5)[share]).to(x.device)
-    x = torch.where(mirrored[:, None, None, None], x.flip(2), x)
+    drawn = draws(augment, len(x) if of is None else of, random)
+    return moved(x, *(torch.from_numpy(numbers[share]).to(x.device) for numbers in drawn))
+
+
+def draws(augment: str, count: int, random: np.random.Generator) -> list[NDArray[Any]]:
+    """What `augment` draws for `count` images: whether each is mirrored (B,), and for "mirror-crop" how far down and right it starts."""
+    if augment == "none":
+        return []
+    mirrored = random.random(count) < 0.5
     if augment == "mirror":
+        return [mirrored]
+    size = 2 * CROP_PADDING + 1
+    return [mirrored, random.integers(0, size, count), random.integers(0, size, count)]
+
+
+def moved(x: Tensor, mirrored: Tensor, top: Tensor | None = None, left: Tensor | None = None) -> Tensor:
+    """Images (B, H, W, C) as `draws` has them."""
+    x = torch.where(mirrored[:, None, None, None], x.flip(2), x)
+    if top is None or left is None:
         return x
     height, width = x.shape[1:3]
     padded = torch.nn.functional.pad(x.permute(0, 3, 1, 2).float(), [CROP_PADDING] * 4, mode="reflect").to(x.dtype)
-    return _windows(padded.permute(0, 2, 3, 1), height, width, random, of, share)  # of (B, H + 8, W + 8, C)
+    return _windows(padded.permute(0, 2, 3, 1), height, width, top, left)  # of (B, H + 8, W + 8, C)
 
 
 def cropped(x: Tensor, size: int, random: np.random.Generator, of: int, share: slice = WHOLE) -> Tensor:
-    """A square of `size` pixels at a random place of each image (B, H, W, C), as Caffe crops in training."""
-    return _windows(x, size, size, random, of, share)
-
-
-def _windows(x: Tensor, height: int, width: int, random: np.random.Generator, of: int, share: slice) -> Tensor:
-    """A window of each image (B, H, W, C) at a random place; places are drawn for a batch `of` so many, of which x is the `share`."""
-    limits = x.shape[1] - height + 1, x.shape[2] - width + 1
+    """A square of `size` pixels at a random place of each image (B, H, W, C), as Caffe crops in training; places are drawn for a batch
+    `of` so many, of which x is the `share`."""
+    limits = x.shape[1] - size + 1, x.shape[2] - size + 1
     top, left = (torch.from_numpy(random.integers(0, limit, of)[share]).to(x.device) for limit in limits)
+    return _windows(x, size, size, top, left)
+
+
+def _windows(x: Tensor, height: int, width: int, top: Tensor, left: Tensor) -> Tensor:
+    """The window of each image (B, H, W, C) that begins at its place (B,), (B,)."""
     rows = top[:, None] + torch.arange(height, device=x.device)  # (B, height)
     columns = left[:, None] + torch.arange(width, device=x.device)  # (B, width)
     return x[torch.arange(len(x), device=x.device)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hpcheck import plugins, schedules
 from hpcheck.data._prepare import stratified_subset
 from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
-from hpcheck.engine.checkpoints import Checkpoints
+from hpcheck.engine.checkpoints import Checkpoints, Progress
 from hpcheck.engine.fits import refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.engine.objectives import Objective, arithmetic, evaluate, fresh_batchnorm, objectives
 from hpcheck.engine.snapshots import load_snapshot, save_snapshot
@@ -25,6 +26,7 @@ from hpcheck.spec import RunSpec
 
 DIVERGED_FACTOR = 4.0  # ours: a training loss this many times its start is divergence (a network at chance stays near 1)
 PART_SEED = 1 << 52  # ours: above every seed * 1_000_003 + step
+NOTHING: Mapping[str, Any] = {}
 CHECK_EVERY = 10  # steps between looks at the training loss, so that a GPU is not made to wait at each step
 
 
@@ -77,7 +79,7 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
     at = checkpoints.resume(training)
     count = spec.steps - spec.at_step
     lrs, momenta = schedules.values(spec.lr, count), schedules.values(spec.momentum, count)
-    evaluate_after, random, diverged = set(spec.evaluate_after), _draws_random_numbers(training.model, spec), False
+    evaluate_after, random, diverged = set(spec.evaluate_after), draws_random_numbers(training.model, spec), False
     training.model.train()
 
     if at.done == 0 and 0 in evaluate_after and spec.parent is None:
@@ -95,28 +97,12 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
         if at.done % CHECK_EVERY == 0 or at.done in evaluate_after:
             diverged = has_diverged(at.stretch[-CHECK_EVERY:], training.first_loss)
         if at.done in evaluate_after or diverged:
-            before = time.perf_counter()
-            val_loss, value = evaluated(training, data, at.done)
-            train_loss, at.stretch = float(torch.stack(at.stretch).mean()), []
-            if spec.keep == "best" and value > at.best and team.is_first():
-                at.best = value
-                save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, at.done, training.first_loss)
-            at.eval_seconds += time.perf_counter() - before
-            seconds = round(at.train_seconds, 4)
-            record.row(step=at.done, lr=lr, momentum=momentum, train_loss=train_loss, val_loss=val_loss, metric=value, seconds=seconds)
+            record.row(**next_row(training, data, record, snapshots, at, lr, momentum))
         if diverged:
             break
         checkpoints.step_done(training, at)
 
-    train_seconds, before = at.train_seconds, time.perf_counter()
-    final = {} if diverged else final_figures(training, data)
-    at.eval_seconds += time.perf_counter() - before
-    if spec.keep and not diverged and team.is_first():
-        save_snapshot(snapshots / f"{record.run_id}.pt", training.model, training.optimizer, spec.steps, training.first_loss)
-    record.finish(
-        "diverged" if diverged else "finished",
-        {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4), "first_loss": training.first_loss, **final},
-    )
+    finish(training, data, record, snapshots, at, diverged)
     checkpoints.remove()
 
 
@@ -124,6 +110,40 @@ def first_row(training: Training, data: OnDevice, lr: float, momentum: float) ->
     """The evaluation before the first update: where the validation loss starts. There is no training loss yet (NaN)."""
     val_loss, value = evaluated(training, data, 0)
     return {"step": 0, "lr": lr, "momentum": momentum, "train_loss": math.nan, "val_loss": val_loss, "metric": value, "seconds": 0.0}
+
+
+def next_row(
+    training: Training, data: OnDevice, record: RecordWriter, snapshots: Path, at: Progress, lr: float, momentum: float
+) -> dict[str, float]:
+    """The evaluation after `at.done` updates, the last of them at this lr and momentum; the best weights are saved where wanted."""
+    before = time.perf_counter()
+    val_loss, value = evaluated(training, data, at.done)
+    train_loss, at.stretch = float(torch.stack(at.stretch).mean()), []
+    if training.spec.keep == "best" and value > at.best and team.is_first():
+        at.best = value
+        save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, at.done, training.first_loss)
+    at.eval_seconds += time.perf_counter() - before
+    scheduled = {"step": at.done, "lr": lr, "momentum": momentum}
+    return {**scheduled, "train_loss": train_loss, "val_loss": val_loss, "metric": value, "seconds": round(at.train_seconds, 4)}
+
+
+def finish(
+    training: Training,
+    data: OnDevice,
+    record: RecordWriter,
+    snapshots: Path,
+    at: Progress,
+    diverged: bool,
+    told: Mapping[str, Any] = NOTHING,
+) -> None:
+    """Final figures, weights where they are wanted, and the record's last line; `told` is added to it."""
+    train_seconds, before = at.train_seconds, time.perf_counter()
+    final = {} if diverged else final_figures(training, data)
+    at.eval_seconds += time.perf_counter() - before
+    spec, seconds = training.spec, {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4)}
+    if spec.keep and not diverged and team.is_first():
+        save_snapshot(snapshots / f"{record.run_id}.pt", training.model, training.optimizer, spec.steps, training.first_loss)
+    record.finish("diverged" if diverged else "finished", {**seconds, "first_loss": training.first_loss, **final, **told})
 
 
 def evaluated(training: Training, data: OnDevice, step: int) -> tuple[float, float]:
@@ -182,7 +202,7 @@ def reseed(device: torch.device, number: int) -> None:
         torch.manual_seed(number)
 
 
-def _draws_random_numbers(model: nn.Module, spec: RunSpec) -> bool:
+def draws_random_numbers(model: nn.Module, spec: RunSpec) -> bool:
     """Whether a training step may draw random numbers: only of hpcheck's own networks is it known that none but dropout does."""
     ours = spec.model.name in plugins.known("models") and spec.model.name not in ("torchvision", "timm")
     return not ours or any(isinstance(module, _DropoutNd) for module in model.modules())

@@ -1,0 +1,26 @@
+"""`python -m benchmarks NAME [options]`; without a name, what there is."""
+
+import importlib
+import sys
+
+NAMES = {
+    "single": "benchmarks.single",
+    "grid": "benchmarks.grid",
+    "lr-range": "benchmarks.lr_range",
+    "evaluation": "benchmarks.evaluation",
+    "precision": "benchmarks.precision",
+    "trials": "benchmarks.tuning.trials",
+    "tuning": "benchmarks.tuning.compare",
+}
+
+
+def main() -> None:
+    name, *arguments = sys.argv[1:] or [""]
+    if name not in NAMES:
+        print("usage: python -m benchmarks NAME [--help]; names:\n  " + "\n  ".join(NAMES), file=sys.stderr)
+        raise SystemExit(2)
+    importlib.import_module(NAMES[name]).main(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""K runs advanced as one computation, on a GPU one CUDA graph without a word from the host; tested on a CPU against loop.py.
+
+The step reads everything that changes from tensors on the device: its own number, lr, momentum and weight decay, which examples come next
+and how they are augmented. So it is the same step every time, and can be captured once and replayed. Members are either *branches*, each
+with its own network, on side streams; or *vmapped*, one network with K sets of weights. Weights and velocities are the members' own
+`model` and `optimizer.state` throughout (views of the stack, where they are stacked), so that evaluations and snapshots are loop.py's.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+
+from hpcheck import schedules
+from hpcheck.engine.batches import BatchStream, draws, moved
+from hpcheck.engine.loop import Training, draws_random_numbers
+from hpcheck.engine.objectives import arithmetic
+from hpcheck.engine.tensor_updates import Hyper, State, state_of, update_of
+
+BLOCK = 64  # steps whose examples and augmentation are sent to the device at a time
+EAGER_STEPS = 3  # first steps of a graphed run, made one by one on a side stream: libraries choose their kernels in them
+MODES = ("branches", "vmapped")
+
+
+class RefusedError(ValueError):
+    """These runs cannot be computed together; the message names why. They are computed one by one instead."""
+
+
+def refuse(trainings: Sequence[Training], mode: str, allow_dropout: bool = False) -> None:
+    """Raise `RefusedError` where the members' step is not a function of tensors on the device alone, or `mode` cannot hold it."""
+    data = trainings[0].batches.data
+    if not isinstance(data.train_x, Tensor):
+        raise RefusedError("streamed images are not on the device")
+    if data.is_image and data.train_x.shape[1:3] != data.prepared.input_shape[1:]:
+        raise RefusedError("data.crop draws its places on the host")
+    for training in trainings:
+        spec = training.spec
+        if draws_random_numbers(training.model, spec) and not allow_dropout:
+            raise RefusedError(f"model {spec.model.name} may draw random numbers (dropout), which would not be those of a run alone")
+        if update_of(training.optimizer) is None:
+            raise RefusedError(f"optimizer {spec.optimizer.name} has no update whose numbers are tensors (sgd and adamw have)")
+        if mode == "vmapped" and any(not weight.requires_grad for weight in training.model.parameters()):
+            raise RefusedError(f"model {spec.model.name} has weights that are not trained; they cannot be stacked")
+
+
+class Block:
+    """Examples and augmentation of the next `BLOCK` steps of one data order, on the device; `batch` takes what comes at `index`."""
+
+    def __init__(self, stream: BatchStream) -> None:
+        self.stream, self.data = stream, stream.data
+        device = self.data.train_x.device
+        assert isinstance(self.data.train_x, Tensor)  # `refuse` saw to it
+        self.train_x = self.data.train_x
+        self.rows = torch.zeros(BLOCK, stream.batch_size, dtype=torch.int64, device=device)
+        self.draws = [torch.zeros(BLOCK, stream.batch_size, dtype=torch.from_numpy(drawn).dtype, device=device) for drawn in self._drawn(0)]
+
+    def _drawn(self, step: int) -> list[Any]:
+        return draws(self.stream.augment, self.stream.batch_size, np.random.default_rng([self.stream.seed, 1, step]))
+
+    def fill(self, first: int, steps: int) -> None:
+        """Put steps `first`, `first` + 1, ... in place."""
+        for index in range(steps):
+            self.rows[index] = self.stream.indices(first + index)
+        if self.draws:
+            drawn = zip(*(self._drawn(first + index) for index in range(steps)), strict=True)
+            for kept, numbers in zip(self.draws, drawn, strict=True):
+                kept[:steps] = torch.from_numpy(np.stack(numbers))
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and targets at `index` (1,) of the block, as `BatchStream.batch` has them."""
+        rows = self.rows.index_select(0, index).squeeze(0)
+        x, drawn = self.train_x.index_select(0, rows), [kept.index_select(0, index).squeeze(0) for kept in self.draws]
+        return self.data.normalised(moved(x, *drawn) if drawn else x), self.data.train_y.index_select(0, rows)
+
+
+@dataclass
+class Stack:
+    """The same weight of all members as (K, ...), its group, and what the optimizer keeps of it."""
+
+    name: str
+    weight: Tensor
+    group: dict[str, Any]
+    state: State
+
+
+class Together:
+    """K members at the same step. `advance` makes updates; `losses` (K, T) has the training loss of each, on the device."""
+
+    def __init__(self, trainings: Sequence[Training], mode: str, allow_dropout: bool = False) -> None:
+        refuse(trainings, mode, allow_dropout)
+        self.trainings, self.mode = list(trainings), mode
+        spec, device = trainings[0].spec, trainings[0].batches.data.train_x.device
+        self.device, self.first = device, spec.at_step
+        count = spec.steps - spec.at_step
+
+        def numbers(values: Sequence[Any]) -> Tensor:
+            return torch.from_numpy(np.array(values, dtype=np.float32)).to(device)
+
+        self.lrs = numbers([schedules.values(one.spec.lr, count) for one in trainings])  # (K, T)
+        self.momenta = numbers([schedules.values(one.spec.momentum, count) for one in trainings])  # (K, T)
+        self.decays = numbers([one.spec.weight_decay for one in trainings])  # (K,)
+        self.losses = torch.full((len(trainings), count), torch.nan, device=device)
+        self.blocks: dict[int, Block] = {one.spec.seed: Block(one.batches) for one in trainings}  # by data order
+        self.done = 0
+        self._at, self._in_block = (torch.zeros(1, dtype=torch.int64, device=device) for _ in range(2))
+        self._members = Branches(self) if mode == "branches" else Vmapped(self)
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def advance(self, steps: int) -> None:
+        """Make so many updates of every member."""
+        for _ in range(steps):
+            if self.done % BLOCK == 0:
+                left = self.losses.shape[1] - self.done
+                for block in self.blocks.values():
+                    block.fill(self.first + self.done, min(BLOCK, left))
+                self._in_block.zero_()
+            self._one()
+            self.done += 1
+
+    def _one(self) -> None:
+        if self.device.type != "cuda":
+            self._step()
+        elif self.done < EAGER_STEPS:
+            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                self._step()
+            torch.cuda.current_stream().wait_stream(side)
+        else:
+            if self._graph is None:
+                self._graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self._graph):  # it captures; nothing is computed yet
+                    self._step()
+            self._graph.replay()
+
+    def _step(self) -> None:
+        """One update of every member, from tensors on the device alone."""
+        batches = {seed: block.batch(self._in_block) for seed, block in self.blocks.items()}
+        lr, momentum = (values.index_select(1, self._at).squeeze(1) for values in (self.lrs, self.momenta))  # (K,)
+        losses = self._members.step(batches, Hyper(lr, momentum, self.decays))  # (K,)
+        self.losses.index_copy_(1, self._at, losses.unsqueeze(1))
+        self._at.add_(1)
+        self._in_block.add_(1)
+
+
+def weights_of(training: Training) -> list[tuple[str, nn.Parameter, dict[str, Any]]]:
+    """Name, weight and optimizer group of everything that is trained."""
+    names = {weight: name for name, weight in training.model.named_parameters()}
+    return [(names[weight], weight, group) for group in training.optimizer.param_groups for weight in group["params"]]
+
+
+def loss_of(training: Training, forward: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
+    """Training loss of a batch, in the run's precision and its parts for BatchNorm, as loop.py's `update` has it."""
+    spec, size = training.spec, training.share.part
+    total = torch.zeros((), device=x.device)
+    for inputs, targets in zip(torch.split(x, size), torch.split(y, size), strict=True):
+        with arithmetic(x.device, spec.precision):
+            total = total + training.loss(forward(inputs), targets) * (len(targets) / len(y))
+    return total
+
+
+class Branches:
+    """Each member with its own network; on a GPU each on a stream of its own, so that small kernels of several run side by side."""
+
+    def __init__(self, group: Together) -> None:
+        self.group = group
+        self.members = []
+        for training in group.trainings:
+            update, names = update_of(training.optimizer) or (None, ())
+            weights = weights_of(training)
+            states = [state_of(training.optimizer, weight, names) for _, weight, _ in weights]
+            self.members.append((training, update, weights, states))
+        on_gpu = group.device.type == "cuda"
+        self.streams = [torch.cuda.Stream() for _ in self.members] if on_gpu else []  # type: ignore[no-untyped-call]
+
+    def step(self, batches: dict[int, tuple[Tensor, Tensor]], hyper: Hyper) -> Tensor:
+        losses = []
+        main = torch.cuda.current_stream() if self.streams else None
+        for index, (training, update, weights, states) in enumerate(self.members):
+            if main is not None:
+                self.streams[index].wait_stream(main)
+            with torch.cuda.stream(self.streams[index]) if self.streams else nullcontext():
+                loss = loss_of(training, training.model, *batches[training.spec.seed])
+                gradients = torch.autograd.grad(loss, [weight for _, weight, _ in weights])
+                mine = Hyper(hyper.lr[index], hyper.momentum[index], hyper.weight_decay[index])
+                with torch.no_grad():
+                    for (_, weight, of), gradient, state in zip(weights, gradients, states, strict=True):
+                        assert update is not None  # `refuse` saw to it
+                        update(weight, gradient, state, mine.of(of, weight), of)
+                losses.append(loss.detach())
+        for stream in self.streams:
+            assert main is not None
+            main.wait_stream(stream)
+        return torch.stack(losses)
+
+
+class Vmapped:
+    """One network with K sets of weights and statistics, stacked; each member's own are views of the stack."""
+
+    def __init__(self, group: Together) -> None:
+        self.group, self.model = group, group.trainings[0].model
+        found = update_of(group.trainings[0].optimizer)
+        assert found is not None  # `refuse` saw to it
+        self.update, names = found
+        everyones = [weights_of(training) for training in group.trainings]
+        self.stacks = []
+        for members in zip(*everyones, strict=True):
+            name, _, of = members[0]
+            kept = [state_of(one.optimizer, weight, names) for one, (_, weight, _) in zip(group.trainings, members, strict=True)]
+            state = {key: stacked([each[key] for each in kept]) for key in names}
+            stack = Stack(name, stacked([weight.detach() for _, weight, _ in members]), of, state)
+            for index, (training, (_, weight, _)) in enumerate(zip(group.trainings, members, strict=True)):
+                weight.data = stack.weight[index]
+                training.optimizer.state[weight].update({key: value[index] for key, value in state.items()})
+            self.stacks.append(stack)
+        self.buffers = self._stack_buffers()
+        seeds = [training.spec.seed for training in group.trainings]
+        self.shared = len(set(seeds)) == 1  # one data order: a batch is not copied for each member
+        self.seeds = seeds
+        self.gradients = vmap(grad_and_value(self._loss), (0, 0, *[None if self.shared else 0] * 2), randomness="different")
+
+    def _stack_buffers(self) -> dict[str, Tensor]:
+        modules = [dict(training.model.named_modules()) for training in self.group.trainings]
+        buffers = {}
+        for name, _ in self.model.named_buffers():
+            prefix, _, last = name.rpartition(".")
+            buffers[name] = stacked([module[prefix]._buffers[last] for module in modules])
+            for index, module in enumerate(modules):
+                module[prefix]._buffers[last] = buffers[name][index]
+        return buffers
+
+    def _loss(self, weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        def forward(inputs: Tensor) -> Tensor:
+            outputs: Tensor = functional_call(self.model, (weights, buffers), (inputs,))
+            return outputs
+
+        return loss_of(self.group.trainings[0], forward, x, y)
+
+    def step(self, batches: dict[int, tuple[Tensor, Tensor]], hyper: Hyper) -> Tensor:
+        if self.shared:
+            x, y = batches[self.seeds[0]]
+        else:
+            x, y = (torch.stack([batches[seed][part] for seed in self.seeds]) for part in range(2))
+        gradients, losses = self.gradients({stack.name: stack.weight for stack in self.stacks}, self.buffers, x, y)
+        with torch.no_grad():
+            for stack in self.stacks:
+                self.update(stack.weight, gradients[stack.name], stack.state, hyper.of(stack.group, stack.weight), stack.group)
+        total: Tensor = losses.detach()
+        return total
+
+
+def stacked(members: Sequence[Tensor]) -> Tensor:
+    """(K, ...) of K tensors, each slice laid out in memory as the first is (channels last stays so)."""
+    first = members[0]
+    strides = first.stride()
+    order = sorted(range(first.ndim), key=lambda axis: (-strides[axis], axis))
+    back = [order.index(axis) + 1 for axis in range(first.ndim)]
+    return torch.stack([member.permute(order) for member in members]).permute(0, *back)

@@ -1,0 +1,35 @@
+"""Which runs of a round may be computed together on one device, as far as their specs tell. No torch."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from hpcheck.spec import RunSpec, Spec
+
+MOST_TOGETHER = 16  # ours: members of one group; more are split into several
+OWN = {"lr", "momentum", "weight_decay", "seed", "init", "parent", "label", "keep"}  # what members of a group may differ in
+Job = tuple[str, Spec]  # run id, spec
+
+
+def refusal(specs: Sequence[RunSpec]) -> str | None:
+    """Why these runs cannot be computed together: the first field that they differ in, by name; None where they can."""
+    for field in fields(RunSpec):
+        values = {repr(getattr(spec, field.name)) for spec in specs}
+        if field.name not in OWN and len(values) > 1:
+            return f"members of different {field.name} ({', '.join(sorted(values)[:2])}) cannot be computed together"
+    return None
+
+
+def groups(jobs: Sequence[Job]) -> list[list[Job]]:
+    """The jobs in groups that may be computed together, of at most `MOST_TOGETHER`, in the order of their first members."""
+    found: list[list[Job]] = []
+    for job in jobs:
+        joined = next((group for group in found if len(group) < MOST_TOGETHER and _fits(group[0][1], job[1])), None)
+        if joined is None:
+            found.append([job])
+        else:
+            joined.append(job)
+    return found
+
+
+def _fits(spec: Spec, other: Spec) -> bool:
+    return isinstance(spec, RunSpec) and isinstance(other, RunSpec) and refusal([spec, other]) is None

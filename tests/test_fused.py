@@ -1,0 +1,181 @@
+"""Runs computed together are the runs that loop.py computes one by one, to a stated tolerance; what cannot be is refused by name."""
+
+from contextlib import ExitStack, closing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from engine_runs import DIGITS, RUN, computed
+
+from hpcheck import records
+from hpcheck.engine import fused_runs, worker
+from hpcheck.engine.fused import BLOCK, MODES, RefusedError, stacked
+from hpcheck.engine.fused_runs import ONE_BY_ONE, fastest, train_together
+from hpcheck.engine.loop import prepare
+from hpcheck.engine.tensor_updates import Hyper, state_of, update_of
+from hpcheck.engine.together import groups, refusal
+from hpcheck.identity import identify
+from hpcheck.optimizers._groups import set_hyper
+from hpcheck.records import RecordWriter
+from hpcheck.schedules import constant
+from hpcheck.spec import PartSpec, TimingSpec, freeze
+
+TOLERANCE = 2e-4  # relative, of validation losses over some dozens of steps: sums are taken in another order
+RESNET = PartSpec("resnet_cifar", freeze({"depth": 8}))
+GENTLE = constant(0.01)  # at a large lr a network with BatchNorm doubles any difference every second step
+SHORT = replace(RUN, steps=24, evaluate_after=(0, 5, 12, 24), total_batch_size=24)
+
+
+def together(specs, folder, mode):
+    """Records of `specs` computed together."""
+    data = worker.on_device(specs[0].data, "cpu")[0]
+    ids = [identify(spec) for spec in specs]
+    with ExitStack() as stack:
+        written = [
+            stack.enter_context(closing(RecordWriter(folder / f"{run_id}.jsonl", run_id, spec, worker.environment(torch.device("cpu"), 1))))
+            for run_id, spec in zip(ids, specs, strict=True)
+        ]
+        train_together(specs, data, written, folder, mode)
+    return [records.read(folder / f"{run_id}.jsonl") for run_id in ids]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Computes a run as loop.py does, once for both modes."""
+    folder, kept = tmp_path_factory.mktemp("alone"), {}
+
+    def compute(spec):
+        if spec not in kept:
+            kept[spec] = computed(spec, folder)
+        return kept[spec]
+
+    return compute
+
+
+def grid(spec):
+    """Members that differ in all that they may: lr, momentum, weight decay; the last one in its weights and data order too."""
+    steeper, still = replace(spec.lr, points=tuple((at, 2 * value) for at, value in spec.lr.points)), constant(0.5)
+    return [spec, replace(spec, weight_decay=0.1, keep="last"), replace(spec, lr=steeper, momentum=still), replace(spec, seed=3)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="sgd"),
+        pytest.param({"optimizer": PartSpec("sgd", freeze({"velocity": "caffe"}))}, id="caffe's velocity"),
+        pytest.param({"optimizer": PartSpec("sgd", freeze({"nesterov": False}))}, id="without nesterov"),
+        pytest.param({"optimizer": PartSpec("adamw"), "momentum": constant(0.75)}, id="adamw"),
+        pytest.param({"model": RESNET, "lr": GENTLE}, id="batchnorm"),
+        pytest.param({"model": RESNET, "lr": GENTLE, "bn_splits": 4}, id="batchnorm in parts"),
+        pytest.param({"model": PartSpec("shallow3"), "lr": constant(0.001)}, id="groups with multipliers"),
+        pytest.param({"data": replace(DIGITS, augment="mirror-crop")}, id="augmented"),
+        pytest.param(
+            {"steps": BLOCK + 6, "evaluate_after": (BLOCK - 1, BLOCK + 6), "model": PartSpec("mlp")}, id="over the seam of a block"
+        ),
+    ],
+)
+def test_members_are_the_runs_that_they_are_alone(tmp_path, alone, mode, changes):
+    specs = grid(replace(SHORT, **changes))
+    for spec, found in zip(specs, together(specs, tmp_path, mode), strict=True):
+        expected = alone(spec)
+        assert (found.status, found.run_id, found.run) == (expected.status, expected.run_id, expected.run)
+        for column in ("step", "lr", "momentum"):
+            assert list(found.column(column)) == list(expected.column(column))
+        for column in ("train_loss", "val_loss"):
+            np.testing.assert_allclose(found.column(column), expected.column(column), rtol=TOLERANCE)
+        assert found.result["first_loss"] == pytest.approx(expected.result["first_loss"], rel=TOLERANCE)
+        assert found.result["together"] == f"{mode}, 4 members"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_run_continues_from_what_a_member_left(tmp_path, mode):
+    alone, group = tmp_path / "alone", tmp_path / "group"
+    alone.mkdir(), group.mkdir()
+    first = replace(SHORT, keep="last")
+    for folder in (alone, group):
+        started = computed(first, folder) if folder == alone else together([first, replace(first, weight_decay=0.1)], folder, mode)[0]
+        assert (folder / f"{started.run_id}.pt").exists()
+    rest = replace(SHORT, parent=started.run_id, at_step=24, steps=48, evaluate_after=(36, 48), lr=constant(0.1), momentum=constant(0.5))
+    expected = computed(rest, alone)
+    np.testing.assert_allclose(computed(rest, group).column("val_loss"), expected.column("val_loss"), rtol=TOLERANCE)
+    continued = together([rest, replace(rest, weight_decay=0.1)], group, mode)[0]
+    np.testing.assert_allclose(continued.column("val_loss"), expected.column("val_loss"), rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_member_that_diverges_ends_there_and_leaves_the_others_alone(tmp_path, alone, mode):
+    wild, calm = replace(SHORT, lr=constant(1e6)), SHORT
+    found = together([wild, calm], tmp_path, mode)
+    assert [record.status for record in found] == ["diverged", "finished"]
+    assert found[0].column("step")[-1] < 24
+    np.testing.assert_allclose(found[1].column("val_loss"), alone(calm).column("val_loss"), rtol=TOLERANCE)
+
+
+def test_bf16_members_are_close_to_bf16_runs(tmp_path, alone):
+    specs = [replace(SHORT, precision="bf16"), replace(SHORT, precision="bf16", weight_decay=0.1)]
+    found = together(specs, tmp_path, "vmapped")
+    np.testing.assert_allclose(found[1].column("val_loss"), alone(specs[1]).column("val_loss"), rtol=0.05)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param([{"total_batch_size": 12}], "members of different total_batch_size", id="batch size"),
+        pytest.param([{"steps": 12}], "members of different steps", id="length"),
+        pytest.param([{}, {"model": PartSpec("mlp", freeze({"dropout": 0.5}))}], "may draw random numbers", id="dropout"),
+    ],
+)
+def test_what_cannot_be_computed_together_is_refused_by_name_and_writes_no_row(tmp_path, mode, changes, reason):
+    specs = [replace(SHORT, **changes[-1]), replace(SHORT, **(changes[-1] if len(changes) == 2 else {}), weight_decay=0.1)]
+    with pytest.raises(RefusedError, match=reason):
+        together(specs, tmp_path, mode)
+    assert all(records.steps_done(path) == 0 for path in tmp_path.glob("*.jsonl"))
+
+
+def test_groups_hold_what_may_be_computed_together():
+    other, timing = replace(SHORT, total_batch_size=12), TimingSpec(DIGITS, RUN.model, RUN.optimizer, (8,))
+    jobs = [("a", SHORT), ("b", other), ("c", replace(SHORT, seed=1)), ("d", timing), ("e", replace(other, weight_decay=0.0))]
+    assert [[run_id for run_id, _ in group] for group in groups(jobs)] == [["a", "c"], ["b", "e"], ["d"]]
+    assert [len(group) for group in groups([(str(index), SHORT) for index in range(20)])] == [16, 4]
+    assert refusal([SHORT, replace(SHORT, lr=constant(0.1), init="msra")]) is None
+
+
+def test_the_fastest_way_is_taken(tmp_path, monkeypatch):
+    data = worker.on_device(SHORT.data, "cpu")[0]
+    specs = [replace(SHORT, steps=60, evaluate_after=(60,), weight_decay=decay) for decay in (0.0, 0.1)]
+    for order, expected in (((1.0, 9.0, 9.0), ONE_BY_ONE), ((1.0, 1.9, 9.0), MODES[0]), ((1.0, 9.0, 1.9), MODES[1])):
+        seconds = iter(order)
+        monkeypatch.setattr(fused_runs, "_timed", lambda work, data, seconds=seconds: next(seconds))
+        assert fastest(specs, data, tmp_path) == expected
+    assert fastest([SHORT, SHORT], data, tmp_path) == ONE_BY_ONE  # hardly longer than the trial itself
+
+
+@pytest.mark.parametrize(("name", "options"), [("sgd", {}), ("sgd", {"nesterov": False}), ("sgd", {"velocity": "caffe"}), ("adamw", {})])
+def test_an_update_by_tensors_is_the_optimizers_own(tmp_path, name, options):
+    """Three updates with changing numbers, by torch and by tensors, from the same weights and gradients."""
+    data = worker.on_device(SHORT.data, "cpu")[0]
+    spec = replace(SHORT, model=PartSpec("shallow3"), optimizer=PartSpec(name, freeze(options)))
+    theirs, ours = prepare(spec, data, tmp_path), prepare(spec, data, tmp_path)
+    update, names = update_of(ours.optimizer)
+    random = torch.Generator().manual_seed(0)
+    for lr, momentum, decay in ((0.1, 0.9, 1e-3), (0.05, 0.5, 1e-3), (0.2, 0.95, 0.0)):
+        set_hyper(theirs.optimizer, lr, momentum, decay)
+        hyper = Hyper(*(torch.tensor(number) for number in (lr, momentum, decay)))
+        for mine, other in zip(ours.optimizer.param_groups, theirs.optimizer.param_groups, strict=True):
+            for weight, twin in zip(mine["params"], other["params"], strict=True):
+                twin.grad = torch.empty_like(twin).normal_(generator=random)
+                with torch.no_grad():
+                    update(weight, twin.grad, state_of(ours.optimizer, weight, names), hyper.of(mine, weight), mine)
+        theirs.optimizer.step()
+    for (label, weight), twin in zip(ours.model.named_parameters(), theirs.model.parameters(), strict=True):
+        torch.testing.assert_close(weight, twin, rtol=1e-5, atol=1e-6, msg=lambda message, label=label: f"{label}: {message}")
+
+
+def test_stacked_weights_stay_channels_last():
+    weight = torch.randn(5, 3, 2, 2).to(memory_format=torch.channels_last)
+    stack = stacked([weight, weight * 2])
+    assert torch.equal(stack[1], weight * 2)
+    assert stack[1].is_contiguous(memory_format=torch.channels_last)
