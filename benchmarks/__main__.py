@@ -10,6 +10,7 @@ NAMES = {
     "evaluation": "benchmarks.evaluation",
     "precision": "benchmarks.precision",
     "trials": "benchmarks.tuning.trials",
+    "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
 }
 

@@ -1,0 +1,160 @@
+"""hpcheck's recommendations beside what Optuna and random search find, from recorded trials.
+
+    python -m benchmarks tuning --trials tpe-0.jsonl --random random-0.jsonl --recommended hpcheck.jsonl --finals finals.jsonl
+
+Pruners are replayed on the recorded trials: each is reported row by row, and what the pruner would have cut is not paid for. That favours
+the pruner a little: TPE went on from all trials at their full length. Every winner is trained again in full, with seeds that no search has
+seen, and judged on the test split. Costs are examples: trained ones, and a third for each one evaluated (the whole validation split, too, at
+the end of a trial that was not pruned).
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+
+from benchmarks.tuning.trials import SPACE, Trial, asked, full_run, read, trained
+from hpcheck.spec import RunSpec
+from hpcheck.steps.runs import FORWARD_SHARE
+
+FINAL_SEEDS = (100, 101, 102, 103)
+RESAMPLES = 4000
+Pruner = Callable[[], optuna.pruners.BasePruner]
+
+
+def replayed(trials: Sequence[Trial], pruner: optuna.pruners.BasePruner, whole: int) -> list[tuple[float, float]]:
+    """(cost in examples, value) of each trial under a pruner; the value of a pruned one is -1. `whole`: size of the validation split."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", pruner=pruner, sampler=optuna.samplers.RandomSampler(0), study_name="replay")
+    found = []
+    for one in trials:
+        study.enqueue_trial(one["params"])
+        asked_for = study.ask(SPACE)
+        pruned_at = None
+        for index, (step, metric) in enumerate(zip(one["steps"], one["metric"], strict=True)):
+            if step == 0:
+                continue
+            asked_for.report(metric, index)  # rungs are counted in evaluations: the same share of training whatever the batch size
+            if asked_for.should_prune():
+                pruned_at = index
+                break
+        rows = len(one["steps"]) if pruned_at is None else pruned_at + 1
+        examples = one["batch"] * one["steps"][rows - 1] + FORWARD_SHARE * rows * (one["eval_size"] or whole)
+        if pruned_at is None:
+            study.tell(asked_for, one["value"])
+            found.append((examples + FORWARD_SHARE * whole, one["value"]))
+        else:
+            study.tell(asked_for, state=optuna.trial.TrialState.PRUNED)
+            found.append((examples, -1.0))
+    return found
+
+
+def hyperband() -> optuna.pruners.BasePruner:
+    return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=25, reduction_factor=3)  # Optuna's default factor
+
+
+def at_cost(trials: Sequence[Trial], costs: Sequence[tuple[float, float]], budget: float) -> tuple[Trial, float, int]:
+    """The best of the first trials that a budget pays for (the first one at least), what they cost, and how many they are."""
+    spent, count = costs[0][0], 1
+    while count < len(costs) and spent + costs[count][0] <= budget:
+        spent += costs[count][0]
+        count += 1
+    best = max(range(count), key=lambda index: costs[index][1])
+    return trials[best], spent, count
+
+
+def final_spec(params: dict[str, Any], seed: int) -> RunSpec:
+    """A full training at a winner's settings; hpcheck's own name the smallest lr and momentum too."""
+    question = asked()
+    spec = full_run(question, params, seed)
+    if "min_momentum" not in params:
+        return spec
+    from hpcheck.settings import Settings
+    from hpcheck.steps.runs import cycle, full_steps
+
+    momenta = params["momentum"], params["min_momentum"]
+    settings = Settings(params["batch"], params["lr"], params["min_lr"], *momenta, params["weight_decay"], question.config.budget.epochs)
+    theirs = cycle(question, settings, full_steps(question, settings), "final")
+    return replace(theirs, finally_on=("val", "test"), seed=seed)
+
+
+def finals(params: dict[str, Any], kept: Path) -> list[float]:
+    """Test accuracies of full trainings at these settings with `FINAL_SEEDS`; recorded ones are not run again. 0: it diverged."""
+    known = {(json.dumps(one["params"], sort_keys=True), one["seed"]): one["test"] for one in read(kept)}
+    found = []
+    for seed in FINAL_SEEDS:
+        key = (json.dumps(params, sort_keys=True), seed)
+        if key not in known:
+            record = trained(final_spec(params, seed))
+            known[key] = 0.0 if record.diverged else record.result["test"]["metric"]
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"params": params, "seed": seed, "test": known[key]}) + "\n")
+        found.append(known[key])
+    return found
+
+
+def difference(ours: Sequence[Sequence[float]], theirs: Sequence[float]) -> tuple[float, float, float]:
+    """Mean test accuracy of ours less theirs, in points, and its 95% interval: recommendations resampled, and seeds within each."""
+    random = np.random.default_rng(0)
+    draws = []
+    for _ in range(RESAMPLES):
+        picked = [random.choice(ours[index], len(ours[index])).mean() for index in random.integers(0, len(ours), len(ours))]
+        draws.append(np.mean(picked) - random.choice(theirs, len(theirs)).mean())
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return 100 * (float(np.mean([np.mean(each) for each in ours])) - float(np.mean(theirs))), 100 * float(low), 100 * float(high)
+
+
+def by_chance(trials: Sequence[Trial], costs: Sequence[tuple[float, float]], budget: float) -> tuple[float, float, float]:
+    """Test accuracy in percent that random search reaches at a budget: mean and 95% range over orders of the recorded trials."""
+    random, reached = np.random.default_rng(0), []
+    for _ in range(RESAMPLES):
+        order = random.permutation(len(trials))
+        winner, _, _ = at_cost([trials[index] for index in order], [costs[index] for index in order], budget)
+        reached.append(winner["test"] or 0.0)
+    low, high = np.quantile(reached, [0.025, 0.975])
+    return 100 * float(np.mean(reached)), 100 * float(low), 100 * float(high)
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks tuning", description=__doc__)
+    for name in ("trials", "random", "recommended", "finals"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    tpe, random, ours = read(given.trials), read(given.random), read(given.recommended)
+    whole = asked().facts.val_examples
+    full = 33_000 + FORWARD_SHARE * (26 * 500 + whole)
+    budget = float(np.mean([one["examples"] for one in ours]))
+    nop = optuna.pruners.NopPruner
+    costs = {"tpe": replayed(tpe, nop(), whole), "tpe+hb": replayed(tpe, hyperband(), whole)}
+    costs |= {"random": replayed(random, nop(), whole), "random+hb": replayed(random, hyperband(), whole)}
+    arms = {
+        f"TPE, {len(tpe)} trials": at_cost(tpe, costs["tpe"], np.inf),
+        f"TPE + Hyperband, {len(tpe)} trials": at_cost(tpe, costs["tpe+hb"], np.inf),
+        f"random, {len(random)} trials": at_cost(random, costs["random"], np.inf),
+        "TPE at hpcheck's cost": at_cost(tpe, costs["tpe"], budget),
+        "TPE + Hyperband at hpcheck's cost": at_cost(tpe, costs["tpe+hb"], budget),
+    }
+    reached = [finals(one["params"], given.finals) for one in ours]
+    print(f"hpcheck, {len(ours)} seeds: cost {budget / full:.2f} full trainings ({[round(one['examples'] / full, 2) for one in ours]}), "
+          f"{[one['runs'] for one in ours]} runs; test {100 * np.mean(reached):.2f}% "
+          f"{[round(100 * float(np.mean(each)), 2) for each in reached]}")  # fmt: skip
+    for one in ours:
+        print(f"  seed {one['seed']}: {one['params']}")
+    print(
+        "\n| arm | trials | cost, full trainings | hpcheck's cost / its | test % | hpcheck - it, points | 95% |\n|---|---|---|---|---|---|---|"
+    )
+    for name, (winner, spent, count) in arms.items():
+        theirs = finals(winner["params"], given.finals)
+        middle, low, high = difference(reached, theirs)
+        print(f"| {name} | {count} | {spent / full:.1f} | {budget / spent:.3f} | {100 * np.mean(theirs):.2f} | "
+              f"{middle:+.2f} | {low:+.2f} to {high:+.2f} |", flush=True)  # fmt: skip
+    for name, key in (("random", "random"), ("random + Hyperband", "random+hb")):
+        middle, low, high = by_chance(random, costs[key], budget)
+        print(f"| {name} at hpcheck's cost, over orders | | {budget / full:.1f} | 1 | {middle:.2f} ({low:.2f} to {high:.2f}) | | |")
+    for name, (winner, _, _) in arms.items():
+        print(f"  {name}: {winner['params']}, validation {winner['value']:.4f}")

@@ -1,0 +1,59 @@
+"""What hpcheck recommends on the comparison's data, and what it cost, as JSON lines.
+
+python -m benchmarks recommend --seeds 3 OUT.jsonl
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.tuning.trials import CONFIG, read
+from hpcheck import config as configs
+from hpcheck import records, yaml12
+from hpcheck.checking import regenerate
+from hpcheck.records import RunRecord, examples_processed, seconds_spent
+from hpcheck.rundir import RunDirectory
+from hpcheck.spec import RunSpec
+from hpcheck.steps.runs import FORWARD_SHARE
+
+
+def cost_in_examples(record: RunRecord) -> float:
+    """Training examples processed, and a third of an example for each one evaluated; measurements of time count as training."""
+    spec = record.spec
+    evaluated = len(record.rows) * (spec.eval_size or 0) if isinstance(spec, RunSpec) else 0
+    return examples_processed(record) + FORWARD_SHARE * evaluated
+
+
+def recommendation(seed: int) -> dict[str, Any]:
+    """The checklist from nothing to its recommendation, the final training left out."""
+    config = configs.load(CONFIG, [f"seed={seed}", f"name=tuning-{seed}", "run.dir=runs/tuning"])
+    content = yaml12.read(regenerate(config, quiet=True)).value
+    found = [record for path in sorted(RunDirectory.of(config).records.glob("*.jsonl")) if (record := records.read(path)) is not None]
+    settings = content["settings"]
+    return {
+        "seed": seed,
+        "params": {
+            "lr": settings["learning_rate"]["max"],
+            "min_lr": settings["learning_rate"]["min"],
+            "momentum": settings["momentum"]["max"],
+            "min_momentum": settings["momentum"]["min"],
+            "weight_decay": settings["weight_decay"],
+            "batch": settings["total_batch_size"],
+        },
+        "runs": len(found),
+        "examples": sum(map(cost_in_examples, found)),
+        "seconds": sum(map(seconds_spent, found)),
+    }
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks recommend", description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    given = parser.parse_args(arguments)
+    for seed in range(len(read(given.out)), given.seeds):
+        found = recommendation(seed)
+        with given.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(found) + "\n")
+        print(found, flush=True)
