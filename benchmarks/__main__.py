@@ -7,6 +7,7 @@ NAMES = {
     "single": "benchmarks.single",
     "grid": "benchmarks.grid",
     "lr-range": "benchmarks.lr_range",
+    "gpu": "benchmarks.gpu",
     "evaluation": "benchmarks.evaluation",
     "precision": "benchmarks.precision",
     "trials": "benchmarks.tuning.trials",

@@ -2,10 +2,10 @@
 
     python -m benchmarks tuning --trials tpe-0.jsonl --random random-0.jsonl --recommended hpcheck.jsonl --finals finals.jsonl
 
-Pruners are replayed on the recorded trials: each is reported row by row, and what the pruner would have cut is not paid for. That favours
-the pruner a little: TPE went on from all trials at their full length. Every winner is trained again in full, with seeds that no search has
-seen, and judged on the test split. Costs are examples: trained ones, and a third for each one evaluated (the whole validation split, too, at
-the end of a trial that was not pruned).
+Pruners are replayed on the recorded trials: each is reported row by row, and what the pruner would have cut is not paid for. That
+favours the pruner a little: TPE went on from all trials at their full length. Every winner is trained again in full, with seeds that
+no search has seen, and judged on the test split. Costs are examples: trained ones, and a third for each one evaluated (the whole
+validation split, too, at the end of a trial that was not pruned).
 """
 
 import argparse
@@ -145,9 +145,8 @@ def main(arguments: list[str]) -> None:
           f"{[round(100 * float(np.mean(each)), 2) for each in reached]}")  # fmt: skip
     for one in ours:
         print(f"  seed {one['seed']}: {one['params']}")
-    print(
-        "\n| arm | trials | cost, full trainings | hpcheck's cost / its | test % | hpcheck - it, points | 95% |\n|---|---|---|---|---|---|---|"
-    )
+    print("\n| arm | trials | cost, full trainings | hpcheck's cost / its | test % | hpcheck - it, points | 95% |")
+    print("|---|---|---|---|---|---|---|")
     for name, (winner, spent, count) in arms.items():
         theirs = finals(winner["params"], given.finals)
         middle, low, high = difference(reached, theirs)
