@@ -4,6 +4,8 @@ import json
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,7 @@ def test_the_first_steps_that_are_quick_work_in_an_empty_folder(tmp_path, monkey
     monkeypatch.setattr(doctor, "ASK_TORCH", """print('{"cuda": [], "built_for": null, "mps": false}')""")  # torch takes seconds to import
     lines = [line for line in commands_in(DOCS / "first-steps.md") if line.split()[0] in QUICK - {"show"}]
     assert [line.split()[0] for line in lines] == ["init", "plan", "doctor"]
+    lines[1] = lines[1].replace("--probe", "")  # has tests of its own
     for line in lines:
         options = ["--preset", "quickstart"] if line == "init" else []  # the example's entry file would import torch too
         assert run([*shlex.split(line), *options]) == 0
@@ -73,17 +76,45 @@ def test_links_between_pages_lead_somewhere():
 
 def test_every_page_is_in_the_navigation():
     listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
-    assert listed == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if "results" not in page.parts}
+    assert listed == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
 
 
-def test_actions_are_pinned_by_their_full_hash_and_rights_are_minimal():
-    for text in (path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")):
-        used = re.findall(r"uses: (\S+)", text)
-        assert used
-        assert [one for one in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
-        workflow = yaml.safe_load(text)
-        assert workflow["permissions"] == {}
-        assert {json.dumps(job["permissions"]) for job in workflow["jobs"].values()} == {'{"contents": "read"}'}
+def workflows():
+    """The project's own and those that the documentation shows."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+    shown = re.findall(r"```yaml\n(name: .*?)```", (DOCS / "how-to" / "ci.md").read_text(encoding="utf-8"), re.DOTALL)
+    return texts | {f"shown {index}": text for index, text in enumerate(shown)}
+
+
+@pytest.mark.parametrize("name", ["hpcheck.yml", "shown 0", "shown 1"])
+def test_actions_are_pinned_by_their_full_hash_and_rights_are_minimal(name):
+    assert workflows().keys() >= {name}
+    text = workflows()[name]
+    used = re.findall(r"uses: (\S+)", text)
+    assert used
+    assert [one for one in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    assert {json.dumps(job["permissions"]) for job in workflow["jobs"].values()} == {'{"contents": "read"}'}
+
+
+@pytest.mark.parametrize("name", ["hpcheck.yml", "shown 0", "shown 1"])
+def test_a_workflow_runs_commands_that_hpcheck_knows(name):
+    lines = re.findall(r"run: (?:\S*/)?hpcheck (.*)", workflows()[name])
+    assert lines
+    for line in lines:
+        command, *arguments = shlex.split(line)
+        get_command(app).commands[command].make_context(command, arguments)
+
+
+@pytest.mark.skipif(shutil.which("zizmor") is None, reason="NO ZIZMOR: the workflows are not audited (pip install zizmor)")
+@pytest.mark.parametrize("name", ["hpcheck.yml", "shown 0", "shown 1"])
+def test_zizmor_finds_nothing(name, tmp_path):
+    place = tmp_path / ".github" / "workflows"
+    place.mkdir(parents=True)
+    (place / "workflow.yml").write_text(workflows()[name])
+    found = subprocess.run(["zizmor", "--offline", "--format", "plain", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_the_pre_commit_hook_names_a_command_and_the_files_that_init_writes():
