@@ -1,6 +1,7 @@
 """The paper's experiments: every one has its config, its answer and a verdict; what was run is found again and never run twice."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from hpcheck.records import RunRecord
 from hpcheck.reproduce import cost, experiments, found, orders, states, verdicts
 from hpcheck.reproduce.experiments import Experiment, Run
 from hpcheck.reproduce.found import COMMITTED, Found, Kept
+from hpcheck.schedules import constant, ramp
 from hpcheck.settings import Box, Evidence, Panel, Reading, Settings
+from hpcheck.spec import DataSpec, PartSpec, RunSpec
 
 ROOT = Path(__file__).parent.parent
 PAPER = ROOT / "configs" / "paper"
@@ -139,6 +142,43 @@ def test_better_compares_the_trainings_of_two_configs() -> None:
     assert verdicts.better("accuracy", trained(0.9), trained(0.8, 0.85)).agrees is True
     assert verdicts.better("loss", trained(0.8), trained(0.9)).agrees is False
     assert verdicts.better("loss", trained(0.8), trained()).agrees is None
+
+
+def ramp_record(weight_decay: float, turns_at: float, steps: int = 4000, label: str = "lr range test to 0.01") -> RunRecord:
+    """A range test from 0.0001 to 0.01 whose loss falls up to one lr and rises after it."""
+    schedule = ramp(1e-4, 1e-2, steps)
+    spec = RunSpec(
+        DataSpec("cifar10"), PartSpec("mlp"), PartSpec("sgd"), 128, steps, schedule, constant(0.9), weight_decay, (), label=label
+    )
+    rows = []
+    for index in range(1, 41):
+        lr = 1e-4 + (1e-2 - 1e-4) * index / 40
+        loss = 1.0 + 150 * abs(lr - turns_at) + 0.01 * (-1) ** index
+        rows.append({"step": steps * index // 40, "lr": lr, "momentum": 0.9, "train_loss": loss, "val_loss": loss, "metric": 1 - loss / 3})
+    return RunRecord(f"{steps:016}", spec, tuple(rows), "finished", {})
+
+
+def test_a_limit_rises_where_the_range_test_at_the_other_weight_decay_turns_later() -> None:
+    early, late, fast = ramp_record(1e-4, 0.004), ramp_record(4e-3, 0.008), ramp_record(4e-3, 0.001, 2000, "lr range test, 2 times as fast")
+    ramps = Found(Run(CONFIG, "lr-range", "cifar10"), reading(), (), 0, (late, fast, early))
+    assert verdicts.limit_rises([1e-4, 4e-3], ramps).agrees is True
+    assert verdicts.limit_rises([4e-3, 1e-4], ramps).agrees is False
+    assert verdicts.limit_rises([1e-4, 1e-2], ramps).agrees is None
+
+
+def test_values_are_alike_where_the_reading_cannot_tell_them_apart() -> None:
+    answer = {"setting": "total_batch_size", "tied": [256, 512]}
+    item = Evidence("total_batch_size", 512, "tied", "low", "", "4.2", tied=(256, 512, 1024))
+    assert verdicts.alike(answer, reading(item)).agrees is True
+    assert verdicts.alike(answer, reading(Evidence("total_batch_size", 512, "chosen", "high", "", "4.2"))).agrees is False
+    assert verdicts.alike(answer, None).agrees is None
+
+
+def test_a_training_shows_the_clue_that_the_paper_saw() -> None:
+    assert verdicts.kinds(["underfitting"], [trained()]).agrees is None
+    underfits = replace(ramp_record(1e-4, 0.02), result={"test": {"metric": 0.5, "loss": 1.0}})
+    seen = verdicts.kinds(["overfitting"], [Found(Run(CONFIG, "train", "cifar10"), None, (underfits,), 1, (underfits,))])
+    assert seen.agrees is False
 
 
 def state(name: str, paper: float, ours: float) -> states.State:

@@ -11,7 +11,15 @@ from hpcheck.steps.runs import full_steps, short_steps
 from hpcheck.steps.train import trained_on
 
 # Measured: milliseconds of one core for one training example (forward, backward, update; fp32), on the CPU of docs/results.
-MS_AN_EXAMPLE = {"shallow3": 0.75, "lenet": 0.22, "resnet_cifar": 28.0, "wide": 87.0, "densenet_cifar": 110.0}
+MS_AN_EXAMPLE = {
+    "shallow3": 0.75,
+    "lenet": 0.22,
+    "resnet_cifar": 28.0,
+    "wide": 87.0,
+    "densenet_cifar": 110.0,
+    "resnet50": 1300.0,
+    "inception_resnet_v2": 2600.0,
+}
 RUNS_OF_STEP = {"lr-range": 4.5, "batch": 6.0, "momentum": 9.0, "wd-grid": 6.0}  # ours: in runs of the step's short length, roughly
 GPU_FROM_HOURS = 8.0  # ours: an experiment of more core-hours than this is one for a GPU
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}

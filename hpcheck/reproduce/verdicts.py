@@ -7,11 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.clues import find_clues
+from hpcheck.analysis.lr_range import read_range
 from hpcheck.reproduce.found import Found
 from hpcheck.settings import Evidence, Reading
+from hpcheck.spec import RunSpec
+from hpcheck.steps.runs import curve
 
 SPREADS = 2.0  # ours: an accuracy below the paper's by more than so many standard deviations (theirs and ours together) is a miss
 CLOSE = 10**0.25  # ours: a value within half of the half-decade that the paper's grids step by is the same "one significant figure"
+RANGE_TEST = "lr range test"  # what the labels of the step's ramps begin with
 NAMES = {
     "weight_decay": "weight decay",
     "learning_rate": "max lr",
@@ -34,15 +40,22 @@ class Verdict:
 def judge(answer: Mapping[str, Any], found: Sequence[Found]) -> Verdict:
     """The verdict on an experiment: `found` holds its configs in order. Forms of an answer:
 
-    accuracy, std: percent over the paper's runs. setting, value (or low and high): what a step recommends. clue, low, high: a clue between
-    two lrs. better: "accuracy" or "loss", by which the first config's trainings beat the last's.
+    accuracy, std: percent over the paper's runs. setting, value (or low and high, or tied): what a step recommends. clue, low, high: a clue
+    between two lrs. limit_rises: two weight decays of a range test, the second bearing the larger lr. better: "accuracy" or "loss", by
+    which the first config's trainings beat the last's. kinds: for each config, a clue that its training shows.
     """
     if "accuracy" in answer:
         return accuracy(answer["accuracy"], answer["std"], found[0])
     if "better" in answer:
         return better(answer["better"], found[0], found[-1])
+    if "kinds" in answer:
+        return kinds(answer["kinds"], found)
     if "clue" in answer:
         return clue(answer, found[0].reading)
+    if "limit_rises" in answer:
+        return limit_rises(answer["limit_rises"], found[0])
+    if "tied" in answer:
+        return alike(answer, found[0].reading)
     return setting(answer, found[0].reading)
 
 
@@ -124,3 +137,44 @@ def clue(answer: Mapping[str, Any], reading: Reading | None) -> Verdict:
     ours = dict.fromkeys(f"{box.text} at lr {box.from_x:.2g}-{box.to_x:.2g}" for box in boxes)
     seen = any(box.text == kind and box.from_x <= high and box.to_x >= low for box in boxes)
     return Verdict(told, "; ".join(ours) or "no clue", seen)
+
+
+def alike(answer: Mapping[str, Any], reading: Reading | None) -> Verdict:
+    """Values that come out alike: our reading agrees where it cannot tell them apart."""
+    label, values = NAMES[answer["setting"]], answer["tied"]
+    told = f"{label} {', '.join(f'{value:g}' for value in values)} alike"
+    item = next((one for one in reading.evidence if one.setting == answer["setting"]), None) if reading is not None else None
+    if item is None or item.status == "abstained":
+        return Verdict(told, "" if item is None else f"{label}: the reading abstained", None)
+    return Verdict(told, f"{label} {_value(item):g}{_range(item)}", set(values) <= set(item.tied), item.reason)
+
+
+def limit_rises(weight_decays: Sequence[float], found: Found) -> Verdict:
+    """Range tests at two weight decays: whether the second stays stable to a larger lr, or reaches the end where the first turns."""
+    lower, higher = weight_decays
+    told = f"weight decay {higher:g} bears larger lrs than {lower:g}"
+    ramps = [one for one in found.records if isinstance(one.spec, RunSpec) and one.run.label.startswith(RANGE_TEST)]
+    tests = {one.run.weight_decay: one for one in sorted(ramps, key=lambda one: one.run.steps)}  # the slowest ramp at each
+    if found.reading is None or not {lower, higher} <= set(tests):
+        return Verdict(told, "", None)
+    limits = [read_range(curve(tests[decay])).lr_limit for decay in (lower, higher)]
+    ours = "; ".join(f"weight decay {decay:g}: {_limit(limit)}" for decay, limit in zip((lower, higher), limits, strict=True))
+    if limits[0].value is None or limits[1].value is None:
+        return Verdict(told, ours, None, "a limit cannot be read")
+    return Verdict(told, ours, limits[1].value > limits[0].value)
+
+
+def _limit(limit: Choice) -> str:
+    if limit.value is None:
+        return "no limit can be read"
+    return f"{'at least ' if limit.edge == 'high' else ''}lr {limit.value:.2g}"
+
+
+def kinds(wanted: Sequence[str], found: Sequence[Found]) -> Verdict:
+    """A clue that each config's first training shows: underfitting or overfitting."""
+    told = ", ".join(f"{one.run.config.name}: {kind}" for one, kind in zip(found, wanted, strict=True))
+    if not all(one.finals for one in found):
+        return Verdict(told, "", None)
+    seen = [list(dict.fromkeys(clue.kind for clue in find_clues(curve(one.finals[0])))) for one in found]
+    ours = ", ".join(f"{one.run.config.name}: {' and '.join(clues) or 'no clue'}" for one, clues in zip(found, seen, strict=True))
+    return Verdict(told, ours, all(kind in clues for kind, clues in zip(wanted, seen, strict=True)))
