@@ -51,7 +51,28 @@ def _add(name: str, words: str) -> None:
 _add("run", "The whole checklist, then train: lr-range, batch, momentum, wd-grid, the lr again, train.")
 _add("lr-range", "Step 1: the largest stable learning rate, from a range test and short 1cycles (Smith 2018, 4.1).")
 _add("batch", "Step 2: total batch size, compared at equal execution time (4.2).")
-_add("momentum", "Step 3: momentum, each value at its own learning rate, then its shape over the cycle (4.3).")
+
+
+@app.command()
+def momentum(
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    range_test: Annotated[bool, typer.Option("--range-test", help="Show why rising momentum shows no optimum (Fig. 7b).")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    tensorboard: EventFiles = False,
+    debug: Debug = False,
+) -> None:
+    """Step 3: momentum, each value at its own learning rate, then its shape over the cycle (4.3)."""
+    loaded = _load(config, set_, from_)
+    if range_test:
+        from hpcheck.looking import look
+        from hpcheck.steps import momentum_range
+
+        look("momentum-range-test", momentum_range.decide, "momentum", loaded, as_json, quiet)
+        return None
+    return _steps("momentum", loaded, as_json, quiet, tensorboard)
 
 
 @app.command("wd-grid")
@@ -60,14 +81,22 @@ def wd_grid(
     set_: Overrides = None,
     from_: From = None,
     from_snapshot: Annotated[bool, typer.Option("--from-snapshot", help="Continue one run at each value (Fig. 12).")] = False,
+    over: Annotated[str | None, typer.Option("--over", metavar="KEY[=V,V]", help="Another option instead, such as model.dropout.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
     debug: Debug = False,
 ) -> None:
     """Step 4: weight decay, to one significant figure (4.4)."""
-    overrides = [*(set_ or []), *["wd_grid.from_snapshot=true"] * from_snapshot]
-    _steps("wd-grid", _load(config, overrides, from_), as_json, quiet, tensorboard)
+    loaded = _load(config, [*(set_ or []), *["wd_grid.from_snapshot=true"] * from_snapshot], from_)
+    if over is not None:
+        from hpcheck.looking import look
+        from hpcheck.steps.over import parse
+
+        if look("wd-grid-over", parse(over, loaded).decide, "lr-reprobe", loaded, as_json, quiet):
+            raise typer.Exit(ABSTAINED)
+        return None
+    return _steps("wd-grid", loaded, as_json, quiet, tensorboard)
 
 
 _add("train", "Train with what is recommended, several times; the lr is probed again first where other settings have moved it.")

@@ -207,6 +207,7 @@ class Momentum(Section):
     cyclical: Flag = Field(default=True, description="Whether falling and rising momentum are tried too")
     values: OneOrMore[MomentumValue] = Field(default=(0.9, 0.95, 0.97, 0.99), description="Momenta to try")
     floor: MomentumValue = Field(default=0.85, validate_default=True, description="Where cyclical momentum falls to")
+    other_floor: MomentumValue | None = Field(default=None, description="Another floor to compare with it, such as 0.8; null: none")
     steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
 
     @field_validator("floor")

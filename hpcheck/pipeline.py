@@ -12,9 +12,9 @@ from hpcheck.identity import identify
 from hpcheck.progress import Progress
 from hpcheck.report import page
 from hpcheck.rundir import RunDirectory
-from hpcheck.settings import Reading
+from hpcheck.settings import Reading, Settings
 from hpcheck.steps.checklist import STEPS, lr_may_have_moved, readings_so_far, settings_before
-from hpcheck.steps.replay import Asked, Facts, Missing, replay
+from hpcheck.steps.replay import Asked, Decide, Facts, Missing, replay
 from hpcheck.steps.runs import data_spec
 
 MOST_ROUNDS = 60  # ours: no step needs nearly so many; a step that does is broken, and says so instead of running for ever
@@ -64,10 +64,18 @@ class Checklist:
         recommend.write(self.runs, self.asked, readings)
         page.write(self.runs, self.asked, readings)
 
+    def look(self, name: str, decide: Decide, before: str) -> Reading:
+        """A reading beside the checklist, from the settings that `before` would start from: drawn, but it sets nothing."""
+        reading = self._answer(name, decide, settings_before(before, self.asked, self.runs.find))
+        plots.draw(reading, self.runs.plots)
+        return reading
+
     def _read(self, step: str) -> Reading:
-        settings = settings_before(step, self.asked, self.runs.find)
+        return self._answer(step, STEPS[step], settings_before(step, self.asked, self.runs.find))
+
+    def _answer(self, step: str, decide: Decide, settings: Settings) -> Reading:
         for _ in range(MOST_ROUNDS):
-            outcome = replay(STEPS[step], self.asked, settings, self.runs.find)
+            outcome = replay(decide, self.asked, settings, self.runs.find)
             if isinstance(outcome, Reading):
                 return outcome
             self._execute(step, outcome)

@@ -1,14 +1,17 @@
 """Step 3, momentum: short runs at several values, each on its own lr scale, then falling against constant and rising momentum
 (Smith 2018, 4.3, Remark 5 and 5, item 3)."""
 
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+from hpcheck.analysis.choose import choose
+from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, ramp
 from hpcheck.settings import Evidence, Panel, Reading, Settings
-from hpcheck.spec import RunSpec
-from hpcheck.steps.compare import Compared, Rule, compare
+from hpcheck.spec import RunSpec, Spec
+from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates, compare, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
-from hpcheck.steps.policies import momentum_over, stepsize_of
+from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import cycle, run, short_steps
 
@@ -16,19 +19,23 @@ SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
 RAMP_OVER_MAX = 2.0  # ours: each momentum's ramp goes to twice the lr that is as fast as the known max_lr
 RAMP_FROM = 1 / 100
-SHAPES = {1.0: "falling", 2.0: "constant", 3.0: "rising"}  # the decision rule compares numbers; these stand for the three shapes
-WHY_NO_RANGE_TEST = "momentum range tests are not used: loss falls all the way to momentum 1 and shows no optimum (Smith 2018, Fig. 7b)"
+FALLING = 1.0
+SHAPES = {FALLING: "falling", 2.0: "constant", 3.0: "rising"}  # the decision rule compares numbers; these stand for the three shapes
+WHY_NO_RANGE_TEST = (
+    "momentum range tests are not used: the loss falls all the way to momentum 1 and shows no optimum (Smith 2018, Fig. 7b); "
+    "hpcheck momentum --range-test shows it"
+)
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
-    """Set the largest momentum, then its shape over the cycle."""
+    """Set the largest momentum, then its shape over the cycle; with a constant lr, the best constant momentum."""
     if settings.max_lr is None:
         return Reading("momentum", settings, (), remarks=("momentum: no learning rate is known; read one first (lr-range)",))
-    options = asked.config.momentum
+    options, constant_lr = asked.config.momentum, policy_of(asked) == "constant"
     steps = short_steps(asked, "momentum", settings)
 
     def at_own_lr(momentum: float, steps: int) -> RunSpec:
-        highest = RAMP_OVER_MAX * own_lr(settings, momentum)
+        highest = RAMP_OVER_MAX * own_lr(settings, momentum, settings.max_momentum if constant_lr else settings.min_momentum)
         lr = ramp(highest * RAMP_FROM, highest, steps)
         return run(asked, settings, lr, constant(momentum), steps, f"momentum {momentum:g}, lr to {highest:.2g}")
 
@@ -36,25 +43,54 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     best = yield from compare(sorted(options.values), at_own_lr, steps, rule)
     largest = best.choice.value
     if largest is None:
-        return _reading(settings, best, None)  # abstained: the start's pair stays
-    floor = min(options.floor, largest)
-    after = replace(settings, max_momentum=largest, min_momentum=floor)
-    if not options.cyclical or floor == largest:
-        return _reading(replace(after, min_momentum=largest), best, None)
-
-    def shaped(shape: float, steps: int) -> RunSpec:
-        spec = cycle(asked, after, steps, f"{SHAPES[shape]} momentum")
-        return replace(spec, momentum=shape_knots(asked, SHAPES[shape], largest, floor, steps))
-
-    shapes = yield from compare(list(SHAPES), shaped, steps, Rule(prefer=1.0, scale="linear"))
-    chosen = SHAPES[shapes.choice.value or 1.0]
-    return _reading(after if chosen != "constant" else replace(after, min_momentum=largest), best, shapes)
+        return _reading(settings, best)  # abstained: the start's pair stays
+    after = replace(settings, max_momentum=largest, min_momentum=min(options.floor, largest))
+    if constant_lr or not options.cyclical or after.min_momentum == largest:
+        return _reading(replace(after, min_momentum=largest), best)
+    shapes = yield from compared_shapes(asked, after, steps)
+    if SHAPES[shapes.choice.value or FALLING] == "constant":
+        return _reading(replace(after, min_momentum=largest), best, shapes)
+    floors = yield from _compared_floors(asked, after, steps)
+    if floors is not None and floors.choice.value is not None:
+        after = replace(after, min_momentum=floors.choice.value)
+    return _reading(after, best, shapes, floors)
 
 
-def own_lr(settings: Settings, momentum: float) -> float:
-    """The lr at which `momentum` moves the weights as fast as the known max_lr does with the momentum at the cycle's top: lr/(1-momentum)
-    is what counts (Smith 2018, 4.3, after eq. 3)."""
-    return (settings.max_lr or 0.0) * (1 - momentum) / (1 - settings.min_momentum)
+def own_lr(settings: Settings, momentum: float, known_with: float) -> float:
+    """The lr at which `momentum` moves the weights as fast as the known max_lr does with the momentum that it is used with, which is the
+    one at the cycle's top: lr/(1-momentum) is what counts (Smith 2018, 4.3, after eq. 3)."""
+    return (settings.max_lr or 0.0) * (1 - momentum) / (1 - known_with)
+
+
+def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
+    """Falling, constant and rising momentum in the same cycle. Falling is kept inside a tie, so where it leads no second seed can change
+    the answer, and none is run."""
+    rule = Rule(prefer=FALLING, scale="linear")
+
+    def shaped(shape: float) -> RunSpec:
+        spec = cycle(asked, settings, steps, f"{SHAPES[shape]} momentum")
+        return replace(spec, momentum=shape_knots(asked, SHAPES[shape], settings.max_momentum, settings.min_momentum, steps))
+
+    specs = {shape: shaped(shape) for shape in SHAPES}
+    found = yield list(specs.values())
+    records: Records = {shape: (record,) for shape, record in zip(specs, found, strict=True)}
+    choice = choose(candidates(records), rule)
+    if choice.value is None or choice.value == FALLING:
+        return Compared(choice, records, steps)
+    return (yield from replicated(specs, found, steps, rule))
+
+
+def _compared_floors(asked: Asked, settings: Settings, steps: int) -> Generator[Sequence[Spec], Sequence[RunRecord], Compared | None]:
+    """The floor against the config's other one: "performance is almost independent of the minimum momentum value" (5, item 3)."""
+    other = asked.config.momentum.other_floor
+    if other is None or other in (settings.min_momentum, settings.max_momentum):
+        return None
+
+    def with_floor(floor: float, steps: int) -> RunSpec:
+        return cycle(asked, replace(settings, min_momentum=floor), steps, f"momentum falling to {floor:g}")
+
+    rule = Rule(prefer=settings.min_momentum, scale="log1m")
+    return (yield from compare(sorted((other, settings.min_momentum)), with_floor, steps, rule))
 
 
 def shape_knots(asked: Asked, shape: str, largest: float, floor: float, steps: int) -> Knots:
@@ -65,7 +101,7 @@ def shape_knots(asked: Asked, shape: str, largest: float, floor: float, steps: i
     return momentum_over(asked.config.lr_range.policy, high, low, stepsize_of(asked, steps), steps)
 
 
-def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Reading:
+def _reading(after: Settings, best: Compared, shapes: Compared | None = None, floors: Compared | None = None) -> Reading:
     items = [evidence("momentum", best.choice, SOURCE, best.run_ids, value={"max": after.max_momentum, "min": after.min_momentum})]
     panels = [Panel("Momentum, each on its own lr scale", "iteration", "validation loss", candidate_lines(best, "momentum {:g}".format))]
     remarks = [WHY_NO_RANGE_TEST]
@@ -75,6 +111,10 @@ def _reading(after: Settings, best: Compared, shapes: Compared | None) -> Readin
         panels.append(Panel("Shape of the momentum over the cycle", "iteration", "validation loss", lines))
         if shapes.choice.value == 3.0:
             remarks.append("rising momentum read best here, against the paper; the recommendation keeps falling momentum (4.3, Remark 5)")
+    if floors is not None:
+        items.append(evidence("momentum_floor", floors.choice, SOURCE, floors.run_ids, value=after.min_momentum))
+        lines = candidate_lines(floors, "falling to {:g}".format)
+        panels.append(Panel("Where the momentum falls to", "iteration", "validation loss", lines))
     return Reading("momentum", after, tuple(items), tuple(panels), tuple(remarks))
 
 

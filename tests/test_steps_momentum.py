@@ -1,0 +1,113 @@
+"""The momentum step on a simulated network: shapes, floors, constant lr, and the range test that sets nothing."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from simulated import World, asked, read
+
+from hpcheck.records import RunRecord
+from hpcheck.schedules import values
+from hpcheck.settings import Settings
+from hpcheck.spec import RunSpec
+from hpcheck.steps import momentum, momentum_range
+
+KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
+
+
+@dataclass
+class Prefers(World):
+    """A network whose loss is higher by `penalty` for every word in a run's label that it does not like."""
+
+    dislikes: tuple[str, ...] = ()
+    penalty: float = 0.3
+
+    def trained(self, spec: RunSpec) -> RunRecord:
+        record = super().trained(spec)
+        more = self.penalty * sum(word in spec.label for word in self.dislikes)
+        rows = tuple({**row, "val_loss": row["val_loss"] + more * min(1.0, row["step"] / spec.steps)} for row in record.rows)
+        return replace(record, rows=rows)
+
+
+@dataclass
+class LikesSmallMomentum(World):
+    """A network whose loss ends higher where momentum never falls to 0.8."""
+
+    def trained(self, spec: RunSpec) -> RunRecord:
+        record = super().trained(spec)
+        more = 0.3 * (spec.momentum.smallest > 0.81)
+        return replace(record, rows=tuple({**row, "val_loss": row["val_loss"] + more} for row in record.rows))
+
+
+def labels(world: World, words: str) -> list[str]:
+    return sorted(record.spec.label for record in world.records.values() if words in record.spec.label)
+
+
+def test_where_falling_momentum_leads_no_second_seed_is_run() -> None:
+    world = Prefers(dislikes=("constant momentum", "rising momentum"), penalty=0.03)
+    reading = read(world, momentum.decide, asked(), KNOWN)
+    assert labels(world, " momentum") == ["constant momentum", "falling momentum", "rising momentum"]
+    assert (reading.settings.max_momentum, reading.settings.min_momentum) == (0.95, 0.85)
+
+
+def test_constant_momentum_is_recommended_where_it_is_clearly_better() -> None:
+    world = Prefers(fastest=40.0, dislikes=("falling momentum", "rising momentum"), noise=0.002)
+    reading = read(world, momentum.decide, asked(), KNOWN)
+    assert reading.settings.min_momentum == reading.settings.max_momentum
+    assert len(labels(world, "constant momentum")) >= 1
+
+
+def test_another_floor_hardly_matters_and_the_configs_is_kept() -> None:
+    reading = read(World(needed=5.0), momentum.decide, asked("momentum.other_floor=0.8"), KNOWN)
+    (item,) = [one for one in reading.evidence if one.setting == "momentum_floor"]
+    assert item.status == "tied"
+    assert reading.settings.min_momentum == 0.85
+
+
+def test_another_floor_is_used_where_it_is_better() -> None:
+    world = LikesSmallMomentum(needed=5.0, noise=0.002)
+    reading = read(world, momentum.decide, asked("momentum.other_floor=0.8"), KNOWN)
+    assert reading.settings.min_momentum == 0.8
+
+
+def test_no_floors_are_compared_unless_asked_for() -> None:
+    world = World()
+    read(world, momentum.decide, asked(), KNOWN)
+    assert not labels(world, "falling to")
+
+
+def test_a_constant_lr_gets_the_best_constant_momentum() -> None:
+    world = World()
+    reading = read(world, momentum.decide, asked("train.policy=constant"), KNOWN)
+    assert reading.settings.min_momentum == reading.settings.max_momentum == 0.95
+    assert not labels(world, "falling")
+
+
+def test_the_lr_scale_of_a_momentum_follows_from_the_momentum_that_the_lr_was_read_with() -> None:
+    assert momentum.own_lr(KNOWN, 0.85, known_with=0.85) == 0.3
+    assert momentum.own_lr(KNOWN, 0.95, known_with=0.85) == np.float64(0.3) * (1 - 0.95) / (1 - 0.85)
+    assert momentum.own_lr(KNOWN, 0.95, known_with=0.95) == 0.3
+
+
+def test_a_momentum_range_test_rises_to_just_below_one_and_sets_nothing() -> None:
+    world = World(fastest=1e9)
+    reading = read(world, momentum_range.decide, asked(), KNOWN)
+    (record,) = world.records.values()
+    rising = values(record.run.momentum, record.run.steps)
+    assert rising[0] == 0.7
+    assert 0.99 < rising[-1] < 1
+    assert len(set(values(record.run.lr, record.run.steps))) == 1
+    assert reading.settings == KNOWN
+    assert reading.evidence == ()
+    assert "shows no optimum (Smith 2018, Fig. 7b)" in reading.remarks[0]
+    assert reading.panels[0].x_label == "momentum"
+
+
+def test_a_momentum_range_test_that_turns_is_no_momentum_to_take_either() -> None:
+    reading = read(World(fastest=0.4, needed=20.0), momentum_range.decide, asked("momentum.steps=1000"), KNOWN)
+    assert "no momentum to take" in reading.remarks[0] or "no optimum" in reading.remarks[0]
+    assert "0.9, 0.95, 0.97 and 0.99" in reading.remarks[1]
+
+
+def test_a_momentum_range_test_without_an_lr_says_so() -> None:
+    reading = read(World(), momentum_range.decide, asked(), replace(KNOWN, max_lr=None, min_lr=None))
+    assert reading.remarks == ("momentum: no learning rate is known; read one first (lr-range)",)
