@@ -6,7 +6,7 @@ import pytest
 from simulated import World, asked, read
 
 from hpcheck.records import RunRecord
-from hpcheck.settings import Settings
+from hpcheck.settings import Reading, Settings
 from hpcheck.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch
 
@@ -45,6 +45,12 @@ def lrs_run(world: World, size: int) -> set[float]:
     return {spec.lr.largest for spec in specs if isinstance(spec, RunSpec) and spec.total_batch_size == size}
 
 
+def told(reading: Reading, words: str) -> dict[str, str]:
+    """A remark of the form `words: size: value, size: value`."""
+    (remark,) = [remark.removeprefix(f"{words}: ") for remark in reading.remarks if remark.startswith(f"{words}: ")]
+    return dict(part.split(": ") for part in remark.split(", "))
+
+
 def test_a_larger_batch_is_tried_at_its_neighbours_lr_and_in_proportion_to_its_size() -> None:
     world = World(fastest=40.0)
     read(world, batch.decide, asked("batch.sizes=[64, 128, 256]"), KNOWN)
@@ -56,7 +62,7 @@ def test_a_larger_batch_is_tried_at_its_neighbours_lr_and_in_proportion_to_its_s
 def test_an_lr_that_a_larger_batch_does_not_bear_is_not_taken_for_it() -> None:
     world = LargerLrDiverges()
     reading = read(world, batch.decide, asked("batch.sizes=[128, 256, 512]"), KNOWN)
-    assert {reading.results[size]["max_lr"] for size in ("128", "256", "512")} == {0.3}
+    assert told(reading, "max lr taken of those tried") == {"128": "0.3 of 0.3", "256": "0.3 of 0.3/0.6", "512": "0.3 of 0.3/0.6"}
     assert lrs_run(world, 512) == {0.3, 0.6}
     assert reading.settings.max_lr == 0.3
 
@@ -88,12 +94,12 @@ def test_a_start_that_does_not_fit_goes_on_with_the_largest_that_does_and_says_s
 def test_sizes_that_do_not_fit_are_named_and_the_others_are_compared() -> None:
     reading = read(Small(holds=300), batch.decide, asked(), KNOWN)
     assert "batch: 512 do not fit in memory with headroom" in reading.remarks
-    assert set(reading.results) == {"64", "128", "256"}
+    assert set(told(reading, "step times")) == {"64", "128", "256"}
 
 
 def test_the_searchs_own_size_is_not_used_where_the_config_names_sizes_that_fit() -> None:
     reading = read(Small(holds=200, largest=192), batch.decide, asked("batch.sizes=[128, 256]"), KNOWN)
-    assert set(reading.results) == {"128"}
+    assert set(told(reading, "step times")) == {"128"}
 
 
 def test_where_nothing_fits_the_step_says_so_and_changes_nothing() -> None:
@@ -103,7 +109,12 @@ def test_where_nothing_fits_the_step_says_so_and_changes_nothing() -> None:
 
 
 def test_time_to_accuracy_is_told_for_each_size() -> None:
-    reading = read(World(noise=0.002), batch.decide, asked("batch.sizes=[128]"), KNOWN)
-    reference = reading.results["128"]
-    assert reference["seconds_to_accuracy"] == pytest.approx(reference["iterations"] * reference["step_ms"] / 1000, rel=0.1)
-    assert any(remark.startswith("seconds of training to the same accuracy: 128: ") for remark in reading.remarks)
+    world = World(noise=0.002)
+    reading = read(world, batch.decide, asked("batch.sizes=[128]"), KNOWN)
+    (steps,) = {record.spec.steps for record in world.records.values() if isinstance(record.spec, RunSpec)}
+    seconds = steps * (world.seconds_a_step + 128 * world.seconds_an_example)
+    assert float(told(reading, "seconds of training to the same accuracy")["128"]) == pytest.approx(seconds, rel=0.1)
+
+
+def test_what_the_clock_said_is_told_but_not_kept_as_a_result() -> None:
+    assert read(World(), batch.decide, asked(), KNOWN).results == {}

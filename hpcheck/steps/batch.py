@@ -208,32 +208,25 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
         Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=True),
         Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
     )
-    results = figures(compared, best, timed)
-    remarks = (*timed.remarks, *told(results, timed), "small batches regularize more, large ones less (Smith 2018, 5, item 2)")
+    remarks = (
+        *timed.remarks,
+        *told(figures(compared, best, timed), timed),
+        "small batches regularize more, large ones less (Smith 2018, 5, item 2)",
+    )
     item = evidence("total_batch_size", choice, SOURCE, compared.run_ids, value=size)
-    return Reading("batch", after, (item,), panels, remarks, results={str(size): row for size, row in results.items()})
+    return Reading("batch", after, (item,), panels, remarks)
 
 
 def figures(compared: Compared, best: Mapping[int, Best], timed: Timed) -> dict[int, dict[str, Any]]:
-    """For each size: milliseconds of an update, lrs tried and taken, final metric and loss of its first run, and the seconds of training
-    until its metric was as good as at the end of the least of those that cannot be told apart (None where it never was)."""
+    """For each size: the lr taken and those tried, and the seconds of training until its metric was as good as at the end of the least of
+    those that cannot be told apart (None where it never was). Told in remarks alone: wall times have no place in recommended.yaml."""
     kept = compared.choice.tied or (compared.choice.value or timed.reference,)
     goal = max(_metric_cost(best[int(size)].record)[-1] for size in kept)
     rows = {}
     for size, one in sorted(best.items()):
-        cost, steps = _metric_cost(one.record), one.record.column("step")
-        there = np.flatnonzero(cost <= goal)
-        last = one.record.rows[-1]
-        rows[size] = {
-            "step_ms": round(1000 * timed.seconds[size], 2),
-            "iterations": one.spec.steps,
-            "max_lr": one.lr,
-            "lrs_tried": list(one.tried),
-            "metric": last["metric"],
-            "val_loss": last["val_loss"],
-            "seeds": len(compared.records[float(size)]),
-            "seconds_to_accuracy": round(float(steps[there[0]]) * timed.seconds[size], 1) if len(there) else None,
-        }
+        there = np.flatnonzero(_metric_cost(one.record) <= goal)
+        seconds = float(one.record.column("step")[there[0]]) * timed.seconds[size] if len(there) else None
+        rows[size] = {"max_lr": one.lr, "lrs_tried": one.tried, "seconds": seconds}
     return rows
 
 
@@ -246,11 +239,8 @@ def _metric_cost(record: RunRecord) -> np.ndarray:  # (E,) smoothed, lower is be
 def told(rows: Mapping[int, Mapping[str, Any]], timed: Timed) -> tuple[str, ...]:
     """The figures in words: step times, the lr of each size, and how soon each was as good as the reference."""
     times = ", ".join(f"{size}: {1000 * timed.seconds[size]:.1f} ms" for size in sorted(timed.seconds))
-    lrs = ", ".join(f"{size}: {row['max_lr']:g} of {', '.join(f'{lr:g}' for lr in row['lrs_tried'])}" for size, row in rows.items())
-    reached = ", ".join(
-        f"{size}: {'never' if row['seconds_to_accuracy'] is None else format(row['seconds_to_accuracy'], 'g')}"
-        for size, row in rows.items()
-    )
+    lrs = ", ".join(f"{size}: {row['max_lr']:g} of {'/'.join(f'{lr:g}' for lr in row['lrs_tried'])}" for size, row in rows.items())
+    reached = ", ".join(f"{size}: {'never' if row['seconds'] is None else format(row['seconds'], '.3g')}" for size, row in rows.items())
     return (
         f"step times: {times}",
         f"max lr taken of those tried: {lrs}",
