@@ -14,7 +14,7 @@ from hpcheck.steps.train import compared_with
 
 # Ours: the fewest and the most runs a step makes, counted in runs of its short length (an lr sweep is half a run; extensions,
 # replicates, bisections and lengthened runs make the difference).
-RUNS_OF_STEP = {"lr_range": (4.5, 14.0), "batch": (4.0, 8.0), "momentum": (7.0, 12.0), "wd_grid": (3.0, 12.0)}
+RUNS_OF_STEP = {"lr_range": (9.0, 24.0), "batch": (4.0, 8.0), "momentum": (7.0, 12.0), "wd_grid": (3.0, 12.0)}
 
 
 def planned(config: Config) -> dict[str, Any]:

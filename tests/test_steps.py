@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from simulated import World, asked, read
 
-from hpcheck.analysis.choice import Choice
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch, lr_range, momentum, train, wd_grid
@@ -57,16 +56,6 @@ def test_an_abstention_keeps_the_users_own_lr() -> None:
     reading = read(World(needed=1e9), lr_range.decide, question, start_settings(question.config))
     assert reading.abstained
     assert reading.settings.max_lr == 0.05
-
-
-def test_the_middle_of_tied_maxima_is_taken_and_the_smaller_of_two() -> None:
-    scores = tuple((value, 1.0, 0.1) for value in (0.05, 0.1, 0.2, 0.4))
-    choice = Choice(0.4, (0.1, 0.4), "medium", "tied", "tied", tied=(0.1, 0.2, 0.4), edge="high", scores=scores)
-    assert lr_range.middle_of_tie(choice).value == 0.2
-    assert lr_range.middle_of_tie(choice).edge is None
-    assert lr_range.middle_of_tie(replace(choice, tied=(0.05, 0.1))).value == 0.05
-    assert lr_range.middle_of_tie(replace(choice, tied=(0.05, 0.1))).edge == "low"
-    assert lr_range.middle_of_tie(replace(choice, status="chosen", tied=())).value == 0.4
 
 
 @pytest.mark.parametrize("best", [1e-2, 1e-3, 1e-4, 1e-6])

@@ -168,12 +168,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--half", choices=["development", "test"])
+    parser.add_argument("--only", default="", help="subjects whose name has this in it")
     parser.add_argument("--most", type=int, default=1000)
     parser.add_argument("--truth", action="store_true", help="only train what does not depend on hpcheck's rule")
     parser.add_argument("--records", type=Path, default=Path("runs/reading-real"))
     options = parser.parse_args()
     done = {json.loads(line)["subject"] for line in options.out.read_text().splitlines()} if options.out.exists() else set()
-    left = [one for one in subjects() if one.name not in done and options.half in (None, one.half)]
+    left = [one for one in subjects() if one.name not in done and options.half in (None, one.half) and options.only in one.name]
     for one in left[: options.most]:
         if options.truth:
             bench = Bench(one, options.records)

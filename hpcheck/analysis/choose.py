@@ -47,14 +47,14 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
     """
     if not candidates:
         return abstain("there are no candidates to choose from")
-    by = _judge(candidates, rule.judge)
+    by = judge_of(candidates, rule.judge)
     rows = standings(candidates, by, rule.at, rule.x)
     scores = tuple((s.candidate.value, s.mean, s.within) for s in sorted(rows, key=lambda s: s.candidate.value))
     leader = rows[0]
     if not np.isfinite(leader.mean):
         return abstain("every candidate diverged or has no finite values", _clues(leader.candidate), by, scores)
     tied = [s for s in rows if not s.separated()]
-    if len(tied) == len(rows) and not any(_readable(c, by) for one in candidates for c in one.curves):
+    if len(tied) == len(rows) and not any(is_readable(c, by) for one in candidates for c in one.curves):
         return abstain("no curve leaves its noise and none differs from another", _clues(leader.candidate), by, scores)
     return _answer(rows, tied, by, scores, rule)
 
@@ -67,7 +67,7 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     """
     if len(candidates) < 2:
         return ()
-    by = _judge(candidates, rule.judge)
+    by = judge_of(candidates, rule.judge)
     leader, second = standings(candidates, by, rule.at, rule.x)[:2]
     if not np.isfinite(second.mean):
         return ()
@@ -77,17 +77,17 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     return tuple(sorted((leader.candidate.value, second.candidate.value)))
 
 
-def _judge(candidates: Sequence[Candidate], judge: Literal["loss", "accuracy", "auto"]) -> Judge:
+def judge_of(candidates: Sequence[Candidate], judge: Literal["loss", "accuracy", "auto"]) -> Judge:
     """Loss first; the metric where most losses cannot be read and most metrics can (Smith 2018, 5.2, Fig. 13b)."""
     if judge != "auto":
         return judge
     curves = [curve for one in candidates for curve in one.curves]
-    by_loss = np.mean([_readable(curve, "loss") for curve in curves]) if curves else 0.0
-    by_metric = np.mean([_readable(curve, "accuracy") for curve in curves]) if curves else 0.0
+    by_loss = np.mean([is_readable(curve, "loss") for curve in curves]) if curves else 0.0
+    by_metric = np.mean([is_readable(curve, "accuracy") for curve in curves]) if curves else 0.0
     return "accuracy" if by_loss < 0.5 <= by_metric else "loss"
 
 
-def _readable(curve: Curve, by: Judge) -> bool:
+def is_readable(curve: Curve, by: Judge) -> bool:
     """Whether the judged quantity goes anywhere against its own noise."""
     one = track(curve, by)
     if len(one.x) < 2:

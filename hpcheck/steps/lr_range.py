@@ -3,10 +3,8 @@
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from typing import Literal
 
 from hpcheck.analysis.choice import Choice
-from hpcheck.analysis.choose import choose
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.lr_range import min_lr, read_range
 from hpcheck.analysis.start import begins_well
@@ -14,19 +12,20 @@ from hpcheck.records import RunRecord
 from hpcheck.schedules import constant
 from hpcheck.settings import Evidence, Panel, Reading, Settings
 from hpcheck.spec import RunSpec, Spec
-from hpcheck.steps.compare import Compared, Comparing, Make, Rule, candidates, compare
+from hpcheck.steps.compare import Compared
 from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
+from hpcheck.steps.maxima import middle_of_stretch
 from hpcheck.steps.policies import policy_of, stepsize_of
 from hpcheck.steps.range_tests import RangeTested, range_tested
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, full_steps, replicate, run, short_steps
+from hpcheck.steps.runs import curve, cycle, full_steps, run, short_steps
 
 SOURCE = "section 4.1; section 5, item 1"
 MIN_SOURCE = "section 4.1 (3)"
-FRACTIONS_OF_LIMIT = (1.0, 0.5, 0.25)  # ours: maxima tried with 1cycle; the extremum lies up to 2-3 times above the best (DESIGN 3)
+FRACTIONS_OF_LIMIT = (1.0, 0.5, 0.25, 0.0625)  # ours: maxima tried first; the extremum lies up to 2-3 times above the best (DESIGN 3)
+AROUND_KNOWN = (4.0, 1.0, 0.25)  # ours: maxima tried first when the lr is read again
 MIN_TO_MAX = (1 / 3, 1 / 10, 1 / 30)  # ours: minima tried at constant lr, from the largest that the paper's other rules give down
 CONSTANT_TO_MAX = 1 / 2  # the largest that the paper uses: 0.005 beside 1cycles to 0.01 (4.4); for ResNet-56 0.1 beside 0.8 (Table 1)
-MOST_FURTHER = 3  # ours: maxima added at most beyond those tried first
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
@@ -50,56 +49,16 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 def survivors(
     asked: Asked, settings: Settings, tries: Sequence[float], highest: float
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], Compared]:
-    """Short 1cycles at several maxima, and the one to recommend: the best, or the middle of those that cannot be told from it.
+    """Short 1cycles at several maxima, and the one to recommend: the middle of the stretch that gives little away against the best.
 
-    Maxima are added by factors of 2 while the choice is the smallest tried, or the largest and below `highest`. What is returned has been
-    seen to be stable with two seeds.
+    What is returned has been seen to be stable with two seeds.
     """
-    steps = short_steps(asked, "lr_range", settings)
 
     def make(max_lr: float, steps: int) -> RunSpec:
         tried = replace(settings, max_lr=max_lr, min_lr=_smallest(asked, settings, max_lr))
         return cycle(asked, tried, steps, f"{policy_of(asked)} to {max_lr:.2g}")
 
-    tried = list(tries)
-    for _ in range(MOST_FURTHER + 1):
-        compared = yield from compare(sorted(tried), make, steps, Rule())
-        compared = yield from confirmed(compared, make)
-        further = two_significant_figures(min(tried) / 2 if compared.choice.edge == "low" else max(tried) * 2)
-        if compared.choice.edge is None or further > highest:
-            break
-        tried.append(further)
-    return compared
-
-
-def confirmed(compared: Compared, make: Make) -> Comparing:
-    """The choice once its value has been run with a second seed: what is recommended must have been seen to be stable (DESIGN 3)."""
-    records = dict(compared.records)
-    compared = replace(compared, choice=middle_of_tie(compared.choice))
-    for _ in range(len(records)):
-        value = compared.choice.value
-        if value is None or len(records[value]) > 1:
-            break
-        (again,) = yield [replicate(make(value, compared.steps), 1)]
-        records[value] = (*records[value], again)
-        compared = Compared(middle_of_tie(choose(candidates(records))), records, compared.steps)
-    return compared
-
-
-def middle_of_tie(choice: Choice) -> Choice:
-    """The same choice at the middle of its tied maxima, the smaller of two, and with the edge that this value lies at.
-
-    A full training is several times as long as these runs and bears no larger lr than they do: the largest of a tie lost to its middle
-    in full trainings (docs/decisions.md).
-    """
-    if choice.status != "tied" or choice.value is None:
-        return choice
-    values = [value for value, _, _ in choice.scores]
-    value = sorted(choice.tied)[(len(choice.tied) - 1) // 2]
-    tied = ", ".join(f"{one:g}" for one in sorted(choice.tied))
-    reason = f"{tied} cannot be told apart by their {'metric' if choice.judged_by == 'accuracy' else 'validation loss'}; {value:g} is taken"
-    edge: Literal["low", "high"] | None = "low" if value == min(values) else "high" if value == max(values) else None
-    return replace(choice, value=value, edge=edge, reason=reason)
+    return (yield from middle_of_stretch(tries, make, short_steps(asked, "lr_range", settings), highest))
 
 
 def with_lr(asked: Asked, settings: Settings, max_lr: float) -> Settings:
@@ -241,7 +200,7 @@ def reprobe(asked: Asked, settings: Settings) -> Steps:
     """Read max_lr again around the one that is known, since batch size, momentum and weight decay move it (Smith 2018, 4.1, Remark 3)."""
     if settings.max_lr is None:
         return Reading("lr-reprobe", settings, ())
-    tries = [two_significant_figures(settings.max_lr * factor) for factor in (2.0, 1.0, 0.5)]
+    tries = [two_significant_figures(settings.max_lr * factor) for factor in AROUND_KNOWN]
     survived = yield from survivors(asked, settings, tries, math.inf)
     choice = survived.choice
     value = choice.value if choice.value is not None else settings.max_lr

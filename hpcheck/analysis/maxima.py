@@ -1,0 +1,175 @@
+"""The maximum lr for 1cycle, from short 1cycles at several maxima: the middle of the stretch that loses little (Smith 2018, 4.1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from hpcheck.analysis.choice import Choice, Confidence, abstain
+from hpcheck.analysis.choose import is_readable, judge_of
+from hpcheck.analysis.clues import clues_of
+from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.exponent import two_significant_figures
+from hpcheck.analysis.scores import Candidate, Track, track
+from hpcheck.analysis.sound import sound
+from hpcheck.analysis.standings import Judge
+
+GIVEN_AWAY = 0.1  # ours: share of the best run's descent that a maximum inside the stretch may lose (chosen in benchmarks/reading)
+LEAST_LOSS = 0.01  # ours: ... and what a run loses at least when losses are interpolated, so that seeds' noise about the best is not
+BEYOND = 2.0  # ours: where nothing beyond an end of the stretch was tried, that end may lie this factor further
+SAME = 1.15  # ours: a maximum this near to the middle, run with two seeds, is taken for it
+LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly towards small lrs and suddenly towards large ones ...
+FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this
+TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Maxima between which little is lost: the last tried inside, the first tried beyond (None: not tried), the crossing between."""
+
+    low: float
+    high: float
+    inside: tuple[float, float]
+    beyond: tuple[float | None, float | None]
+
+    @property
+    def middle(self) -> float:
+        """On a log scale, to two figures."""
+        return two_significant_figures(float(np.sqrt(self.low * self.high)))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the middle may lie, the ends being anywhere between the last maximum inside and the first beyond."""
+        (first, last), (below, above) = self.inside, self.beyond
+        below, above = below or first / BEYOND, above or last * BEYOND
+        return float(np.sqrt(below * last)), float(np.sqrt(first * above))
+
+
+def stretch(candidates: Sequence[Candidate], by: Judge) -> Stretch | None:
+    """The stretch of maxima around the best run that lose at most a tenth of its descent; None where every run diverged or none descends.
+
+    What a run loses is interpolated between maxima, log against log. A run that diverged has lost everything.
+    """
+    rows = sorted(candidates, key=lambda one: one.value)
+    at = np.array([one.value for one in rows])  # (C,)
+    lost = _lost([[track(curve, by) for curve in one.curves] for one in rows])
+    if lost is None:
+        return None
+    best = int(np.argmin(lost))
+    first, last = best, best
+    while first > 0 and lost[first - 1] <= GIVEN_AWAY:
+        first -= 1
+    while last < len(at) - 1 and lost[last + 1] <= GIVEN_AWAY:
+        last += 1
+    below, above = first - 1 if first > 0 else None, last + 1 if last < len(at) - 1 else None
+    return Stretch(
+        low=float(at[first]) if below is None else _crossing(at, lost, first, below),
+        high=float(at[last]) if above is None else _crossing(at, lost, last, above),
+        inside=(float(at[first]), float(at[last])),
+        beyond=(None if below is None else float(at[below]), None if above is None else float(at[above])),
+    )
+
+
+def _lost(tracks: Sequence[Sequence[Track]]) -> FloatArray | None:
+    """The share of the best run's descent that each candidate loses against it, mean over its replicates, between 0 and 1; (C,)."""
+    started = [one.fit[0] for row in tracks for one in row if not one.empty]
+    if not started:
+        return None
+    start = float(np.median(started))
+    ends = [[start if one.empty or one.diverged else min(start, float(one.fit[-1])) for one in row] for row in tracks]
+    means = np.array([np.mean(row) if row else start for row in ends])
+    descent = start - float(means.min())
+    return (means - means.min()) / descent if descent > 0 else None
+
+
+def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> float:
+    """Where the loss passes `GIVEN_AWAY` between two neighbours, straight in log lr and log loss."""
+    near, far = np.log(max(float(lost[inside]), LEAST_LOSS)), np.log(float(lost[beyond]))
+    share = (np.log(GIVEN_AWAY) - near) / (far - near)
+    return float(np.exp(np.log(at[inside]) + share * (np.log(at[beyond]) - np.log(at[inside]))))
+
+
+def middle_maximum(candidates: Sequence[Candidate]) -> Choice:
+    """The middle of the stretch, or an abstention with its reason. The value need not be one of those tried.
+
+    `edge` says at which end no maximum beyond the stretch has been tried. Confidence: `high` with both ends found and the value run with
+    two seeds, `medium` with both ends found, `low` without.
+    """
+    if not candidates:
+        return abstain("there are no candidates to choose from")
+    by = judge_of(candidates, "auto")
+    found = stretch(candidates, by)
+    scores = _scores(candidates, by)
+    clues = clues_of(sound(_best(candidates, scores).curves[0])) if _best(candidates, scores).curves else ()
+    if found is None or not np.isfinite([score for _, score, _ in scores]).any():
+        return abstain("every candidate diverged or has no finite values", clues, by, scores)
+    if not any(is_readable(curve, by) for one in candidates for curve in one.curves):
+        return abstain("no curve leaves its noise, so no maximum can be told from another", clues, by, scores)
+    edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
+    value, what = _taken(candidates, found), "validation loss" if by == "loss" else "metric"
+    reason = (
+        f"maxima from {found.low:.2g} to {found.high:.2g} give away at most a tenth of the descent in {what}; {value:g} is in their middle"
+    )
+    interval = (min(found.interval[0], value), max(found.interval[1], value))
+    return Choice(value, interval, _confidence(candidates, found, value), "chosen", reason, (), edge, clues, by, scores)
+
+
+def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float, ...]:
+    """Maxima worth a run to find the ends of the stretch: below, above up to `highest`, and between the two about its upper end."""
+    if not candidates:
+        return ()
+    by = judge_of(candidates, "auto")
+    found, lowest = stretch(candidates, by), min(one.value for one in candidates)
+    if found is None:
+        sound_runs = [one for row in candidates for one in row.curves if not track(one, by).diverged]
+        return () if sound_runs else (two_significant_figures(lowest / LOWER),)
+    (first, last), (below, above) = found.inside, found.beyond
+    wanted = [first / LOWER] if below is None else []
+    if above is None:
+        wanted += [last * HIGHER] if last * HIGHER <= highest else []
+    elif above > FINE * last:
+        wanted.append(float(np.sqrt(last * above)))
+    return tuple(two_significant_figures(value) for value in wanted)
+
+
+def to_repeat(candidates: Sequence[Candidate]) -> tuple[float, ...]:
+    """Maxima that another seed should run: the two about the upper end, where a run may survive or not; then the middle itself."""
+    found = stretch(candidates, judge_of(candidates, "auto"))
+    if found is None:
+        return ()
+    seeds = {one.value: len(one.curves) for one in candidates}
+    about = [value for value in (found.inside[1], found.beyond[1]) if value is not None and seeds[value] < TWICE]
+    taken = _taken(candidates, found)
+    return tuple(about) or ((taken,) if seeds.get(taken, 0) < TWICE else ())
+
+
+def _taken(candidates: Sequence[Candidate], found: Stretch) -> float:
+    """The maximum nearest to the middle that was run twice, where it is as good as there; else the middle."""
+    middle = found.middle
+    known = [one.value for one in candidates if len(one.curves) >= TWICE and found.inside[0] <= one.value <= found.inside[1]]
+    near = [value for value in known if max(value / middle, middle / value) <= SAME]
+    return min(near, key=lambda value: abs(np.log(value / middle)), default=middle)
+
+
+def _scores(candidates: Sequence[Candidate], by: Judge) -> tuple[tuple[float, float, float], ...]:
+    """(value, mean score at the end, its standard error), inf where a run diverged."""
+    rows = []
+    for one in sorted(candidates, key=lambda one: one.value):
+        ends = [track(curve, by) for curve in one.curves]
+        lost = not ends or any(end.empty or end.diverged for end in ends)
+        mean = np.inf if lost else float(np.mean([end.fit[-1] for end in ends]))
+        error = 0.0 if lost else float(np.sqrt(np.sum([end.error[-1] ** 2 for end in ends])) / len(ends))
+        rows.append((one.value, mean, error))
+    return tuple(rows)
+
+
+def _best(candidates: Sequence[Candidate], scores: Sequence[tuple[float, float, float]]) -> Candidate:
+    value = min(scores, key=lambda row: row[1])[0]
+    return next(one for one in candidates if one.value == value)
+
+
+def _confidence(candidates: Sequence[Candidate], found: Stretch, value: float) -> Confidence:
+    if None in found.beyond:
+        return "low"
+    return "high" if any(one.value == value and len(one.curves) >= TWICE for one in candidates) else "medium"

@@ -1,0 +1,33 @@
+"""Short runs at several maximum lrs until the stretch of good ones is bracketed, and its middle has been run twice (Smith 2018, 4.1)."""
+
+from collections.abc import Sequence
+
+from hpcheck.analysis.maxima import middle_maximum, next_maxima, to_repeat
+from hpcheck.steps.compare import LENGTHENINGS, Compared, Comparing, Make, Records, candidates
+from hpcheck.steps.runs import replicate
+
+MOST_ROUNDS = 8  # ours: two or three find the ends, one or two bisect the upper one, one repeats its neighbours, one runs the middle
+
+
+def middle_of_stretch(tries: Sequence[float], make: Make, steps: int, highest: float) -> Comparing:
+    """The maximum to recommend, begun from `tries`; maxima are added below, and above up to `highest`. Longer runs where short ones cannot
+    be read."""
+    for factor in LENGTHENINGS:
+        compared = yield from _bracketed(tries, make, steps * factor, highest)
+        if compared.choice.status != "abstained":
+            break
+    return compared
+
+
+def _bracketed(tries: Sequence[float], make: Make, steps: int, highest: float) -> Comparing:
+    records: Records = {}
+    wanted: Sequence[float] = tries
+    for _ in range(MOST_ROUNDS):
+        found = yield [replicate(make(value, steps), len(records.get(value, ()))) for value in wanted]
+        for value, record in zip(wanted, found, strict=True):
+            records[value] = (*records.get(value, ()), record)
+        known = candidates(records)
+        wanted = [value for value in next_maxima(known, highest) if value not in records] or to_repeat(known)
+        if not wanted:
+            break
+    return Compared(middle_maximum(candidates(records)), dict(sorted(records.items())), steps)

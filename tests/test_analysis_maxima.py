@@ -1,0 +1,108 @@
+"""The maximum lr from short 1cycles at several maxima, on small hand-written runs."""
+
+import numpy as np
+import pytest
+
+from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.maxima import middle_maximum, next_maxima, stretch, to_repeat
+from hpcheck.analysis.scores import Candidate
+
+U = np.linspace(0, 1, 26)
+START = 2.3
+
+
+def ends_at(final: float, seed: int = 0) -> Curve:
+    loss = final + (START - final) * np.exp(-U / 0.15) + 0.005 * np.random.default_rng(seed).standard_normal(26)
+    return Curve(200 * U, 0.1 * U, loss)
+
+
+def diverged() -> Curve:
+    return Curve(200 * U[:6], 0.1 * U[:6], np.append(2.3 - 0.1 * np.arange(5), np.inf), diverged=True)
+
+
+def runs(finals: dict[float, float | None], seeds: int = 1) -> list[Candidate]:
+    made = {lr: tuple(diverged() if final is None else ends_at(final, seed) for seed in range(seeds)) for lr, final in finals.items()}
+    return [Candidate(lr, curves) for lr, curves in made.items()]
+
+
+BOWL = {0.00625: 1.1, 0.025: 0.45, 0.1: 0.3, 0.2: 0.32, 0.4: None}  # a tenth of the descent from 2.3 to 0.3 is 0.2
+
+
+def test_the_middle_of_what_gives_little_away_is_taken() -> None:
+    found = stretch(runs(BOWL), "loss")
+    assert found is not None
+    assert found.inside == (0.025, 0.2)
+    assert found.beyond == (0.00625, 0.4)
+    assert 0.0125 < found.low < 0.025
+    assert 0.2 < found.high < 0.4
+    choice = middle_maximum(runs(BOWL))
+    assert choice.value == pytest.approx(np.sqrt(found.low * found.high), rel=0.02)
+    assert (choice.status, choice.edge, choice.confidence) == ("chosen", None, "medium")
+    assert choice.interval == pytest.approx((np.sqrt(0.00625 * 0.2), np.sqrt(0.025 * 0.4)))
+
+
+def test_a_maximum_at_which_one_seed_of_two_diverged_is_beyond_the_stretch() -> None:
+    split = Candidate(0.2, (ends_at(0.32), diverged()))
+    found = stretch([*(one for one in runs(BOWL) if one.value != 0.2), split], "loss")
+    assert found is not None
+    assert found.inside[1] == 0.1
+    assert found.beyond[1] == 0.2
+
+
+def test_further_maxima_are_tried_where_an_end_has_not_been_found_and_none_above_the_limit() -> None:
+    open_ended = runs({0.1: 0.3, 0.2: 0.31, 0.4: 0.32})
+    assert next_maxima(open_ended, highest=1.0) == (0.025, 0.8)
+    assert next_maxima(open_ended, highest=0.4) == (0.025,)
+    assert middle_maximum(open_ended).edge == "high"
+    assert middle_maximum(open_ended).confidence == "low"
+
+
+def test_the_upper_end_is_bisected_and_the_lower_one_interpolated() -> None:
+    assert next_maxima(runs(BOWL), highest=0.4) == (0.28,)
+    assert next_maxima(runs({**BOWL, 0.28: 0.9}), highest=0.4) == ()
+
+
+def test_another_seed_runs_the_neighbours_of_the_upper_end_and_then_the_middle() -> None:
+    once = runs({**BOWL, 0.28: 0.9})
+    assert to_repeat(once) == (0.2, 0.28)
+    twice = [one for one in once if one.value not in (0.2, 0.28)] + runs({0.2: 0.32, 0.28: 0.9}, seeds=2)
+    (middle,) = to_repeat(twice)
+    assert middle == middle_maximum(twice).value
+    assert to_repeat([*twice, *runs({middle: 0.3}, seeds=2)]) == ()
+
+
+def test_a_maximum_next_to_the_middle_that_was_run_twice_is_taken_for_it() -> None:
+    middle = middle_maximum(runs(BOWL)).value or 0.0
+    choice = middle_maximum([*runs(BOWL), *runs({middle * 1.08: 0.3}, seeds=2)])
+    assert choice.value == middle * 1.08
+    assert choice.confidence == "high"
+    assert middle_maximum([*runs(BOWL), *runs({middle * 1.3: 0.3}, seeds=2)]).value != middle * 1.3
+
+
+def test_where_every_run_diverged_a_smaller_maximum_is_tried_and_none_is_named() -> None:
+    lost = runs({0.1: None, 0.4: None})
+    assert next_maxima(lost, highest=0.4) == (0.025,)
+    choice = middle_maximum(lost)
+    assert (choice.value, choice.status) == (None, "abstained")
+    assert "diverged" in choice.reason
+
+
+def test_runs_that_never_leave_their_noise_name_no_maximum() -> None:
+    rng = np.random.default_rng(1)
+    dead = [Candidate(lr, (Curve(200 * U, 0.1 * U, 2.3 + 0.01 * rng.standard_normal(26)),)) for lr in (0.1, 0.2, 0.4)]
+    assert middle_maximum(dead).status == "abstained"
+    assert middle_maximum([]).status == "abstained"
+
+
+def test_twenty_seeds_and_twenty_grids_give_the_same_maximum_within_a_factor_of_one_and_a_half() -> None:
+    """Losses of a multilayer perceptron on digits; what a seed does to them, and where the grid lies, moves the best of them by 8."""
+    at = np.log2([0.004, 0.008, 0.016, 0.031, 0.062, 0.125, 0.25, 0.5, 1.0])
+    usual = np.log([1.8, 0.75, 0.29, 0.172, 0.13, 0.115, 0.12, 0.9, 2.3])
+    middles = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        top = 0.5 * 2 ** rng.uniform(-0.5, 0.5)
+        lrs = top / np.array([1, 2, 4, 16, 64])
+        finals = {lr: float(np.exp(np.interp(np.log2(lr), at, usual) + 0.12 * rng.standard_normal())) for lr in lrs}
+        middles.append(middle_maximum(runs(finals)).value)
+    assert max(middles) / min(middles) < 1.5
