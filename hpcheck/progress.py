@@ -46,7 +46,7 @@ class Progress:
             with self._bars(members) as poll:
                 yield poll
         else:
-            self.say(f"{step}: {', '.join(spec.label for _, spec in jobs)}")
+            self.say(f"{step}: {announced([spec for _, spec in jobs])}")
             yield self._lines(step, members)
 
     @contextmanager
@@ -101,6 +101,14 @@ def name(step: str, jobs: Sequence[tuple[str, Spec]], at: int) -> str:
     """What a run is called: its step, which of the runs made together it is, and its label."""
     member = f" {at + 1}/{len(jobs)}" if len(jobs) > 1 else ""
     return f"{step}{member}: {jobs[at][1].label}"
+
+
+def announced(specs: Sequence[Spec]) -> str:
+    """What is about to run: labels, and how many iterations; a run that is made again is longer than it was."""
+    lengths = [spec.steps - spec.at_step if isinstance(spec, RunSpec) else 0 for spec in specs]
+    if len(set(lengths)) == 1 and lengths[0]:
+        return f"{', '.join(spec.label for spec in specs)} ({lengths[0]} iterations{' each' if len(specs) > 1 else ''})"
+    return ", ".join(f"{spec.label} ({steps})" if steps else spec.label for spec, steps in zip(specs, lengths, strict=True))
 
 
 def now(found: Standing) -> str:
