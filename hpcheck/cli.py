@@ -286,11 +286,12 @@ def _load(path: Path | None, overrides: list[str] | None, from_: Path | None) ->
     """The config to act on: the file given, ./hpcheck.yaml, or that of the newest run; with overlays applied."""
     from hpcheck import config as configs
     from hpcheck import recommend, rundir
+    from hpcheck.engine.ddp import outer_settings
 
     newest = rundir.newest(Path("runs")) if path is None else None
     default = Path("hpcheck.yaml")
     fallback = newest.config if newest is not None and not default.exists() else default
-    loaded = configs.load(path or fallback, overrides or [])
+    loaded = configs.load(path or fallback, [*(overrides or []), *outer_settings()])
     return loaded if from_ is None else configs.overlay(loaded, recommend.read(from_)["settings"], str(from_))
 
 

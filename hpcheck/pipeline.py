@@ -6,7 +6,8 @@ from hpcheck import event_files, plots, recommend
 from hpcheck.config import Config
 from hpcheck.data._cache import load_raw
 from hpcheck.data._prepare import held_out_counts
-from hpcheck.engine.processes import Pool
+from hpcheck.engine.ddp import join_outer
+from hpcheck.engine.engines import engine_of
 from hpcheck.fits import refuse_what_does_not_fit
 from hpcheck.identity import identify
 from hpcheck.progress import Progress
@@ -27,10 +28,12 @@ class Checklist:
         if tensorboard:
             event_files.refuse_without_tensorboard()
         self.tensorboard = tensorboard
+        join_outer(config.run.device)
         self.runs = RunDirectory.of(config)
         self.runs.claim()
         self.progress = progress
-        self.pool = Pool(config.run.device, config.run.jobs, config.run.threads)
+        run = config.run
+        self.pool = engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address)
         self.asked = Asked(config, facts(config))
         self.runs.create(config)
 

@@ -84,6 +84,8 @@ class TimingSpec:
     rounds: int = 5
     steps_a_round: int = 4
     precision: str = "fp32"
+    bn_splits: int = 1
+    devices: int = 1  # what a step takes depends on them, as a run's curve does not
     label: str = field(default="", compare=False)
 
 

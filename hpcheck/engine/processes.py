@@ -47,7 +47,7 @@ class Pool:
         self._all(runs, directory, on_poll, asked_at_once or len(runs))
 
     def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
-        waiting = sorted(jobs, key=_cost)  # the longest last: it is taken first
+        waiting = sorted(jobs, key=cost)  # the longest last: it is taken first
         running: set[Future[None]] = set()
         failed: BaseException | None = None
         try:
@@ -152,6 +152,6 @@ def _work(spec: Spec, run_id: str, directory: Path, device: str, threads: int) -
     worker.work(spec, run_id, directory, device, threads)
 
 
-def _cost(job: Job) -> int:
+def cost(job: Job) -> int:
     spec = job[1]
     return 0 if isinstance(spec, TimingSpec) else (spec.steps - spec.at_step) * spec.total_batch_size

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from hpcheck.data._memory import free_bytes
+from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, OnDevice
 from hpcheck.engine.loop import Training, prepare, update
 from hpcheck.engine.memory import HEADROOM, PROBES, fits_free, search
@@ -66,7 +67,18 @@ def at_size(training: Training, size: int) -> Training:
 
 def _as_run(spec: TimingSpec, size: int) -> RunSpec:
     return RunSpec(
-        spec.data, spec.model, spec.optimizer, size, 1, constant(0.0), constant(0.0), 0.0, (1,), eval_size=1, precision=spec.precision
+        spec.data,
+        spec.model,
+        spec.optimizer,
+        size,
+        1,
+        constant(0.0),
+        constant(0.0),
+        0.0,
+        (1,),
+        eval_size=1,
+        precision=spec.precision,
+        bn_splits=spec.bn_splits,
     )
 
 
@@ -131,13 +143,13 @@ def _resident_peak() -> int:
 
 def _one_step(training: Training, step: int) -> None:
     set_hyper(training.optimizer, 0.0, 0.0, 0.0)
-    update(training, *training.batches.batch(step))
+    update(training, *training.batches.batch(step, training.share.rows))
 
 
 def _sample(training: Training, first: int, at_a_time: int) -> tuple[float, int]:
     """Seconds that some steps took, and how many they were: so many at a time until `SAMPLE_SECONDS` have gone by."""
     started, done, seconds = time.perf_counter(), 0, 0.0
-    while seconds < SAMPLE_SECONDS:
+    while team.agreed(int(seconds < SAMPLE_SECONDS)):
         for step in range(first + done, first + done + at_a_time):
             _one_step(training, step)
         if training.batches.data.train_x.is_cuda:

@@ -72,11 +72,13 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 
 def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
-    """The config's sizes, or a half, one, two and four times the start's; none larger than the training set allows."""
+    """The config's sizes, or a half, one, two and four times the start's; none larger than the training set allows, or smaller than the
+    number of parts it is computed in."""
+    parts = max(asked.config.bn_splits(), asked.config.run.devices)
     options = asked.config.batch
     wanted = options.sizes or [round(settings.total_batch_size * factor) for factor in SIZES_TO_START]
     largest = min(options.max_size or asked.facts.train_examples, asked.facts.train_examples)
-    return tuple(sorted({size for size in (*wanted, settings.total_batch_size) if 1 <= size <= largest}))
+    return tuple(sorted({size for size in (*wanted, settings.total_batch_size) if parts <= size <= largest}))
 
 
 def read_timing(asked: Asked, settings: Settings, sizes: Sequence[int], record: RunRecord) -> Timed | None:
@@ -116,6 +118,8 @@ def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
         optimizer=part("optimizers", config.optimizer.name, config.optimizer.options()),
         batch_sizes=tuple(sizes),
         precision=config.run.precision,
+        bn_splits=config.bn_splits(),
+        devices=config.run.devices,
         label="step time",
     )
 
