@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from hpcheck.config_problems import LOADER_KEYS
+from hpcheck.config_run import Run as Run
 from hpcheck.config_types import (
     Count,
-    Device,
     Evals,
     Flag,
     Loss,
@@ -30,21 +30,11 @@ from hpcheck.config_types import (
     Text,
     refused,
 )
+from hpcheck.config_types import Section as Section
 
 Extremes = Literal["max/10", "max/20", "max/3", "max/4", "runs"]
 Baseline = Literal["start", "step", "inv", "constant"]
 Policy = Literal["1cycle", "constant", "step", "inv", "exp"]
-
-
-class Section(BaseModel):
-    """A block of keys. Unknown keys are errors; a block left empty keeps its defaults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_nothing(cls, given: Any) -> Any:
-        return {} if given is None else given
 
 
 class Part(Section):
@@ -95,10 +85,6 @@ class Model(Part):
     """What learns. Further keys are options of the builder; a bare string is short for {name: ...}."""
 
     name: Text = Field(description="A model that hpcheck ships, or your own builder: pkg.module:function")
-    bn_splits: Count | None = Field(
-        default=None,
-        description="Parts of a batch that BatchNorm takes its statistics over; null: one a device; 1: synchronised over the devices",
-    )
 
 
 class Optimizer(Part):
@@ -255,42 +241,6 @@ class Train(Section):
     )
 
 
-class Run(Section):
-    """Where and how runs are computed."""
-
-    dir: Text = Field(default="runs", description="Folder that holds run directories")
-    device: Device = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
-    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="Precision of the arithmetic")
-    bn_splits: Count = Field(default=1, description="BatchNorm statistics over this many parts of each batch, as on so many GPUs")
-    jobs: Count | None = Field(default=None, description="Runs side by side; null: one a core on a CPU, one on a GPU")
-    threads: Count | None = Field(default=None, description="Threads of one run; null: cores shared among the jobs")
-    devices: Count = Field(default=1, description="Devices that compute one run together (DDP), each its part of the batch")
-    engine: Literal["local", "ray"] = Field(default="local", description="local: processes here; ray: tasks on a Ray cluster (hpcheck[ray])")
-    address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or ray://host:10001; null: one started here")
-
-    @field_validator("devices")
-    @classmethod
-    def _devices_of_a_kind(cls, devices: int, info: ValidationInfo) -> int:
-        device = info.data.get("device", "auto")
-        if devices > 1 and device not in ("auto", "cpu", "cuda"):
-            raise refused(f"run.device is {device}, which is one device", "1, or run.device auto, cpu or cuda")
-        return devices
-
-    @field_validator("engine")
-    @classmethod
-    def _one_way_to_spread(cls, engine: str, info: ValidationInfo) -> str:
-        if engine == "ray" and info.data.get("devices", 1) > 1:
-            raise refused("does not spread one run over several devices", "local, or run.devices 1")
-        return engine
-
-    @field_validator("address")
-    @classmethod
-    def _of_ray(cls, address: str | None, info: ValidationInfo) -> str | None:
-        if address is not None and info.data.get("engine") == "local":
-            raise refused("the local engine joins no cluster", "null, or run.engine ray")
-        return address
-
-
 class Config(Section):
     """Everything that `hpcheck` is told."""
 
@@ -307,18 +257,6 @@ class Config(Section):
     wd_grid: WdGrid = Field(default=WdGrid(), description="The grid search for weight decay (Smith 2018, 4.4)")
     train: Train = Field(default=Train(), description="The final training at the recommended settings")
     run: Run = Field(default=Run(), description="Where and how runs are computed")
-
-    @field_validator("run")
-    @classmethod
-    def _splits_shared_out(cls, run: Run, info: ValidationInfo) -> Run:
-        splits = info.data["model"].bn_splits if "model" in info.data else None
-        if splits is not None and splits != 1 and splits % run.devices:
-            raise refused(f"{run.devices} devices cannot share model.bn_splits, {splits}", "devices that divide it, or bn_splits 1 or null")
-        return run
-
-    def bn_splits(self) -> int:
-        """Parts of a batch that BatchNorm sees one by one: as the model says, else one a device."""
-        return self.model.bn_splits or self.run.devices
 
 
 def _above(most: float | None, info: ValidationInfo, key: str) -> float | None:

@@ -5,7 +5,7 @@ from keyword import iskeyword
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 MAX_COUNT = 10**9  # of steps, examples, processes; ours, refuses slips of the keyboard
@@ -14,6 +14,17 @@ MAX_ITEMS = 100  # of a list of values to try; ours
 RUN_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # a folder's name anywhere, and never a way out of the run directory
 
 Item = TypeVar("Item")
+
+
+class Section(BaseModel):
+    """A block of keys. Unknown keys are errors; a block left empty keeps its defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_nothing(cls, given: Any) -> Any:
+        return {} if given is None else given
 
 
 def refused(problem: str, expected: str) -> PydanticCustomError:

@@ -25,9 +25,13 @@ def identify(spec: Spec) -> str:
 
 def users_source(spec: Spec) -> str:
     """Hashes of the user's modules that `spec` names; empty where it names none."""
+    return "".join(map(source_hash, users_modules(spec)))
+
+
+def users_modules(spec: Spec) -> list[str]:
+    """The user's modules that `spec` names, sorted."""
     named = [spec.data.name, spec.data.loss, spec.data.metric, spec.model.name, spec.optimizer.name]
-    own = sorted({name.split(":")[0] for name in named if plugins.is_users_own(name)})
-    return "".join(map(source_hash, own))
+    return sorted({name.split(":")[0] for name in named if plugins.is_users_own(name)})
 
 
 @cache

@@ -165,10 +165,10 @@ def update(training: Training, x: Tensor, y: Tensor, seed: int | None = None) ->
     for number, (inputs, targets) in enumerate(parts):
         if seed is not None:
             reseed(x.device, seed + PART_SEED * (share.first_part + number))
-        with arithmetic(x.device, spec.precision):
-            weight = len(targets) * team.size() / spec.total_batch_size  # the mean over all processes and parts is the batch's
-            loss = training.loss(training.forward(inputs), targets) * weight
         with team.held_back(training.forward, is_last=number == len(parts) - 1):
+            with arithmetic(x.device, spec.precision):
+                weight = len(targets) * team.size() / spec.total_batch_size  # the mean over all processes and parts is the batch's
+                loss = training.loss(training.forward(inputs), targets) * weight
             loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     training.optimizer.step()

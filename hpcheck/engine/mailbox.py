@@ -40,6 +40,7 @@ class Mailbox:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._next = 0
+        self._line = -1
 
     @classmethod
     def made(cls) -> "Mailbox":

@@ -74,7 +74,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
     """The config's sizes, or a half, one, two and four times the start's; none larger than the training set allows, or smaller than the
     number of parts it is computed in."""
-    parts = max(asked.config.bn_splits(), asked.config.run.devices)
+    parts = max(asked.config.run.parts(), asked.config.run.devices)
     options = asked.config.batch
     wanted = options.sizes or [round(settings.total_batch_size * factor) for factor in SIZES_TO_START]
     largest = min(options.max_size or asked.facts.train_examples, asked.facts.train_examples)
@@ -118,7 +118,7 @@ def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
         optimizer=part("optimizers", config.optimizer.name, config.optimizer.options()),
         batch_sizes=tuple(sizes),
         precision=config.run.precision,
-        bn_splits=config.bn_splits(),
+        bn_splits=config.run.parts(),
         devices=config.run.devices,
         label="step time",
     )

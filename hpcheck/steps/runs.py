@@ -75,7 +75,7 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
         eval_size=eval_size(asked, steps * settings.total_batch_size),
         seed=config.seed,
         precision=config.run.precision,
-        bn_splits=config.run.bn_splits,
+        bn_splits=config.run.parts(),
         label=label,
     )
 

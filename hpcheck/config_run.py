@@ -1,0 +1,62 @@
+"""The section `run` of a config: where and how runs are computed."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from hpcheck.config_types import Count, Device, Section, Text, refused
+
+
+class Run(Section):
+    """Where and how runs are computed."""
+
+    dir: Text = Field(default="runs", description="Folder that holds run directories")
+    device: Device = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="Precision of the arithmetic")
+    jobs: Count | None = Field(default=None, description="Runs side by side; null: one a core on a CPU, one on a GPU")
+    threads: Count | None = Field(default=None, description="Threads of one run; null: cores shared among the jobs")
+    devices: Count = Field(default=1, description="Devices that compute one run together (DDP), each its part of the batch")
+    bn_splits: Count | None = Field(
+        default=None,
+        description="BatchNorm statistics over this many parts of each batch; null: one a device; 1: synchronised over the devices",
+    )
+    engine: Literal["local", "ray"] = Field(
+        default="local", description="local: processes here; ray: tasks on a Ray cluster (hpcheck[ray])"
+    )
+    address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or ray://host:10001; null: one started here")
+
+    @field_validator("devices")
+    @classmethod
+    def _devices_of_a_kind(cls, devices: int, info: ValidationInfo) -> int:
+        device = info.data.get("device", "auto")
+        if devices > 1 and device not in ("auto", "cpu", "cuda"):
+            raise refused(f"run.device is {device}, which is one device", "1, or run.device auto, cpu or cuda")
+        return devices
+
+    @field_validator("bn_splits")
+    @classmethod
+    def _shared_out(cls, splits: int | None, info: ValidationInfo) -> int | None:
+        devices = int(info.data.get("devices", 1))
+        if splits not in (None, 1) and splits % devices:
+            raise refused(f"run.devices is {devices}", f"a multiple of {devices}, 1 or null")
+        return splits
+
+    @field_validator("engine")
+    @classmethod
+    def _one_way_to_spread(cls, engine: str, info: ValidationInfo) -> str:
+        if engine == "ray" and info.data.get("devices", 1) > 1:
+            raise refused("does not spread one run over several devices", "local, or run.devices 1")
+        if engine == "ray" and info.data.get("device", "auto") not in ("auto", "cpu", "cuda"):
+            raise refused("gives each run the device that is free", "local, or run.device auto, cpu or cuda")
+        return engine
+
+    @field_validator("address")
+    @classmethod
+    def _of_ray(cls, address: str | None, info: ValidationInfo) -> str | None:
+        if address is not None and info.data.get("engine") == "local":
+            raise refused("the local engine joins no cluster", "null, or run.engine ray")
+        return address
+
+    def parts(self) -> int:
+        """Parts of a batch that BatchNorm sees one by one."""
+        return self.bn_splits or self.devices
