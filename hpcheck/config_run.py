@@ -23,7 +23,7 @@ class Run(Section):
     engine: Literal["local", "ray"] = Field(
         default="local", description="local: processes here; ray: tasks on a Ray cluster (hpcheck[ray])"
     )
-    address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or ray://host:10001; null: one started here")
+    address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or host:6379; null: one started here")
 
     @field_validator("devices")
     @classmethod

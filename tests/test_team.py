@@ -11,12 +11,13 @@ from engine_runs import DIGITS, RUN, weights
 from ranks import together
 
 from hpcheck import records
-from hpcheck.engine import team, worker
+from hpcheck.engine import team, timing, worker
 from hpcheck.engine.batches import BatchStream
+from hpcheck.engine.loop import Training
 from hpcheck.identity import identify
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant
-from hpcheck.spec import PartSpec, RunSpec, freeze
+from hpcheck.spec import PartSpec, Spec, TimingSpec, freeze
 
 FIFTY = replace(RUN, steps=50, evaluate_after=(0, 10, 25, 50), finally_on=("val", "test"), keep="last")
 RESNET = PartSpec("resnet_cifar", freeze({"depth": 8, "widths": [4, 8, 16]}))
@@ -37,7 +38,10 @@ SPECS = {
 }
 
 
-def compute(specs: Iterable[RunSpec], folder: Path) -> None:
+TIMING = TimingSpec(DIGITS, RESNET, PartSpec("sgd"), (2, 16, 64), rounds=2, bn_splits=2, devices=2)
+
+
+def compute(specs: Iterable[Spec], folder: Path) -> None:
     """In each process."""
     for spec in specs:
         worker.work(spec, identify(spec), folder, "cpu", 1)
@@ -47,7 +51,7 @@ def compute(specs: Iterable[RunSpec], folder: Path) -> None:
 def by_two(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which two processes have computed everything."""
     folder = tmp_path_factory.mktemp("both")
-    together(2, folder, compute, list(SPECS.values()), folder)
+    together(2, folder, compute, [*SPECS.values(), TIMING], folder)
     return folder
 
 
@@ -59,7 +63,7 @@ def by_one(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def record_in(folder: Path, spec: RunSpec) -> RunRecord:
+def record_in(folder: Path, spec: Spec) -> RunRecord:
     found = records.read(folder / f"{identify(spec)}.jsonl")
     assert found is not None
     return found
@@ -89,13 +93,33 @@ def test_two_processes_compute_what_one_does_with_its_batch_in_parts(by_two: Pat
 
 
 def test_only_the_first_process_writes_and_the_record_says_how_many_there_were(by_two: Path, by_one: Path) -> None:
-    names = sorted(path.name for path in by_one.iterdir())
+    names = sorted([*(path.name for path in by_one.iterdir()), f"{identify(TIMING)}.jsonl"])
     assert sorted(path.name for path in by_two.iterdir() if "meeting" not in path.name) == names
     record = record_in(by_two, FIFTY)
     assert record.environment["devices"] == 2
     assert "devices" not in record_in(by_one, FIFTY).environment
     seconds = record.result["train_seconds"] + record.result["eval_seconds"]
     assert records.seconds_spent(record) == pytest.approx(2 * seconds)
+
+
+def test_steps_are_timed_together_at_every_size_that_can_be_shared_out(by_two: Path) -> None:
+    record = record_in(by_two, TIMING)
+    assert [entry["size"] for entry in record.result["sizes"]] == [2, 16, 64]
+    assert record.result["too_large"] == []
+
+
+def test_a_size_is_timed_with_all_its_examples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen, honest = set(), timing.update
+
+    def update(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        seen.add((training.spec.total_batch_size, len(y), training.share.part))
+        return honest(training, x, y)
+
+    monkeypatch.setattr(timing, "update", update)
+    spec = replace(TIMING, devices=1, model=RUN.model)
+    worker.work(spec, identify(spec), tmp_path, "cpu", 1)
+    assert {(size, size, size // 2) for size in spec.batch_sizes} <= seen
+    assert all(size == count for size, count, _ in seen)
 
 
 @pytest.mark.parametrize(("splits", "count"), [(1, 1), (3, 1), (1, 2), (2, 2), (4, 2), (1, 5), (10, 5)])

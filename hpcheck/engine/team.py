@@ -6,8 +6,8 @@ another stops, both hang.
 """
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from inspect import signature
 from typing import Any, TypeVar
 
@@ -24,13 +24,26 @@ BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in signature(Distribu
 Part = TypeVar("Part", bound=Sized)
 
 
+_apart: list[bool] = []
+
+
 def size() -> int:
     """How many processes compute a run."""
-    return dist.get_world_size() if dist.is_initialized() else 1
+    return dist.get_world_size() if dist.is_initialized() and not _apart else 1
 
 
 def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Within the body each process is by itself: what one of them cannot do keeps none waiting."""
+    _apart.append(True)
+    try:
+        yield
+    finally:
+        _apart.pop()
 
 
 def is_first() -> bool:
@@ -125,6 +138,11 @@ def agreed(word: int) -> int:
     said = torch.tensor(word)  # on the CPU, through gloo: no GPU waits for it
     dist.all_reduce(said, dist.ReduceOp.MAX)
     return int(said)
+
+
+def all_say(yes: bool) -> bool:
+    """Whether every process says so."""
+    return not agreed(int(not yes))
 
 
 def told(value: Any) -> Any:

@@ -62,7 +62,8 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
 def at_size(training: Training, size: int) -> Training:
     """The same model and optimizer fed with batches of another size."""
     data, spec = training.batches.data, replace(training.spec, total_batch_size=size)
-    return replace(training, spec=spec, batches=BatchStream(data, size, spec.seed, spec.data.augment))
+    share = team.Share(size, spec.bn_splits)
+    return replace(training, spec=spec, batches=BatchStream(data, size, spec.seed, spec.data.augment), share=share)
 
 
 def _as_run(spec: TimingSpec, size: int) -> RunSpec:
@@ -83,19 +84,21 @@ def _as_run(spec: TimingSpec, size: int) -> RunSpec:
 
 
 def _fits(training: Training, peak_bytes: dict[int, int]) -> Callable[[int], bool]:
-    """Whether a batch size fits, told by running it; the peak of each that did goes into `peak_bytes`."""
+    """Whether a batch size fits, told by running it; the peak of each that did goes into `peak_bytes`. None fits that has fewer examples
+    than it is to have parts."""
+    parts = max(training.spec.bn_splits, team.size())
     if training.batches.data.train_x.device.type == "cuda":
-        return lambda size: _fits_gpu(at_size(training, size), peak_bytes)
+        return lambda size: size >= parts and _fits_gpu(at_size(training, size), peak_bytes)
     measured = [(0, _resident_peak())]
     for size in PROBES:
-        _fits_cpu(at_size(training, size), measured, {})
-    return lambda size: _fits_cpu(at_size(training, size), measured, peak_bytes)
+        _fits_cpu(at_size(training, size * parts), measured, {})
+    return lambda size: size >= parts and _fits_cpu(at_size(training, size), measured, peak_bytes)
 
 
 def _fits_cpu(training: Training, measured: list[tuple[int, int]], peak_bytes: dict[int, int]) -> bool:
     """Whether some updates fit: run only where smaller batches say that they will, since a CPU never runs out politely."""
     size = training.spec.total_batch_size
-    if (len(measured) > 1 and not fits_free(size, measured, free_bytes())) or not _runs(training):
+    if (len(measured) > 1 and not team.all_say(fits_free(size, measured, free_bytes()))) or not _runs(training):
         return False
     peak_bytes[size] = _resident_peak()
     if size > measured[-1][0]:
@@ -112,17 +115,20 @@ def _fits_gpu(training: Training, peak_bytes: dict[int, int]) -> bool:
     if not _runs(training):
         return False
     peak_bytes[training.spec.total_batch_size] = torch.cuda.max_memory_allocated(device)
-    return bool(torch.cuda.max_memory_reserved(device) <= HEADROOM * (free + held))
+    return team.all_say(torch.cuda.max_memory_reserved(device) <= HEADROOM * (free + held))
 
 
 def _runs(training: Training) -> bool:
-    """Whether the warm-up steps run without running out of memory; what they held is given back."""
+    """Whether the warm-up steps run without running out of memory, in every process by itself; what they held is given back."""
     try:
-        _warm_up(training)
+        with team.apart():
+            _warm_up(replace(training, forward=training.model))
+        ran = True
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    else:
+        ran = False
+    if team.all_say(ran):
         return True
     training.optimizer.zero_grad(set_to_none=True)
     gc.collect()
