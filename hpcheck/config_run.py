@@ -18,7 +18,7 @@ class Run(Section):
     devices: Count = Field(default=1, description="Devices that compute one run together (DDP), each its part of the batch")
     bn_splits: Count | None = Field(
         default=None,
-        description="BatchNorm statistics over this many parts of each batch; null: one a device; 1: synchronised over the devices",
+        description="Parts of a batch with BatchNorm statistics of their own; null: one a device; 1: synchronised",
     )
     engine: Literal["local", "ray"] = Field(
         default="local", description="local: processes here; ray: tasks on a Ray cluster (hpcheck[ray])"
