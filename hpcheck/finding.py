@@ -4,6 +4,7 @@ import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,19 @@ TORCHVISION = {  # what torchvision leaves on disk, below the folder that it is 
     "cifar-100-python/train": "cifar100",
 }
 IMAGES_SAMPLED = 24  # ours: images opened to see whether all have one size
+ROWS_COUNTED = 10_000  # ours: from so many on, the default batch size is small enough
 LARGEST_SIDE = 64  # ours: larger images, or images of several sizes, are resized to this at first
 
 
 @dataclass(frozen=True)
 class Found:
-    """A data set that was recognised: the `data` block that reads it, which starter fits it, and a line for people."""
+    """A data set that was recognised: the `data` block that reads it, which starter fits it, a line for people, and how many examples
+    there are, where that is little work to know."""
 
     data: dict[str, Any]
     kind: str  # "images" or "table": a file of `hpcheck/starters`
     words: str
+    examples: int | None = None
 
 
 def find(directory: Path) -> list[Found]:
@@ -53,6 +57,7 @@ def _images(directory: Path, place: str) -> Iterator[Found]:
             {key: value for key, value in data.items() if value is not None},
             "images",
             f"image folder {root}: {len(images)} images in {len(_folders(folder / 'train'))} classes",
+            len(images),
         )
 
 
@@ -77,7 +82,7 @@ def _tables(directory: Path, place: str) -> Iterator[Found]:
         if header is not None:
             file = os.path.relpath(path, directory)
             words = f"table {file}: {len(header)} columns, {header[-1]!r} taken as the target"
-            yield Found({"name": "hpcheck_entry:load", "file": file, "target": header[-1]}, "table", words)
+            yield Found({"name": "hpcheck_entry:load", "file": file, "target": header[-1]}, "table", words, _rows(path))
 
 
 def _header(path: Path) -> list[str] | None:
@@ -90,6 +95,12 @@ def _header(path: Path) -> list[str] | None:
         return None
     usable = len(header) >= 2 and len(set(header)) == len(header) == len(first) and all(name.isprintable() and name for name in header)
     return header if usable and any(map(_is_number, first)) else None
+
+
+def _rows(path: Path) -> int:
+    """About how many rows a table has: its lines below the header, counted up to `ROWS_COUNTED`."""
+    with path.open("rb") as file:
+        return sum(1 for _ in islice(file, 1, ROWS_COUNTED))
 
 
 def _is_number(word: str) -> bool:

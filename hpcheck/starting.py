@@ -1,6 +1,7 @@
 """`hpcheck init`: a commented config for the data that a folder holds, and a file for the user's own model and data."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from hpcheck import config_source, yaml12
 from hpcheck.config import ConfigError, Problem
 from hpcheck.config_comments import commented
 from hpcheck.config_problems import did_you_mean
+from hpcheck.config_sections import Start
 from hpcheck.finding import Found, find
 from hpcheck.storage import naming, write_whole
 
 PACKAGE = Path(__file__).parent
 STARTERS = PACKAGE / "starters"
 CONFIG, ENTRY, SCHEMA = "hpcheck.yaml", "hpcheck_entry.py", "hpcheck.schema.json"
+BATCHES = 20  # ours: an epoch of fewer updates is over before a learning rate can be read
 OWN = "hpcheck_entry:build"
 EXAMPLE_BATCH_SIZE = 32  # ours: small enough that the example's few digits make many iterations
 HEAD = f"""hpcheck run
@@ -49,10 +52,22 @@ def begin(directory: Path, preset: str | None = None, force: bool = False) -> Be
 def texts_for(found: Found | None) -> dict[str, str]:
     """File name -> text, for what was found; the example that trains as it stands where nothing was."""
     chosen: dict[str, Any] = {"data": found.data if found else "hpcheck_entry:load", "model": OWN}
-    if found is None:
-        chosen["start"] = {"total_batch_size": EXAMPLE_BATCH_SIZE}
+    size = EXAMPLE_BATCH_SIZE if found is None else batch_size(found.examples)
+    if size is not None:
+        chosen["start"] = {"total_batch_size": size}
     starter = STARTERS / f"{found.kind if found else 'example'}.py"
     return {CONFIG: commented(chosen, HEAD), ENTRY: starter.read_text(encoding="utf-8"), SCHEMA: schema_text()}
+
+
+def batch_size(examples: int | None) -> int | None:
+    """A batch size for few examples, a power of 2 that leaves `BATCHES` or more in an epoch; None where the default does that.
+
+    >>> batch_size(80), batch_size(442), batch_size(50_000), batch_size(None)
+    (4, 16, None, None)
+    """
+    if examples is None or examples >= BATCHES * Start().total_batch_size:
+        return None
+    return 1 << max(1, int(math.log2(max(1, examples / BATCHES))))
 
 
 def presets_folder() -> Path:
@@ -71,7 +86,9 @@ def preset_texts(name: str) -> dict[str, str]:
     """The shipped config `name` with every default written beside what it sets. Raises `ConfigError` for one that is not shipped."""
     if name not in presets():
         problem = f"unknown preset{did_you_mean(name, presets())}"
-        raise ConfigError([Problem("--preset", None, "", problem, repr(name), f"one of {', '.join(presets())}")])
+        own = [preset for preset in presets() if "/" not in preset]
+        others = f"{len(presets()) - len(own)} of the paper's experiments: paper/... (`hpcheck reproduce --list`)"
+        raise ConfigError([Problem("--preset", None, "", problem, repr(name), f"{', '.join(own)}, or one of {others}")])
     path = presets_folder() / f"{name}.yaml"
     values = yaml12.read(config_source.read_text(path)).value
     values.setdefault("name", config_source.run_name(path))

@@ -151,3 +151,19 @@ def test_the_example_trains_as_it_was_written(tmp_path, monkeypatch, step):
     assert run(["init"]) == 0
     assert run([step, "-s", "budget.epochs=1", "-q"]) in (0, 6)
     assert (tmp_path / "runs" / "hpcheck" / "recommended.yaml").exists()
+
+
+def test_a_small_table_gets_a_batch_size_that_leaves_enough_updates(tmp_path):
+    rows = "".join(f"{number},{number % 7}\n" for number in range(80))
+    (tmp_path / "small.csv").write_text("a,b\n" + rows)
+    begin(tmp_path)
+    assert configs.load(tmp_path / "hpcheck.yaml").start.total_batch_size == 4
+    (tmp_path / "small.csv").write_text("a,b\n" + 50 * rows)
+    begin(tmp_path, force=True)
+    assert "# total_batch_size" in (tmp_path / "hpcheck.yaml").read_text()
+
+
+def test_an_unknown_preset_is_answered_in_a_line_that_can_be_read(tmp_path):
+    with pytest.raises(configs.ConfigError, match="quickstart, or one of") as caught:
+        begin(tmp_path, preset="quickstar")
+    assert len(str(caught.value)) < 300
