@@ -138,6 +138,13 @@ def test_a_clue_agrees_where_one_of_its_kind_lies_between_the_papers_lrs() -> No
     assert verdicts.clue(answer, None).agrees is None
 
 
+def test_a_remark_agrees_where_the_reading_says_the_same() -> None:
+    said = replace(reading(), remarks=("the loss falls all the way to momentum 0.99: the test shows no optimum",))
+    assert verdicts.remark("shows no optimum", said).agrees is True
+    assert verdicts.remark("shows no optimum", replace(said, remarks=("the loss is lowest at momentum 0.9",))).agrees is False
+    assert verdicts.remark("shows no optimum", replace(said, remarks=("it cannot be read",))).agrees is None
+
+
 def test_better_compares_the_trainings_of_two_configs() -> None:
     assert verdicts.better("accuracy", trained(0.9), trained(0.8, 0.85)).agrees is True
     assert verdicts.better("loss", trained(0.8), trained(0.9)).agrees is False

@@ -9,7 +9,7 @@ from hpcheck import recommend, summary
 from hpcheck.config import parse
 from hpcheck.schedules import constant, cyclical_momentum, inv, one_cycle, values
 from hpcheck.settings import Settings
-from hpcheck.steps import train
+from hpcheck.steps import momentum, train
 from hpcheck.steps.checklist import settings_before
 from hpcheck.steps.runs import stepsize_of
 
@@ -57,6 +57,13 @@ def test_inv_is_caffes() -> None:
 def test_exp_falls_by_six_hundredths_every_two_epochs() -> None:
     lr = values(final("train.policy=exp").lr, 1000)
     assert lr[[0, 199, 200, 999]] == pytest.approx([0.5, 0.5, 0.47, 0.5 * 0.94**4])
+
+
+def test_momentum_that_rises_to_one_at_a_constant_lr_can_be_compared_with_others() -> None:
+    question = asked("train.policy=constant", "train.momentum=rising", "start.momentum={max: 1, min: 0.9}", "start.max_lr=0.1")
+    settings = settings_before("momentum", question, lambda _: None)
+    first = next(momentum.decide(question, settings))
+    assert max(spec.lr.largest for spec in first) == pytest.approx(0.2)  # at 0.9, the momentum that the lr is known with
 
 
 def test_the_smallest_lr_may_be_given_with_the_largest() -> None:

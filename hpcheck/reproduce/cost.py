@@ -3,24 +3,31 @@
 import re
 
 from hpcheck.config import Config, ConfigError, Problem
-from hpcheck.reproduce.experiments import Run
+from hpcheck.reproduce.experiments import MOMENTUM_RANGE_TEST, Run
 from hpcheck.reproduce.found import Found, official_facts
 from hpcheck.steps.checklist import start_settings
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import full_steps, short_steps
 from hpcheck.steps.train import trained_on
 
-# Measured: milliseconds of one core for one training example (forward, backward, update; fp32), on the CPU of docs/results.
+# Measured: milliseconds of processor time for a training example (forward, backward, update; one thread, fp32), on the CPU of the results;
+# ImageNet's at 230x230.
 MS_AN_EXAMPLE = {
-    "shallow3": 0.75,
-    "lenet": 0.22,
-    "resnet_cifar": 28.0,
-    "wide": 87.0,
-    "densenet_cifar": 110.0,
-    "resnet50": 1300.0,
-    "inception_resnet_v2": 2600.0,
+    "shallow3": 0.83,
+    "lenet": 0.24,
+    "resnet_cifar": 10.7,
+    "wide": 28.0,
+    "densenet_cifar": 40.0,
+    "resnet50": 380.0,
+    "inception_resnet_v2": 570.0,
 }
-RUNS_OF_STEP = {"lr-range": 4.5, "batch": 6.0, "momentum": 9.0, "wd-grid": 6.0}  # ours: in runs of the step's short length, roughly
+RUNS_OF_STEP = {
+    "lr-range": 4.5,
+    "batch": 6.0,
+    "momentum": 9.0,
+    "momentum-range-test": 1.0,
+    "wd-grid": 6.0,
+}  # ours: in runs of the step's short length, roughly
 GPU_FROM_HOURS = 8.0  # ours: an experiment of more core-hours than this is one for a GPU
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -45,7 +52,8 @@ def examples_left(found: Found) -> float:
         return (found.wanted - len(found.finals)) * full_steps(trained_on(asked), settings) * settings.total_batch_size
     if found.reading is not None:
         return 0.0
-    return RUNS_OF_STEP[step] * short_steps(asked, step.replace("-", "_"), settings) * settings.total_batch_size
+    section = "momentum" if step == MOMENTUM_RANGE_TEST else step.replace("-", "_")
+    return RUNS_OF_STEP[step] * short_steps(asked, section, settings) * settings.total_batch_size
 
 
 def data_needed(run: Run) -> str:

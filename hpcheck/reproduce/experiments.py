@@ -12,6 +12,7 @@ from hpcheck.config import Config, ConfigError, Problem
 from hpcheck.config_problems import did_you_mean
 from hpcheck.starting import presets_folder
 
+MOMENTUM_RANGE_TEST = "momentum-range-test"  # a reading beside the steps (Fig. 7b)
 ANSWERS = Path(__file__).parent / "answers.yaml"
 
 
@@ -81,6 +82,6 @@ def runs(experiment: Experiment, overrides: Sequence[str] = ()) -> list[Run]:
     for name in experiment.configs:
         path = presets_folder() / "paper" / f"{name}.yaml"
         _, _, step, _, *options = shlex.split(path.read_text(encoding="utf-8").splitlines()[0])
-        told = ["wd_grid.from_snapshot=true"] if "--from-snapshot" in options else []
-        found.append(Run(configs.load(path, [*told, *overrides]), step, configs.load(path).data.name))
+        step = MOMENTUM_RANGE_TEST if "--range-test" in options else step
+        found.append(Run(configs.load(path, overrides), step, configs.load(path).data.name))
     return found

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from hpcheck import records
 from hpcheck.records import RunRecord
-from hpcheck.reproduce.experiments import Run
+from hpcheck.reproduce.experiments import MOMENTUM_RANGE_TEST, Run
 from hpcheck.settings import Reading
 from hpcheck.spec import Spec, computed
 from hpcheck.starting import PACKAGE
+from hpcheck.steps import momentum_range
 from hpcheck.steps.checklist import STEPS, settings_before
-from hpcheck.steps.replay import Asked, Facts, Lookup, replay
+from hpcheck.steps.replay import Asked, Decide, Facts, Lookup, replay
 from hpcheck.steps.train import repeats
 
 COMMITTED = PACKAGE.parent / "docs" / "results" / "records"  # of a checkout; a wheel has none
@@ -62,8 +63,14 @@ def find(run: Run, lookup: Lookup, asked: Asked | None = None) -> Found:
         record = lookup(spec)
         return record if record is None else used.setdefault(record.run_id, record)
 
-    outcome = replay(STEPS[run.step], asked, settings_before(run.step, asked, lookup), noted)
+    decide, begins_with = decides(run.step)
+    outcome = replay(decide, asked, settings_before(begins_with, asked, lookup), noted)
     return Found(run, outcome if isinstance(outcome, Reading) else None, (), 0, tuple(used.values()))
+
+
+def decides(step: str) -> tuple[Decide, str]:
+    """What plans and reads a step, and the step of the checklist whose settings it begins with."""
+    return (momentum_range.decide, "momentum") if step == MOMENTUM_RANGE_TEST else (STEPS[step], step)
 
 
 def official_facts(run: Run) -> Facts:

@@ -8,10 +8,11 @@ from hpcheck.pipeline import Checklist
 from hpcheck.progress import Progress
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import Experiment, Run, runs
-from hpcheck.reproduce.found import Found, Kept, find
+from hpcheck.reproduce.found import Found, Kept, decides, find
 from hpcheck.reproduce.states import State, standing
 from hpcheck.reproduce.verdicts import judge
 from hpcheck.rundir import RunDirectory
+from hpcheck.steps.checklist import STEPS
 from hpcheck.storage import write_whole
 
 
@@ -24,7 +25,10 @@ def reproduce(experiment: Experiment, kept: Kept, overrides: Sequence[str], prog
 def _run(run: Run, kept: Kept, progress: Progress) -> Found:
     with Checklist(run.config, progress) as checklist:
         bring(kept, run.config.name, checklist.runs)
-        checklist.run_step(run.step)
+        if run.step in STEPS:
+            checklist.run_step(run.step)
+        else:
+            checklist.look(run.step, *decides(run.step))
         return find(run, checklist.runs.find, checklist.asked)
 
 

@@ -42,7 +42,7 @@ def judge(answer: Mapping[str, Any], found: Sequence[Found]) -> Verdict:
 
     accuracy, std: percent over the paper's runs. setting, value (or low and high, or tied): what a step recommends. clue, low, high: a clue
     between two lrs. limit_rises: two weight decays of a range test, the second bearing the larger lr. better: "accuracy" or "loss", by
-    which the first config's trainings beat the last's. kinds: for each config, a clue that its training shows.
+    which the first config's trainings beat the last's. kinds: for each config, a clue that its training shows. remark: words of a reading.
     """
     if "accuracy" in answer:
         return accuracy(answer["accuracy"], answer["std"], found[0])
@@ -54,6 +54,8 @@ def judge(answer: Mapping[str, Any], found: Sequence[Found]) -> Verdict:
         return clue(answer, found[0].reading)
     if "limit_rises" in answer:
         return limit_rises(answer["limit_rises"], found[0])
+    if "remark" in answer:
+        return remark(answer["remark"], found[0].reading)
     if "tied" in answer:
         return alike(answer, found[0].reading)
     return setting(answer, found[0].reading)
@@ -178,3 +180,12 @@ def kinds(wanted: Sequence[str], found: Sequence[Found]) -> Verdict:
     seen = [list(dict.fromkeys(clue.kind for clue in find_clues(curve(one.finals[0])))) for one in found]
     ours = ", ".join(f"{one.run.config.name}: {' and '.join(clues) or 'no clue'}" for one, clues in zip(found, seen, strict=True))
     return Verdict(told, ours, all(kind in clues for kind, clues in zip(wanted, seen, strict=True)))
+
+
+def remark(words: str, reading: Reading | None) -> Verdict:
+    """Words that the reading's remarks hold, where it sets nothing."""
+    if reading is None:
+        return Verdict(words, "", None)
+    if any("cannot be read" in one for one in reading.remarks):
+        return Verdict(words, reading.remarks[0], None)
+    return Verdict(words, reading.remarks[0], any(words in one for one in reading.remarks))

@@ -33,9 +33,11 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         return Reading("momentum", settings, (), remarks=("momentum: no learning rate is known; read one first (lr-range)",))
     options, constant_lr = asked.config.momentum, policy_of(asked) == "constant"
     steps = short_steps(asked, "momentum", settings)
+    held = constant_lr and settings.max_momentum < 1  # a momentum of 1 is rising momentum's peak, reached for an instant
+    known_with = settings.max_momentum if held else settings.min_momentum
 
     def at_own_lr(momentum: float, steps: int) -> RunSpec:
-        highest = RAMP_OVER_MAX * own_lr(settings, momentum, settings.max_momentum if constant_lr else settings.min_momentum)
+        highest = RAMP_OVER_MAX * own_lr(settings, momentum, known_with)
         lr = ramp(highest * RAMP_FROM, highest, steps)
         return run(asked, settings, lr, constant(momentum), steps, f"momentum {momentum:g}, lr to {highest:.2g}")
 
