@@ -213,7 +213,9 @@ class WdGrid(Section):
     """The grid search for weight decay (Smith 2018, 4.4)."""
 
     values: OneOrMore[NotNegative] | None = Field(default=None, description="Weight decays to try first; null: from what is known")
-    mode: Literal["range", "constant"] = Field(default="range", description="Runs with a rising or with a constant learning rate")
+    mode: Literal["cycle", "range", "constant"] = Field(
+        default="cycle", description="Runs that are a short 1cycle, a range test (Fig. 10a), or at a constant learning rate (Fig. 9)"
+    )
     steps: Count | None = Field(default=None, description="Iterations of one run; null: derived from the budget")
     max_rounds: Several = Field(default=3, description="How often the grid may be refined or extended")
     from_snapshot: Flag = Field(default=False, description="Continue every value from one snapshot (Smith 2018, Fig. 12)")

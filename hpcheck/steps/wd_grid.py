@@ -1,28 +1,28 @@
-"""Step 4, weight decay: combined lr-range and cyclical-momentum runs at a few values, then bisection of the exponent of the best two or
+"""Step 4, weight decay: combined runs with cyclical lr and momentum at a few values, then bisection of the exponent of the best two or
 extrapolation past an edge (Smith 2018, 4.4, Remark 6 and 5, item 4)."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from hpcheck.analysis.choose import plateaued, too_short_to_tell
+from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.choose import too_short_to_tell
 from hpcheck.analysis.exponent import next_weight_decays
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, values
 from hpcheck.settings import Evidence, Panel, Reading, Settings
-from hpcheck.spec import RunSpec, Spec, evenly
+from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared, Make, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, range_test, run, short_steps
+from hpcheck.steps.runs import cycle, range_test, run, short_steps
+from hpcheck.steps.snapshot import at_plateau, from_half_way, from_plateau, half_way
 
 SOURCE = "section 4.4, Remark 6; section 5, item 4"
 NO_IDEA = (1e-3, 1e-4, 1e-5, 0.0)  # 4.4: "if you have no idea of a reasonable value"
 SHALLOW = (1e-2, 1e-3, 1e-4)  # 5, item 4: "a shallow architecture requires more regularization"
 SHALLOW_MODELS = {"mlp", "lenet", "shallow3"}  # shipped networks with four weight layers or fewer
-RAMP_OVER_MAX = 1.5  # ours: the combined runs go somewhat past max_lr, where too much weight decay shows as instability (Fig. 10a)
+RAMP_OVER_MAX = 1.5  # ours: range runs go somewhat past max_lr, where too much weight decay shows as instability (Fig. 10a)
 RAMP_FROM = 1 / 10
-MOST_SNAPSHOT_PIECES = 8  # the run up to the snapshot is made in pieces until its loss has plateaued, at most so many
-PIECES_A_RUN = 2  # ours: pieces that one short run's length is cut into on the way to the snapshot
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
@@ -30,13 +30,12 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if settings.max_lr is None:
         return Reading("wd-grid", settings, (), remarks=("wd-grid: no learning rate is known; read one first (lr-range)",))
     steps = short_steps(asked, "wd_grid", settings)
-    make, rule, remarks = _full_run(asked, settings), _rule(asked, settings, False), []
+    make, rule, remarks = full_run(asked, settings), _rule(asked), []
     if asked.config.wd_grid.from_snapshot:
-        snapshot = yield from _snapshot(asked, settings, steps)
-        if snapshot is None:
+        forked = yield from _forked(asked, settings, make, steps)
+        if forked is None:
             remarks.append("wd-grid: the run up to the snapshot diverged, so the whole grid was run")
-        else:
-            make, rule = _from_snapshot(asked, settings, snapshot), _rule(asked, settings, True)
+        make = forked or make
     tried = list(grid_values(asked))
     compared = yield from compare(tried, make, steps, rule)
     for _ in range(asked.config.wd_grid.max_rounds):
@@ -45,7 +44,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
             break
         tried += further
         compared = yield from compare(sorted(tried), make, compared.steps, rule)
-    return _reading(settings, compared, remarks)
+    return _reading(settings, replace(compared, choice=upper_middle_of_tie(compared.choice)), remarks)
 
 
 def grid_values(asked: Asked) -> tuple[float, ...]:
@@ -55,70 +54,47 @@ def grid_values(asked: Asked) -> tuple[float, ...]:
     return tuple(sorted(SHALLOW if asked.config.model.name in SHALLOW_MODELS else NO_IDEA))
 
 
-def _rule(asked: Asked, settings: Settings, forked: bool) -> Rule:
-    if asked.config.wd_grid.mode == "constant" or forked:
-        return Rule(at="end", x="step", prefer=settings.weight_decay)
-    return Rule(at="span", x="lr", prefer=settings.weight_decay)
+def _rule(asked: Asked) -> Rule:
+    return Rule(at="span", x="lr") if asked.config.wd_grid.mode == "range" else Rule(at="end")
 
 
-def _full_run(asked: Asked, settings: Settings) -> Make:
-    """Range mode: lr rising, momentum falling (Fig. 10a). Constant mode: Fig. 9, where a larger value reads best."""
-    max_lr = settings.max_lr or 0.0
+def full_run(asked: Asked, settings: Settings) -> Make:
+    """A whole run at each value. Cycle mode: a short 1cycle with cyclical momentum, as the training will be. Range mode: lr rising,
+    momentum falling (Fig. 10a). Constant mode: Fig. 9, where a larger value reads best."""
+    max_lr, mode = settings.max_lr or 0.0, asked.config.wd_grid.mode
 
     def make(weight_decay: float, steps: int) -> RunSpec:
         tried, label = replace(settings, weight_decay=weight_decay), f"weight decay {weight_decay:g}"
-        if asked.config.wd_grid.mode == "constant":
+        if mode == "constant":
             return run(asked, tried, constant(max_lr / 2), constant(settings.max_momentum), steps, label)
-        return range_test(asked, tried, max_lr * RAMP_FROM, max_lr * RAMP_OVER_MAX, steps, label)
+        if mode == "range":
+            return range_test(asked, tried, max_lr * RAMP_FROM, max_lr * RAMP_OVER_MAX, steps, label)
+        return cycle(asked, tried, steps, label)
 
     return make
 
 
-def _snapshot(asked: Asked, settings: Settings, steps: int) -> Generator[Sequence[Spec], Sequence[RunRecord], RunRecord | None]:
-    """One run at a middle weight decay, piece by piece, until its validation loss is read to have plateaued; None where it diverged."""
-    grid = grid_values(asked)
-    middle = asked.config.wd_grid.snapshot_weight_decay
+def _forked(asked: Asked, settings: Settings, whole: Make, steps: int) -> Generator[Sequence[Spec], Sequence[RunRecord], Make | None]:
+    """Runs that go on from one snapshot at a middle weight decay: at a plateau in constant mode (Fig. 12a), half-way through a run in the
+    other modes (Fig. 12b). None where the run up to it diverged."""
+    grid, middle = grid_values(asked), asked.config.wd_grid.snapshot_weight_decay
     middle = grid[len(grid) // 2] if middle is None else middle
-    piece = max(1, steps // PIECES_A_RUN)
-    lr, momentum = constant((settings.max_lr or 0.0) / 2), constant(settings.max_momentum)
-    tried = replace(settings, weight_decay=middle)
-    spec = replace(run(asked, tried, lr, momentum, piece, f"to a plateau at weight decay {middle:g}"), keep="last")
-    records: list[RunRecord] = []
-    for _ in range(MOST_SNAPSHOT_PIECES):
-        (record,) = yield [spec]
-        if record.diverged:
-            return None  # it left no weights to continue from
-        records.append(record)
-        if plateaued(curve(records)):
-            break
-        spec = continued(record, spec.steps + piece, middle, spec.label)
-    return records[-1]
+    if asked.config.wd_grid.mode == "constant":
+        plateau = yield from at_plateau(asked, replace(settings, weight_decay=middle), steps)
+        return None if plateau is None else from_plateau(plateau)
+    half = yield from half_way(asked, whole(middle, steps))
+    return None if half is None else from_half_way(asked, half, whole)
 
 
-def continued(parent: RunRecord, until: int, weight_decay: float, label: str) -> RunSpec:
-    """The parent's run carried on to step `until` at its last lr and momentum, with another weight decay."""
-    spec = parent.run
-    return replace(
-        spec,
-        parent=parent.run_id,
-        at_step=spec.steps,
-        steps=until,
-        lr=constant(float(values(spec.lr, spec.steps - spec.at_step)[-1])),
-        momentum=constant(float(values(spec.momentum, spec.steps - spec.at_step)[-1])),
-        weight_decay=weight_decay,
-        evaluate_after=evenly(until, len(spec.evaluate_after), first=spec.steps),
-        label=label,
-    )
-
-
-def _from_snapshot(asked: Asked, settings: Settings, snapshot: RunRecord) -> Make:
-    """Each value continues from the snapshot at the same lr and momentum (Fig. 12a), half as long as a full run would be."""
-
-    def make(weight_decay: float, steps: int) -> RunSpec:
-        until = snapshot.run.steps + steps // PIECES_A_RUN
-        return replace(continued(snapshot, until, weight_decay, f"weight decay {weight_decay:g} from the snapshot"), keep="")
-
-    return make
+def upper_middle_of_tie(choice: Choice) -> Choice:
+    """The same choice at the middle of its tied weight decays, the larger of two: a full training is several times as long as these runs,
+    and overfits where they do not yet (docs/decisions.md)."""
+    if choice.status != "tied" or choice.value is None:
+        return choice
+    value = sorted(choice.tied)[len(choice.tied) // 2]
+    tied = ", ".join(f"{one:g}" for one in sorted(choice.tied))
+    reason = f"{tied} cannot be told apart by their {'metric' if choice.judged_by == 'accuracy' else 'validation loss'}; {value:g} is taken"
+    return replace(choice, value=value, reason=reason)
 
 
 def _reading(settings: Settings, compared: Compared, remarks: Sequence[str]) -> Reading:

@@ -1,0 +1,101 @@
+"""One run up to a snapshot, and runs that continue it with another weight decay each (Smith 2018, 4.4, Fig. 12)."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from hpcheck.analysis.choose import plateaued
+from hpcheck.records import RunRecord
+from hpcheck.schedules import constant, cut, values
+from hpcheck.settings import Settings
+from hpcheck.spec import RunSpec, Spec, evenly
+from hpcheck.steps.compare import Make
+from hpcheck.steps.replay import Asked
+from hpcheck.steps.runs import curve, cycle_stepsize, run
+
+MOST_SNAPSHOT_PIECES = 8  # the run up to a plateau is made in pieces until its loss has plateaued, at most so many
+PIECES_A_RUN = 2  # ours: pieces that one short run's length is cut into on the way to the plateau
+
+Snapshot = Generator[Sequence[Spec], Sequence[RunRecord], RunRecord | None]
+
+
+def at_plateau(asked: Asked, settings: Settings, steps: int) -> Snapshot:
+    """Fig. 12a: a run at a constant lr, piece by piece, until its validation loss is read to have plateaued; None where it diverged."""
+    piece = max(1, steps // PIECES_A_RUN)
+    lr, momentum = constant((settings.max_lr or 0.0) / 2), constant(settings.max_momentum)
+    label = f"to a plateau at weight decay {settings.weight_decay:g}"
+    spec = replace(run(asked, settings, lr, momentum, piece, label), keep="last")
+    records: list[RunRecord] = []
+    for _ in range(MOST_SNAPSHOT_PIECES):
+        (record,) = yield [spec]
+        if record.diverged:
+            return None  # it left no weights to continue from
+        records.append(record)
+        if plateaued(curve(records)):
+            break
+        spec = continued(record, spec.steps + piece, settings.weight_decay, spec.label)
+    return records[-1]
+
+
+def continued(parent: RunRecord, until: int, weight_decay: float, label: str) -> RunSpec:
+    """The parent's run carried on to step `until` at its last lr and momentum, with another weight decay."""
+    spec = parent.run
+    return replace(
+        spec,
+        parent=parent.run_id,
+        at_step=spec.steps,
+        steps=until,
+        lr=constant(float(values(spec.lr, spec.steps - spec.at_step)[-1])),
+        momentum=constant(float(values(spec.momentum, spec.steps - spec.at_step)[-1])),
+        weight_decay=weight_decay,
+        evaluate_after=evenly(until, len(spec.evaluate_after), first=spec.steps),
+        label=label,
+    )
+
+
+def from_plateau(snapshot: RunRecord) -> Make:
+    """Each value goes on from the snapshot at the same lr and momentum, half as long as a full run would be."""
+
+    def make(weight_decay: float, steps: int) -> RunSpec:
+        until = snapshot.run.steps + steps // PIECES_A_RUN
+        return replace(continued(snapshot, until, weight_decay, _label(weight_decay)), keep="")
+
+    return make
+
+
+def half_way(asked: Asked, whole: RunSpec) -> Snapshot:
+    """Fig. 12b: the first half of a run whose lr rises and, in a cycle, falls again: up to where a cycle's lr is largest; None where it
+    diverged."""
+    first = replace(
+        whole,
+        steps=cycle_stepsize(asked, whole.steps),
+        evaluate_after=tuple(step for step in whole.evaluate_after if step <= cycle_stepsize(asked, whole.steps)),
+        keep="last",
+        label=f"to half-way at weight decay {whole.weight_decay:g}",
+    )
+    (record,) = yield [first]
+    return None if record.diverged else record
+
+
+def from_half_way(asked: Asked, snapshot: RunRecord, whole: Make) -> Make:
+    """Each value makes the second half of the run that `whole` describes, from the snapshot."""
+
+    def make(weight_decay: float, steps: int) -> RunSpec:
+        spec = whole(weight_decay, steps)
+        half, at = cycle_stepsize(asked, steps), snapshot.run.steps
+        until = at + steps - half
+        return replace(
+            spec,
+            parent=snapshot.run_id,
+            at_step=at,
+            steps=until,
+            lr=cut(spec.lr, half),
+            momentum=cut(spec.momentum, half),
+            evaluate_after=evenly(until, len(spec.evaluate_after) // 2, first=at),
+            label=_label(weight_decay),
+        )
+
+    return make
+
+
+def _label(weight_decay: float) -> str:
+    return f"weight decay {weight_decay:g} from the snapshot"
