@@ -1,0 +1,72 @@
+"""Weight decay from whole runs and from both of Fig. 12's snapshots, on a simulated network whose best weight decay is known."""
+
+from dataclasses import replace
+
+import pytest
+from simulated import World, asked, read
+
+from hpcheck.analysis.choice import Choice
+from hpcheck.schedules import values
+from hpcheck.settings import Settings
+from hpcheck.spec import RunSpec
+from hpcheck.steps import wd_grid
+
+KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
+
+
+def runs(world: World) -> list[RunSpec]:
+    return [record.run for record in world.records.values()]
+
+
+def iterations(world: World) -> int:
+    return sum(spec.steps - spec.at_step for spec in runs(world))
+
+
+@pytest.mark.parametrize("mode", ["cycle", "range", "constant"])
+@pytest.mark.parametrize("forked", ["true", "false"])
+def test_every_mode_finds_the_best_weight_decay(mode: str, forked: str) -> None:
+    world = World(best_weight_decay=1e-3, noise=0.002)
+    reading = read(world, wd_grid.decide, asked(f"wd_grid.mode={mode}", f"wd_grid.from_snapshot={forked}"), KNOWN)
+    assert 1e-3 / 3.2 <= reading.settings.weight_decay <= 1e-3 * 3.2
+
+
+@pytest.mark.parametrize("mode", ["cycle", "range"])
+def test_half_a_run_each_costs_less_than_whole_runs_and_says_the_same(mode: str) -> None:
+    whole, forked = World(noise=0.002), World(noise=0.002)
+    grid = read(whole, wd_grid.decide, asked(f"wd_grid.mode={mode}", "wd_grid.from_snapshot=false"), KNOWN)
+    snapshot = read(forked, wd_grid.decide, asked(f"wd_grid.mode={mode}", "wd_grid.from_snapshot=true"), KNOWN)
+    assert snapshot.settings.weight_decay == grid.settings.weight_decay
+    assert iterations(forked) < 0.75 * iterations(whole)
+
+
+def test_a_fork_makes_the_second_half_of_the_whole_run() -> None:
+    world = World(noise=0.002)
+    read(world, wd_grid.decide, asked("wd_grid.from_snapshot=true"), KNOWN)
+    fork = next(spec for spec in runs(world) if spec.parent is not None)
+    trunk = world.records[fork.parent or ""].run
+    whole = wd_grid.full_run(asked(), KNOWN)(fork.weight_decay, fork.steps)
+    second = slice(fork.at_step, fork.steps)
+    assert fork.at_step == trunk.steps
+    assert values(fork.lr, fork.steps - fork.at_step) == pytest.approx(values(whole.lr, whole.steps)[second])
+    assert values(fork.momentum, fork.steps - fork.at_step) == pytest.approx(values(whole.momentum, whole.steps)[second])
+    assert values(trunk.lr, trunk.steps) == pytest.approx(values(whole.lr, whole.steps)[: trunk.steps])
+    assert values(fork.lr, 1)[0] == pytest.approx(KNOWN.max_lr)
+    assert trunk.keep == "last"
+    assert fork.keep == ""
+
+
+def test_at_a_constant_lr_the_snapshot_waits_for_the_plateau() -> None:
+    quick, slow = World(noise=0.002, needed=30.0), World(noise=0.002, needed=120.0)
+    options = ("wd_grid.mode=constant", "wd_grid.from_snapshot=true")
+    for world in (quick, slow):
+        read(world, wd_grid.decide, asked(*options), KNOWN)
+    plateaus = [max(spec.at_step for spec in runs(world) if "from the snapshot" in spec.label) for world in (quick, slow)]
+    assert plateaus[0] < plateaus[1]
+
+
+def test_the_upper_middle_of_tied_weight_decays_is_taken() -> None:
+    scores = tuple((value, 1.0, 0.1) for value in (1e-5, 1e-4, 1e-3, 1e-2))
+    tied = Choice(1e-4, (1e-5, 1e-3), "medium", "tied", "tied", tied=(1e-5, 1e-4, 1e-3), scores=scores)
+    assert wd_grid.upper_middle_of_tie(tied).value == 1e-4
+    assert wd_grid.upper_middle_of_tie(replace(tied, tied=(1e-4, 1e-3))).value == 1e-3
+    assert wd_grid.upper_middle_of_tie(replace(tied, status="chosen", tied=())).value == 1e-4
