@@ -32,10 +32,11 @@ def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None
 
 def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     """What recommended.yaml says: `settings` alone can be started from; `evidence` and `provenance` are for people and for `check`."""
-    evidence = {item.setting: item for reading in readings for item in reading.evidence}  # a later step's word is the last one
+    found = [(reading.step, item) for reading in readings for item in reading.evidence]
+    evidence = {item.setting: item for _, item in found}  # a later step's word is the last one
     return {
         "settings": settings_block(asked, readings),
-        "evidence": {name: evidence_block(item) for name, item in evidence.items()},
+        "evidence": {name: evidence_block(item) | changes_of_mind(item, found) for name, item in evidence.items()},
         "results": {reading.step: plain(reading.results) for reading in readings if reading.results},
         "provenance": provenance(runs, asked, readings),
     }
@@ -74,6 +75,12 @@ def evidence_block(item: Evidence) -> dict[str, Any]:
     if item.status == "abstained":
         block["source"] = f"start (abstained): {item.reason}"
     return block
+
+
+def changes_of_mind(last: Evidence, found: Sequence[tuple[str, Evidence]]) -> dict[str, Any]:
+    """What earlier steps said of the setting that a later one read again, in order; nothing where it was read once."""
+    before = [(step, item) for step, item in found if item.setting == last.setting and item is not last]
+    return {"earlier": [{"step": step, "value": plain(item.value), "reason": item.reason} for step, item in before]} if before else {}
 
 
 def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:

@@ -1,0 +1,19 @@
+"""What recommended.yaml says of a setting that more than one step read."""
+
+from dataclasses import replace
+
+from hpcheck.recommend import changes_of_mind
+from hpcheck.settings import Evidence
+
+FIRST = Evidence("learning_rate", 0.1, "tied", "medium", "0.1 is taken", "section 4.1")
+
+
+def test_an_earlier_reading_is_kept_beside_the_one_that_counts() -> None:
+    again = replace(FIRST, value=0.05, reason="0.05 is better now")
+    decay = replace(FIRST, setting="weight_decay", value=1e-3)
+    found = [("lr-range", FIRST), ("wd-grid", decay), ("lr-reprobe", again)]
+    assert changes_of_mind(again, found) == {"earlier": [{"step": "lr-range", "value": 0.1, "reason": "0.1 is taken"}]}
+
+
+def test_what_was_read_once_has_nothing_earlier() -> None:
+    assert changes_of_mind(FIRST, [("lr-range", FIRST)]) == {}
