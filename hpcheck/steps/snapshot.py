@@ -9,8 +9,9 @@ from hpcheck.schedules import constant, cut, values
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, Spec, evenly
 from hpcheck.steps.compare import Make
+from hpcheck.steps.policies import stepsize_of
 from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import curve, cycle_stepsize, run
+from hpcheck.steps.runs import curve, run
 
 MOST_SNAPSHOT_PIECES = 8  # the run up to a plateau is made in pieces until its loss has plateaued, at most so many
 PIECES_A_RUN = 2  # ours: pieces that one short run's length is cut into on the way to the plateau
@@ -65,10 +66,11 @@ def from_plateau(snapshot: RunRecord) -> Make:
 def half_way(asked: Asked, whole: RunSpec) -> Snapshot:
     """Fig. 12b: the first half of a run whose lr rises and, in a cycle, falls again: up to where a cycle's lr is largest; None where it
     diverged."""
+    half = _half(asked, whole.steps)
     first = replace(
         whole,
-        steps=cycle_stepsize(asked, whole.steps),
-        evaluate_after=tuple(step for step in whole.evaluate_after if step <= cycle_stepsize(asked, whole.steps)),
+        steps=half,
+        evaluate_after=tuple(step for step in whole.evaluate_after if step <= half),
         keep="last",
         label=f"to half-way at weight decay {whole.weight_decay:g}",
     )
@@ -81,7 +83,7 @@ def from_half_way(asked: Asked, snapshot: RunRecord, whole: Make) -> Make:
 
     def make(weight_decay: float, steps: int) -> RunSpec:
         spec = whole(weight_decay, steps)
-        half, at = cycle_stepsize(asked, steps), snapshot.run.steps
+        half, at = _half(asked, steps), snapshot.run.steps
         until = at + steps - half
         return replace(
             spec,
@@ -95,6 +97,11 @@ def from_half_way(asked: Asked, snapshot: RunRecord, whole: Make) -> Make:
         )
 
     return make
+
+
+def _half(asked: Asked, steps: int) -> int:
+    """Where a run of `steps` iterations is cut in two: where 1cycle's lr is largest, else in its middle."""
+    return stepsize_of(asked, steps) if asked.config.lr_range.policy == "1cycle" else steps // 2
 
 
 def _label(weight_decay: float) -> str:
