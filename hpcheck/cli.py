@@ -80,7 +80,9 @@ def wd_grid(
     config: ConfigPath = None,
     set_: Overrides = None,
     from_: From = None,
-    from_snapshot: Annotated[bool, typer.Option("--from-snapshot", help="Continue one run at each value (Fig. 12).")] = False,
+    from_snapshot: Annotated[
+        bool | None, typer.Option("--from-snapshot/--whole-runs", help="Continue one run at each value (Fig. 12), or a run each.")
+    ] = None,
     over: Annotated[str | None, typer.Option("--over", metavar="KEY[=V,V]", help="Another option instead, such as model.dropout.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -88,7 +90,8 @@ def wd_grid(
     debug: Debug = False,
 ) -> None:
     """Step 4: weight decay, to one significant figure (4.4)."""
-    loaded = _load(config, [*(set_ or []), *["wd_grid.from_snapshot=true"] * from_snapshot], from_)
+    overrides = [*(set_ or []), *[f"wd_grid.from_snapshot={str(from_snapshot).lower()}"] * (from_snapshot is not None)]
+    loaded = _load(config, overrides, from_)
     if over is not None:
         from hpcheck.looking import look
         from hpcheck.steps.over import parse

@@ -218,7 +218,9 @@ class WdGrid(Section):
     )
     steps: Count | None = Field(default=None, description="Iterations of one run; null: derived from the budget")
     max_rounds: Several = Field(default=3, description="How often the grid may be refined or extended")
-    from_snapshot: Flag = Field(default=False, description="Continue every value from one snapshot (Smith 2018, Fig. 12)")
+    from_snapshot: Flag = Field(
+        default=True, description="Continue every value from one snapshot (Smith 2018, Fig. 12); false: a whole run each"
+    )
     snapshot_weight_decay: NotNegative | None = Field(default=None, description="Weight decay of the run snapshotted; null: a middle value")
 
 
