@@ -16,7 +16,7 @@ from hpcheck.steps.policies import lr_over, momentum_over, policy_of, stepsize_o
 from hpcheck.steps.replay import Asked
 
 # Ours: the length of each step's runs as a share of a full training, so that a recommendation costs about 2.5 full trainings in all, with
-# the longest runs where differences show latest (weight decay, docs/decisions.md). Smith 2018 says "short runs of a few epochs" (section 3).
+# the longest runs where differences show latest (weight decay, docs/decisions.md). Smith 2018: "short runs of a few epochs" (section 3).
 SHARE_OF_TRAINING = {"lr_range": 1 / 16, "batch": 1 / 16, "momentum": 1 / 16, "wd_grid": 3 / 10}
 FEWEST_STEPS = 200  # ours, measured on small data sets: from about 200 iterations on a ramp reads (DESIGN 3)
 EVAL_SHARE = 0.1  # ours: evaluation may take this share of a short run's time ...
