@@ -4,6 +4,7 @@ python docs/generate.py
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hpcheck import config_allowed
 from hpcheck.cli import app
 from hpcheck.config_comments import plain, spelled
 from hpcheck.config_sections import Config, Section
+from hpcheck.reproduce import page
 
 DOCS = Path(__file__).parent
 EXIT_CODES = {  # DESIGN 1
@@ -97,7 +99,12 @@ def schema_file() -> str:
     return json.dumps(configs.schema(), indent=2) + "\n"
 
 
-PAGES = {"commands.md": commands, "config.md": config, "hpcheck.schema.json": schema_file}
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "config.md": config,
+    "hpcheck.schema.json": schema_file,
+    "results/paper.md": page.markdown,
+}
 
 if __name__ == "__main__":
     for name, make in PAGES.items():

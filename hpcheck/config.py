@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ def parse(text: str, source_name: str, overrides: Sequence[str] = ()) -> Config:
     return config
 
 
+@cache
 def schema() -> dict[str, Any]:
     """JSON schema of the config file, for editors and for the reference page."""
     described = Config.model_json_schema()

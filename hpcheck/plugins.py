@@ -48,6 +48,7 @@ def is_torchvision(kind: str, name: str) -> bool:
     return kind == "models" and name not in known(kind) and name in torchvision_models()
 
 
+@cache
 def options(kind: str, name: str) -> dict[str, Any]:
     """Keyword-only parameters of a shipped entry, with their defaults, read from its source without importing it.
 

@@ -11,7 +11,7 @@ from hpcheck import config
 from hpcheck.__main__ import run
 from hpcheck.config import ConfigError, parse
 from hpcheck.records import RunRecord
-from hpcheck.reproduce import cost, experiments, found, orders, states, verdicts
+from hpcheck.reproduce import cost, experiments, found, orders, page, states, verdicts
 from hpcheck.reproduce.experiments import Experiment, Run
 from hpcheck.reproduce.found import COMMITTED, Found, Kept
 from hpcheck.schedules import constant, ramp
@@ -285,3 +285,12 @@ def test_a_miss_ends_with_exit_code_1(tiny, capsys, tmp_path):
     (tmp_path / "answers.yaml").write_text('tiny: {accuracy: 100, std: 0.01, what: "a perceptron, digits, lr 0.1"}\n')
     assert run(["reproduce", "tiny", "-q"]) == 1
     assert "miss" in capsys.readouterr().out
+
+
+def test_the_results_page_tells_runs_needs_and_where_records_come_from(tmp_path):
+    text = page.markdown()
+    assert "| `table2-lenet-12` | LeNet, MNIST" in text
+    assert "99.25 +- 0.03 | 99.11 +- 0.04 (4 runs), cpu fp32 | **miss**, 0.14 points below |" in text
+    assert "| table2-lenet-12 | 4 | 0, 1, 2, 3 | mnist | x86_64 cpu, fp32 | " in text
+    empty = page.markdown(tmp_path)
+    assert empty.count("not yet: ") == len(EVERY)

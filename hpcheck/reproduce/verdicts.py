@@ -63,7 +63,8 @@ def judge(answer: Mapping[str, Any], found: Sequence[Found]) -> Verdict:
 
 def accuracy(paper: float, std: float, found: Found) -> Verdict:
     """Percent, ours against the paper's; a single run of ours is taken to spread as the paper's do."""
-    told = f"{paper:g} +- {std:g}"
+    digits = 1 if std >= 0.1 else 2  # as the paper prints them
+    told = f"{paper:.{digits}f} +- {std:.{digits}f}"
     if not found.tests:
         return Verdict(told, "every run diverged" if found.finals else "", False if found.finals else None)
     percent = 100 * np.array(found.tests)
