@@ -9,7 +9,7 @@ from engine_runs import RUN, computed, curves
 from hpcheck import records
 from hpcheck.engine import processes
 from hpcheck.engine.processes import Pool, RunFailedError, shared
-from hpcheck.identity import identify
+from hpcheck.identity import data_fingerprint, identify
 from hpcheck.spec import PartSpec
 from hpcheck.users_code import UsersCodeError
 
@@ -82,6 +82,8 @@ def test_workers_compute_what_this_process_does(tmp_path, pool):
         record = records.read(tmp_path / "records" / f"{run_id}.jsonl")
         assert curves(record) == curves(computed(spec, tmp_path))
         assert record.environment["threads"] == 1
+        data = spec.data
+        assert record.environment["data"] == data_fingerprint(data.name, data.root, data.options)[:16]
     assert polls
 
 

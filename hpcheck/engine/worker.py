@@ -57,7 +57,8 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
         data, fingerprint = on_device(spec.data, str(device))
         if computed_id(spec, fingerprint, users_source(spec)) != run_id:
             raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
-        with closing(_record(path, run_id, spec, environment(device, threads))) as record:
+        begun_in = environment(device, threads) | {"data": fingerprint[:16]}
+        with closing(_record(path, run_id, spec, begun_in)) as record:
             if isinstance(spec, RunSpec):
                 train(spec, data, record, directory)
             else:
