@@ -23,8 +23,12 @@ def file_name(name: str) -> str:
 
 def known(kind: str) -> list[str]:
     """Names shipped for `kind` ("models", "data" or "optimizers"), sorted. Reads file names and imports nothing."""
-    sources = (path for path in (PACKAGE / kind).glob("*.py") if not path.stem.startswith("_"))
-    return sorted(path.stem.replace("_", "-") if kind == "data" else path.stem for path in sources)
+    return [stem.replace("_", "-") if kind == "data" else stem for stem in _stems(PACKAGE / kind)]
+
+
+@cache
+def _stems(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")))
 
 
 def is_users_own(name: str) -> bool:
@@ -58,8 +62,13 @@ def options(kind: str, name: str) -> dict[str, Any]:
         return {}
     if name not in known(kind):
         raise KeyError(name)
-    tree = ast.parse((PACKAGE / kind / f"{file_name(name)}.py").read_text(encoding="utf-8"))
-    entry = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == ENTRY_POINT[kind])
+    return dict(_keywords(PACKAGE / kind / f"{file_name(name)}.py", ENTRY_POINT[kind]))
+
+
+@cache
+def _keywords(source: Path, function: str) -> dict[str, Any]:
+    tree = ast.parse(source.read_text(encoding="utf-8"))
+    entry = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
     return {
         argument.arg: ast.literal_eval(default) if isinstance(default, ast.Constant | ast.Tuple) else ...
         for argument, default in zip(entry.args.kwonlyargs, entry.args.kw_defaults, strict=True)

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -19,16 +19,19 @@ SECONDS_A_LINE = 30.0  # without a terminal: how things stand, at most so often;
 BAR = 20  # characters: leaves room for a run's name and its loss in a terminal of 100
 
 
-@dataclass(frozen=True)
+@dataclass
 class Member:
-    """One of the runs that a step makes together, and where its record grows."""
+    """One of the runs that a step makes together, and where its record grows; once that has ended it is not read again."""
 
     name: str
     spec: Spec
     record: Path
+    last: Standing = field(default_factory=Standing)
 
     def standing(self) -> Standing:
-        return standing(self.record)
+        if not self.last.status:
+            self.last = standing(self.record)
+        return self.last
 
 
 class Progress:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from hpcheck.schedules import Knots
@@ -116,9 +116,13 @@ def computed(spec: Spec) -> dict[str, Any]:
 
 def _told(described: Any) -> dict[str, Any]:
     """The fields of a dataclass that say something: defaults are left out, so that a field added later changes no old identity."""
-    computed = (item for item in fields(described) if item.name not in NOT_COMPUTED)
-    plain = asdict(described)
-    return {item.name: plain[item.name] for item in computed if getattr(described, item.name) != item.default}
+    values = ((item, getattr(described, item.name)) for item in fields(described) if item.name not in NOT_COMPUTED)
+    return {item.name: _as_dict(value) for item, value in values if value != item.default}
+
+
+def _as_dict(value: Any) -> Any:
+    """A part of a spec as plain values; where it holds none of our classes it is left as it is, not copied."""
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def to_dict(spec: Spec) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import hpcheck
 
 PACKAGE = Path(hpcheck.__file__).parent
 NEED_TORCH = ("hpcheck.engine.", "hpcheck.models.", "hpcheck.optimizers.", "hpcheck.starters.")
-TORCH_FREE_ENGINE = {f"hpcheck.engine.{name}" for name in ("processes", "mailbox", "ddp", "engines", "ray")}
+TORCH_FREE_ENGINE = {f"hpcheck.engine.{name}" for name in ("processes", "mailbox", "ddp", "engines", "ray", "ray_task", "slots")}
 # package: what it may import of hpcheck, beside itself
 MAY_IMPORT = {
     "hpcheck.schedules": set(),

@@ -119,7 +119,7 @@ def test_threads_do_not_depend_on_how_many_runs_are_done_already(tmp_path, folde
 
 
 def test_a_worker_that_is_killed_says_what_to_do_and_the_pool_lives_on(tmp_path, pool):
-    with pytest.raises(RunFailedError, match=r"for want of memory: lower run\.jobs"):
+    with pytest.raises(RunFailedError, match=r"again and again, most likely for want of memory: lower run\.jobs"):
         pool.execute(jobs(users_network("IsKilled")), tmp_path / "records")
     pool.execute(jobs(RUN), tmp_path / "records")
 

@@ -34,8 +34,8 @@ def main(device_name: str, mailbox: Mailbox | None) -> None:
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
         serve(device, mailbox)
     except Exception as error:
-        if mailbox is None:
-            raise
+        if mailbox is None or lost_another(error):
+            raise  # torchrun starts all of them anew
         mailbox.fail(error)
         sys.exit(1)
     dist.destroy_process_group()
@@ -72,9 +72,16 @@ def serve(device: torch.device, mailbox: Mailbox | None) -> None:
         except Stopped:
             return
         except Exception as error:
-            _fail(told.mailbox, error)
+            if not lost_another(error):
+                _fail(told.mailbox, error)
+            raise
         if team.is_first():
             told.done.touch()
+
+
+def lost_another(error: Exception) -> bool:
+    """Whether the error says no more than that another process is gone."""
+    return isinstance(error, dist.DistError) or "gloo/transport" in str(error)  # gloo has no class of its own for it
 
 
 def _fail(mailbox: Path, error: BaseException) -> None:

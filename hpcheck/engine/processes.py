@@ -4,17 +4,22 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
+from hpcheck import records
+from hpcheck.engine.slots import Slots
 from hpcheck.spec import Spec, TimingSpec
 
 POLL_SECONDS = 0.3
 STOP_SECONDS = 4.0  # ours: so long may a run take to finish its step and save, for the command to be gone within 5 s
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+MOST_RETRIES = 3  # ours: a run whose worker is killed more often than that fails
+KILLED = "a worker process was killed again and again, most likely for want of memory: lower run.jobs, or the batch size"
 Job = tuple[str, Spec]  # run id, spec
 
 
@@ -30,12 +35,14 @@ class Pool:
 
     def __init__(self, device: str, jobs: int | None, threads: int | None) -> None:
         self.device, self.jobs, self.threads = device, jobs, threads
+        self._devices: dict[str, int | None] | None = None  # free bytes of each; None where nobody counts them
         self._executor: ProcessPoolExecutor | None = None
 
     def execute(
         self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
     ) -> None:
-        """Run all `jobs`; measurements of time alone, the rest side by side. The first failure is raised once the running ones end.
+        """Run all `jobs`; measurements of time alone, the rest side by side, spread over the GPUs. The first failure is raised once the
+        running ones end. Runs whose worker was killed go on from their checkpoints, half as many at once.
 
         `asked_at_once`: how many runs the step asked for together, those that are done already included. It sets the threads of each, so
         that a round which was interrupted goes on to the same numbers (default: as many as there are jobs).
@@ -48,34 +55,43 @@ class Pool:
 
     def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
         waiting = sorted(jobs, key=cost)  # the longest last: it is taken first
-        running: set[Future[None]] = set()
+        running: dict[Future[int | None], tuple[Job, str]] = {}
+        lost: Counter[str] = Counter()  # by run, how often its worker was killed
         failed: BaseException | None = None
         try:
-            at_once, threads = self._share(asked_at_once) if jobs else (1, 1)
+            slots, threads = self._share(asked_at_once) if jobs else (Slots({}, 0), 1)
+            polled = time.monotonic()
             while running or waiting:
-                while waiting and len(running) < at_once:
-                    run_id, spec = waiting.pop()
-                    running.add(self._workers().submit(_work, spec, run_id, directory, self.device, threads))
-                done, running = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-                on_poll()
-                errors = [error for future in done if (error := future.exception()) is not None]
-                if errors and failed is None:
-                    failed, waiting = errors[0], []  # those that run already run to their end
+                while waiting and (device := slots.take(kind(waiting[-1]))) is not None:
+                    job = waiting.pop()
+                    running[self._workers().submit(_work, *job, directory, device, threads)] = (job, device)
+                done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                if time.monotonic() - polled >= POLL_SECONDS:
+                    on_poll()
+                    polled = time.monotonic()
+                killed, error = _ended({future: running.pop(future) for future in done}, slots)
+                if error is not None and failed is None:
+                    failed, waiting = error, []  # those that run already run to their end
+                if killed:
+                    self.close()
+                    slots.at_once = max(1, slots.at_once // 2)
+                    lost.update(run_id for run_id, _ in killed)
+                    if max(lost.values()) > MOST_RETRIES:
+                        raise RunFailedError(KILLED)
+                    waiting += [] if failed else [job for job in killed if records.read(directory / f"{job[0]}.jsonl") is None]
+            on_poll()
         except BaseException:  # Ctrl-C and the like
             self.close()
             raise
-        if isinstance(failed, BrokenProcessPool):
-            self.close()
-            raise RunFailedError(
-                "a worker process was killed, most likely for want of memory: lower run.jobs, or the batch size"
-            ) from failed
         if failed is not None:
             raise failed
 
-    def _share(self, asked_at_once: int) -> tuple[int, int]:
-        """Runs at once, and the threads of each, on the device there is. Raises `ValueError` where the machine has none such."""
-        self.device = self._workers().submit(_resolve, self.device).result()
-        return shared(available_cores(), self.device, self.jobs, self.threads, asked_at_once)
+    def _share(self, asked_at_once: int) -> tuple[Slots, int]:
+        """Runs at once on the devices there are, and the threads of each. Raises `ValueError` where the machine has none such."""
+        if self._devices is None:
+            self._devices = self._workers().submit(_free, self.device).result()
+        at_once, threads = shared(available_cores(), next(iter(self._devices)), self.jobs, self.threads, asked_at_once, len(self._devices))
+        return Slots(self._devices, at_once), threads
 
     def close(self) -> None:
         """End the workers. A run under way leaves a checkpoint after its step; what has not ended soon is killed."""
@@ -103,6 +119,19 @@ class Pool:
         return self._executor
 
 
+def _ended(futures: Mapping[Future[int | None], tuple[Job, str]], slots: Slots) -> tuple[list[Job], BaseException | None]:
+    """The runs whose worker was killed, and the first error of the others; their places are free again."""
+    killed, first = [], None
+    for future, (job, device) in futures.items():
+        error = future.exception()
+        slots.give_back(device, kind(job), None if error else future.result())
+        if isinstance(error, BrokenProcessPool):
+            killed.append(job)
+        else:
+            first = first or error
+    return killed, first
+
+
 def _start_server() -> None:
     """Start the server that workers are forked from with SIGINT and SIGTERM blocked in it and in them: both may go to the whole process
     group, and are the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
@@ -114,13 +143,13 @@ def _start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def shared(cores: int, device: str, jobs: int | None, threads: int | None, asked_at_once: int) -> tuple[int, int]:
-    """Runs at once, and the threads of each: what the config says, else the cores shared out on a CPU, one run at a time on a GPU.
+def shared(cores: int, device: str, jobs: int | None, threads: int | None, asked_at_once: int, devices: int = 1) -> tuple[int, int]:
+    """Runs at once, and the threads of each: what the config says, else the cores shared out on a CPU, one run at a time on each GPU.
 
-    >>> shared(16, "cpu", None, None, asked_at_once=3), shared(16, "cpu", None, 4, 9), shared(16, "cuda", None, None, 9)
-    ((16, 5), (4, 4), (1, 16))
+    >>> shared(16, "cpu", None, None, asked_at_once=3), shared(16, "cpu", None, 4, 9), shared(16, "cuda:0", None, None, 9, devices=2)
+    ((16, 5), (4, 4), (2, 8))
     """
-    jobs = jobs or (max(1, cores // (threads or 1)) if device == "cpu" else 1)
+    jobs = jobs or (max(1, cores // (threads or 1)) if device == "cpu" else devices)
     return jobs, threads or max(1, cores // min(jobs, max(asked_at_once, 1)))
 
 
@@ -140,16 +169,22 @@ def _start() -> None:
     worker.start()
 
 
-def _resolve(device: str) -> str:
+def _free(device: str) -> dict[str, int | None]:
     from hpcheck.engine import worker
 
-    return str(worker.resolve_device(device))
+    return worker.free_bytes_of(device)
 
 
-def _work(spec: Spec, run_id: str, directory: Path, device: str, threads: int) -> None:
+def _work(run_id: str, spec: Spec, directory: Path, device: str, threads: int) -> int | None:
     from hpcheck.engine import worker
 
-    worker.work(spec, run_id, directory, device, threads)
+    return worker.measured(spec, run_id, directory, device, threads)
+
+
+def kind(job: Job) -> Hashable:
+    """Runs that take as much memory as each other."""
+    spec = job[1]
+    return (spec.data, spec.model, spec.optimizer, spec.precision, spec.bn_splits, getattr(spec, "total_batch_size", spec))
 
 
 def cost(job: Job) -> int:

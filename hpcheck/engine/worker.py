@@ -28,6 +28,8 @@ from hpcheck.spec import DataSpec, RunSpec, Spec
 from hpcheck.spec import run_id as computed_id
 from hpcheck.users_code import as_theirs
 
+CONTEXT_BYTES = 600 * 2**20  # ours, generous: what a process takes of a GPU before it computes anything
+
 
 class ChangedError(Exception):
     """The user's code or data are not what they were when the command looked."""
@@ -92,6 +94,26 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ValueError("run.device: this machine has no mps (use auto or cpu)")
     return device
+
+
+def free_bytes_of(name: str) -> dict[str, int | None]:
+    """The devices behind a name (`auto` and `cuda` are all the GPUs there are), each with its free bytes; None where nobody counts them.
+    Raises `ValueError` as `resolve_device` does."""
+    device = resolve_device(name)
+    if device.type != "cuda":
+        return {str(device): None}
+    numbers = range(torch.cuda.device_count()) if device.index is None else [device.index]
+    return {f"cuda:{number}": torch.cuda.mem_get_info(number)[0] for number in numbers}
+
+
+def measured(spec: Spec, run_id: str, directory: Path, device: str, threads: int) -> int | None:
+    """`work`; returns the bytes that it took of a GPU, this process's context included, None on other devices."""
+    if not device.startswith("cuda"):
+        work(spec, run_id, directory, device, threads)
+        return None
+    torch.cuda.reset_peak_memory_stats(device)
+    work(spec, run_id, directory, device, threads)
+    return torch.cuda.max_memory_reserved(device) + CONTEXT_BYTES
 
 
 @lru_cache(maxsize=2)
