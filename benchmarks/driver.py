@@ -99,6 +99,7 @@ def measured(count: int) -> dict[str, float]:
         "commit": engine.seconds,
         "plan": seconds - engine.seconds,
         "again": again,
+        "processor": computed,
         "peak_mb": peak,
         "disk_mb": size / 2**20,
     }
