@@ -91,7 +91,8 @@ class Progress:
                     self.say(f"{member.name}: iteration {at.row['step']:.0f} of {member.spec.steps}, {now(at)}")
             share = sum(done(member.spec, found[member.name]) for member in members) / total
             left = f", about {elapsed * (1 - share) / share:.0f} s left" if share > 0 else ""
-            self.say(f"{step}: {share:.0%} done{left}")
+            if share < 1:  # at the end only the last evaluation is missing, and the line of the run's ending comes at once
+                self.say(f"{step}: {share:.0%} done{left}")
 
         return poll
 
