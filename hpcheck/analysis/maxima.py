@@ -18,6 +18,7 @@ from hpcheck.analysis.standings import Judge
 GIVEN_AWAY = 0.1  # ours: share of the best run's descent that a maximum inside the stretch may lose (chosen in benchmarks/reading)
 LEAST_LOSS = 0.01  # ours: ... and what a run loses at least when losses are interpolated, so that seeds' noise about the best is not
 BEYOND = 2.0  # ours: where nothing beyond an end of the stretch was tried, that end may lie this factor further
+UPWARD = 0.6  # ours: how far up the stretch its middle is, on a log scale (chosen against full trainings in benchmarks/reading)
 SAME = 1.15  # ours: a maximum this near to the middle, run with two seeds, is taken for it
 LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly towards small lrs and suddenly towards large ones ...
 FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this
@@ -35,15 +36,19 @@ class Stretch:
 
     @property
     def middle(self) -> float:
-        """On a log scale, to two figures."""
-        return two_significant_figures(float(np.sqrt(self.low * self.high)))
+        """Three fifths of the way up on a log scale, to two figures."""
+        return two_significant_figures(_between(self.low, self.high))
 
     @property
     def interval(self) -> tuple[float, float]:
         """Where the middle may lie, the ends being anywhere between the last maximum inside and the first beyond."""
         (first, last), (below, above) = self.inside, self.beyond
         below, above = below or first / BEYOND, above or last * BEYOND
-        return float(np.sqrt(below * last)), float(np.sqrt(first * above))
+        return _between(below, last), _between(first, above)
+
+
+def _between(low: float, high: float) -> float:
+    return float(low ** (1 - UPWARD) * high**UPWARD)
 
 
 def stretch(candidates: Sequence[Candidate], by: Judge) -> Stretch | None:
