@@ -75,6 +75,31 @@ def test_a_slow_rise_after_the_minimum_is_overfitting() -> None:
     assert 0.02 < clue.from_lr < 0.07
 
 
+def test_a_rise_that_training_loss_shares_is_not_overfitting() -> None:
+    """An lr too large for the network: nothing is being learnt by heart while training loss goes up as well."""
+    loss = DESCENT + 0.3 * np.clip(U - 0.4, 0, 1) + noise()
+    falling, rising = DESCENT - 0.3 * U + noise(seed=5), DESCENT + 0.4 * np.clip(U - 0.4, 0, 1) + noise(seed=5)
+    assert "overfitting" in kinds(curve(loss, train_loss=falling))
+    assert "overfitting" not in kinds(curve(loss, train_loss=rising))
+
+
+def test_an_ending_too_noisy_to_tell_is_neither_plateau_nor_underfitting() -> None:
+    rough = DESCENT + np.where(U > 0.6, 1.0, 0.1) * noise(0.6, seed=2)
+    assert not {"plateau", "underfitting"} & kinds(curve(rough[::3]))
+
+
+def test_a_fall_that_bends_is_still_a_fall() -> None:
+    """Thirteen evaluations of a short run that is far from done: the bend is not noise."""
+    u = np.linspace(0, 1, 13)
+    assert "underfitting" in kinds(curve(0.3 + 2 / (1 + np.exp((u - 0.6) * 8)) + noise(0.01, 13)))
+
+
+def test_one_example_that_changes_its_mind_is_no_disagreement() -> None:
+    loss = 0.24 + 2 * np.exp(-U / 0.05) - 0.02 * U + noise(0.001)
+    accuracy = np.where(U < 0.8, 0.947, 0.933)  # one of 75
+    assert "loss-accuracy-disagree" not in kinds(curve(loss, accuracy=accuracy))
+
+
 def test_a_sharp_rise_is_divergence_not_overfitting() -> None:
     loss = DESCENT + noise()
     loss[34:] = [1.6, 2.9, 3.5, 3.4, 3.6, 3.5]

@@ -98,7 +98,7 @@ def main() -> None:
     print(f"{len(labelled)} curves, {half} half, seed {given.seed}, {time.perf_counter() - began:.0f} s\n")
     print("\n".join([*clue_table(found), "", *limit_table(labelled)]))
     if given.contests:
-        print("\n".join(["", *choosing_table(half, given.contests)]))
+        print("\n".join(["", *choosing_table(half, given.contests, given.seed)]))
     if given.errors:
         for (kind, outcome, family), number in sorted(errors.items()):
             print(f"{kind:24} {outcome:8} {family:24} {number}")

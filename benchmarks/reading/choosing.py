@@ -46,11 +46,11 @@ class Contest:
         return Curve(step=u * 1000, lr=0.1 * u, val_loss=mean + noise)
 
 
-def contests(half: Half, each: int) -> Iterator[tuple[float, Contest]]:
+def contests(half: Half, each: int, first: int = 0) -> Iterator[tuple[float, Contest]]:
     """`each` contests at every gap."""
     for gap in GAPS:
         for index in range(each):
-            seed = int(10_000 * gap + index + (0 if half == "development" else 5_000))
+            seed = int(10_000 * gap + index + (0 if half == "development" else 5_000) + 1_000_000 * first)
             rng = np.random.default_rng([seed, 0])
             start = rng.uniform(1, 5)
             level = start * rng.uniform(0.1, 0.6)
@@ -78,12 +78,12 @@ def decide(contest: Contest) -> tuple[str, bool, int]:
     return choice.status, bool(best & kept), sum(map(len, runs.values()))
 
 
-def choosing_table(half: Half, each: int) -> list[str]:
+def choosing_table(half: Half, each: int, first: int = 0) -> list[str]:
     """By gap: how often the rule chooses, ties or abstains, how often a choice is wrong, how often the best is kept, and its runs."""
     head = "| gap (seed sd) | contests | chosen | tied | abstained | chosen wrongly, of all | best kept | runs a contest |"
     lines = [head, "|---|---|---|---|---|---|---|---|"]
     found: dict[float, list[tuple[str, bool, int]]] = {gap: [] for gap in GAPS}
-    for gap, contest in contests(half, each):
+    for gap, contest in contests(half, each, first):
         found[gap].append(decide(contest))
     for gap, rows in found.items():
         status = Counter(row[0] for row in rows)

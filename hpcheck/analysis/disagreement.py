@@ -3,10 +3,12 @@
 import numpy as np
 
 from hpcheck.analysis.clue import DISAGREE, Clue, clue
+from hpcheck.analysis.curve import FloatArray
 from hpcheck.analysis.smooth import Smoothed, smooth
 from hpcheck.analysis.sound import Sound, apart
 
 DISAGREES = 5.0  # ours: standard errors by which each must have moved (chosen in benchmarks/reading)
+FEWEST_STEPS = 2.5  # ours: ... and a metric these many of its smallest steps: one example that changes its mind is no disagreement
 
 
 def disagreement_clues(sound: Sound) -> tuple[Clue, ...]:
@@ -18,12 +20,20 @@ def disagreement_clues(sound: Sound) -> tuple[Clue, ...]:
     if not np.isfinite(metric.fit).all():
         return ()
     last = len(sound.x) - 1
+    if np.ptp(metric.fit) <= FEWEST_STEPS * smallest_step(cost[sound.index]):
+        return ()
     low_loss, low_cost = sound.lowest, int(np.argmin(metric.fit))
     if _opposite(sound.trend, metric, low_loss, last):
         return (_clue(sound, "loss-rises-metric-improves", low_loss),)
     if _opposite(metric, sound.trend, low_cost, last):
         return (_clue(sound, "loss-falls-metric-worsens", low_cost),)
     return ()
+
+
+def smallest_step(values: FloatArray) -> float:
+    """The smallest difference between two values that are not the same: one example's share of an accuracy. 0 where all are the same."""
+    steps = np.diff(np.unique(np.round(values, 9)))
+    return float(steps.min()) if len(steps) else 0.0
 
 
 def _opposite(rises: Smoothed, falls: Smoothed, first: int, last: int) -> bool:

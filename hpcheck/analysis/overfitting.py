@@ -36,7 +36,18 @@ def _gradual_rise(sound: Sound) -> list[Clue]:
     rise = float(sound.trend.fit[last] - sound.trend.fit[low])
     if last - low < FEWEST_RISING or apart(sound.trend, low, last) <= RISES or _units(sound, rise) <= RISE_NOISE:
         return []
+    if _training_rises_too(sound, low, last):
+        return []
     return [clue(sound.curve, OVERFITTING, "gradual-rise", int(sound.index[low]), int(sound.index[last]), _units(sound, rise))]
+
+
+def _training_rises_too(sound: Sound, low: int, last: int) -> bool:
+    """Whether training loss went up over the same stretch by more than its error: then nothing is being overfitted, the lr is too large."""
+    train = sound.curve.train_loss
+    if train is None:
+        return False
+    fit = smooth(sound.x[low : last + 1], train[sound.index[low : last + 1]])
+    return bool(np.isfinite(fit.fit).all() and apart(fit, 0, last - low) > RISES)
 
 
 def _bump(sound: Sound) -> list[Clue]:

@@ -12,7 +12,7 @@ FEWEST_LAST, FEWEST_SECOND = 6, 4  # ours: evaluations in the ending, and in its
 FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen in benchmarks/reading)
 FLATTENED = 0.25  # ours: a fall whose second half is less than this share of it, error included, has flattened (a 1cycle's tail)
 STILL = 2.5  # ours: standard errors up to which an ending may be flat
-TELLING = 0.35  # ours: two errors of an ending may be this share of the descent before nothing can be told
+TELLING = 0.2  # ours: two errors of an ending may be this share of the descent before nothing can be told
 MATERIAL = 0.03  # ours: share of the whole descent that an ending must fall by to count as falling ...
 MATERIAL_LEVEL = 0.02  # ours: ... or, since a descent is mostly its first moments, this share of the loss itself ...
 LEAST_MATERIAL = 0.01  # ours: ... though at least this share of the descent
@@ -43,7 +43,10 @@ def ending(sound: Sound, share: float = LAST, fewest: int = FEWEST_LAST, since: 
 
 
 def _robust_slope(x: np.ndarray, y: np.ndarray, noise: float) -> tuple[float, float]:
-    """Slope and its standard error by least squares, with values further than six noise levels from the line left out."""
+    """Slope and its standard error by least squares, with values further than six noise levels from the curve left out.
+
+    The error is that about a parabola, so that a bend in the fall does not count as noise.
+    """
     kept = np.ones(len(x))
     slope = error = 0.0
     for _ in range(4):
@@ -53,13 +56,24 @@ def _robust_slope(x: np.ndarray, y: np.ndarray, noise: float) -> tuple[float, fl
             return 0.0, 0.0
         level = (kept * y).sum() / kept.sum()
         slope = float((kept * (x - centre) * (y - level)).sum() / spread)
-        residual = y - level - slope * (x - centre)
+        residual = _unbent(x - centre, y - level - slope * (x - centre), kept)
         scale = max(noise, 1.4826 * float(np.median(np.abs(residual))))
         error = scale / float(np.sqrt(spread))
         if scale == 0:
             break
         kept = np.maximum((1 - np.minimum(np.abs(residual) / (6 * scale), 1.0) ** 2) ** 2, 1e-6)
     return slope, error
+
+
+def _unbent(x: np.ndarray, residual: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """What is left of the residuals from a line without their parabola; as they are with fewer than six values."""
+    if len(x) < FEWEST_LAST:
+        return residual
+    bend = x**2
+    for against in (np.ones(len(x)), x):
+        bend = bend - against * ((kept * bend * against).sum() / max((kept * against**2).sum(), 1e-300))
+    size = (kept * bend**2).sum()
+    return residual - bend * ((kept * residual * bend).sum() / size) if size > 0 else residual
 
 
 def steady_since(sound: Sound) -> int:
