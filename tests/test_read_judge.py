@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,14 @@ def test_pictures_show_raw_values_trend_limit_and_clues() -> None:
 
 def test_a_name_with_a_formula_is_drawn_as_it_stands() -> None:
     assert describe.drawn("_a$b") == " _a\\$b"
+
+
+def test_a_training_loss_that_was_not_logged_last_is_not_drawn_as_diverged() -> None:
+    plain = loaded(falling())
+    train = np.array([*falling()[:-1], math.nan])
+    curve = replace(plain.curve, accuracy=np.linspace(0.002, 0.5, 40), train_loss=train)
+    found = read_one(replace(plain, curve=curve, columns={**plain.columns, "accuracy": "accuracy"}))
+    loss, metric = describe.panels(Found((found,)))
+    assert len(loss.series[1].raw) == 39
+    assert math.isfinite(loss.series[1].smooth[-1])
+    assert metric.higher_is_better

@@ -197,7 +197,9 @@ def _of_curve(reading: CurveReading) -> tuple[Panel, ...]:
     if curve.accuracy is None:
         return (loss,)
     metric = series(curve, x, "accuracy", drawn(reading.loaded.columns["accuracy"]))
-    return loss, Panel(f"{name}, metric", x_label, "validation metric", (metric,), marks, log_x=log_x)
+    return loss, Panel(
+        f"{name}, metric", x_label, "validation metric", (metric,), marks, log_x=log_x, higher_is_better=curve.higher_is_better
+    )
 
 
 def _together(readings: Sequence[CurveReading], found: Comparison) -> tuple[Panel, ...]:
@@ -206,5 +208,6 @@ def _together(readings: Sequence[CurveReading], found: Comparison) -> tuple[Pane
     loss = tuple(series(curve, found.x, label=drawn(curve.label)) for curve in curves)
     metric = tuple(series(curve, found.x, "accuracy", drawn(curve.label)) for curve in curves if curve.accuracy is not None)
     pictures = [Panel("All curves", x_label, "validation loss", loss)]
-    pictures += [Panel("All curves, metric", x_label, "validation metric", metric)] if metric else []
+    higher = all(curve.higher_is_better for curve in curves)
+    pictures += [Panel("All curves, metric", x_label, "validation metric", metric, higher_is_better=higher)] if metric else []
     return tuple(pictures)

@@ -55,7 +55,9 @@ def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str
     until = len(y) if divergence is None else divergence.onset
     trend = np.full(len(y), np.nan)
     trend[:until] = smooth(curve.step[:until], y[:until]).fit
-    return Series(label or curve.label, tuple(getattr(curve, x).tolist()), tuple(y.tolist()), tuple(trend.tolist()))
+    known = np.flatnonzero(np.isfinite(y))
+    end = len(y) if divergence is not None or len(known) == 0 else int(known[-1]) + 1  # a last value that was not logged is no divergence
+    return Series(label or curve.label, tuple(getattr(curve, x)[:end].tolist()), tuple(y[:end].tolist()), tuple(trend[:end].tolist()))
 
 
 def repeated(records: Sequence[RunRecord], quantity: str = "val_loss", label: str = "") -> Series:
