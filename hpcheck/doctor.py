@@ -85,6 +85,12 @@ def _device_lines(found: dict[str, Any]) -> list[str]:
     return [*named, *["mps"] * devices["mps"], f"cpu, {found['cores']} cores"]
 
 
+def has_gpu() -> bool:
+    """Whether torch sees a GPU of any kind."""
+    devices = _devices()
+    return bool(devices.get("cuda") or devices.get("mps"))
+
+
 def _devices() -> dict[str, Any]:
     """What torch sees, asked in a process of its own: a broken driver cannot take this one down."""
     try:

@@ -11,7 +11,7 @@ from hpcheck import config
 from hpcheck.__main__ import run
 from hpcheck.config import ConfigError, parse
 from hpcheck.records import RunRecord
-from hpcheck.reproduce import cost, experiments, found, orders, page, states, verdicts
+from hpcheck.reproduce import commands, cost, experiments, found, orders, page, states, verdicts
 from hpcheck.reproduce.experiments import Experiment, Run
 from hpcheck.reproduce.found import COMMITTED, Found, Kept
 from hpcheck.schedules import constant, ramp
@@ -279,6 +279,18 @@ def test_what_does_not_fit_in_the_budget_is_not_begun(tiny, capsys, monkeypatch)
     assert run(["reproduce", "--all", "--budget", "30s"]) == 0
     assert "tiny: not begun: about " in capsys.readouterr().err
     assert not Path("runs/tiny").exists()
+
+
+def test_what_takes_a_gpu_is_not_begun_without_one_unless_a_device_is_named(tiny, capsys, monkeypatch):
+    path = Path("configs/paper/tiny.yaml")
+    path.write_text(path.read_text().replace("device: cpu, ", ""))
+    monkeypatch.setitem(cost.MS_AN_EXAMPLE, "mlp", 1e5)
+    monkeypatch.setattr(commands.doctor, "has_gpu", lambda: False)
+    assert run(["reproduce", "tiny"]) == 0
+    assert "tiny: not begun, since there is no GPU here; -s run.device=cpu runs it all the same" in capsys.readouterr().err
+    assert not Path("runs/tiny").exists()
+    assert run(["reproduce", "tiny", "-q", "-s", "run.device=cpu"]) == 0
+    assert "pass" in capsys.readouterr().out
 
 
 def test_a_miss_ends_with_exit_code_1(tiny, capsys, tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpcheck import doctor
 from hpcheck.progress import Progress
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import chosen
@@ -44,10 +45,20 @@ def run(wanted: Wanted, budget: str | None, quiet: bool) -> list[State]:
         return running.within(cost.seconds_of(budget), experiments, kept, wanted.overrides, progress)
     states = []
     for one in experiments:
-        needs = standing(one, kept, wanted.overrides).needs
-        progress.say(f"{one.name}: {f'needs {needs}' if needs else 'every run is there'}")
-        states.append(running.reproduce(one, kept, wanted.overrides, progress))
+        state = standing(one, kept, wanted.overrides)
+        progress.say(f"{one.name}: {f'needs {state.needs}' if state.needs else 'every run is there'}")
+        if beyond_this_machine(state):
+            progress.say(f"{one.name}: not begun, since there is no GPU here; -s run.device=cpu runs it all the same")
+        else:
+            state = running.reproduce(one, kept, wanted.overrides, progress)
+        states.append(state)
     return states
+
+
+def beyond_this_machine(state: State) -> bool:
+    """Whether what is left takes a GPU and there is none; a device that the user named is taken at their word."""
+    named = any(found.run.config.run.device != "auto" for found in state.found)
+    return state.core_seconds > 3600 * cost.GPU_FROM_HOURS and not named and not doctor.has_gpu()
 
 
 def told(states: Sequence[State], as_json: bool) -> list[str]:
