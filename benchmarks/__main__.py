@@ -8,6 +8,8 @@ NAMES = {
     "grid": "benchmarks.grid",
     "lr-range": "benchmarks.lr_range",
     "gpu": "benchmarks.gpu",
+    "overheads": "benchmarks.overheads",
+    "scaling": "benchmarks.scaling",
     "evaluation": "benchmarks.evaluation",
     "precision": "benchmarks.precision",
     "trials": "benchmarks.tuning.trials",

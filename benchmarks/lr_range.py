@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks import loops
-from benchmarks.rounds import interleaved, shown
+from benchmarks.rounds import CLOCKS, interleaved, shown
 from hpcheck.engine import worker
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.malloc import keep_freed_memory
@@ -137,6 +137,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("HPCHECK_DATA", "data")))
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu, with --threads 1, on a machine that others use")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
@@ -147,7 +148,7 @@ def main(arguments: list[str]) -> None:
     spec = loops.spec_of(what, given.steps, lr=lr, evaluate_after=evenly(given.steps, EVALS), eval_size=given.validation)
     data = worker.on_device(spec.data, "cpu")[0]
     arms = arms_of(spec, data, given.arms)
-    timed = interleaved(arms, given.rounds, warm_up=False)
+    timed = interleaved(arms, given.rounds, warm_up=False, clock=given.clock)
     title = (
         f"lr range test: {given.subject}, {given.steps} iterations at batch 128, {given.validation} to validate on, {given.threads} threads"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import loops
-from benchmarks.rounds import interleaved, shown
+from benchmarks.rounds import CLOCKS, interleaved, shown
 from hpcheck.engine import worker
 from hpcheck.engine.malloc import keep_freed_memory
 
@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--without-naive", action="store_true", help="only the two that the claim of overhead is about")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("HPCHECK_DATA", "data")))
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="cpu, with --threads 1, on a machine that others use")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
     keep_freed_memory()
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> None:
     arms = {"hpcheck": lambda: loops.hpchecks(spec, data), "bare": lambda: loops.bare(spec, data)}
     if not given.without_naive:
         arms["naive"] = lambda: loops.naive(spec, data)
-    timed = interleaved(arms, given.rounds)
+    timed = interleaved(arms, given.rounds, clock=given.clock)
     gap = loops.largest_gap(timed.results["hpcheck"], timed.results["bare"])
     title = f"single run: {given.subject}, {given.precision}, batch 128, {given.steps} steps, {given.threads} threads"
     shown(title, timed, "bare", given.out, gap_between_validation_losses=f"{gap:.2g}")
