@@ -24,6 +24,9 @@ class Run(Section):
         default="local", description="local: processes here; ray: tasks on a Ray cluster (hpcheck[ray])"
     )
     address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or host:6379; null: one started here")
+    together: Literal["off", "auto", "branches", "vmapped"] = Field(
+        default="off", description="Whether a GPU computes the runs of a round as one; auto tries how (not yet measured on a GPU)"
+    )
 
     @field_validator("devices")
     @classmethod
@@ -56,6 +59,13 @@ class Run(Section):
         if address is not None and info.data.get("engine") == "local":
             raise refused("the local engine joins no cluster", "null, or run.engine ray")
         return address
+
+    @field_validator("together")
+    @classmethod
+    def _on_one_device(cls, together: str, info: ValidationInfo) -> str:
+        if together != "off" and (info.data.get("engine") == "ray" or info.data.get("devices", 1) > 1):
+            raise refused("computes several runs on one device", "off, or run.engine local and run.devices 1")
+        return together
 
     def parts(self) -> int:
         """Parts of a batch that BatchNorm sees one by one."""

@@ -33,7 +33,7 @@ class Checklist:
         self.runs.claim()
         self.progress = progress
         run = config.run
-        self.pool = engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address)
+        self.pool = engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address, run.together)
         self.asked = Asked(config, facts(config))
         self.runs.create(config)
 

@@ -10,8 +10,11 @@ from engine_runs import DIGITS, RUN, computed
 
 from hpcheck import records
 from hpcheck.engine import fused_runs, worker
+from hpcheck.engine.checkpoints import Stopped
 from hpcheck.engine.fused import BLOCK, MODES, RefusedError, stacked
 from hpcheck.engine.fused_runs import ONE_BY_ONE, fastest, train_together
+from hpcheck.engine.group_work import work_together
+from hpcheck.engine.grouped import Grouped
 from hpcheck.engine.loop import prepare
 from hpcheck.engine.tensor_updates import Hyper, state_of, update_of
 from hpcheck.engine.together import groups, refusal
@@ -179,3 +182,65 @@ def test_stacked_weights_stay_channels_last():
     stack = stacked([weight, weight * 2])
     assert torch.equal(stack[1], weight * 2)
     assert stack[1].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_pool_hands_groups_to_one_worker_where_it_is_asked_to(tmp_path, alone):
+    specs = [SHORT, replace(SHORT, weight_decay=0.1), replace(SHORT, total_batch_size=12)]
+    pool = Grouped("cpu", 2, 1, "vmapped")
+    try:
+        pool.execute([(identify(spec), spec) for spec in specs], tmp_path)
+    finally:
+        pool.close()
+    found = [records.read(tmp_path / f"{identify(spec)}.jsonl") for spec in specs]
+    assert [record.result.get("together") for record in found] == ["vmapped, 2 members", "vmapped, 2 members", None]
+    for spec, record in zip(specs, found, strict=True):
+        np.testing.assert_allclose(record.column("val_loss"), alone(spec).column("val_loss"), rtol=TOLERANCE)
+
+
+def test_runs_that_are_refused_are_computed_one_by_one(tmp_path, capsys):
+    specs = [replace(SHORT, model=PartSpec("mlp", freeze({"dropout": 0.5})), weight_decay=decay) for decay in (0.0, 0.1)]
+    jobs = [(identify(spec), spec) for spec in specs]
+    work_together(jobs, tmp_path, "cpu", 1, "branches")
+    assert "2 runs one by one: model mlp may draw random numbers" in capsys.readouterr().err
+    assert all(records.read(tmp_path / f"{run_id}.jsonl").status == "finished" for run_id, _ in jobs)
+
+
+def test_a_group_that_is_asked_to_stop_leaves_a_checkpoint_of_each_and_they_go_on_alone(tmp_path, alone, monkeypatch):
+    specs = [SHORT, replace(SHORT, weight_decay=0.1)]
+    jobs = [(identify(spec), spec) for spec in specs]
+    asked = iter([False] * 2)
+    monkeypatch.setattr(fused_runs, "stop_asked", lambda: next(asked, True))
+    with pytest.raises(Stopped):
+        work_together(jobs, tmp_path, "cpu", 1, "vmapped")
+    assert len(list(tmp_path.glob("*.checkpoint"))) == 2
+    work_together(jobs, tmp_path, "cpu", 1, "vmapped")
+    for run_id, spec in jobs:
+        record = records.read(tmp_path / f"{run_id}.jsonl")
+        assert list(record.column("step")) == [0, 5, 12, 24]
+        np.testing.assert_allclose(record.column("val_loss"), alone(spec).column("val_loss"), rtol=TOLERANCE)
+        assert "together" not in record.result
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("model", ["mlp", "shallow3"])
+def test_a_graphed_group_on_a_gpu_is_the_runs_alone(tmp_path, mode, model):
+    changes = {"steps": BLOCK + 6, "evaluate_after": (5, BLOCK + 6), "lr": constant(0.001)}
+    spec = replace(SHORT, model=PartSpec(model), **changes)
+    specs = [spec, replace(spec, weight_decay=0.1), replace(spec, seed=3)]
+    jobs = [(identify(each), each) for each in specs]
+    work_together(jobs, tmp_path, "cuda", 1, mode)
+    (tmp_path / "alone").mkdir()
+    for run_id, each in jobs:
+        worker.work(each, run_id, tmp_path / "alone", "cuda", 1)
+        found, expected = (records.read(folder / f"{run_id}.jsonl") for folder in (tmp_path, tmp_path / "alone"))
+        assert found.result["together"] == f"{mode}, 3 members"
+        np.testing.assert_allclose(found.column("val_loss"), expected.column("val_loss"), rtol=1e-3)
+
+
+@pytest.mark.gpu
+def test_auto_on_a_gpu_finds_a_way(tmp_path):
+    spec = replace(SHORT, steps=60, evaluate_after=(60,))
+    jobs = [(identify(each), each) for each in (spec, replace(spec, weight_decay=0.1))]
+    work_together(jobs, tmp_path, "cuda", 1, "auto")
+    assert all(records.read(tmp_path / f"{run_id}.jsonl").status == "finished" for run_id, _ in jobs)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hpcheck.engine.ddp import Devices
+from hpcheck.engine.grouped import Grouped
 from hpcheck.engine.processes import Job, Pool
 
 
@@ -22,10 +23,14 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-def engine_of(name: str, device: str, devices: int, jobs: int | None, threads: int | None, address: str | None) -> Engine:
+def engine_of(
+    name: str, device: str, devices: int, jobs: int | None, threads: int | None, address: str | None, together: str = "off"
+) -> Engine:
     """`run.engine` with what else the section `run` says."""
     if name == "ray":
         from hpcheck.engine.ray import Tasks
 
         return Tasks(device, jobs, threads, address)
+    if together != "off":
+        return Grouped(device, jobs, threads, together)
     return Devices(device, devices, threads) if devices > 1 else Pool(device, jobs, threads)

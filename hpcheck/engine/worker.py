@@ -56,10 +56,7 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
         threads = int(begun_with(path, run_id).get("threads", threads))  # an interrupted run goes on to the same numbers
         torch.set_num_threads(threads)
         device = resolve_device(device_name)
-        data, fingerprint = on_device(spec.data, str(device))
-        if computed_id(spec, fingerprint, users_source(spec)) != run_id:
-            raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
-        begun_in = environment(device, threads) | {"data": fingerprint[:16]}
+        data, begun_in = begun(spec, run_id, device, threads)
         with closing(_record(path, run_id, spec, begun_in)) as record:
             if isinstance(spec, RunSpec):
                 train(spec, data, record, directory)
@@ -69,6 +66,15 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
         if is_out_of_memory(error):
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
         raise (as_theirs(error) or error) from None
+
+
+def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[OnDevice, dict[str, Any]]:
+    """The data of a run on its device, and what its record says of where it was made. Raises `ChangedError` where the data or the user's
+    code are no longer what `run_id` names."""
+    data, fingerprint = on_device(spec.data, str(device))
+    if computed_id(spec, fingerprint, users_source(spec)) != run_id:
+        raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
+    return data, environment(device, threads) | {"data": fingerprint[:16]}
 
 
 def _record(path: Path, run_id: str, spec: Spec, begun_in: dict[str, Any]) -> RecordWriter:

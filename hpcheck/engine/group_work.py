@@ -1,0 +1,52 @@
+"""What a worker does with several runs at once: computes them together, or one by one where that is refused or no faster."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import torch
+
+from hpcheck.engine import worker
+from hpcheck.engine.fused import RefusedError
+from hpcheck.engine.fused_runs import train_together
+from hpcheck.engine.timing import is_out_of_memory
+from hpcheck.engine.together import Job
+from hpcheck.records import RecordWriter
+from hpcheck.spec import RunSpec
+
+
+def work_together(jobs: Sequence[Job], directory: Path, device_name: str, threads: int, mode: str) -> None:
+    """Compute all `jobs` by `mode` ("auto", "branches" or "vmapped") and leave their finished records in `directory`.
+
+    A run that an interrupted process had begun goes on alone, and all do where they cannot be computed together (said on stderr) or one by
+    one is as fast.
+    """
+    alone = [(run_id, spec) for run_id, spec in jobs if any(directory.glob(f"{run_id}.step*.checkpoint"))]
+    rest = [job for job in jobs if job not in alone]
+    if len(rest) > 1:
+        try:
+            _compute(rest, directory, device_name, threads, mode)
+            rest = []
+        except RefusedError as refused:
+            print(f"{len(rest)} runs one by one: {refused}", file=sys.stderr, flush=True)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            print(f"{len(rest)} runs one by one: together they do not fit in memory", file=sys.stderr, flush=True)
+    for run_id, spec in [*alone, *rest]:
+        worker.work(spec, run_id, directory, device_name, threads)
+
+
+def _compute(jobs: Sequence[Job], directory: Path, device_name: str, threads: int, mode: str) -> None:
+    torch.set_num_threads(threads)
+    device = worker.resolve_device(device_name)
+    specs = [spec for _, spec in jobs if isinstance(spec, RunSpec)]
+    found = [worker.begun(spec, run_id, device, threads) for run_id, spec in jobs]
+    data, begun_in = found[0]  # members have their data in common
+    with ExitStack() as stack:
+        records = [
+            stack.enter_context(closing(RecordWriter(directory / f"{run_id}.jsonl", run_id, spec, begun_in)))
+            for (run_id, _), spec in zip(jobs, specs, strict=True)
+        ]
+        train_together(specs, data, records, directory, mode)
