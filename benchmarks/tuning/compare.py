@@ -1,6 +1,6 @@
 """hpcheck's recommendations beside what Optuna and random search find, from recorded trials.
 
-    python -m benchmarks tuning --trials tpe-0.jsonl --random random-0.jsonl --recommended hpcheck.jsonl --finals finals.jsonl
+    python -m benchmarks tuning --trials tpe-*.jsonl --random random-0.jsonl --recommended hpcheck.jsonl --finals finals.jsonl
 
 Pruners are replayed on the recorded trials: each is reported row by row, and what the pruner would have cut is not paid for. That
 favours the pruner a little: TPE went on from all trials at their full length. Every winner is trained again in full, with seeds that
@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import optuna
 
-from benchmarks.tuning.trials import SPACE, Trial, asked, full_run, read, trained
+from benchmarks.tuning.trials import CONFIG, SPACE, Trial, asked, full_run, read, trained
 from hpcheck.spec import RunSpec
+from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import FORWARD_SHARE
 
 FINAL_SEEDS = (100, 101, 102, 103)
@@ -68,9 +69,8 @@ def at_cost(trials: Sequence[Trial], costs: Sequence[tuple[float, float]], budge
     return trials[best], spent, count
 
 
-def final_spec(params: dict[str, Any], seed: int) -> RunSpec:
+def final_spec(question: Asked, params: dict[str, Any], seed: int) -> RunSpec:
     """A full training at a winner's settings; hpcheck's own name the smallest lr and momentum too."""
-    question = asked()
     spec = full_run(question, params, seed)
     if "min_momentum" not in params:
         return spec
@@ -83,14 +83,14 @@ def final_spec(params: dict[str, Any], seed: int) -> RunSpec:
     return replace(theirs, finally_on=("val", "test"), seed=seed)
 
 
-def finals(params: dict[str, Any], kept: Path) -> list[float]:
+def finals(question: Asked, params: dict[str, Any], kept: Path) -> list[float]:
     """Test accuracies of full trainings at these settings with `FINAL_SEEDS`; recorded ones are not run again. 0: it diverged."""
     known = {(json.dumps(one["params"], sort_keys=True), one["seed"]): one["test"] for one in read(kept)}
     found = []
     for seed in FINAL_SEEDS:
         key = (json.dumps(params, sort_keys=True), seed)
         if key not in known:
-            record = trained(final_spec(params, seed))
+            record = trained(final_spec(question, params, seed))
             known[key] = 0.0 if record.diverged else record.result["test"]["metric"]
             with kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"params": params, "seed": seed, "test": known[key]}) + "\n")
@@ -98,15 +98,18 @@ def finals(params: dict[str, Any], kept: Path) -> list[float]:
     return found
 
 
-def difference(ours: Sequence[Sequence[float]], theirs: Sequence[float]) -> tuple[float, float, float]:
-    """Mean test accuracy of ours less theirs, in points, and its 95% interval: recommendations resampled, and seeds within each."""
+def difference(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+    """Mean test accuracy of ours less theirs, in points, and its 95% interval: searches resampled, and final seeds within each."""
     random = np.random.default_rng(0)
-    draws = []
-    for _ in range(RESAMPLES):
-        picked = [random.choice(ours[index], len(ours[index])).mean() for index in random.integers(0, len(ours), len(ours))]
-        draws.append(np.mean(picked) - random.choice(theirs, len(theirs)).mean())
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return 100 * (float(np.mean([np.mean(each) for each in ours])) - float(np.mean(theirs))), 100 * float(low), 100 * float(high)
+
+    def drawn(found: Sequence[Sequence[float]]) -> float:
+        return float(
+            np.mean([random.choice(found[index], len(found[index])).mean() for index in random.integers(0, len(found), len(found))])
+        )
+
+    low, high = np.quantile([drawn(ours) - drawn(theirs) for _ in range(RESAMPLES)], [0.025, 0.975])
+    middle = np.mean([np.mean(each) for each in ours]) - np.mean([np.mean(each) for each in theirs])
+    return 100 * float(middle), 100 * float(low), 100 * float(high)
 
 
 def by_chance(trials: Sequence[Trial], costs: Sequence[tuple[float, float]], budget: float) -> tuple[float, float, float]:
@@ -120,40 +123,49 @@ def by_chance(trials: Sequence[Trial], costs: Sequence[tuple[float, float]], bud
     return 100 * float(np.mean(reached)), 100 * float(low), 100 * float(high)
 
 
+def winners(searches: Sequence[list[Trial]], pruner: Pruner, budget: float, whole: int) -> list[tuple[Trial, float, int]]:
+    """Each search's best within a budget, what it cost and in how many trials."""
+    return [at_cost(trials, replayed(trials, pruner(), whole), budget) for trials in searches]
+
+
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks tuning", description=__doc__)
-    for name in ("trials", "random", "recommended", "finals"):
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument("--trials", type=Path, nargs="+", required=True, help="TPE's, one file a seed")
+    for name in ("random", "recommended", "finals"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     given = parser.parse_args(arguments)
-    tpe, random, ours = read(given.trials), read(given.random), read(given.recommended)
-    whole = asked().facts.val_examples
-    full = 33_000 + FORWARD_SHARE * (26 * 500 + whole)
+    tpe, random, ours = [read(path) for path in given.trials], read(given.random), read(given.recommended)
+    question = asked(given.config)
+    whole = question.facts.val_examples
+    evaluated = random[0]["eval_size"] or whole
+    full = random[0]["batch"] * random[0]["full_steps"] + FORWARD_SHARE * (len(random[0]["steps"]) * evaluated + whole)
     budget = float(np.mean([one["examples"] for one in ours]))
     nop = optuna.pruners.NopPruner
-    costs = {"tpe": replayed(tpe, nop(), whole), "tpe+hb": replayed(tpe, hyperband(), whole)}
-    costs |= {"random": replayed(random, nop(), whole), "random+hb": replayed(random, hyperband(), whole)}
     arms = {
-        f"TPE, {len(tpe)} trials": at_cost(tpe, costs["tpe"], np.inf),
-        f"TPE + Hyperband, {len(tpe)} trials": at_cost(tpe, costs["tpe+hb"], np.inf),
-        f"random, {len(random)} trials": at_cost(random, costs["random"], np.inf),
-        "TPE at hpcheck's cost": at_cost(tpe, costs["tpe"], budget),
-        "TPE + Hyperband at hpcheck's cost": at_cost(tpe, costs["tpe+hb"], budget),
+        "TPE, all trials": winners(tpe, nop, np.inf, whole),
+        "TPE + Hyperband, all trials": winners(tpe, hyperband, np.inf, whole),
+        "random, all trials": winners([random], nop, np.inf, whole),
+        "TPE at hpcheck's cost": winners(tpe, nop, budget, whole),
+        "TPE + Hyperband at hpcheck's cost": winners(tpe, hyperband, budget, whole),
     }
-    reached = [finals(one["params"], given.finals) for one in ours]
+    reached = [finals(question, one["params"], given.finals) for one in ours]
     print(f"hpcheck, {len(ours)} seeds: cost {budget / full:.2f} full trainings ({[round(one['examples'] / full, 2) for one in ours]}), "
           f"{[one['runs'] for one in ours]} runs; test {100 * np.mean(reached):.2f}% "
           f"{[round(100 * float(np.mean(each)), 2) for each in reached]}")  # fmt: skip
     for one in ours:
         print(f"  seed {one['seed']}: {one['params']}")
-    print("\n| arm | trials | cost, full trainings | hpcheck's cost / its | test % | hpcheck - it, points | 95% |")
+    print("\n| arm | searches x trials | cost, full trainings | hpcheck's cost / its | test % | hpcheck - it, points | 95% |")
     print("|---|---|---|---|---|---|---|")
-    for name, (winner, spent, count) in arms.items():
-        theirs = finals(winner["params"], given.finals)
+    for name, found in arms.items():
+        theirs = [finals(question, winner["params"], given.finals) for winner, _, _ in found]
+        spent, counts = np.mean([cost for _, cost, _ in found]), [count for _, _, count in found]
         middle, low, high = difference(reached, theirs)
-        print(f"| {name} | {count} | {spent / full:.1f} | {budget / spent:.3f} | {100 * np.mean(theirs):.2f} | "
+        print(f"| {name} | {len(found)} x {counts} | {spent / full:.1f} | {budget / spent:.3f} | {100 * np.mean(theirs):.2f} | "
               f"{middle:+.2f} | {low:+.2f} to {high:+.2f} |", flush=True)  # fmt: skip
-    for name, key in (("random", "random"), ("random + Hyperband", "random+hb")):
-        middle, low, high = by_chance(random, costs[key], budget)
+    for name, pruner in (("random", nop), ("random + Hyperband", hyperband)):
+        middle, low, high = by_chance(random, replayed(random, pruner(), whole), budget)
         print(f"| {name} at hpcheck's cost, over orders | | {budget / full:.1f} | 1 | {middle:.2f} ({low:.2f} to {high:.2f}) | | |")
-    for name, (winner, _, _) in arms.items():
-        print(f"  {name}: {winner['params']}, validation {winner['value']:.4f}")
+    for name, found in arms.items():
+        for winner, _, _ in found:
+            print(f"  {name}: {winner['params']}, validation {winner['value']:.4f}")

@@ -25,9 +25,9 @@ def cost_in_examples(record: RunRecord) -> float:
     return examples_processed(record) + FORWARD_SHARE * evaluated
 
 
-def recommendation(seed: int) -> dict[str, Any]:
+def recommendation(path: Path, seed: int, runs: str) -> dict[str, Any]:
     """The checklist from nothing to its recommendation, the final training left out."""
-    config = configs.load(CONFIG, [f"seed={seed}", f"name=tuning-{seed}", "run.dir=runs/tuning"])
+    config = configs.load(path, [f"seed={seed}", f"name={path.stem}-{seed}", f"run.dir={runs}"])
     content = yaml12.read(regenerate(config, quiet=True)).value
     found = [record for path in sorted(RunDirectory.of(config).records.glob("*.jsonl")) if (record := records.read(path)) is not None]
     settings = content["settings"]
@@ -50,10 +50,12 @@ def recommendation(seed: int) -> dict[str, Any]:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks recommend", description=__doc__)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--config", type=Path, default=CONFIG)
+    parser.add_argument("--runs", default="runs/tuning", help="folder of the run directories")
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args(arguments)
     for seed in range(len(read(given.out)), given.seeds):
-        found = recommendation(seed)
+        found = recommendation(given.config, seed, given.runs)
         with given.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(found) + "\n")
         print(found, flush=True)

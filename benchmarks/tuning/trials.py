@@ -1,6 +1,6 @@
 """Record the trials of a sampler, one full training each, as JSON lines: pruners are replayed on them later, so that none runs twice.
 
-python -m benchmarks trials --sampler tpe --seed 0 --count 60 OUT.jsonl
+python -m benchmarks trials --config benchmarks/tuning/mnist-mlp-small.yaml --sampler tpe --seed 0 --count 60 OUT.jsonl
 """
 
 import argparse
@@ -22,7 +22,7 @@ from hpcheck.spec import RunSpec
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import cycle, full_steps
 
-CONFIG = Path(__file__).with_name("mnist-lenet-small.yaml")
+CONFIG = Path(__file__).with_name("mnist-lenet-small.yaml")  # by default
 MOMENTUM_DEPTH = 0.1  # momentum falls by so much where the lr is largest: the paper's 0.95-0.85
 MIN_LR_DIVISOR = 10
 SPACE: dict[str, Any] = {
@@ -34,8 +34,8 @@ SPACE: dict[str, Any] = {
 Trial = dict[str, Any]
 
 
-def asked(overrides: list[str] | None = None) -> Asked:
-    config = configs.load(CONFIG, overrides or [])
+def asked(path: Path) -> Asked:
+    config = configs.load(path)
     return Asked(config, facts(config))
 
 
@@ -104,12 +104,13 @@ def read(path: Path) -> list[Trial]:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks trials", description=__doc__)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--sampler", choices=["tpe", "random"], required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--count", type=int, default=60)
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    question, study, found = asked(), study_of(given.sampler, given.seed), read(given.out)
+    question, study, found = asked(given.config), study_of(given.sampler, given.seed), read(given.out)
     told(study, found)
     for _ in range(len(found), given.count):
         asked_for = study.ask(SPACE)
