@@ -11,7 +11,7 @@ MAPPED_FROM_BYTES = 2**30  # ours: above every activation of a batch; larger blo
 def keep_freed_memory() -> None:
     """Have malloc keep what is freed, so that a step finds the pages of the step before instead of faulting in new ones.
 
-    By default glibc hands freed activations of megabytes back to the system at once. Keeping them changes no number; it made steps 1.02
+    By default glibc hands freed activations of megabytes back to the system at once. Keeping them changes no number; it made steps up
     to 1.4 times as fast (docs/results/speed.md). Other C libraries are left as they are.
     """
     if not sys.platform.startswith("linux"):
