@@ -70,6 +70,7 @@ class Data(Part):
     limit: Count | None = Field(default=None, description="Training examples used at most; null: all")
     loss: Loss = Field(default="auto", description="auto, cross_entropy, mse, or your own pkg.module:function")
     metric: Metric = Field(default="auto", description="auto, accuracy, r2, or your own pkg.module:function")
+    metric_is: Literal["higher", "lower"] = Field(default="higher", description="Which values of the metric are better")
 
     def options(self) -> dict[str, Any]:
         """The keys given beyond the described ones, with those of some loaders where they are given: options of the loader."""
@@ -195,7 +196,9 @@ class Momentum(Section):
     """Momenta, each judged at its own best learning rate; then cyclical against constant (Smith 2018, 4.3)."""
 
     cyclical: Flag = Field(default=True, description="Whether falling and rising momentum are tried too")
-    values: OneOrMore[MomentumValue] = Field(default=(0.9, 0.95, 0.97, 0.99), description="Momenta to try")
+    values: OneOrMore[MomentumValue] | None = Field(
+        default=None, description="Momenta to try; null: 0.9, 0.95, 0.97, 0.99, for adamw (beta1) 0.85, 0.9, 0.95"
+    )
     floor: MomentumValue = Field(default=0.85, validate_default=True, description="Where cyclical momentum falls to")
     other_floor: MomentumValue | None = Field(default=None, description="Another floor to compare with it, such as 0.8; null: none")
     steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
@@ -232,6 +235,7 @@ class Train(Section):
         default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
     )
     compare: Some[Baseline] = Field(default=(), description="Policies to train for comparison: start, step, inv, constant")
+    compare_epochs: Positive | None = Field(default=None, description="Longer budget at which they are trained too, in epochs; null: none")
     fit: Literal["train", "all"] = Field(default="train", description="all: the held-out part is trained on too")
     cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")
     cycles: Count = Field(default=4, description="Cycles in a training where lr_range.policy is not 1cycle")

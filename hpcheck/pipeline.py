@@ -14,7 +14,7 @@ from hpcheck.progress import Progress
 from hpcheck.report import page
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
-from hpcheck.steps.checklist import STEPS, lr_may_have_moved, readings_so_far, settings_before
+from hpcheck.steps.checklist import STEPS, lr_may_have_moved, readings_so_far, settings_before, unfinished_before
 from hpcheck.steps.replay import Asked, Decide, Facts, Missing, replay
 from hpcheck.steps.runs import data_spec
 
@@ -53,6 +53,8 @@ class Checklist:
         """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
         if step == "lr-reprobe" and not lr_may_have_moved(self.asked, self.runs.find):
             return []
+        for name in unfinished_before(step, self.asked, self.runs.find):
+            self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
         before = self.run_step("lr-reprobe") if step == "train" else []
         reading = self._read(step)
         plots.draw(reading, self.runs.plots)

@@ -1,37 +1,58 @@
 """What a checklist will cost, before anything runs: the runs known now, and bounds for those that depend on them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hpcheck.config import Config
 from hpcheck.pipeline import facts
 from hpcheck.rundir import RunDirectory
-from hpcheck.settings import Reading
+from hpcheck.settings import Reading, Settings
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.checklist import STEPS, lr_may_have_moved, settings_before, start_settings
 from hpcheck.steps.replay import Asked, replay
-from hpcheck.steps.runs import SHARE_OF_TRAINING, full_steps, short_steps
-from hpcheck.steps.train import compared_with
+from hpcheck.steps.runs import full_steps, short_steps
+from hpcheck.steps.train import all_arms
 
-# Ours: the fewest and the most runs a step makes, counted in runs of its short length (an lr sweep is half a run; extensions,
-# replicates, bisections and lengthened runs make the difference).
-RUNS_OF_STEP = {"lr_range": (9.0, 24.0), "batch": (4.0, 8.0), "momentum": (7.0, 12.0), "wd_grid": (3.0, 12.0)}
+# Ours: the fewest runs that a step makes and the most that it usually does, in runs of its short length. Fewest: nothing is lengthened,
+# replicated, extended or bisected. Most: a ramp made again at twice the length and extended once, three maxima added, the leading two
+# replicated, three rounds of bisecting. Lengthening what cannot be read goes beyond it.
+RUNS_OF_STEP = {
+    "lr-range": ("lr_range", 9.5, 24.0),  # sweep 1/2, ramp, faster ramp 1/2, four maxima with two seeds each or more
+    "batch": ("batch", 4.0, 10.0),  # three sizes, the largest at two lrs; a fourth at two more, replicates, halvings
+    "momentum": ("momentum", 7.0, 13.0),  # four values, three shapes
+    "wd-grid": ("wd_grid", 3.0, 10.0),
+    "lr-reprobe": ("lr_range", 0.0, 14.0),  # none where nothing moved
+}
+LEAST_BUDGET, TRAININGS = 4000, 2.5  # DESIGN 5: a recommendation within the larger of 4,000 iterations and 2.5 full trainings
 
 
 def planned(config: Config) -> dict[str, Any]:
-    """The missing runs of the first step that is not complete, and each step's bounds in iterations at the start's batch size."""
+    """The missing runs of the first step that is not complete; each step's bounds in iterations and epochs, at the start's batch size."""
     asked, runs = Asked(config, facts(config)), RunDirectory.of(config)
     start = start_settings(config)
+    full = full_steps(asked, start)
     bounds = {
-        step.replace("_", "-"): [round(count * short_steps(asked, step, start)) for count in RUNS_OF_STEP[step]]
-        for step in SHARE_OF_TRAINING
+        step: [round(count * short_steps(asked, length, start)) for count in (fewest, most)]
+        for step, (length, fewest, most) in RUNS_OF_STEP.items()
     }
-    arms = 1 + len(compared_with(asked))
-    bounds["train"] = [arms * config.train.repeats * full_steps(asked, start)] * 2
+    search = [sum(ends) for ends in zip(*bounds.values(), strict=True)]
+    bounds["train"] = [trainings(asked, start)] * 2
+    an_epoch = asked.facts.train_examples / start.total_batch_size
     return {
         "known": [describe(step, spec) for step, spec in known_now(asked, runs)],
-        "iterations_of_a_full_training": full_steps(asked, start),
+        "iterations_of_a_full_training": full,
         "iterations": bounds,
+        "epochs": {step: [round(end / an_epoch, 1) for end in ends] for step, ends in bounds.items()},
+        "search": {"iterations": search, "full_trainings": [round(end / full, 1) for end in search]},
+        "goal": round(max(LEAST_BUDGET, TRAININGS * full)),
     }
+
+
+def trainings(asked: Asked, start: Settings) -> int:
+    """Iterations of the final runs with what they are compared with, at the start's settings."""
+    known = start if start.max_lr is not None else replace(start, max_lr=1.0, min_lr=0.1)  # an lr changes no length
+    return sum(spec.steps for specs in all_arms(asked, known).values() for spec in specs)
 
 
 def known_now(asked: Asked, runs: RunDirectory) -> list[tuple[str, Spec]]:
@@ -57,14 +78,21 @@ def plan_lines(found: dict[str, Any]) -> list[str]:
     known = [
         f"  {run['step']}: {run['run']}" + (f", {run['iterations']} iterations" if "iterations" in run else "") for run in found["known"]
     ]
-    bounds = [
-        f"  {step}: {fewest} iterations" if fewest == most else f"  {step}: {fewest} to {most} iterations"
-        for step, (fewest, most) in found["iterations"].items()
-    ]
+    bounds = [f"  {step}: {_span(ends)} iterations, {_span(found['epochs'][step])} epochs" for step, ends in found["iterations"].items()]
     return [
         "Known now:",
         *(known or ["  nothing: every run is done"]),
         "In all, from an empty run directory (at the start's batch size):",
         *bounds,
+        f"The search, all before train: {_span(found['search']['iterations'])} iterations, {_span(found['search']['full_trainings'])} "
+        f"full trainings; its goal is {found['goal']} iterations at most.",
         f"One full training is {found['iterations_of_a_full_training']} iterations.",
     ]
+
+
+def _span(ends: Sequence[float]) -> str:
+    """
+    >>> _span([200, 200]), _span([1.5, 4.0])
+    ('200', '1.5 to 4')
+    """
+    return " to ".join(dict.fromkeys(f"{end:g}" if end < 1e6 else f"{end:.0f}" for end in ends))

@@ -34,6 +34,7 @@ class DataSpec:
     loss: str = "auto"
     metric: str = "auto"
     crop: int | None = None
+    metric_is: str = "higher"  # which values are better: says which weights are the best ones, and is not part of the identity
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class TimingSpec:
 
 
 Spec = RunSpec | TimingSpec
-NOT_COMPUTED = {"label", "keep"}
+NOT_COMPUTED = {"label", "keep", "metric_is"}
 WHERE_DATA_IS = {"name", "root", "options"}
 
 

@@ -8,8 +8,8 @@ from simulated import World, asked, read
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch, lr_range, momentum, train, wd_grid
-from hpcheck.steps.checklist import STEPS, readings_so_far, settings_before, start_settings
-from hpcheck.steps.replay import replay
+from hpcheck.steps.checklist import STEPS, readings_so_far, settings_before, start_settings, unfinished_before
+from hpcheck.steps.replay import Missing, replay
 from hpcheck.steps.runs import part
 
 KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
@@ -164,3 +164,28 @@ def test_a_snapshot_that_diverged_gives_way_to_the_whole_grid() -> None:
     too_large = replace(KNOWN, max_lr=50.0, min_lr=5.0)
     reading = read(World(), wd_grid.decide, asked("wd_grid.from_snapshot=true"), too_large)
     assert "wd-grid: the run up to the snapshot diverged, so the whole grid was run" in reading.remarks
+
+
+def test_an_interrupted_earlier_step_is_named() -> None:
+    question, world = asked("start.max_lr=0.1"), World()
+    assert not list(unfinished_before("momentum", question, world.find))
+    wanted = replay(lr_range.decide, question, start_settings(question.config), world.find)
+    assert isinstance(wanted, Missing)
+    world.execute(wanted.specs[0])
+    assert list(unfinished_before("momentum", question, world.find)) == ["lr-range"]
+    assert list(unfinished_before("lr-range", question, world.find)) == []
+    read(world, lr_range.decide, question, start_settings(question.config))
+    assert list(unfinished_before("momentum", question, world.find)) == []
+
+
+def test_adamws_momentum_is_an_average_so_every_beta_has_the_same_lr_scale() -> None:
+    question, world = asked("optimizer=adamw"), World(fastest=1e9)
+    read(world, momentum.decide, question, replace(KNOWN, max_lr=1e-3, min_lr=1e-4))
+    ramps = [record.run for record in world.records.values() if "lr to" in record.spec.label and record.run.seed == 0]
+    assert {spec.momentum.largest for spec in ramps} == {0.85, 0.9, 0.95}
+    assert len({spec.lr for spec in ramps}) == 1
+
+
+def test_decoupled_weight_decay_has_a_grid_of_its_own() -> None:
+    assert wd_grid.grid_values(asked("optimizer=adamw")) == (1e-3, 1e-2, 1e-1)
+    assert wd_grid.grid_values(asked("optimizer=adamw", "wd_grid.values=[0.3]")) == (0.3,)

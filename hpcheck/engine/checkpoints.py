@@ -40,7 +40,7 @@ class Progress:
     """How far a run has come, beside its weights and optimizer. Order of data, augmentation and dropout are functions of (seed, step)."""
 
     done: int  # updates so far
-    best: float = -math.inf  # metric
+    best: float = -math.inf  # metric, turned so that higher is better
     stretch: list[Tensor] = field(default_factory=list)  # training losses since the last row, still on the device
     eval_seconds: float = 0.0  # evaluating and saving
     started: float = field(default_factory=time.perf_counter)  # as if it had all been one process

@@ -119,8 +119,9 @@ def next_row(
     before = time.perf_counter()
     val_loss, value = evaluated(training, data, at.done)
     train_loss, at.stretch = float(torch.stack(at.stretch).mean()), []
-    if training.spec.keep == "best" and value > at.best and team.is_first():
-        at.best = value
+    worth = value if training.spec.data.metric_is == "higher" else -value
+    if training.spec.keep == "best" and worth > at.best and team.is_first():
+        at.best = worth
         save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, at.done, training.first_loss)
     at.eval_seconds += time.perf_counter() - before
     scheduled = {"step": at.done, "lr": lr, "momentum": momentum}

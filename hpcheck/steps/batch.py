@@ -208,8 +208,9 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
     epochs = settings.epochs if same else equal_time_epochs(settings, dict(timed.seconds), size)
     after = with_lr(asked, replace(settings, total_batch_size=size, epochs=epochs), best[size].lr)
     accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
+    up = asked.config.data.metric_is == "higher"
     panels = (
-        Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=True),
+        Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=up),
         Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
     )
     remarks = (

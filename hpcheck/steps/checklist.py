@@ -38,6 +38,19 @@ def readings_so_far(asked: Asked, lookup: Lookup, before: str | None = None) -> 
             settings = outcome.settings
 
 
+def unfinished_before(step: str, asked: Asked, lookup: Lookup) -> Iterator[str]:
+    """The steps ahead of `step` that were begun and not finished: `step` goes on without what they would say."""
+    settings = start_settings(asked.config)
+    for name, decide in STEPS.items():
+        if name == step:
+            return
+        outcome = replay(decide, asked, _with_users_lr(asked, settings, name), lookup)
+        if isinstance(outcome, Reading):
+            settings = outcome.settings if outcome.runs else settings
+        elif outcome.done:
+            yield name
+
+
 def settings_before(step: str, asked: Asked, lookup: Lookup) -> Settings:
     """What is known when `step` begins: the start, as changed by the readings ahead of it; the user's own lr where none was read."""
     settings = start_settings(asked.config)

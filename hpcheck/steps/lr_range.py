@@ -172,7 +172,7 @@ def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...
         "validation metric",
         (series(ramp_curve, "lr", "accuracy", "metric"),),
         tuple(marks),
-        higher_is_better=True,
+        higher_is_better=ramp_curve.higher_is_better,
     )
     return (loss, metric, *_overlay_panel(tested))
 

@@ -19,6 +19,8 @@ SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
 RAMP_OVER_MAX = 2.0  # ours: each momentum's ramp goes to twice the lr that is as fast as the known max_lr
 RAMP_FROM = 1 / 100
+VALUES = {"sgd": (0.9, 0.95, 0.97, 0.99), "adamw": (0.85, 0.9, 0.95)}  # 5, item 3; for beta1 ours: 1cycle with Adam runs from 0.95 to 0.85
+AVERAGES = {"adamw"}  # optimizers whose momentum is a moving average: the step's length does not grow with it
 FALLING = 1.0
 SHAPES = {FALLING: "falling", 2.0: "constant", 3.0: "rising"}  # the decision rule compares numbers; these stand for the three shapes
 WHY_NO_RANGE_TEST = (
@@ -35,14 +37,15 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     steps = short_steps(asked, "momentum", settings)
     held = constant_lr and settings.max_momentum < 1  # a momentum of 1 is rising momentum's peak, reached for an instant
     known_with = settings.max_momentum if held else settings.min_momentum
+    averages = asked.config.optimizer.name in AVERAGES
 
     def at_own_lr(momentum: float, steps: int) -> RunSpec:
-        highest = RAMP_OVER_MAX * own_lr(settings, momentum, known_with)
+        highest = RAMP_OVER_MAX * own_lr(settings, momentum, momentum if averages else known_with)
         lr = ramp(highest * RAMP_FROM, highest, steps)
         return run(asked, settings, lr, constant(momentum), steps, f"momentum {momentum:g}, lr to {highest:.2g}")
 
     rule = Rule(at="own-best", prefer=PREFERRED, scale="log1m")
-    best = yield from compare(sorted(options.values), at_own_lr, steps, rule)
+    best = yield from compare(momenta(asked), at_own_lr, steps, rule)
     largest = best.choice.value
     if largest is None:
         return _reading(settings, best)  # abstained: the start's pair stays
@@ -56,6 +59,11 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if floors is not None and floors.choice.value is not None:
         after = replace(after, min_momentum=floors.choice.value)
     return _reading(after, best, shapes, floors)
+
+
+def momenta(asked: Asked) -> tuple[float, ...]:
+    """The config's values, or the optimizer's usual ones."""
+    return tuple(sorted(asked.config.momentum.values or VALUES.get(asked.config.optimizer.name, VALUES["sgd"])))
 
 
 def own_lr(settings: Settings, momentum: float, known_with: float) -> float:

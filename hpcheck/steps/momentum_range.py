@@ -31,7 +31,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
             "momentum",
             "validation metric",
             (series(line, "momentum", "accuracy", "metric"),),
-            higher_is_better=True,
+            higher_is_better=line.higher_is_better,
         ),
     )
     return Reading("momentum-range-test", settings, (), panels, (words(record), WHAT_TO_DO))

@@ -39,10 +39,11 @@ Decide = Callable[[Asked, Settings], Steps]
 
 @dataclass(frozen=True)
 class Missing:
-    """The runs that a step still needs now, of so many that it asked for together."""
+    """The runs that a step still needs now, of so many that it asked for together; and how many of its runs there are already."""
 
     specs: tuple[Spec, ...]
     asked_at_once: int
+    done: int = 0
 
 
 def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> Missing | Reading:
@@ -55,7 +56,7 @@ def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> 
             found = [(spec, lookup(spec)) for spec in wanted]
             missing = tuple(spec for spec, record in found if record is None)
             if missing:
-                return Missing(missing, len(found))
+                return Missing(missing, len(found), len(seen) + len(found) - len(missing))
             records = [record for _, record in found if record is not None]
             seen.update((record.run_id, None) for record in records)
             wanted = step.send(records)

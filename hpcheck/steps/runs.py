@@ -49,6 +49,7 @@ def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
         limit=data.limit,
         loss=data.loss,
         metric=data.metric,
+        metric_is=data.metric_is,
         crop=data.crop,
     )
 
@@ -125,5 +126,6 @@ def curve(records: RunRecord | Sequence[RunRecord], label: str = "") -> Curve:
         momentum=column("momentum"),
         weight_decay=chain[-1].run.weight_decay,
         diverged=chain[-1].diverged,
+        higher_is_better=chain[-1].run.data.metric_is == "higher",
         label=label or chain[-1].run.label,
     )

@@ -12,6 +12,7 @@ from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, inv, multistep
 from hpcheck.settings import Panel, Reading, Settings
 from hpcheck.spec import RunSpec, evenly
+from hpcheck.steps.early import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.momentum import shape_knots
@@ -30,15 +31,25 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     """Train with the settings, and with what they are to be compared with."""
     if settings.max_lr is None:
         return Reading("train", settings, (), remarks=("train: no learning rate is known; read one (lr-range) or give start.max_lr",))
-    arms = {"recommended": repeats(asked, settings, "recommended")}
-    others = {other: comparison(asked, settings, other) for other in compared_with(asked)}
-    arms |= {other: specs for other, specs in others.items() if specs != arms["recommended"]}  # nothing was read: the start is trained
+    arms = all_arms(asked, settings)
     records = yield [spec for specs in arms.values() for spec in specs]
     found, at = {}, 0
     for name, specs in arms.items():
         found[name] = tuple(records[at : at + len(specs)])
         at += len(specs)
-    return _reading(asked, settings, found)
+    agreement = yield from early_ranking(asked, found)
+    return _reading(asked, settings, found, agreement)
+
+
+def all_arms(asked: Asked, settings: Settings) -> dict[str, list[RunSpec]]:
+    """The recommended training and what it is compared with; the other policies also over `train.compare_epochs`, a longer budget."""
+    arms = {"recommended": repeats(asked, settings, "recommended")}
+    for other in compared_with(asked):
+        arms[other] = comparison(asked, settings, other)
+        epochs = asked.config.train.compare_epochs
+        if other != "start" and epochs is not None:
+            arms[f"{other}, {epochs:g} epochs"] = comparison(asked, replace(settings, epochs=epochs), other)
+    return {name: specs for name, specs in arms.items() if name == "recommended" or specs != arms["recommended"]}
 
 
 def compared_with(asked: Asked) -> list[str]:
@@ -111,7 +122,7 @@ def lr_by_policy(policy: str, lr: float, steps: int, epochs: float) -> Knots:
     raise ValueError(f"no learning rate policy {policy!r}")
 
 
-def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord, ...]]) -> Reading:
+def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord, ...]], agreement: Agreement | None) -> Reading:
     first = curve(found["recommended"][0], "recommended")
     clues = find_clues(first)
     results = {name: summary(records) for name, records in found.items()}
@@ -131,9 +142,13 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
         "iteration",
         "validation metric",
         tuple(repeated(records, "accuracy", name) for name, records in found.items()),
-        higher_is_better=True,
+        higher_is_better=first.higher_is_better,
     )
-    return Reading("train", settings, (), (loss, metric), tuple(remarks), results=results | {"schedule": schedule(asked, settings)})
+    results |= {"schedule": schedule(asked, settings)}
+    if agreement is not None:
+        remarks.append(agreement.words)
+        results["early_ranking"] = {"kendall_tau": agreement.tau, "iterations": agreement.steps, "early_loss": agreement.early}
+    return Reading("train", settings, (), (loss, metric), tuple(remarks), results=results)
 
 
 def summary(records: Sequence[RunRecord]) -> dict[str, Any]:

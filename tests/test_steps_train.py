@@ -1,0 +1,89 @@
+"""The train step on a simulated network: longer budgets for what it is compared with, early against final ranks, and the best weights."""
+
+import math
+from dataclasses import dataclass, replace
+
+import pytest
+from simulated import World, asked, read
+
+from hpcheck.records import RunRecord
+from hpcheck.settings import Settings
+from hpcheck.spec import RunSpec, run_id
+from hpcheck.steps import early, train
+from hpcheck.steps.runs import curve
+
+KNOWN = Settings(100, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)  # 1,000 steps of the simulated 10,000 examples
+THREE = ("train.compare=[step, constant]", "train.repeats=1")
+
+
+@dataclass
+class Finals(World):
+    """A network whose trainings end with figures on the validation split."""
+
+    upside_down: bool = False
+
+    def trained(self, spec: RunSpec) -> RunRecord:
+        record = super().trained(spec)
+        if "val" not in spec.finally_on or record.diverged:
+            return record
+        metric = record.rows[-1]["metric"]
+        return replace(record, result={"val": {"metric": 1 - metric if self.upside_down else metric, "loss": 0.1}})
+
+
+def test_policies_are_compared_at_the_same_and_at_a_longer_budget() -> None:
+    arms = train.all_arms(asked(*THREE, "train.compare_epochs=40"), KNOWN)
+    assert list(arms) == ["recommended", "step", "step, 40 epochs", "constant", "constant, 40 epochs"]
+    assert [specs[0].steps for specs in arms.values()] == [1000, 1000, 4000, 1000, 4000]
+    milestones = {step for step, _ in arms["step, 40 epochs"][0].lr.points}
+    assert milestones == {0, 2000, 3000, 3500, 3750}
+
+
+def test_what_the_user_had_is_trained_at_its_own_budget_alone() -> None:
+    assert list(train.all_arms(asked("start.max_lr=0.1", "train.compare_epochs=40"), KNOWN)) == ["recommended", "start"]
+
+
+def test_early_losses_that_order_the_trainings_as_they_end_agree_fully() -> None:
+    reading = read(Finals(noise=0.001, needed=400.0), train.decide, asked(*THREE), KNOWN)
+    found = reading.results["early_ranking"]
+    assert set(found["early_loss"]) == {"recommended", "step", "constant"}
+    assert found["iterations"] == 100
+    assert found["kendall_tau"] == 1.0
+    assert any("Kendall's tau" in remark and "agrees with the final one to 1.00" in remark for remark in reading.remarks)
+
+
+def test_early_losses_that_order_them_the_other_way_disagree_fully() -> None:
+    reading = read(Finals(noise=0.001, needed=400.0, upside_down=True), train.decide, asked(*THREE), KNOWN)
+    assert reading.results["early_ranking"]["kendall_tau"] == -1.0
+
+
+def test_a_metric_that_is_better_when_lower_is_ranked_so() -> None:
+    reading = read(Finals(noise=0.001, needed=400.0, upside_down=True), train.decide, asked(*THREE, "data.metric_is=lower"), KNOWN)
+    assert reading.results["early_ranking"]["kendall_tau"] == 1.0
+
+
+def test_two_trainings_are_too_few_to_rank() -> None:
+    world = Finals()
+    reading = read(world, train.decide, asked("train.compare=[step]", "train.repeats=1"), KNOWN)
+    assert "early_ranking" not in reading.results
+    assert len(world.records) == 2
+
+
+def test_a_training_in_small_has_the_whole_schedule_and_never_sees_the_test_split() -> None:
+    whole = train.final_run(asked(), KNOWN, "recommended")
+    small = early.in_small(whole)
+    assert small.steps == 100
+    assert small.lr.largest == whole.lr.largest
+    assert small.lr.points[1][0] == pytest.approx(whole.lr.points[1][0] / 10)
+    assert small.finally_on == ()
+
+
+def test_the_direction_of_the_metric_reaches_every_reading_and_changes_no_run() -> None:
+    higher, lower = (train.final_run(asked(*given), KNOWN, "recommended") for given in ((), ("data.metric_is=lower",)))
+    assert run_id(higher, "f") == run_id(lower, "f")
+    assert curve(World().trained(lower)).higher_is_better is False
+    assert curve(World().trained(higher)).higher_is_better is True
+
+
+def test_a_diverged_small_run_is_the_worst() -> None:
+    record = RunRecord("x", train.final_run(asked(), KNOWN, ""), (), "diverged")
+    assert early.early_loss(record) == math.inf
