@@ -19,6 +19,7 @@ from hpcheck.steps.snapshot import at_plateau, from_half_way, from_plateau, half
 
 SOURCE = "section 4.4, Remark 6; section 5, item 4"
 NO_IDEA = (1e-3, 1e-4, 1e-5, 0.0)  # 4.4: "if you have no idea of a reasonable value"
+DECOUPLED = (1e-1, 1e-2, 1e-3)  # ours, for AdamW: torch's default is 0.01; vision transformers use 0.05, language models 0.1
 SHALLOW = (1e-2, 1e-3, 1e-4)  # 5, item 4: "a shallow architecture requires more regularization"
 SHALLOW_MODELS = {"mlp", "lenet", "shallow3"}  # shipped networks with four weight layers or fewer
 RAMP_OVER_MAX = 1.5  # ours: range runs go somewhat past max_lr, where too much weight decay shows as instability (Fig. 10a)
@@ -51,6 +52,8 @@ def grid_values(asked: Asked) -> tuple[float, ...]:
     """The config's values, else those the paper gives for what is known of the network."""
     if asked.config.wd_grid.values is not None:
         return tuple(sorted(asked.config.wd_grid.values))
+    if asked.config.optimizer.name == "adamw":
+        return tuple(sorted(DECOUPLED))
     return tuple(sorted(SHALLOW if asked.config.model.name in SHALLOW_MODELS else NO_IDEA))
 
 
