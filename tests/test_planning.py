@@ -1,0 +1,40 @@
+"""`hpcheck plan`: what every step may come to, in iterations and epochs, and the search as a whole against its goal."""
+
+import pytest
+
+from hpcheck.config import parse
+from hpcheck.planning import plan_lines, planned
+
+
+def plan(tmp_path, *overrides):
+    return planned(parse(f"data: digits\nmodel: mlp\nname: plan\nrun: {{dir: {tmp_path}}}\nbudget: {{epochs: 50}}", "c.yaml", overrides))
+
+
+def test_the_plan_bounds_every_step_in_iterations_and_epochs(tmp_path) -> None:
+    found = plan(tmp_path)
+    assert list(found["iterations"]) == ["lr-range", "batch", "momentum", "wd-grid", "lr-reprobe", "train"]
+    an_epoch = found["iterations_of_a_full_training"] / 50
+    for step, (fewest, most) in found["iterations"].items():
+        assert fewest <= most
+        assert found["epochs"][step] == pytest.approx([fewest / an_epoch, most / an_epoch], abs=0.06, rel=0.01)
+    assert found["search"]["iterations"] == [
+        sum(ends[at] for step, ends in found["iterations"].items() if step != "train") for at in (0, 1)
+    ]
+
+
+def test_the_goal_is_the_larger_of_4000_iterations_and_two_and_a_half_trainings(tmp_path) -> None:
+    assert plan(tmp_path)["goal"] == 4000
+    long = plan(tmp_path, "budget.epochs=1000")
+    assert long["goal"] == round(2.5 * long["iterations_of_a_full_training"]) > 4000
+
+
+def test_what_is_compared_is_counted_at_its_own_length(tmp_path) -> None:
+    alone, compared = plan(tmp_path), plan(tmp_path, "train.compare=[step]", "train.compare_epochs=100")
+    assert compared["iterations"]["train"][0] == pytest.approx(4 * alone["iterations"]["train"][0], rel=0.01)
+
+
+def test_people_read_the_same(tmp_path) -> None:
+    found = plan(tmp_path)
+    text = "\n".join(plan_lines(found))
+    assert f"its goal is {found['goal']} iterations at most" in text
+    assert "lr-reprobe: 0 to " in text
