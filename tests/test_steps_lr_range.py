@@ -74,6 +74,13 @@ def test_a_limit_that_rises_with_the_ramps_length_is_read_from_a_longer_ramp() -
     assert reading.settings.max_lr > 0.1  # an eighth of the true limit is what the fast ramps would have given
 
 
+def test_a_ramp_that_went_on_upwards_is_not_made_again_because_the_faster_one_ended_lower() -> None:
+    world = World()
+    reading_of(world, "lr_range.max=0.3", *LONG)
+    assert any(record.run.parent is not None for record in world.records.values())
+    assert {record.run.steps for record in runs(world, "range test") if record.run.parent is None} == {400, 800}
+
+
 def test_a_stepsize_is_recommended_from_the_fastest_ramp_that_was_confirmed() -> None:
     world = World()
     reading_of(world, *LONG)

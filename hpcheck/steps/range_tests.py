@@ -85,12 +85,12 @@ def _faster(
     steps = ramped.steps // FASTER
     lowest, highest = ramped.lr.points[0][1], ramped.lr.points[-1][1]
     (record,) = yield [range_test(asked, settings, lowest, highest, steps, f"lr range test to {highest:.2g}, {FASTER} times as fast")]
-    found, limit = read_range(curve(record)).lr_limit, reading.lr_limit
+    fast, limit = read_range(curve(record)), reading.lr_limit
     if limit.interval is None or limit.value is None:
         return record, False
-    if found.interval is None:
+    if fast.lr_limit.interval is None:
         return record, steps >= FEWEST_STEPS  # a shorter one cannot be read anyway
-    return record, found.interval[1] < limit.interval[0]
+    return record, fast.turned and fast.lr_limit.interval[1] < limit.interval[0]  # the slower one may have gone on to a higher end
 
 
 def _overlays(asked: Asked, settings: Settings, like: RunRecord) -> Generator[Sequence[Spec], Sequence[RunRecord], tuple[RunRecord, ...]]:
