@@ -1,6 +1,6 @@
 """Learning-rate and momentum schedules as piecewise-linear knots, each policy of the paper as one function of the step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,3 +126,9 @@ def inv(value: float, steps: int, gamma: float = 1e-4, power: float = 0.75) -> K
     """Caffe's "inv" policy, value * (1 + gamma * step)^-power, as straight pieces (its MNIST example uses the defaults)."""
     at = np.linspace(0, steps, INV_SEGMENTS + 1)
     return Knots(tuple((float(step), float(value * (1 + gamma * step) ** -power)) for step in at))
+
+
+def cut(knots: Knots, first: int) -> Knots:
+    """The same schedule counted from step `first` on: what is left of it for a run that continues there."""
+    head = (0.0, float(values(knots, first + 1)[-1]))
+    return replace(knots, points=(head, *((step - first, value) for step, value in knots.points if step > first)))

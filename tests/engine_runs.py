@@ -10,7 +10,7 @@ from hpcheck import records
 from hpcheck.engine import worker
 from hpcheck.identity import identify
 from hpcheck.records import RunRecord
-from hpcheck.schedules import Knots, constant, values
+from hpcheck.schedules import Knots, constant, cut
 from hpcheck.spec import DataSpec, PartSpec, RunSpec, TimingSpec, freeze
 
 DIGITS = DataSpec("digits", val_fraction=0.25)  # 1,078 training examples: 22.5 batches of 48 in an epoch
@@ -37,12 +37,6 @@ def computed(spec: RunSpec | TimingSpec, folder: Path) -> RunRecord:
     record = records.read(folder / f"{run_id}.jsonl")
     assert record is not None
     return record
-
-
-def cut(knots: Knots, first: int) -> Knots:
-    """The same schedule counted from step `first` on: what is left of it for a run that continues there."""
-    head = (0.0, float(values(knots, first + 1)[-1]))
-    return replace(knots, points=(head, *((step - first, value) for step, value in knots.points if step > first)))
 
 
 def in_two(whole: RunSpec, at_step: int, folder: Path) -> tuple[RunRecord, RunRecord]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hpcheck.schedules import (
     Knots,
     constant,
+    cut,
     cyclical_momentum,
     inv,
     multistep,
@@ -71,6 +72,13 @@ def test_constant_stays() -> None:
 def test_knots_out_of_order_are_refused() -> None:
     with pytest.raises(ValueError, match="order of their steps"):
         Knots(((5, 1.0), (2, 1.0)))
+
+
+@given(st.integers(1, 200), st.integers(0, 199), st.floats(1e-5, 10), st.integers(1, 120))
+def test_cutting_a_schedule_continues_it(steps: int, first: int, highest: float, stepsize: int) -> None:
+    first = min(first, steps - 1)
+    knots = one_cycle(highest, highest / 10, stepsize, steps)
+    assert values(cut(knots, first), steps - first) == pytest.approx(values(knots, steps)[first:], rel=1e-9)
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(0, 1e3)), min_size=1, max_size=8), st.integers(1, 600))
