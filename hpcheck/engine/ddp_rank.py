@@ -34,10 +34,12 @@ def main(device_name: str, mailbox: Mailbox | None) -> None:
         dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
         serve(device, mailbox)
     except Exception as error:
-        if mailbox is None or lost_another(error):
-            raise  # torchrun starts all of them anew
-        mailbox.fail(error)
-        sys.exit(1)
+        if mailbox is not None and not lost_another(error):
+            mailbox.fail(error)
+        else:
+            sys.excepthook(type(error), error, error.__traceback__)
+        sys.stderr.flush()
+        os._exit(1)  # at once: leaving a group that has lost a process may wait for it; torchrun starts all of them anew
     dist.destroy_process_group()
 
 
