@@ -49,7 +49,7 @@ def test_under_an_outer_torchrun_its_processes_are_the_devices(tmp_path: Path) -
 
 @pytest.mark.crash
 def test_nothing_is_left_after_the_commands_sigkill(tmp_path: Path) -> None:
-    process = train(tmp_path, [sys.executable, "-m"], "-s", "run.devices=2", "-s", "budget.epochs=3000")
+    process = train(tmp_path, [sys.executable, "-m"], "-s", "run.devices=2", "-s", "budget.epochs=80")
     try:
         patiently(lambda: rows(tmp_path) >= 2)
         left = children(process.pid)
@@ -62,7 +62,7 @@ def test_nothing_is_left_after_the_commands_sigkill(tmp_path: Path) -> None:
 
 @pytest.mark.crash
 def test_sigterm_saves_what_runs_and_ends_in_time(tmp_path: Path) -> None:
-    process = train(tmp_path, [sys.executable, "-m"], "-s", "run.devices=2", "-s", "budget.epochs=3000")
+    process = train(tmp_path, [sys.executable, "-m"], "-s", "run.devices=2", "-s", "budget.epochs=80")
     patiently(lambda: rows(tmp_path) >= 2)
     left, started = children(process.pid), time.monotonic()
     process.terminate()
