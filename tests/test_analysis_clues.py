@@ -94,6 +94,12 @@ def test_a_fall_that_bends_is_still_a_fall() -> None:
     assert "underfitting" in kinds(curve(0.3 + 2 / (1 + np.exp((u - 0.6) * 8)) + noise(0.01, 13)))
 
 
+def test_a_ramp_with_too_few_evaluations_before_it_diverges_is_not_said_to_be_stuck() -> None:
+    """It had learnt from 2.3 to 0.6 in six of them."""
+    loss = np.array([2.3, 1.0, 0.63, 0.59, 1.26, 3.9e13])
+    assert kinds(curve(loss, ramp=True, diverged=True)) == {"no-signal", "divergence"}
+
+
 def test_one_example_that_changes_its_mind_is_no_disagreement() -> None:
     loss = 0.24 + 2 * np.exp(-U / 0.05) - 0.02 * U + noise(0.001)
     accuracy = np.where(U < 0.8, 0.947, 0.933)  # one of 75

@@ -4,7 +4,6 @@ import numpy as np
 
 from hpcheck.analysis.clue import RAMP_TOO_FAST, Clue, clue
 from hpcheck.analysis.curve import Curve
-from hpcheck.analysis.smooth import FEWEST_POINTS
 from hpcheck.analysis.sound import Sound, filled
 
 RAMP = 3.0  # ours: lr must rise by this factor, almost all the way, for the run to be a ramp
@@ -23,12 +22,12 @@ def is_ramp(curve: Curve) -> bool:
 
 def ramp_clues(sound: Sound) -> tuple[Clue, ...]:
     """Stuck at the start until divergence, or turned up while the descent was still at full speed."""
-    if not is_ramp(sound.curve) or sound.divergence is None or len(sound.index) < FEWEST_POINTS:
+    if not is_ramp(sound.curve) or sound.divergence is None or not sound.enough:
         return ()
     last = int(sound.index[-1])
     if not sound.learnt:
         return (clue(sound.curve, RAMP_TOO_FAST, "stuck", int(sound.index[0]), last, 0.0),)
-    if not sound.enough or not cut_short(sound):
+    if not cut_short(sound):
         return ()
     strength = sound.descent / sound.noise if sound.noise > 0 else np.inf
     return (clue(sound.curve, RAMP_TOO_FAST, "cut-short", int(sound.index[0]), last, strength),)
