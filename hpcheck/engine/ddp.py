@@ -1,5 +1,6 @@
 """One run at a time over several devices: torchrun starts a process for each, and starts all of them again where one is lost."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -125,5 +126,5 @@ def processes_here(devices: int) -> int:
 def join_outer(device: str) -> None:
     """Under an outer torchrun all processes but the first become part of its runs, here and for good; the first one is the command."""
     if outer_rank():
-        sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", RANK, device])
+        importlib.import_module(RANK).main(device, None)
+        raise SystemExit(0)

@@ -1,7 +1,7 @@
 """A folder through which a command hands runs to processes that it did not start itself, and hears how they went."""
 
+import json
 import os
-import pickle
 import select
 import shutil
 import tempfile
@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcheck.engine.processes import RunFailedError
+from hpcheck.engine.wire import error_from_text, error_to_text, spec_from_text, spec_to_text
 from hpcheck.spec import Spec
 
 
@@ -32,10 +32,7 @@ class Order:
 
 
 class Mailbox:
-    """Orders one after the other, each marked once it is done; the first failure ends all. Only the user can read or write in it.
-
-    What lies in it is pickled: it passes between processes of one command, as what multiprocessing's pipes carry does.
-    """
+    """Orders one after the other, each marked once it is done; the first failure ends all. Only the user can read or write in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,13 +55,14 @@ class Mailbox:
     def put(self, spec: Spec, run_id: str, directory: Path, threads: int) -> Order:
         """Ask for a run."""
         order = Order(spec, run_id, directory.resolve(), threads, self.path, self._next)
-        self._write(f"{self._next:06d}.order", pickle.dumps(order))
+        told = {"spec": spec_to_text(spec), "run_id": run_id, "directory": str(order.directory), "threads": threads}
+        self._write(f"{self._next:06d}.order", json.dumps(told))
         self._next += 1
         return order
 
     def say_last(self) -> None:
         """Nothing more will be asked for."""
-        self._write("last", b"")
+        self._write("last", "")
 
     def is_last(self) -> bool:
         return (self.path / "last").exists() or not self.path.exists()
@@ -74,34 +72,29 @@ class Mailbox:
         while (self.path / f"{self._next:06d}.done").exists():
             self._next += 1
         with suppress(FileNotFoundError):
-            order: Order = pickle.loads((self.path / f"{self._next:06d}.order").read_bytes())
-            return order
+            told = json.loads((self.path / f"{self._next:06d}.order").read_text(encoding="utf-8"))
+            spec = spec_from_text(told["spec"])
+            return Order(spec, told["run_id"], Path(told["directory"]), told["threads"], self.path, self._next)
         return None
 
     def fail(self, error: BaseException) -> None:
         """Say why nothing can go on; what another process said first stands."""
-        try:
-            content = pickle.dumps(error)
-            pickle.loads(content)
-        except Exception:  # an exception of the user's may be anything
-            content = pickle.dumps(RunFailedError(f"{type(error).__name__}: {error}"))
         with suppress(FileExistsError, FileNotFoundError):
-            self._write(f"{os.getpid()}.failure", content)
+            self._write(f"{os.getpid()}.failure", error_to_text(error))
             os.link(self.path / f"{os.getpid()}.failure", self.path / "failed")
 
     def failure(self) -> BaseException | None:
         with suppress(FileNotFoundError):
-            error: BaseException = pickle.loads((self.path / "failed").read_bytes())
-            return error
+            return error_from_text((self.path / "failed").read_text(encoding="utf-8"))
         return None
 
     def when_abandoned(self, act: Callable[[], None]) -> None:
         """Call `act`, from a thread, when the process that made this is gone, however it ended."""
         threading.Thread(target=_listen, args=(self.path / "alive", act), daemon=True).start()
 
-    def _write(self, name: str, content: bytes) -> None:
+    def _write(self, name: str, content: str) -> None:
         temporary = self.path / f".{name}.{os.getpid()}"
-        temporary.write_bytes(content)
+        temporary.write_text(content, encoding="utf-8")
         temporary.replace(self.path / name)
 
 

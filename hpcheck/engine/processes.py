@@ -27,6 +27,10 @@ class RunFailedError(Exception):
     """A run could not be computed: which one, why, and what to do."""
 
 
+class ChangedError(Exception):
+    """The user's code or data are not what they were when the command looked."""
+
+
 class Pool:
     """Worker processes that live as long as the command; torch is imported in them, never here.
 

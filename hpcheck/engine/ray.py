@@ -4,7 +4,6 @@ import hashlib
 import importlib
 import logging
 import os
-import pickle
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from hpcheck import records
 from hpcheck.engine import ray_task
 from hpcheck.engine.processes import POLL_SECONDS, Job, RunFailedError, available_cores, cost, shared
 from hpcheck.engine.ray_task import Outcome, Task
+from hpcheck.engine.wire import error_from_text
 from hpcheck.identity import user_sources, users_modules
 from hpcheck.spec import RunSpec, Spec, TimingSpec
 from hpcheck.storage import StorageError, naming, write_whole
@@ -83,7 +83,7 @@ class Tasks:
                 f"lower run.jobs, or the batch size; Ray says: {words}"
             ) from error
         if outcome.error is not None:
-            raise pickle.loads(outcome.error)
+            raise error_from_text(outcome.error)
         return outcome
 
     def _task(self, spec: Spec, run_id: str, directory: Path, threads: int) -> Task:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import pickle
 import shutil
 import sys
 import tempfile
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcheck.engine.processes import RunFailedError
+from hpcheck.engine.wire import error_to_text
 from hpcheck.spec import Spec
 
 
@@ -35,7 +34,7 @@ class Outcome:
     run_id: str
     files: Mapping[str, bytes]
     digests: Mapping[str, str]
-    error: bytes | None = None
+    error: str | None = None  # as `wire.error_to_text` tells it
 
 
 def compute(task: Task) -> Outcome:
@@ -52,7 +51,7 @@ def compute(task: Task) -> Outcome:
         files = {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
         outcome = Outcome(task.run_id, files, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     except Exception as error:
-        outcome = Outcome(task.run_id, {}, {}, picklable(error))
+        outcome = Outcome(task.run_id, {}, {}, error_to_text(error))
     shutil.rmtree(folder, ignore_errors=True)
     return outcome
 
@@ -81,12 +80,3 @@ def private_folder(name: str) -> Path:
         return Path(tempfile.mkdtemp(prefix="hpcheck-"))
     (above / name).mkdir(exist_ok=True)
     return above / name
-
-
-def picklable(error: Exception) -> bytes:
-    try:
-        content = pickle.dumps(error)
-        pickle.loads(content)
-    except Exception:  # an exception of the user's may be anything
-        return pickle.dumps(RunFailedError(f"{type(error).__name__}: {error}"))
-    return content

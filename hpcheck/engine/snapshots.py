@@ -55,6 +55,11 @@ def sealed(state: dict[str, Any]) -> bytes:
     return file.getvalue()
 
 
+def unpacked(saved: bytes) -> Any:
+    """What `torch.save` wrote: tensors and plain values, never objects."""
+    return torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+
+
 def read_sealed(path: Path) -> dict[str, Any]:
     """What was sealed in `path`. Raises `ValueError` where it is torn, altered or something else, or `StorageError`."""
     with naming(path, "read"):
@@ -63,7 +68,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     if not seal or hashlib.sha256(saved).hexdigest().encode() != digest:
         raise ValueError("it is damaged")
     try:
-        state = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
+        state = unpacked(saved)
     except Exception:  # whatever torch says, none of ours wrote it
         state = None
     if not isinstance(state, dict):

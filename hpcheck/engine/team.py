@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from hpcheck.engine.snapshots import unpacked
 from hpcheck.engine.syncnorm import synchronised
 
 # torch 2.14 has another name for it, and warns of the old one
@@ -165,7 +166,7 @@ def put_as_first(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         torch.save(optimizer.state_dict(), file)
     content = told(file.getvalue())
     if not is_first():
-        optimizer.load_state_dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+        optimizer.load_state_dict(unpacked(content))
 
 
 class Unwritten:

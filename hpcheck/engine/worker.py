@@ -20,7 +20,7 @@ from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.loop import train
 from hpcheck.engine.malloc import keep_freed_memory
-from hpcheck.engine.processes import RunFailedError
+from hpcheck.engine.processes import ChangedError, RunFailedError
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.identity import users_source
 from hpcheck.records import RecordWriter, begun_with
@@ -29,10 +29,6 @@ from hpcheck.spec import run_id as computed_id
 from hpcheck.users_code import as_theirs
 
 CONTEXT_BYTES = 600 * 2**20  # ours, generous: what a process takes of a GPU before it computes anything
-
-
-class ChangedError(Exception):
-    """The user's code or data are not what they were when the command looked."""
 
 
 def start() -> None:

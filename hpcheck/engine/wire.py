@@ -1,0 +1,42 @@
+"""Specs and errors as text, for processes that this command did not start itself: JSON, so that reading them runs nothing."""
+
+import json
+from typing import Any
+
+from hpcheck.data._arrays import DataError
+from hpcheck.engine.processes import ChangedError, RunFailedError
+from hpcheck.lock import HeldError
+from hpcheck.records import NewerRecordError
+from hpcheck.spec import Spec, from_dict, to_dict
+from hpcheck.storage import StorageError
+from hpcheck.users_code import UsersCodeError
+
+KINDS: dict[str, type[Exception]] = {  # what a run may raise for a person to read; anything else arrives as a `RunFailedError`
+    kind.__name__: kind
+    for kind in (ChangedError, DataError, HeldError, NewerRecordError, RunFailedError, StorageError, UsersCodeError, ValueError)
+}
+
+
+def spec_to_text(spec: Spec) -> str:
+    """The whole of a spec, where its data lie included."""
+    return json.dumps({"spec": to_dict(spec), "root": spec.data.root})
+
+
+def spec_from_text(text: str) -> Spec:
+    """The spec that `spec_to_text` wrote. Raises `ValueError`, `KeyError` or `TypeError` for any other text."""
+    told: dict[str, Any] = json.loads(text)
+    return from_dict({**told["spec"], "data": {**told["spec"]["data"], "root": told["root"]}})
+
+
+def error_to_text(error: BaseException) -> str:
+    """What kind of error it is, and its words."""
+    kind, words = type(error).__name__, str(error)
+    if KINDS.get(kind) is not type(error):
+        kind, words = "RunFailedError", words if isinstance(error, RunFailedError) else f"{kind}: {words}"
+    return json.dumps({"kind": kind, "words": words})
+
+
+def error_from_text(text: str) -> Exception:
+    """The error that `error_to_text` told of."""
+    told = json.loads(text)
+    return KINDS.get(told["kind"], RunFailedError)(told["words"])
