@@ -62,8 +62,7 @@ class Tasks:
             while waiting and len(self._running) < at_once:
                 run_id, spec = waiting.pop()
                 self._running[remote.remote(self._task(spec, run_id, directory, threads))] = (run_id, spec)
-            done, _ = ray.wait(list(self._running), timeout=POLL_SECONDS)
-            for reference in done:
+            for reference in _ended(ray, list(self._running)):
                 try:
                     commit(self._result(reference), directory)
                 except Exception as error:
@@ -143,6 +142,15 @@ class Tasks:
             ray.cancel(reference, force=True)
         self._running = {}
         ray.shutdown()
+
+
+def _ended(ray: Any, running: list[Any]) -> list[Any]:
+    """Those that have ended, after waiting a little. A signal that comes meanwhile is raised as what the command makes of it."""
+    try:
+        done: list[Any] = ray.wait(running, timeout=POLL_SECONDS)[0]
+    except SystemError as error:  # what Ray's compiled code turns an exception of a signal's handler into
+        raise error.__cause__ or error from None
+    return done
 
 
 def commit(outcome: Outcome, directory: Path) -> None:
