@@ -41,6 +41,20 @@ def test_the_middle_of_what_gives_little_away_is_taken() -> None:
     assert choice.interval == pytest.approx((0.00625**0.4 * 0.2**0.6, 0.025**0.4 * 0.4**0.6))
 
 
+def test_where_almost_all_is_learnt_a_maximum_may_at_most_double_the_loss() -> None:
+    learnt = {
+        0.003: 0.25,
+        0.0125: 0.15,
+        0.05: 0.07,
+        0.1: 0.04,
+        0.2: None,
+    }  # a tenth of the descent from 2.3 is 0.23, six times the best loss
+    found = stretch(runs(learnt), "loss")
+    assert found is not None
+    assert found.inside == (0.05, 0.1)
+    assert found.beyond[0] == 0.0125
+
+
 def test_a_maximum_at_which_one_seed_of_two_diverged_is_beyond_the_stretch() -> None:
     split = Candidate(0.2, (ends_at(0.32), diverged()))
     found = stretch([*(one for one in runs(BOWL) if one.value != 0.2), split], "loss")

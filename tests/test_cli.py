@@ -149,7 +149,7 @@ def test_stdout_is_json_alone_and_words_go_to_stderr(hpcheck):
     code, out, err = hpcheck("wd-grid", "small.yaml", "--json", "-s", "name=words", "-s", "start.max_lr=0.1")
     assert code == 0
     json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
-    assert "wd-grid: weight decay 0.0001, weight decay 0.001" in err
+    assert "wd-grid: weight decay 0.0001 from the snapshot, weight decay 0.001 from the snapshot" in err
     assert hpcheck("wd-grid", "small.yaml", "-q", "-s", "name=words", "-s", "start.max_lr=0.1") == (0, "", "")
 
 
@@ -173,11 +173,11 @@ def test_event_files_of_runs_that_were_made_without_them(whole, hpcheck):
 
 
 def test_from_snapshot_alone_goes_on_with_the_newest_run(hpcheck):
-    assert hpcheck("wd-grid", "small.yaml", "-q", "-s", "name=snapshot", "-s", "start.max_lr=0.1")[0] == 0
+    assert hpcheck("wd-grid", "small.yaml", "--whole-runs", "-q", "-s", "name=snapshot", "-s", "start.max_lr=0.1")[0] == 0
     full = made("snapshot")
     code, out, err = hpcheck("wd-grid", "--from-snapshot", "--json")
     assert code in (0, 6), err
-    assert "to a plateau at weight decay" in err
+    assert "to half-way at weight decay" in err
     assert "weight decay 0.0001 from the snapshot" in err
     assert json.loads(out)["evidence"]["weight_decay"]["runs"]
     again = made("snapshot")

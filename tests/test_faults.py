@@ -53,7 +53,7 @@ def drawn(reading: Reading, folder: Path) -> list[Path]:
 @pytest.fixture(autouse=True)
 def _in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
-    monkeypatch.setattr(pipeline, "Pool", InProcess)
+    monkeypatch.setattr(pipeline, "engine_of", InProcess)
     monkeypatch.setattr(pipeline.plots, "draw", drawn)
 
 

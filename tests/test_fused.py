@@ -212,7 +212,7 @@ def test_a_group_that_is_asked_to_stop_leaves_a_checkpoint_of_each_and_they_go_o
     monkeypatch.setattr(fused_runs, "stop_asked", lambda: next(asked, True))
     with pytest.raises(Stopped):
         work_together(jobs, tmp_path, "cpu", 1, "vmapped")
-    assert len(list(tmp_path.glob("*.checkpoint"))) == 2
+    assert {path.name.split(".")[0] for path in tmp_path.glob("*.checkpoint")} == {run_id for run_id, _ in jobs}  # a slow run leaves two
     work_together(jobs, tmp_path, "cpu", 1, "vmapped")
     for run_id, spec in jobs:
         record = records.read(tmp_path / f"{run_id}.jsonl")

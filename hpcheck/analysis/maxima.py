@@ -16,6 +16,9 @@ from hpcheck.analysis.sound import sound
 from hpcheck.analysis.standings import Judge
 
 GIVEN_AWAY = 0.1  # ours: share of the best run's descent that a maximum inside the stretch may lose (chosen in benchmarks/reading)
+MORE_OF_LOSS = (
+    1.5  # ours: ... and of the best loss itself: where almost all is learnt, a tenth of the descent would be many times that loss
+)
 LEAST_LOSS = 0.01  # ours: ... and what a run loses at least when losses are interpolated, so that seeds' noise about the best is not
 BEYOND = 2.0  # ours: where nothing beyond an end of the stretch was tried, that end may lie this factor further
 UPWARD = 0.6  # ours: how far up the stretch its middle is, on a log scale (chosen against full trainings in benchmarks/reading)
@@ -52,7 +55,8 @@ def _between(low: float, high: float) -> float:
 
 
 def stretch(candidates: Sequence[Candidate], by: Judge) -> Stretch | None:
-    """The stretch of maxima around the best run that lose at most a tenth of its descent; None where every run diverged or none descends.
+    """The stretch of maxima around the best run that lose at most a tenth of its descent, and little beside its loss; None where every run
+    diverged or none descends.
 
     What a run loses is interpolated between maxima, log against log. A run that diverged has lost everything.
     """
@@ -77,15 +81,19 @@ def stretch(candidates: Sequence[Candidate], by: Judge) -> Stretch | None:
 
 
 def _lost(tracks: Sequence[Sequence[Track]]) -> FloatArray | None:
-    """The share of the best run's descent that each candidate loses against it, mean over its replicates, between 0 and 1; (C,)."""
+    """The share of the best run's descent that each candidate loses against it, mean over its replicates; (C,). A loss of `MORE_OF_LOSS`
+    times the best loss counts as `GIVEN_AWAY` at least (not for metrics, whose costs are not above 0)."""
     started = [one.fit[0] for row in tracks for one in row if not one.empty]
     if not started:
         return None
     start = float(np.median(started))
     ends = [[start if one.empty or one.diverged else min(start, float(one.fit[-1])) for one in row] for row in tracks]
     means = np.array([np.mean(row) if row else start for row in ends])
-    descent = start - float(means.min())
-    return (means - means.min()) / descent if descent > 0 else None
+    best = float(means.min())
+    if start <= best:
+        return None
+    lost = (means - best) / (start - best)
+    return np.maximum(lost, GIVEN_AWAY * (means - best) / (MORE_OF_LOSS * best)) if best > 0 else lost
 
 
 def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> float:
@@ -113,9 +121,7 @@ def middle_maximum(candidates: Sequence[Candidate]) -> Choice:
         return abstain("no curve leaves its noise, so no maximum can be told from another", clues, by, scores)
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
     value, what = _taken(candidates, found), "validation loss" if by == "loss" else "metric"
-    reason = (
-        f"maxima from {found.low:.2g} to {found.high:.2g} give away at most a tenth of the descent in {what}; {value:g} is in their middle"
-    )
+    reason = f"maxima from {found.low:.2g} to {found.high:.2g} give away little of the descent in {what}; {value:g} is in their middle"
     interval = (min(found.interval[0], value), max(found.interval[1], value))
     return Choice(value, interval, _confidence(candidates, found, value), "chosen", reason, (), edge, clues, by, scores)
 

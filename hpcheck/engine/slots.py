@@ -15,7 +15,7 @@ class Slots:
     ['cuda:0', 'cuda:1', None]
     >>> slots.give_back("cuda:0", "small", peak=40)
     >>> [slots.take("small"), slots.take("small"), slots.take("small"), slots.take("small")]
-    ['cuda:0', 'cuda:0', None, None]
+    ['cuda:0', 'cuda:0', 'cuda:1', None]
     """
 
     def __init__(self, devices: Mapping[str, int | None], at_once: int) -> None:
