@@ -6,7 +6,7 @@ from dataclasses import replace
 from hpcheck.config import Config
 from hpcheck.settings import Reading, Settings
 from hpcheck.steps import batch, lr_range, momentum, train, wd_grid
-from hpcheck.steps.replay import Asked, Decide, Lookup, replay
+from hpcheck.steps.replay import Asked, Decide, Lookup, Missing, replay
 
 # Each step uses what the ones before it recommended; "lr-reprobe" reads the lr again once the others have moved it (Smith 2018, 4.1).
 STEPS: dict[str, Decide] = {
@@ -28,27 +28,28 @@ def start_settings(config: Config) -> Settings:
 def readings_so_far(asked: Asked, lookup: Lookup, before: str | None = None) -> Iterator[Reading]:
     """The readings of the steps ahead of `before` (of all steps: None) whose records are complete, in order, each from the settings that
     those ahead of it recommended. A step that was never run is passed over."""
+    for _, outcome in _replayed(asked, lookup, before):
+        if isinstance(outcome, Reading) and outcome.runs:
+            yield outcome
+
+
+def unfinished_before(step: str, asked: Asked, lookup: Lookup) -> Iterator[str]:
+    """The steps ahead of `step` that were begun and not finished: `step` goes on without what they would say."""
+    for name, outcome in _replayed(asked, lookup, step):
+        if isinstance(outcome, Missing) and outcome.done:
+            yield name
+
+
+def _replayed(asked: Asked, lookup: Lookup, before: str | None) -> Iterator[tuple[str, Missing | Reading]]:
+    """Each step ahead of `before` and how far its records carry it, from the settings that the readings ahead of it recommended."""
     settings = start_settings(asked.config)
     for name, decide in STEPS.items():
         if name == before:
             return
         outcome = replay(decide, asked, _with_users_lr(asked, settings, name), lookup)
+        yield name, outcome
         if isinstance(outcome, Reading) and outcome.runs:
-            yield outcome
             settings = outcome.settings
-
-
-def unfinished_before(step: str, asked: Asked, lookup: Lookup) -> Iterator[str]:
-    """The steps ahead of `step` that were begun and not finished: `step` goes on without what they would say."""
-    settings = start_settings(asked.config)
-    for name, decide in STEPS.items():
-        if name == step:
-            return
-        outcome = replay(decide, asked, _with_users_lr(asked, settings, name), lookup)
-        if isinstance(outcome, Reading):
-            settings = outcome.settings if outcome.runs else settings
-        elif outcome.done:
-            yield name
 
 
 def settings_before(step: str, asked: Asked, lookup: Lookup) -> Settings:

@@ -35,8 +35,13 @@ Comparing = Generator[Sequence[Spec], Sequence[RunRecord], Compared]
 
 def compare(values: Sequence[float], make: Make, steps: int, rule: Rule) -> Comparing:
     """The best of `values` by `rule`, each run as `make(value, steps)` says; longer runs where the short ones cannot be read."""
+    return (yield from lengthened(lambda steps: _compare_once(values, make, steps, rule), steps))
+
+
+def lengthened(once: Callable[[int], Comparing], steps: int) -> Comparing:
+    """What `once` reads from runs of `steps` iterations, or of a multiple of them where these cannot be read."""
     for factor in LENGTHENINGS:
-        compared = yield from _compare_once(values, make, steps * factor, rule)
+        compared = yield from once(steps * factor)
         if compared.choice.status != "abstained":
             break
     return compared

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hpcheck.analysis.maxima import middle_maximum, next_maxima, to_repeat
-from hpcheck.steps.compare import LENGTHENINGS, Compared, Comparing, Make, Records, candidates
+from hpcheck.steps.compare import Compared, Comparing, Make, Records, candidates, lengthened
 from hpcheck.steps.runs import replicate
 
 MOST_ROUNDS = 8  # ours: two or three find the ends, one or two bisect the upper one, one repeats its neighbours, one runs the middle
@@ -12,11 +12,7 @@ MOST_ROUNDS = 8  # ours: two or three find the ends, one or two bisect the upper
 def middle_of_stretch(tries: Sequence[float], make: Make, steps: int, highest: float) -> Comparing:
     """The maximum to recommend, begun from `tries`; maxima are added below, and above up to `highest`. Longer runs where short ones cannot
     be read."""
-    for factor in LENGTHENINGS:
-        compared = yield from _bracketed(tries, make, steps * factor, highest)
-        if compared.choice.status != "abstained":
-            break
-    return compared
+    return (yield from lengthened(lambda steps: _bracketed(tries, make, steps, highest), steps))
 
 
 def _bracketed(tries: Sequence[float], make: Make, steps: int, highest: float) -> Comparing:
