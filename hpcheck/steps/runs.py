@@ -19,9 +19,9 @@ from hpcheck.steps.replay import Asked
 # the longest runs where differences show latest (weight decay, docs/decisions.md). Smith 2018: "short runs of a few epochs" (section 3).
 SHARE_OF_TRAINING = {"lr_range": 1 / 16, "batch": 1 / 16, "momentum": 1 / 16, "wd_grid": 3 / 10}
 FEWEST_STEPS = 200  # ours, measured on small data sets: from about 200 iterations on a ramp reads (DESIGN 3)
-EVAL_SHARE = 0.1  # ours: evaluation may take this share of a short run's time ...
-FORWARD_SHARE = 1 / 3  # ... an example costs a third of a training step's share to evaluate
-SMALLEST_SUBSET, LARGEST_SUBSET = 500, 2000  # ours: examples in the fixed evaluation subset
+EVAL_SHARE = 0.05  # ours: evaluation may take this share of a short run's time ...
+FORWARD_SHARE = 0.36  # ... an example costs this share of its training to evaluate (LeNet and shallow3 on a CPU, docs/results/speed.md)
+SMALLEST_SUBSET, LARGEST_SUBSET = 200, 2000  # ours: examples in the fixed evaluation subset
 
 
 def full_steps(asked: Asked, settings: Settings) -> int:
@@ -82,7 +82,7 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
 
 
 def eval_size(asked: Asked, examples_trained: int) -> int | None:
-    """Examples of the fixed evaluation subset: what a tenth of a run's time pays for, within bounds; None for the whole validation set."""
+    """Examples of the fixed evaluation subset: what a twentieth of a run's time pays for, within bounds; None for the whole validation set."""
     affordable = EVAL_SHARE * examples_trained / FORWARD_SHARE / asked.config.budget.evals
     size = asked.config.budget.eval_size or int(np.clip(affordable, SMALLEST_SUBSET, LARGEST_SUBSET))
     return None if size >= asked.facts.val_examples else size
