@@ -71,7 +71,7 @@ def measure(config_name: str, folder: Path, steps: int, batch: int) -> dict[str,
     from hpcheck.engine.worker import environment, on_device
     from hpcheck.pipeline import facts
     from hpcheck.records import RecordWriter, read
-    from hpcheck.steps.checklist import settings_before
+    from hpcheck.steps.checklist import Replays
     from hpcheck.steps.replay import Asked
     from hpcheck.steps.train import final_run
 
@@ -80,7 +80,7 @@ def measure(config_name: str, folder: Path, steps: int, batch: int) -> dict[str,
     told += [f"start.max_lr={batch / 256}", f"start.min_lr={batch / 5120}"]  # in proportion to the batch
     asked_config = config.load(ROOT / "configs" / "paper" / f"{config_name}.yaml", told)
     asked = Asked(asked_config, facts(asked_config))
-    spec = final_run(asked, settings_before("train", asked, lambda _: None), config_name)
+    spec = final_run(asked, Replays(asked, lambda _: None).settings_before("train"), config_name)
     spec = replace(spec, steps=steps, evaluate_after=(steps,), eval_size=2 * batch, finally_on=(), keep="")
     started = time.perf_counter()
     data, _ = on_device(spec.data, "cpu")

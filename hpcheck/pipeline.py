@@ -14,8 +14,8 @@ from hpcheck.progress import Progress
 from hpcheck.report import page
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
-from hpcheck.steps.checklist import STEPS, lr_may_have_moved, readings_so_far, settings_before, unfinished_before
-from hpcheck.steps.replay import Asked, Decide, Facts, Missing, replay
+from hpcheck.steps.checklist import STEPS, Replays
+from hpcheck.steps.replay import Asked, Decide, Facts, Missing
 from hpcheck.steps.runs import data_spec
 
 MOST_ROUNDS = 60  # ours: no step needs nearly so many; a step that does is broken, and says so instead of running for ever
@@ -35,6 +35,7 @@ class Checklist:
         run = config.run
         self.pool = engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address, run.together)
         self.asked = Asked(config, facts(config))
+        self.replays = Replays(self.asked, self.runs.find)
         self.runs.create(config)
 
     def __enter__(self) -> "Checklist":
@@ -51,9 +52,9 @@ class Checklist:
 
     def run_step(self, step: str) -> list[Reading]:
         """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
-        if step == "lr-reprobe" and not lr_may_have_moved(self.asked, self.runs.find):
+        if step == "lr-reprobe" and not self.replays.lr_may_have_moved():
             return []
-        for name in unfinished_before(step, self.asked, self.runs.find):
+        for name in self.replays.unfinished_before(step):
             self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
         before = self.run_step("lr-reprobe") if step == "train" else []
         reading = self._read(step)
@@ -65,22 +66,22 @@ class Checklist:
 
     def write(self) -> None:
         """The recommendation and the report, from all the readings there are."""
-        readings = list(readings_so_far(self.asked, self.runs.find))
+        readings = list(self.replays.readings())
         recommend.write(self.runs, self.asked, readings)
         page.write(self.runs, self.asked, readings)
 
     def look(self, name: str, decide: Decide, before: str) -> Reading:
         """A reading beside the checklist, from the settings that `before` would start from: drawn, but it sets nothing."""
-        reading = self._answer(name, decide, settings_before(before, self.asked, self.runs.find))
+        reading = self._answer(name, decide, self.replays.settings_before(before))
         plots.draw(reading, self.runs.plots)
         return reading
 
     def _read(self, step: str) -> Reading:
-        return self._answer(step, STEPS[step], settings_before(step, self.asked, self.runs.find))
+        return self._answer(step, STEPS[step], self.replays.settings_before(step))
 
     def _answer(self, step: str, decide: Decide, settings: Settings) -> Reading:
         for _ in range(MOST_ROUNDS):
-            outcome = replay(decide, self.asked, settings, self.runs.find)
+            outcome = self.replays.outcome(decide, settings)
             if isinstance(outcome, Reading):
                 return outcome
             self._execute(step, outcome)

@@ -9,8 +9,8 @@ from hpcheck.pipeline import facts
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
 from hpcheck.spec import RunSpec, Spec
-from hpcheck.steps.checklist import STEPS, lr_may_have_moved, settings_before, start_settings
-from hpcheck.steps.replay import Asked, replay
+from hpcheck.steps.checklist import STEPS, Replays, start_settings
+from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import full_steps, short_steps
 from hpcheck.steps.train import all_arms
 
@@ -57,10 +57,11 @@ def trainings(asked: Asked, start: Settings) -> int:
 
 def known_now(asked: Asked, runs: RunDirectory) -> list[tuple[str, Spec]]:
     """The runs that the first incomplete step asks for next; none where all is done."""
+    replays = Replays(asked, runs.find)
     for step, decide in STEPS.items():
-        if step == "lr-reprobe" and not lr_may_have_moved(asked, runs.find):
+        if step == "lr-reprobe" and not replays.lr_may_have_moved():
             continue
-        outcome = replay(decide, asked, settings_before(step, asked, runs.find), runs.find)
+        outcome = replays.outcome(decide, replays.settings_before(step))
         if not isinstance(outcome, Reading):
             return [(step, spec) for spec in outcome.specs]
     return []

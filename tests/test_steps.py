@@ -8,7 +8,7 @@ from simulated import World, asked, read
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch, lr_range, momentum, train, wd_grid
-from hpcheck.steps.checklist import STEPS, readings_so_far, settings_before, start_settings, unfinished_before
+from hpcheck.steps.checklist import STEPS, Replays, start_settings
 from hpcheck.steps.replay import Missing, replay
 from hpcheck.steps.runs import part
 
@@ -134,8 +134,8 @@ def test_a_default_written_out_is_the_same_run() -> None:
 
 def test_a_training_from_the_users_own_settings_alone_is_among_the_readings() -> None:
     question, world = asked("start.max_lr=0.1", "train.repeats=2"), World()
-    read(world, STEPS["train"], question, settings_before("train", question, world.find))
-    (reading,) = readings_so_far(question, world.find)
+    read(world, STEPS["train"], question, Replays(question, world.find).settings_before("train"))
+    (reading,) = Replays(question, world.find).readings()
     assert reading.step == "train"
     assert reading.settings.max_lr == 0.1
 
@@ -168,14 +168,14 @@ def test_a_snapshot_that_diverged_gives_way_to_the_whole_grid() -> None:
 
 def test_an_interrupted_earlier_step_is_named() -> None:
     question, world = asked("start.max_lr=0.1"), World()
-    assert not list(unfinished_before("momentum", question, world.find))
+    assert not list(Replays(question, world.find).unfinished_before("momentum"))
     wanted = replay(lr_range.decide, question, start_settings(question.config), world.find)
     assert isinstance(wanted, Missing)
     world.execute(wanted.specs[0])
-    assert list(unfinished_before("momentum", question, world.find)) == ["lr-range"]
-    assert list(unfinished_before("lr-range", question, world.find)) == []
+    assert list(Replays(question, world.find).unfinished_before("momentum")) == ["lr-range"]
+    assert list(Replays(question, world.find).unfinished_before("lr-range")) == []
     read(world, lr_range.decide, question, start_settings(question.config))
-    assert list(unfinished_before("momentum", question, world.find)) == []
+    assert list(Replays(question, world.find).unfinished_before("momentum")) == []
 
 
 def test_adamws_momentum_is_an_average_so_every_beta_has_the_same_lr_scale() -> None:

@@ -70,3 +70,23 @@ def test_the_upper_middle_of_tied_weight_decays_is_taken() -> None:
     assert wd_grid.upper_middle_of_tie(tied).value == 1e-4
     assert wd_grid.upper_middle_of_tie(replace(tied, tied=(1e-4, 1e-3))).value == 1e-3
     assert wd_grid.upper_middle_of_tie(replace(tied, status="chosen", tied=())).value == 1e-4
+
+
+@pytest.mark.parametrize(("policy", "share"), [("1cycle", 0.5), ("constant", 1.0), ("step", 1.0)])
+@pytest.mark.parametrize("forked", ["true", "false"])
+def test_a_constant_lr_is_the_trainings_own_where_that_does_not_rise(policy: str, share: float, forked: str) -> None:
+    world = World(noise=0.002)
+    options = ("wd_grid.mode=constant", f"wd_grid.from_snapshot={forked}", f"train.policy={policy}")
+    read(world, wd_grid.decide, asked(*options), replace(KNOWN, min_lr=0.03 if policy == "1cycle" else KNOWN.max_lr))
+    assert {float(values(spec.lr, 1)[0]) for spec in runs(world)} == {share * 0.3}
+
+
+@pytest.mark.parametrize(("optimizer", "said"), [("sgd", False), ("adamw", True)])
+def test_short_runs_are_told_by_each_optimizers_own_decay(optimizer: str, said: bool) -> None:
+    """500 steps at lr 0.01 and momentum 0.95: SGD has decayed by 500 * 0.01 / 0.05 * 0.0099 = 0.99, AdamW by a twentieth of that."""
+    world = World(best_weight_decay=1e-3, noise=0.02)  # as far from one value as from the other
+    plain = ("wd_grid.steps=500", "wd_grid.max_rounds=0", "wd_grid.mode=constant", "wd_grid.from_snapshot=false")
+    question = asked(f"optimizer={optimizer}", "wd_grid.values=[1e-4, 1e-2]", *plain)
+    reading = read(world, wd_grid.decide, question, replace(KNOWN, max_lr=0.02))
+    assert [item.status for item in reading.evidence] == ["tied"]
+    assert any("too short" in remark for remark in reading.remarks) is said

@@ -10,7 +10,7 @@ from hpcheck.config import parse
 from hpcheck.schedules import constant, cyclical_momentum, inv, one_cycle, values
 from hpcheck.settings import Settings
 from hpcheck.steps import momentum, train
-from hpcheck.steps.checklist import settings_before
+from hpcheck.steps.checklist import Replays
 from hpcheck.steps.runs import stepsize_of
 
 KNOWN = Settings(100, 0.5, 0.05, 0.95, 0.85, 1e-4, 10.0)  # 1,000 steps of the simulated 10,000 examples
@@ -61,20 +61,20 @@ def test_exp_falls_by_six_hundredths_every_two_epochs() -> None:
 
 def test_momentum_that_rises_to_one_at_a_constant_lr_can_be_compared_with_others() -> None:
     question = asked("train.policy=constant", "train.momentum=rising", "start.momentum={max: 1, min: 0.9}", "start.max_lr=0.1")
-    settings = settings_before("momentum", question, lambda _: None)
+    settings = Replays(question, lambda _: None).settings_before("momentum")
     first = next(momentum.decide(question, settings))
     assert max(spec.lr.largest for spec in first) == pytest.approx(0.2)  # at 0.9, the momentum that the lr is known with
 
 
 def test_the_smallest_lr_may_be_given_with_the_largest() -> None:
     overrides = ("start.max_lr=4", "start.min_lr=0.1")
-    settings = settings_before("train", asked(*overrides), lambda _: None)
+    settings = Replays(asked(*overrides), lambda _: None).settings_before("train")
     assert (settings.max_lr, settings.min_lr) == (4.0, 0.1)
 
 
 def test_a_recommendation_of_another_policy_says_so_and_offers_no_1cycle() -> None:
     question = asked("train.policy=constant", "start.max_lr=0.5")
-    reading = train.Reading("train", settings_before("train", question, lambda _: None), ())
+    reading = train.Reading("train", Replays(question, lambda _: None).settings_before("train"), ())
     block = recommend.settings_block(question, [reading])["learning_rate"]
     assert block == {"policy": "constant", "max": 0.5, "epochs": question.config.budget.epochs}
     assert summary.describe("learning_rate", block) == f"constant 0.5, {question.config.budget.epochs:g} epochs"

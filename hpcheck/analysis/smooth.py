@@ -7,6 +7,7 @@ do not see the trend.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -27,6 +28,7 @@ LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, a
 LEVELS_APART, LARGER_NOISIER = 3.0, 0.01  # ours: the level must fall by this factor, and Kendall's test that large losses are noisier hold
 LEAST_LOCAL = 0.1  # ours: share of the curve's noise that a local level is at least
 MOST_POINTS = 400  # ours: longer curves are read through the medians of at most so many blocks
+REMEMBERED = 2048  # curves whose trends are kept, about 2 kB each
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,14 @@ class Smoothed:
 
 
 def smooth(x: FloatArray, y: FloatArray) -> Smoothed:
-    """The trend of `y` over `x`. NaN and inf in either are left out, and NaN in the fit."""
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    """The trend of `y` over `x`. NaN and inf in either are left out, and NaN in the fit. The arrays returned are not to be written to."""
+    return _smooth_once(np.asarray(x, dtype=np.float64).tobytes(), np.asarray(y, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _smooth_once(x_bytes: bytes, y_bytes: bytes) -> Smoothed:
+    """The same, of the arrays' bytes: readings, pictures and the report ask for the trends of the same raw values again and again."""
+    x, y = np.frombuffer(x_bytes), np.frombuffer(y_bytes)
     finite = is_value(x) & is_value(y)
     fit, error, local = (np.full(len(y), np.nan) for _ in range(3))
     if finite.sum() < FEWEST_POINTS:
@@ -56,6 +64,8 @@ def smooth(x: FloatArray, y: FloatArray) -> Smoothed:
     at, values = x[order], y[order]  # (F,), (F,)
     noise, fitted, errors, sigmas = _through_blocks(at, values) if len(at) > MOST_POINTS else _smooth(at, values)
     fit[order], error[order], local[order] = fitted, errors, sigmas
+    for array in (fit, error, local):
+        array.flags.writeable = False
     return Smoothed(fit, noise, error, local)
 
 

@@ -8,7 +8,7 @@ from hpcheck.config import Config
 from hpcheck.pipeline import facts
 from hpcheck.report import page
 from hpcheck.rundir import RunDirectory
-from hpcheck.steps.checklist import readings_so_far
+from hpcheck.steps.checklist import Replays
 from hpcheck.steps.replay import Asked
 
 
@@ -40,5 +40,5 @@ def of_config(config: Config) -> Path:
 
 def _write(config: Config, runs: RunDirectory) -> Path:
     asked = Asked(config, facts(config))
-    page.write(runs, asked, list(readings_so_far(asked, runs.find)))
+    page.write(runs, asked, list(Replays(asked, runs.find).readings()))
     return runs.path / page.FILE

@@ -12,7 +12,7 @@ from hpcheck.settings import Reading
 from hpcheck.spec import Spec, computed
 from hpcheck.starting import PACKAGE
 from hpcheck.steps import momentum_range
-from hpcheck.steps.checklist import STEPS, settings_before
+from hpcheck.steps.checklist import STEPS, Replays
 from hpcheck.steps.replay import Asked, Decide, Facts, Lookup, replay
 from hpcheck.steps.train import repeats
 
@@ -54,7 +54,7 @@ def find(run: Run, lookup: Lookup, asked: Asked | None = None) -> Found:
     """What `lookup` has of `run`; without `asked`, its data are taken to be of the official size."""
     asked = asked or Asked(run.config, official_facts(run))
     if run.step == "train":
-        specs = repeats(asked, settings_before(run.step, asked, lookup), "recommended")
+        specs = repeats(asked, Replays(asked, lookup).settings_before(run.step), "recommended")
         finals = tuple(record for record in map(lookup, specs) if record is not None)
         return Found(run, None, finals, len(specs), finals)
     used: dict[str, RunRecord] = {}
@@ -64,7 +64,7 @@ def find(run: Run, lookup: Lookup, asked: Asked | None = None) -> Found:
         return record if record is None else used.setdefault(record.run_id, record)
 
     decide, begins_with = decides(run.step)
-    outcome = replay(decide, asked, settings_before(begins_with, asked, lookup), noted)
+    outcome = replay(decide, asked, Replays(asked, lookup).settings_before(begins_with), noted)
     return Found(run, outcome if isinstance(outcome, Reading) else None, (), 0, tuple(used.values()))
 
 

@@ -25,51 +25,64 @@ def start_settings(config: Config) -> Settings:
     return Settings(start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, config.budget.epochs)
 
 
-def readings_so_far(asked: Asked, lookup: Lookup, before: str | None = None) -> Iterator[Reading]:
-    """The readings of the steps ahead of `before` (of all steps: None) whose records are complete, in order, each from the settings that
-    those ahead of it recommended. A step that was never run is passed over."""
-    for _, outcome in _replayed(asked, lookup, before):
-        if isinstance(outcome, Reading) and outcome.runs:
-            yield outcome
+class Replays:
+    """The steps of one question replayed on the records there are. What is complete is kept: a finished run's record never changes."""
 
+    def __init__(self, asked: Asked, lookup: Lookup) -> None:
+        self.asked = asked
+        self.lookup = lookup
+        self._complete: dict[tuple[Decide, Settings], Reading] = {}
 
-def unfinished_before(step: str, asked: Asked, lookup: Lookup) -> Iterator[str]:
-    """The steps ahead of `step` that were begun and not finished: `step` goes on without what they would say."""
-    for name, outcome in _replayed(asked, lookup, step):
-        if isinstance(outcome, Missing) and outcome.done:
-            yield name
+    def outcome(self, decide: Decide, settings: Settings) -> Missing | Reading:
+        """How far the records carry a step from these settings."""
+        complete = self._complete.get((decide, settings))
+        if complete is not None:
+            return complete
+        outcome = replay(decide, self.asked, settings, self.lookup)
+        if isinstance(outcome, Reading):
+            self._complete[decide, settings] = outcome
+        return outcome
 
+    def readings(self, before: str | None = None) -> Iterator[Reading]:
+        """The readings of the steps ahead of `before` (of all steps: None) whose records are complete, in order, each from the settings
+        that those ahead of it recommended. A step that was never run is passed over."""
+        for _, outcome in self._ahead_of(before):
+            if isinstance(outcome, Reading) and outcome.runs:
+                yield outcome
 
-def _replayed(asked: Asked, lookup: Lookup, before: str | None) -> Iterator[tuple[str, Missing | Reading]]:
-    """Each step ahead of `before` and how far its records carry it, from the settings that the readings ahead of it recommended."""
-    settings = start_settings(asked.config)
-    for name, decide in STEPS.items():
-        if name == before:
-            return
-        outcome = replay(decide, asked, _with_users_lr(asked, settings, name), lookup)
-        yield name, outcome
-        if isinstance(outcome, Reading) and outcome.runs:
-            settings = outcome.settings
+    def unfinished_before(self, step: str) -> Iterator[str]:
+        """The steps ahead of `step` that were begun and not finished: `step` goes on without what they would say."""
+        for name, outcome in self._ahead_of(step):
+            if isinstance(outcome, Missing) and outcome.done:
+                yield name
 
+    def _ahead_of(self, step: str | None) -> Iterator[tuple[str, Missing | Reading]]:
+        """Each step ahead of `step` and how far its records carry it, from the settings that the readings ahead of it recommended."""
+        settings = start_settings(self.asked.config)
+        for name, decide in STEPS.items():
+            if name == step:
+                return
+            outcome = self.outcome(decide, self._with_users_lr(settings, name))
+            yield name, outcome
+            if isinstance(outcome, Reading) and outcome.runs:
+                settings = outcome.settings
 
-def settings_before(step: str, asked: Asked, lookup: Lookup) -> Settings:
-    """What is known when `step` begins: the start, as changed by the readings ahead of it; the user's own lr where none was read."""
-    settings = start_settings(asked.config)
-    for reading in readings_so_far(asked, lookup, before=step):
-        settings = reading.settings
-    return _with_users_lr(asked, settings, step)
+    def settings_before(self, step: str) -> Settings:
+        """What is known when `step` begins: the start, as changed by the readings ahead of it; the user's own lr where none was read."""
+        settings = start_settings(self.asked.config)
+        for reading in self.readings(before=step):
+            settings = reading.settings
+        return self._with_users_lr(settings, step)
 
+    def _with_users_lr(self, settings: Settings, step: str) -> Settings:
+        start_lr = self.asked.config.start.max_lr
+        if settings.max_lr is not None or start_lr is None or step == "lr-range":
+            return settings
+        return lr_range.with_lr(self.asked, settings, start_lr)
 
-def _with_users_lr(asked: Asked, settings: Settings, step: str) -> Settings:
-    start_lr = asked.config.start.max_lr
-    if settings.max_lr is not None or start_lr is None or step == "lr-range":
-        return settings
-    return lr_range.with_lr(asked, settings, start_lr)
-
-
-def lr_may_have_moved(asked: Asked, lookup: Lookup) -> bool:
-    """Whether batch size, momentum or weight decay changed after the lr was read: then it is probed again before training."""
-    read_with = start_settings(asked.config)
-    now = settings_before("lr-reprobe", asked, lookup)
-    was_read = any(reading.step == "lr-range" for reading in readings_so_far(asked, lookup))
-    return was_read and replace(now, max_lr=None, min_lr=None) != replace(read_with, max_lr=None, min_lr=None)
+    def lr_may_have_moved(self) -> bool:
+        """Whether batch size, momentum or weight decay changed after the lr was read: then it is probed again before training."""
+        read_with = start_settings(self.asked.config)
+        now = self.settings_before("lr-reprobe")
+        was_read = any(reading.step == "lr-range" for reading in self.readings())
+        return was_read and replace(now, max_lr=None, min_lr=None) != replace(read_with, max_lr=None, min_lr=None)

@@ -1,6 +1,7 @@
 """The shapes of lr and momentum over a training: 1cycle, the cyclical policies of Smith 2017, or constant."""
 
 from hpcheck.schedules import Knots, constant, cyclical_momentum, exp_range, one_cycle, triangular
+from hpcheck.settings import Settings
 from hpcheck.steps.replay import Asked
 
 EXP_RANGE_END = 0.1  # ours: under exp_range the cycle's height has fallen to this share of itself when training ends
@@ -10,6 +11,12 @@ NO_CYCLES = {"constant", "step", "inv", "exp"}  # policies of `train.policy` who
 def policy_of(asked: Asked) -> str:
     """What the lr does in the short runs: the cycle that the training will make, or constant where the training's lr does not rise."""
     return "constant" if asked.config.train.policy in NO_CYCLES else asked.config.lr_range.policy
+
+
+def steady_lr(asked: Asked, settings: Settings) -> float:
+    """The constant lr of a run that stands for the training: half the maximum of a cycle (Fig. 9), the lr itself where it does not rise."""
+    largest = settings.max_lr or 0.0
+    return largest if policy_of(asked) == "constant" else largest / 2
 
 
 def stepsize_of(asked: Asked, steps: int) -> int:

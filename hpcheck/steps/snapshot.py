@@ -9,7 +9,7 @@ from hpcheck.schedules import constant, cut, values
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, Spec, evenly
 from hpcheck.steps.compare import Make
-from hpcheck.steps.policies import stepsize_of
+from hpcheck.steps.policies import steady_lr, stepsize_of
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import curve, run
 
@@ -22,7 +22,7 @@ Snapshot = Generator[Sequence[Spec], Sequence[RunRecord], RunRecord | None]
 def at_plateau(asked: Asked, settings: Settings, steps: int) -> Snapshot:
     """Fig. 12a: a run at a constant lr, piece by piece, until its validation loss is read to have plateaued; None where it diverged."""
     piece = max(1, steps // PIECES_A_RUN)
-    lr, momentum = constant((settings.max_lr or 0.0) / 2), constant(settings.max_momentum)
+    lr, momentum = constant(steady_lr(asked, settings)), constant(settings.max_momentum)
     label = f"to a plateau at weight decay {settings.weight_decay:g}"
     spec = replace(run(asked, settings, lr, momentum, piece, label), keep="last")
     records: list[RunRecord] = []

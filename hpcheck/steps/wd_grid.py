@@ -13,6 +13,7 @@ from hpcheck.settings import Evidence, Panel, Reading, Settings
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared, Make, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
+from hpcheck.steps.policies import steady_lr
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import cycle, range_test, run, short_steps
 from hpcheck.steps.snapshot import at_plateau, from_half_way, from_plateau, half_way
@@ -69,7 +70,7 @@ def full_run(asked: Asked, settings: Settings) -> Make:
     def make(weight_decay: float, steps: int) -> RunSpec:
         tried, label = replace(settings, weight_decay=weight_decay), f"weight decay {weight_decay:g}"
         if mode == "constant":
-            return run(asked, tried, constant(max_lr / 2), constant(settings.max_momentum), steps, label)
+            return run(asked, tried, constant(steady_lr(asked, tried)), constant(settings.max_momentum), steps, label)
         if mode == "range":
             return range_test(asked, tried, max_lr * RAMP_FROM, max_lr * RAMP_OVER_MAX, steps, label)
         return cycle(asked, tried, steps, label)
@@ -118,4 +119,6 @@ def _too_short(compared: Compared) -> bool:
         return False
     spec = compared.records[tied[0]][0].run
     count = spec.steps - spec.at_step
-    return bool(too_short_to_tell(values(spec.lr, count), values(spec.momentum, count), tied[0], tied[-1]))
+    decoupled = spec.optimizer.name == "adamw"  # it shrinks weights by lr * weight decay itself; momentum has no part in that
+    momentum = constant(0.0) if decoupled else spec.momentum
+    return bool(too_short_to_tell(values(spec.lr, count), values(momentum, count), tied[0], tied[-1]))
