@@ -45,6 +45,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of the naive loops")
+    parser.add_argument("--precisions", nargs="+", choices=["fp32", "bf16"], default=["fp32", "bf16"], help="fp32 is always timed")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("HPCHECK_DATA", "data")))
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
@@ -57,8 +58,9 @@ def main(arguments: list[str]) -> None:
     arms = {
         "naive, one after another": lambda: [loops.naive(spec, data) for spec in specs],
         "hpcheck fp32": lambda: side_by_side(pool, specs),
-        "hpcheck bf16": lambda: side_by_side(pool, half),
     }
+    if "bf16" in given.precisions:
+        arms["hpcheck bf16"] = lambda: side_by_side(pool, half)
     side_by_side(pool, [replace(spec, steps=2, evaluate_after=(2,)) for spec in specs])  # workers load the data once a command
     try:
         timed = interleaved(arms, given.rounds, warm_up=False)

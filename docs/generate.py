@@ -11,10 +11,10 @@ from typing import Any
 from typer.main import get_command
 
 from hpcheck import config as configs
-from hpcheck import config_allowed
 from hpcheck.cli import app
-from hpcheck.config_comments import plain, spelled
-from hpcheck.config_sections import Config, Section
+from hpcheck.config import allowed
+from hpcheck.config.comments import plain, spelled
+from hpcheck.config.sections import Config, Section
 from hpcheck.reproduce import page
 
 DOCS = Path(__file__).parent
@@ -83,7 +83,7 @@ def config() -> str:
 
 def row(path: tuple[str, ...], field: Any, schema: dict[str, Any]) -> str:
     default = "required" if field.is_required() else f"`{spelled(plain(field))}`"
-    return f"| `{'.'.join(path)}` | {default} | {cell(config_allowed.allowed(schema, path))} | {cell(field.description)} |"
+    return f"| `{'.'.join(path)}` | {default} | {cell(allowed.allowed(schema, path))} | {cell(field.description)} |"
 
 
 def _section(annotation: Any) -> type[Section] | None:

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hpcheck import __version__, config_source, yaml12
+from hpcheck import __version__, yaml12
 from hpcheck import config as configs
-from hpcheck.config_problems import ConfigError, Problem
+from hpcheck.config.problems import ConfigError, Problem
+from hpcheck.config.source import read_text
 from hpcheck.identity import data_fingerprint
 from hpcheck.records import RunRecord, examples_processed, seconds_spent
 from hpcheck.rundir import RunDirectory
@@ -121,7 +122,7 @@ def read(path: Path, sections: Sequence[str] = ("settings",)) -> dict[str, Any]:
     if not path.exists():
         raise ConfigError([Problem(str(path), None, "", "no such file", expected="a recommended.yaml; `hpcheck run` writes one")])
     try:
-        found = yaml12.read(config_source.read_text(path)).value
+        found = yaml12.read(read_text(path)).value
     except yaml12.YamlError as error:
         raise ConfigError([Problem(str(path), error.line, "", error.problem)]) from None
     content: dict[str, Any] = found if isinstance(found, dict) else {}

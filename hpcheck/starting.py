@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck import config as configs
-from hpcheck import config_source, yaml12
+from hpcheck import yaml12
 from hpcheck.config import ConfigError, Problem
-from hpcheck.config_comments import commented
-from hpcheck.config_problems import did_you_mean
-from hpcheck.config_sections import Start
+from hpcheck.config.comments import commented
+from hpcheck.config.problems import did_you_mean
+from hpcheck.config.sections import Start
+from hpcheck.config.source import read_text, run_name
 from hpcheck.finding import Found, find
 from hpcheck.storage import naming, write_whole
 
@@ -90,8 +91,8 @@ def preset_texts(name: str) -> dict[str, str]:
         others = f"{len(presets()) - len(own)} of the paper's experiments: paper/... (`hpcheck reproduce --list`)"
         raise ConfigError([Problem("--preset", None, "", problem, repr(name), f"{', '.join(own)}, or one of {others}")])
     path = presets_folder() / f"{name}.yaml"
-    values = yaml12.read(config_source.read_text(path)).value
-    values.setdefault("name", config_source.run_name(path))
+    values = yaml12.read(read_text(path)).value
+    values.setdefault("name", run_name(path))
     return {CONFIG: commented(values, HEAD), SCHEMA: schema_text()}
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from read_cases import caffe_log, csv, falling, record, trainer_log
 
-from hpcheck.config_problems import ConfigError
+from hpcheck.config.problems import ConfigError
 from hpcheck.reading.files import load_all
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from read_cases import caffe_log, csv, falling, record, trainer_log
 
-from hpcheck.config_problems import ConfigError
+from hpcheck.config.problems import ConfigError
 from hpcheck.reading.curves import Loaded
 from hpcheck.reading.files import load_all, load_one
 from hpcheck.reading.table import number, printable

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hpcheck.config_problems import ConfigError
+from hpcheck.config.problems import ConfigError
 from hpcheck.reading.files import load_one
 
 pytest.importorskip("tensorboard", reason="not installed: pip install 'hpcheck[tensorboard]'")

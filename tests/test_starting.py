@@ -8,7 +8,7 @@ from PIL import Image
 
 from hpcheck import config as configs
 from hpcheck.__main__ import run
-from hpcheck.config_comments import commented
+from hpcheck.config.comments import commented
 from hpcheck.finding import find, side
 from hpcheck.starting import begin, preset_texts, presets
 

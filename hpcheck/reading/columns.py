@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hpcheck.config_problems import did_you_mean, shown
+from hpcheck.config.problems import did_you_mean, shown
 from hpcheck.reading.table import Table, is_missing
 
 VALIDATION = {"val", "valid", "validation", "test", "eval", "evaluation", "dev", "holdout"}

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpcheck.config_problems import Problem, shown
+from hpcheck.config.problems import Problem, shown
 from hpcheck.reading.table import Row, Table, number, refusal, text_lines
 
 DELIMITERS = ",;\t|"  # else white space

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from hpcheck.analysis.curve import Curve, FloatArray
-from hpcheck.config_problems import ConfigError, Problem, shown
+from hpcheck.config.problems import ConfigError, Problem, shown
 from hpcheck.reading.columns import is_worse_when_higher
 from hpcheck.reading.table import Table, number
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from hpcheck.config_problems import ConfigError, Problem
+from hpcheck.config.problems import ConfigError, Problem
 from hpcheck.reading import caffe, csv_curves, jsonl, tensorboard
 from hpcheck.reading.columns import assign, is_called
 from hpcheck.reading.curves import Loaded, load, unique_labels

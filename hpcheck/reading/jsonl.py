@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck import records
-from hpcheck.config_problems import Problem, shown
+from hpcheck.config.problems import Problem, shown
 from hpcheck.reading.table import Row, Table, refusal, text_lines
 
 SEALED = re.compile(r"\t[0-9a-f]{8}\n?$")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpcheck.config_problems import ConfigError, Problem
+from hpcheck.config.problems import ConfigError, Problem
 
 MISSING = {"", "-", "--", ".", "na", "n/a", "none", "null", "missing"}  # was not measured; NaN was measured, and is a value
 NAN = re.compile(r"[+-]?(nan(\(.*\))?|1\.#(q?nan|snan|ind)\d*)")  # Python, C, numpy and old Windows

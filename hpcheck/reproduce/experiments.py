@@ -9,7 +9,7 @@ from typing import Any
 from hpcheck import config as configs
 from hpcheck import yaml12
 from hpcheck.config import Config, ConfigError, Problem
-from hpcheck.config_problems import did_you_mean
+from hpcheck.config.problems import did_you_mean
 from hpcheck.starting import presets_folder
 
 MOMENTUM_RANGE_TEST = "momentum-range-test"  # a reading beside the steps (Fig. 7b)

@@ -8,7 +8,7 @@ from typing import Any
 from hpcheck import plugins
 from hpcheck.analysis.choice import Choice
 from hpcheck.config import Config, ConfigError, Problem
-from hpcheck.config_problems import did_you_mean
+from hpcheck.config.problems import did_you_mean
 from hpcheck.settings import Panel, Reading, Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps.compare import Rule, compare

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from hpcheck.config_problems import LOADER_KEYS
-from hpcheck.config_run import Run as Run
-from hpcheck.config_types import (
+from hpcheck.config.problems import LOADER_KEYS
+from hpcheck.config.run import Run as Run
+from hpcheck.config.types import (
     Count,
     Evals,
     Flag,
@@ -30,7 +30,7 @@ from hpcheck.config_types import (
     Text,
     refused,
 )
-from hpcheck.config_types import Section as Section
+from hpcheck.config.types import Section as Section
 
 Extremes = Literal["max/10", "max/20", "max/3", "max/4", "runs"]
 Baseline = Literal["start", "step", "inv", "constant"]
@@ -38,7 +38,7 @@ Policy = Literal["1cycle", "constant", "step", "inv", "exp"]
 
 
 class Part(Section):
-    """A block whose further keys are options of what it names (checked by `config_problems.of_parts`)."""
+    """A block whose further keys are options of what it names (checked by `problems.of_parts`)."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from hpcheck.config_types import Count, Device, Section, Text, refused
+from hpcheck.config.types import Count, Device, Section, Text, refused
 
 
 class Run(Section):

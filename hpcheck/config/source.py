@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck import yaml12
-from hpcheck.config_problems import ConfigError, Finding, Problem, key_text, shown
+from hpcheck.config.problems import ConfigError, Finding, Problem, key_text, shown
 from hpcheck.yaml12 import KeyPath
 
 MAX_BYTES = 1 << 20  # of a config file; ours

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpcheck import config_problems, config_source, yaml12
-from hpcheck.config_problems import ConfigError, Problem, key_text
-from hpcheck.config_sections import (
+from hpcheck import yaml12
+from hpcheck.config.problems import ConfigError, Problem, key_text, of_parts, of_validation, unknown_key
+from hpcheck.config.sections import (
     Batch,
     Budget,
     Config,
@@ -25,6 +25,7 @@ from hpcheck.config_sections import (
     Train,
     WdGrid,
 )
+from hpcheck.config.source import read, read_text, run_name
 from hpcheck.yaml12 import KeyPath
 
 __all__ = [
@@ -60,18 +61,18 @@ SETTINGS: dict[str, KeyPath] = {  # key of `start`: where recommended.yaml has i
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     """Read the config file at `path`, then apply `overrides` ("a.b=value"). Raises `ConfigError` with all that is wrong with them."""
-    config = parse(config_source.read_text(path), str(path), overrides)
-    return config if config.name else config.model_copy(update={"name": config_source.run_name(path)})
+    config = parse(read_text(path), str(path), overrides)
+    return config if config.name else config.model_copy(update={"name": run_name(path)})
 
 
 def parse(text: str, source_name: str, overrides: Sequence[str] = ()) -> Config:
     """The config that `text` describes; `source_name` is the file that errors name. Raises `ConfigError` with all that is wrong."""
-    source = config_source.read(text, source_name, overrides)
-    findings = config_problems.of_parts(source.values, schema())
+    source = read(text, source_name, overrides)
+    findings = of_parts(source.values, schema())
     try:
         config = Config.model_validate(source.values)
     except ValidationError as error:
-        findings = config_problems.of_validation(error, schema()) + findings
+        findings = of_validation(error, schema()) + findings
     problems = [source.located(finding) for finding in findings]
     if source.problems or problems:
         raise ConfigError([*source.problems, *problems])
@@ -99,7 +100,7 @@ def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "rec
     Values only, so no setting can name code. Raises `ConfigError` for a key or a value that a recommendation cannot have.
     """
     known = [str(place[0]) for place in SETTINGS.values()]
-    findings = [config_problems.unknown_key(("settings", key), known) for key in settings if key not in known]
+    findings = [unknown_key(("settings", key), known) for key in settings if key not in known]
     given = {key: settings[str(place[0])] for key, place in SETTINGS.items() if place[0] in settings}
     if isinstance(given.get("max_lr"), Mapping):
         given["max_lr"] = given["max_lr"].get("max", config.start.max_lr)
@@ -108,7 +109,7 @@ def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "rec
     try:
         start = Start.model_validate({**config.start.model_dump(), **given})
     except ValidationError as error:
-        for finding in config_problems.of_validation(error, schema(), ("start",)):
+        for finding in of_validation(error, schema(), ("start",)):
             place = SETTINGS[str(finding.path[1])]
             findings.append(replace(finding, path=("settings", *place, *finding.path[2:])))
     if findings:

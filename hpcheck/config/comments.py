@@ -7,8 +7,9 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from hpcheck import config as configs
-from hpcheck import config_allowed, yaml12
-from hpcheck.config_sections import Config, Section
+from hpcheck import yaml12
+from hpcheck.config import allowed
+from hpcheck.config.sections import Config, Section
 from hpcheck.yaml12 import KeyPath
 
 COMMENT_COLUMN = 34  # where the words begin, if the value leaves room
@@ -42,7 +43,7 @@ def _line(path: KeyPath, field: FieldInfo, chosen: Mapping[str, Any], schema: Ma
     key = str(path[-1])
     value = chosen.get(key, plain(field))
     text = f"{key}: {spelled(value)}" if key in chosen else f"# {key}: {spelled(value)}"
-    choices = config_allowed.choices(schema, path)
+    choices = allowed.choices(schema, path)
     words = f"{field.description} ({', '.join(choices)})" if choices else field.description
     return f"{text.ljust(COMMENT_COLUMN - 2)}  # {words}"
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpcheck import config_allowed, plugins
-from hpcheck.config_types import is_entry_point
+from hpcheck import plugins
+from hpcheck.config import allowed
+from hpcheck.config.types import is_entry_point
 from hpcheck.yaml12 import KeyPath
 
 KINDS = {"data": "data", "model": "models", "optimizer": "optimizers"}  # section of the config: kind of plug-in
@@ -122,11 +123,11 @@ def _of_one(path: KeyPath, kind: str, got: Any, context: Mapping[str, Any], sche
     if kind == "hpcheck":
         return Finding(path, context["problem"], shown(got), context["expected"])
     if kind == "extra_forbidden":
-        return unknown_key(path, config_allowed.keys(schema, path[:-1]), schema)
-    expected = config_allowed.allowed(schema, path)
+        return unknown_key(path, allowed.keys(schema, path[:-1]), schema)
+    expected = allowed.allowed(schema, path)
     if kind == "missing":
         return Finding(path, "is required", "", expected)
-    suggestion = did_you_mean(got, config_allowed.choices(schema, path)) if kind == "literal_error" else ""
+    suggestion = did_you_mean(got, allowed.choices(schema, path)) if kind == "literal_error" else ""
     problem = "out of range" if kind in OUT_OF_RANGE else PROBLEMS.get(kind, "not allowed")
     return Finding(path, problem + suggestion, shown(got), expected)
 
@@ -134,14 +135,14 @@ def _of_one(path: KeyPath, kind: str, got: Any, context: Mapping[str, Any], sche
 def unknown_key(path: KeyPath, keys: Sequence[str], schema: Mapping[str, Any] | None = None) -> Finding:
     """A key that nothing reads, with the one that was probably meant: a like one of `keys`, or the same in another section."""
     word = str(path[-1])
-    moved = MEANT.get(word) or config_allowed.elsewhere(schema, word) if schema else None
+    moved = MEANT.get(word) or allowed.elsewhere(schema, word) if schema else None
     suggestion = f"; did you mean {moved!r}?" if moved else did_you_mean(word, keys)
     return Finding(path, f"unknown key{suggestion}", "", f"one of {', '.join(keys)}")
 
 
 def of_parts(values: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Finding]:
     """What is wrong with the names and the options of data, model and optimizer. Imports no plug-in."""
-    return [finding for section in KINDS for finding in _of_part(section, values.get(section), config_allowed.keys(schema, (section,)))]
+    return [finding for section in KINDS for finding in _of_part(section, values.get(section), allowed.keys(schema, (section,)))]
 
 
 def _of_part(section: str, given: Any, keys: Sequence[str]) -> Iterator[Finding]:
