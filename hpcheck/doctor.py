@@ -24,6 +24,7 @@ print(json.dumps({
     "cuda": [[device.name, *(bytes for bytes in torch.cuda.mem_get_info(i))] for i, device in enumerate(cuda)],
     "built_for": torch.version.cuda,
     "mps": torch.backends.mps.is_available(),
+    "cpu_bf16": torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported(),
 }))
 """
 
@@ -82,7 +83,8 @@ def _device_lines(found: dict[str, Any]) -> list[str]:
     ]
     if not named and devices["built_for"]:
         named = [f"no CUDA device seen (this torch is built for CUDA {devices['built_for']})"]
-    return [*named, *["mps"] * devices["mps"], f"cpu, {found['cores']} cores"]
+    emulated = "" if devices["cpu_bf16"] else "; without bf16 instructions: run.precision: bf16 is about ten times slower than fp32 on it"
+    return [*named, *["mps"] * devices["mps"], f"cpu, {found['cores']} cores{emulated}"]
 
 
 def has_gpu() -> bool:

@@ -54,7 +54,8 @@ def test_pages_with_commands_are_found():
 
 def test_the_first_steps_that_are_quick_work_in_an_empty_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(doctor, "ASK_TORCH", """print('{"cuda": [], "built_for": null, "mps": false}')""")  # torch takes seconds to import
+    answer = '{"cuda": [], "built_for": null, "mps": false, "cpu_bf16": true}'
+    monkeypatch.setattr(doctor, "ASK_TORCH", f"print({answer!r})")  # torch takes seconds to import
     lines = [line for line in commands_in(DOCS / "first-steps.md") if line.split()[0] in QUICK - {"show"}]
     assert [line.split()[0] for line in lines] == ["init", "plan", "doctor"]
     lines[1] = lines[1].replace("--probe", "")  # has tests of its own

@@ -8,7 +8,7 @@ import pytest
 from hpcheck import doctor
 from hpcheck.__main__ import run
 
-ANSWER = {"cuda": [["Some GPU", 3 * 2**30, 8 * 2**30]], "built_for": "13.2", "mps": False}
+ANSWER = {"cuda": [["Some GPU", 3 * 2**30, 8 * 2**30]], "built_for": "13.2", "mps": False, "cpu_bf16": True}
 
 
 @pytest.fixture
@@ -34,6 +34,13 @@ def test_devices_memory_and_versions_are_told(asked, capsys):
     assert "no hpcheck.yaml here (`hpcheck init` writes one)" in out
     assert len(out.splitlines()) < 24
     assert max(map(len, out.splitlines())) < 160
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_cpu_that_emulates_bf16_is_told(asked, capsys, fast):
+    asked(json.dumps({**ANSWER, "cpu_bf16": fast}))
+    assert run(["doctor"]) == 0
+    assert ("ten times slower" in capsys.readouterr().out) is not fast
 
 
 def test_a_torch_that_cannot_be_imported_is_said_and_the_rest_is_told(asked, capsys):

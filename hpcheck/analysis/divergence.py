@@ -43,7 +43,7 @@ def find_divergence(curve: Curve) -> Divergence | None:
     ended = len(curve) - 1 > finite[-1] or curve.diverged
     rise = _sharp_rise(x, raw, ended) if len(raw) >= 3 else None
     if rise is None and len(raw) >= 8 and not _improves(curve, finite):
-        rise = _above_start(x, raw, noise_levels(x, raw)[0])
+        rise = _above_start(x, raw, noise_levels(x, raw, local=False)[0])
     if rise is not None:
         at, form, strength = rise
         return Divergence(int(finite[at]), "not-finite" if ended else form, np.inf if ended else strength)
@@ -68,7 +68,7 @@ def start_level(raw: FloatArray) -> float:
 
 def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool) -> tuple[int, str, float] | None:
     level = level_for_good(raw, ended)
-    noise = noise_levels(x, raw)[0]
+    noise = noise_levels(x, raw, local=False)[0]
     start, lowest = start_level(raw), float(level.min())
     needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, SHARP_FACTOR * abs(lowest))
     needed = max(needed, SHARP_SHARE * float(level[-1] - lowest))

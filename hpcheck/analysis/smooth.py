@@ -171,8 +171,8 @@ def _spike_weights(y: FloatArray, noise: float) -> FloatArray:
     if noise == 0 or len(y) < FEWEST_POINTS:
         return weight
     side = SIDE if len(y) >= 4 * SIDE else 3
-    before = np.array([np.median(y[max(0, i - side) : i]) for i in range(1, len(y) - 1)])
-    after = np.array([np.median(y[i + 1 : i + 1 + side]) for i in range(1, len(y) - 1)])
+    before = _medians_before(y, side)[1:-1]
+    after = _medians_before(y[::-1], side)[::-1][1:-1]
     inner = y[1:-1]
     beyond = np.maximum(np.maximum(inner - np.maximum(before, after), np.minimum(before, after) - inner), 0.0)
     weight[1:-1] = (1 - np.minimum(beyond / (SPIKE * noise), 1.0) ** 2) ** 2
@@ -182,6 +182,12 @@ def _spike_weights(y: FloatArray, noise: float) -> FloatArray:
     crowd = np.convolve(weight < 0.5, np.ones(LOCAL) / LOCAL, mode="same") if len(y) >= LOCAL else np.zeros(len(y))
     weight[crowd > CROWDED] = 1.0
     return weight
+
+
+def _medians_before(y: FloatArray, side: int) -> FloatArray:
+    """The median of up to `side` values before each one, (F,); the first has none, and gets itself. F > side."""
+    whole = np.median(np.lib.stride_tricks.sliding_window_view(y[:-1], side), axis=1)  # (F - side,)
+    return np.concatenate([y[:1], [np.median(y[:i]) for i in range(1, side)], whole])
 
 
 def _widest_agreeing(x: FloatArray, y: FloatArray, sigmas: FloatArray, kept: FloatArray) -> tuple[FloatArray, FloatArray]:

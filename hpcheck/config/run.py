@@ -12,7 +12,9 @@ class Run(Section):
 
     dir: Text = Field(default="runs", description="Folder that holds run directories")
     device: Device = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
-    precision: Literal["fp32", "bf16"] = Field(default="fp32", description="Precision of the arithmetic")
+    precision: Literal["fp32", "bf16"] = Field(
+        default="fp32", description="Precision of the arithmetic; hpcheck doctor says whether this CPU has bf16"
+    )
     jobs: Count | None = Field(default=None, description="Runs side by side; null: one a core on a CPU, one on a GPU")
     threads: Count | None = Field(default=None, description="Threads of one run; null: cores shared among the jobs")
     devices: Count = Field(default=1, description="Devices that compute one run together (DDP), each its part of the batch")
