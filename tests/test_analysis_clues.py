@@ -44,6 +44,19 @@ def test_a_horizontal_end_is_a_plateau_and_nothing_else() -> None:
     assert kinds(curve(DESCENT + noise())) == {"plateau"}
 
 
+def test_a_spike_in_the_ending_hides_no_plateau() -> None:
+    loss = (DESCENT + noise())[::3]  # 14 evaluations
+    loss[-4] = 50.0
+    assert "plateau" in kinds(curve(loss))
+
+
+def test_a_short_curve_that_bends_to_the_flat_has_a_plateau() -> None:
+    """Eight evaluations: the six of an ending reach back into the descent, the last four do not."""
+    short = np.array([2.2, 1.9, 1.65, 1.4, 1.0, 0.99, 1.0, 0.99])
+    assert "plateau" in kinds(curve(short))
+    assert "plateau" not in kinds(curve(np.array([2.2, 1.9, 1.65, 1.4, 1.2, 1.1, 1.05, 1.0])))
+
+
 def test_a_flat_tail_after_a_fall_is_not_underfitting() -> None:
     late = DESCENT - 0.4 * np.clip((U - 0.45) / 0.4, 0, 1)
     assert "underfitting" not in kinds(curve(late + noise()))

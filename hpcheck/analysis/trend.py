@@ -12,7 +12,8 @@ FEWEST_LAST, FEWEST_SECOND = 6, 4  # ours: evaluations in the ending, and in its
 FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen in benchmarks/reading)
 FLATTENED = 0.25  # ours: a fall whose second half is less than this share of it, error included, has flattened (a 1cycle's tail)
 STILL = 2.5  # ours: standard errors up to which an ending may be flat
-TELLING = 0.2  # ours: two errors of an ending may be this share of the descent before nothing can be told
+TELLING = 0.2  # ours: two errors of an ending may be this share of the descent before nothing can be told ...
+TELLING_KNEE = 0.35  # ours: ... or this share where the curve is seen to bend from a fall to the flat
 MATERIAL = 0.03  # ours: share of the whole descent that an ending must fall by to count as falling ...
 MATERIAL_LEVEL = 0.02  # ours: ... or, since a descent is mostly its first moments, this share of the loss itself ...
 LEAST_MATERIAL = 0.01  # ours: ... though at least this share of the descent
@@ -37,17 +38,18 @@ def ending(sound: Sound, share: float = LAST, fewest: int = FEWEST_LAST, since: 
     first = max(since, min(first, len(sound.x) - fewest))
     x, raw = sound.x[first:], sound.raw[first:]
     noise = float(np.median(sound.trend.local_noise[first:]))
-    slope, error = _robust_slope(x, raw, noise)
+    slope, error = _robust_slope(x, raw, noise, raw - sound.trend.fit[first:])
     length = float(x[-1] - x[0])
     return Ending(first, -slope * length, error * length, noise)
 
 
-def _robust_slope(x: np.ndarray, y: np.ndarray, noise: float) -> tuple[float, float]:
-    """Slope and its standard error by least squares, with values further than six noise levels from the curve left out.
+def _robust_slope(x: np.ndarray, y: np.ndarray, noise: float, off_trend: np.ndarray) -> tuple[float, float]:
+    """Slope and its standard error by least squares, with values further than six noise levels from the curve left out; `off_trend`, what
+    lies between the values and their trend, says which to begin without.
 
     The error is that about a parabola, so that a bend in the fall does not count as noise.
     """
-    kept = np.ones(len(x))
+    kept = np.where(np.abs(off_trend) > 6 * noise, 1e-6, 1.0) if noise > 0 else np.ones(len(x))
     slope = error = 0.0
     for _ in range(4):
         centre = (kept * x).sum() / kept.sum()
@@ -96,10 +98,23 @@ def is_falling(sound: Sound, end: Ending) -> bool:
     return second is None or second.first <= end.first or second.fall + second.error > FLATTENED * end.fall
 
 
-def is_flat(sound: Sound, end: Ending) -> bool:
+def is_flat(sound: Sound, end: Ending, telling: float = TELLING) -> bool:
     """Whether the ending moves by no material amount, and its error is small enough to tell."""
     small = max(material(sound), STILL * end.error)
-    return bool(abs(end.fall) <= small and 2 * end.error <= TELLING * sound.descent)
+    return bool(abs(end.fall) <= small and 2 * end.error <= telling * sound.descent)
+
+
+def _flat_ending(sound: Sound, whole: Ending) -> Ending | None:
+    """The ending, or its second half after a fall, that is flat. In a curve so short that six evaluations reach back into the descent, the
+    last four count where they keep next to nothing of that fall."""
+    for share in (LAST, LAST / 2) if whole.fall > 0 else (LAST,):
+        flat = ending(sound, share)
+        if flat is not None and is_flat(sound, flat):
+            return flat
+    last = ending(sound, LAST, FEWEST_SECOND)
+    if last is None or last.first <= whole.first or not is_flat(sound, last, TELLING_KNEE):
+        return None
+    return last if last.fall + last.error <= FLATTENED * whole.fall else None
 
 
 def ending_clues(sound: Sound) -> tuple[Clue, ...]:
@@ -117,11 +132,8 @@ def ending_clues(sound: Sound) -> tuple[Clue, ...]:
         end = ending(sound, since=since)
         if end is not None and is_falling(sound, end):
             return (clue(sound.curve, UNDERFITTING, "still-falling", int(sound.index[end.first]), last, end.fall / noise),)
-    for share in (LAST, LAST / 2) if whole.fall > 0 else (LAST,):
-        flat = ending(sound, share)
-        if flat is not None and is_flat(sound, flat):
-            return (clue(sound.curve, PLATEAU, "flat", _flat_from(sound, flat), last, sound.descent / noise),)
-    return ()
+    flat = _flat_ending(sound, whole)
+    return () if flat is None else (clue(sound.curve, PLATEAU, "flat", _flat_from(sound, flat), last, sound.descent / noise),)
 
 
 def falls_with_lr(sound: Sound) -> bool:
