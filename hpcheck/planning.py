@@ -16,14 +16,16 @@ from hpcheck.steps.train import all_arms
 
 # Ours: the fewest runs that a step makes and the most that it usually does, in runs of its short length. Fewest: nothing is lengthened,
 # replicated, extended or bisected. Most: a ramp made again at twice the length and extended once, three maxima added, the leading two
-# replicated, three rounds of bisecting. Lengthening what cannot be read goes beyond it.
+# replicated, three rounds of bisecting. Lengthening what cannot be read goes beyond it. A weight decay that goes on from the snapshot makes
+# half a run.
 RUNS_OF_STEP = {
     "lr-range": ("lr_range", 9.5, 24.0),  # sweep 1/2, ramp, faster ramp 1/2, four maxima with two seeds each or more
     "batch": ("batch", 4.0, 10.0),  # three sizes, the largest at two lrs; a fourth at two more, replicates, halvings
     "momentum": ("momentum", 7.0, 13.0),  # four values, three shapes
-    "wd-grid": ("wd_grid", 3.0, 10.0),
+    "wd-grid": ("wd_grid", 2.0, 5.5),
     "lr-reprobe": ("lr_range", 0.0, 14.0),  # none where nothing moved
 }
+WHOLE_GRID = ("wd_grid", 3.0, 10.0)  # without a snapshot
 LEAST_BUDGET, TRAININGS = 4000, 2.5  # DESIGN 5: a recommendation within the larger of 4,000 iterations and 2.5 full trainings
 
 
@@ -32,9 +34,10 @@ def planned(config: Config) -> dict[str, Any]:
     asked, runs = Asked(config, facts(config)), RunDirectory.of(config)
     start = start_settings(config)
     full = full_steps(asked, start)
+    runs_of_step = RUNS_OF_STEP if config.wd_grid.from_snapshot else {**RUNS_OF_STEP, "wd-grid": WHOLE_GRID}
     bounds = {
         step: [round(count * short_steps(asked, length, start)) for count in (fewest, most)]
-        for step, (length, fewest, most) in RUNS_OF_STEP.items()
+        for step, (length, fewest, most) in runs_of_step.items()
     }
     search = [sum(ends) for ends in zip(*bounds.values(), strict=True)]
     bounds["train"] = [trainings(asked, start)] * 2

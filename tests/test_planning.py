@@ -38,3 +38,8 @@ def test_people_read_the_same(tmp_path) -> None:
     text = "\n".join(plan_lines(found))
     assert f"its goal is {found['goal']} iterations at most" in text
     assert "lr-reprobe: 0 to " in text
+
+
+def test_a_snapshot_halves_the_runs_of_the_weight_decay_grid(tmp_path):
+    forked, whole = plan(tmp_path, "wd_grid.from_snapshot=true"), plan(tmp_path, "wd_grid.from_snapshot=false")
+    assert all(2 * a <= 1.4 * b for a, b in zip(forked["iterations"]["wd-grid"], whole["iterations"]["wd-grid"], strict=True))
