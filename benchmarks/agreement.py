@@ -46,7 +46,8 @@ def decades(start: Start, max_lr: float) -> list[str]:
 def _row(name: str, found: drift.Content, against: str) -> str:
     settings = found["settings"]
     lr, momentum = settings["learning_rate"]["max"], settings["momentum"]
-    return f"| {name} | {lr} | {settings['total_batch_size']} | {momentum['max']}-{momentum['min']} | {settings['weight_decay']:g} | {against} |"
+    batch, decay = settings["total_batch_size"], settings["weight_decay"]
+    return f"| {name} | {lr} | {batch} | {momentum['max']}-{momentum['min']} | {decay:g} | {against} |"
 
 
 def snapshot(config: Path, overrides: Sequence[str], seeds: int) -> None:
