@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from benchmarks.tuning.trials import CONFIG, SPACE, Trial, asked, full_run, read, trained
+from benchmarks.tuning.trials import CONFIG, Trial, asked, full_run, read, space, trained
 from hpcheck.spec import RunSpec
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import FORWARD_SHARE
@@ -28,14 +28,15 @@ RESAMPLES = 4000
 Pruner = Callable[[], optuna.pruners.BasePruner]
 
 
-def replayed(trials: Sequence[Trial], pruner: optuna.pruners.BasePruner, whole: int) -> list[tuple[float, float]]:
-    """(cost in examples, value) of each trial under a pruner; the value of a pruned one is -1. `whole`: size of the validation split."""
+def replayed(trials: Sequence[Trial], pruner: optuna.pruners.BasePruner, question: Asked) -> list[tuple[float, float]]:
+    """(cost in examples, value) of each trial under a pruner; the value of a pruned one is -1."""
+    whole, choices = question.facts.val_examples, space(question)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", pruner=pruner, sampler=optuna.samplers.RandomSampler(0), study_name="replay")
     found = []
     for one in trials:
         study.enqueue_trial(one["params"])
-        asked_for = study.ask(SPACE)
+        asked_for = study.ask(choices)
         pruned_at = None
         for index, (step, metric) in enumerate(zip(one["steps"], one["metric"], strict=True)):
             if step == 0:
@@ -123,9 +124,9 @@ def by_chance(trials: Sequence[Trial], costs: Sequence[tuple[float, float]], bud
     return 100 * float(np.mean(reached)), 100 * float(low), 100 * float(high)
 
 
-def winners(searches: Sequence[list[Trial]], pruner: Pruner, budget: float, whole: int) -> list[tuple[Trial, float, int]]:
+def winners(searches: Sequence[list[Trial]], pruner: Pruner, budget: float, question: Asked) -> list[tuple[Trial, float, int]]:
     """Each search's best within a budget, what it cost and in how many trials."""
-    return [at_cost(trials, replayed(trials, pruner(), whole), budget) for trials in searches]
+    return [at_cost(trials, replayed(trials, pruner(), question), budget) for trials in searches]
 
 
 def main(arguments: list[str]) -> None:
@@ -143,11 +144,11 @@ def main(arguments: list[str]) -> None:
     budget = float(np.mean([one["examples"] for one in ours]))
     nop = optuna.pruners.NopPruner
     arms = {
-        "TPE, all trials": winners(tpe, nop, np.inf, whole),
-        "TPE + Hyperband, all trials": winners(tpe, hyperband, np.inf, whole),
-        "random, all trials": winners([random], nop, np.inf, whole),
-        "TPE at hpcheck's cost": winners(tpe, nop, budget, whole),
-        "TPE + Hyperband at hpcheck's cost": winners(tpe, hyperband, budget, whole),
+        "TPE, all trials": winners(tpe, nop, np.inf, question),
+        "TPE + Hyperband, all trials": winners(tpe, hyperband, np.inf, question),
+        "random, all trials": winners([random], nop, np.inf, question),
+        "TPE at hpcheck's cost": winners(tpe, nop, budget, question),
+        "TPE + Hyperband at hpcheck's cost": winners(tpe, hyperband, budget, question),
     }
     reached = [finals(question, one["params"], given.finals) for one in ours]
     print(f"hpcheck, {len(ours)} seeds: cost {budget / full:.2f} full trainings ({[round(one['examples'] / full, 2) for one in ours]}), "
@@ -164,7 +165,7 @@ def main(arguments: list[str]) -> None:
         print(f"| {name} | {len(found)} x {counts} | {spent / full:.1f} | {budget / spent:.3f} | {100 * np.mean(theirs):.2f} | "
               f"{middle:+.2f} | {low:+.2f} to {high:+.2f} |", flush=True)  # fmt: skip
     for name, pruner in (("random", nop), ("random + Hyperband", hyperband)):
-        middle, low, high = by_chance(random, replayed(random, pruner(), whole), budget)
+        middle, low, high = by_chance(random, replayed(random, pruner(), question), budget)
         print(f"| {name} at hpcheck's cost, over orders | | {budget / full:.1f} | 1 | {middle:.2f} ({low:.2f} to {high:.2f}) | | |")
     for name, found in arms.items():
         for winner, _, _ in found:

@@ -25,13 +25,19 @@ from hpcheck.steps.runs import cycle, full_steps
 CONFIG = Path(__file__).with_name("mnist-lenet-small.yaml")  # by default
 MOMENTUM_DEPTH = 0.1  # momentum falls by so much where the lr is largest: the paper's 0.95-0.85
 MIN_LR_DIVISOR = 10
-SPACE: dict[str, Any] = {
-    "lr": optuna.distributions.FloatDistribution(1e-4, 1.0, log=True),
-    "momentum": optuna.distributions.FloatDistribution(0.8, 0.99),
-    "weight_decay": optuna.distributions.FloatDistribution(1e-6, 1e-2, log=True),
-    "batch": optuna.distributions.CategoricalDistribution([8, 16, 32, 64]),
-}
+BATCHES = (0.5, 1, 2, 4)  # batch sizes, as multiples of the config's start
 Trial = dict[str, Any]
+
+
+def space(question: Asked) -> dict[str, Any]:
+    """What a trial may be: ranges wide enough that no arm begins with the answer."""
+    start = question.config.start.total_batch_size
+    return {
+        "lr": optuna.distributions.FloatDistribution(1e-4, 1.0, log=True),
+        "momentum": optuna.distributions.FloatDistribution(0.8, 0.99),
+        "weight_decay": optuna.distributions.FloatDistribution(1e-6, 1e-2, log=True),
+        "batch": optuna.distributions.CategoricalDistribution([int(start * factor) for factor in BATCHES]),
+    }
 
 
 def asked(path: Path) -> Asked:
@@ -87,10 +93,10 @@ def study_of(sampler: str, seed: int, pruner: optuna.pruners.BasePruner | None =
     return optuna.create_study(direction="maximize", sampler=chosen, pruner=pruner or optuna.pruners.NopPruner())
 
 
-def told(study: optuna.Study, found: list[Trial]) -> None:
+def told(study: optuna.Study, found: list[Trial], choices: dict[str, Any]) -> None:
     """Tell a study of the trials that are recorded; the sampler is asked for each, so that its random state moves on as it did."""
     for one in found:
-        asked_for = study.ask(SPACE)
+        asked_for = study.ask(choices)
         same = all(np.isclose(asked_for.params[key], value) for key, value in one["params"].items())
         if not same:
             raise ValueError(f"trial {asked_for.number}: recorded with {one['params']}, but this sampler asks for {asked_for.params}")
@@ -111,9 +117,10 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     question, study, found = asked(given.config), study_of(given.sampler, given.seed), read(given.out)
-    told(study, found)
+    choices = space(question)
+    told(study, found, choices)
     for _ in range(len(found), given.count):
-        asked_for = study.ask(SPACE)
+        asked_for = study.ask(choices)
         one = trial(asked_for.params, trained(full_run(question, asked_for.params)))
         study.tell(asked_for, one["value"])
         with given.out.open("a", encoding="utf-8") as file:
