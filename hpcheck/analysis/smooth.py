@@ -20,6 +20,8 @@ AGREEMENT = 1.6  # ours: half-width, in standard errors, of the intervals that m
 AT_LENGTH = 20  # ours: the length at which they hold; for more points they grow as sqrt(log n), as the largest of n errors does
 RAW_AGREEMENT = 3.0  # ours: ... and in noise levels, of the raw value's own interval: a steep start keeps its values
 OUT_OF_SIGHT = 2.0  # ours: noise levels by which the trend may lie beyond all the raw values around it
+END, A_SIXTEENTH, LONGEST_END = 3, 16, 5  # ours: as many last values, a sixteenth of all, place the trend's end ...
+SHORT, END_OF_SHORT = 15, 2  # ours: ... and two in curves shorter than this (both chosen by the error at the end of generated curves)
 SPIKE = 6.0  # ours, after Cleveland 1979's six deviations: a value this many noise levels beyond both its sides has no weight
 SIDE = 5  # ours: values on each side that a spike is held against, three in a short curve
 CROWDED = 0.35  # ours: where more of the neighbours than this stand out, that is the noise there and none of them is a spike
@@ -75,7 +77,23 @@ def _smooth(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray, FloatArray
     if noise == 0:
         return 0.0, y.copy(), np.zeros(len(y)), sigmas
     fit, error = _widest_agreeing(x, y, sigmas, kept)
-    return noise, _within_sight(fit, y, sigmas), error, sigmas
+    fit, error = _on_its_end(_within_sight(fit, y, sigmas), error, y, sigmas, kept)
+    return noise, fit, error, sigmas
+
+
+def _on_its_end(fit: FloatArray, error: FloatArray, y: FloatArray, sigmas: FloatArray, kept: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The trend's last two points moved by what the last values lie off it on average, and their errors with that of the average.
+
+    A line that has one side only to go by runs on past the bend of a curve that flattens, and falls short of one that steepens.
+    """
+    count = END_OF_SHORT if len(y) < SHORT else min(max(END, len(y) // A_SIXTEENTH), LONGEST_END)
+    off = (y - fit)[-count:][kept[-count:] > 0.5]
+    if len(off) == 0:
+        return fit, error
+    moved, moved_error = fit.copy(), error.copy()
+    moved[-2:] += off.mean()
+    moved_error[-2:] = np.hypot(error[-2:], sigmas[-2:] / np.sqrt(len(off)))
+    return moved, moved_error
 
 
 def _within_sight(fit: FloatArray, y: FloatArray, sigmas: FloatArray) -> FloatArray:
