@@ -13,6 +13,7 @@ CONSTANTS: list[tuple[ModuleType, str]] = [
     (smooth, "AGREEMENT"),
     (smooth, "RAW_AGREEMENT"),
     (smooth, "SPIKE"),
+    (smooth, "END"),
     (sound, "LEFT_START"),
     (sound, "LEARNT"),
     (divergence, "SHARP_SPAN"),
@@ -27,6 +28,7 @@ CONSTANTS: list[tuple[ModuleType, str]] = [
     (trend, "FALLING"),
     (trend, "MATERIAL"),
     (trend, "TELLING"),
+    (trend, "TELLING_KNEE"),
     (trend, "FLATTENED"),
     (ramp, "STILL_FAST"),
     (disagreement, "DISAGREES"),
@@ -66,11 +68,13 @@ def main() -> None:
             continue
         value, cells = getattr(module, name), []
         for factor in FACTORS:
-            setattr(module, name, value * factor)
+            setattr(module, name, type(value)(round(value * factor)) if isinstance(value, int) else value * factor)
+            smooth.forget()
             after = kinds(labelled)
             changed = sum(a != b for a, b in zip(before, after, strict=True))
             cells.append(f"{changed}, {errors(labelled, after)}, {limits(labelled):.3f}")
         setattr(module, name, value)
+        smooth.forget()
         print(f"| {name} | {value:g} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -71,6 +71,11 @@ def _smooth_once(x_bytes: bytes, y_bytes: bytes) -> Smoothed:
     return Smoothed(fit, noise, error, local)
 
 
+def forget() -> None:
+    """Compute the trends anew, for one who changes a constant of this module."""
+    _smooth_once.cache_clear()
+
+
 def _smooth(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray]:
     """Noise, trend, standard errors and local noise of finite values in order, (F,) each but the first."""
     noise, sigmas, kept = noise_levels(x, y)
