@@ -68,6 +68,7 @@ def test_the_first_step_of_the_example_runs(example, tmp_path, in_this_process):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("example", ["images", "table", "text"], indirect=True)
 def test_the_example_runs_whole(example, tmp_path):
     assert run(["run", "-q"]) in (0, 6)
