@@ -105,7 +105,14 @@ def test_an_abstention_is_said_at_the_top_and_what_to_do_about_it() -> None:
     text = Elements(report([cases.lr_range(), cases.wd_grid("abstained")])).text
     assert "No answer for weight decay" in text
     assert "hpcheck wd-grid -s wd_grid.steps=ITERATIONS" in text
-    assert "Not run yet: batch, momentum, train" in text
+    assert (
+        "Not run yet: batch, momentum, train. Their settings are where you started from. No full training has tried these settings." in text
+    )
+
+
+def test_training_sets_nothing_and_so_leaves_no_start() -> None:
+    text = Elements(report([one for one in cases.everything() if one.step != "train"])).text
+    assert "Not run yet: train. No full training has tried these settings." in text
 
 
 def test_before_any_step_the_page_says_how_to_begin() -> None:

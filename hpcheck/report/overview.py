@@ -34,8 +34,15 @@ def banners(readings: Sequence[Reading], config: Config) -> list[Markup]:
                 found.append(_banner(f"No answer for {NAMES.get(item.setting, item.setting).lower()}", kept, "loud"))
     steps = missing(readings)
     if steps:
-        found.append(_banner("Unfinished", f"Not run yet: {', '.join(steps)}. Their settings are where you started from.", "quiet"))
+        found.append(_banner("Unfinished", f"Not run yet: {', '.join(steps)}. {_what_that_means(steps)}", "quiet"))
     return found
+
+
+def _what_that_means(not_run: Sequence[str]) -> str:
+    """What the steps that were not run leave open; training sets nothing."""
+    start = "Their settings are where you started from." if set(not_run) - {"train"} else ""
+    untried = "No full training has tried these settings." if "train" in not_run else ""
+    return f"{start} {untried}".strip()
 
 
 def _banner(title: str, words: str, class_: str) -> Markup:
