@@ -52,7 +52,7 @@ def seconds(iterations: Mapping[str, Sequence[int]], seconds_a_step: float) -> d
     """Iterations as seconds: at the least without evaluations, at the most with the share of the time that they may take.
 
     >>> seconds({"train": [100, 200]}, 0.01)
-    {'train': [1.0, 2.2]}
+    {'train': [1.0, 2.1]}
     """
     return {
         step: [round(fewest * seconds_a_step, 2), round(most * seconds_a_step * (1 + EVAL_SHARE), 2)]
