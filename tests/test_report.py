@@ -110,6 +110,11 @@ def test_an_abstention_is_said_at_the_top_and_what_to_do_about_it() -> None:
     )
 
 
+def test_a_held_out_part_that_was_trained_on_is_called_that() -> None:
+    assert "Held-out split, trained on too" in report(cases.everything(), "train.fit=all")
+    assert "trained on too" not in report(cases.everything())
+
+
 def test_training_sets_nothing_and_so_leaves_no_start() -> None:
     text = Elements(report([one for one in cases.everything() if one.step != "train"])).text
     assert "Not run yet: train. No full training has tried these settings." in text

@@ -117,8 +117,8 @@ def _line(title: str, y_label: str, points: Sequence[tuple[float, float]], label
     return Panel(title, "epoch", y_label, (Series(label, xs, ys),))
 
 
-def results(content: Mapping[str, Any]) -> Markup | None:
-    """The final training beside what it is compared with: a strip of dots, and the figures."""
+def results(content: Mapping[str, Any], fit: str) -> Markup | None:
+    """The final training beside what it is compared with: a strip of dots, and the figures; `fit` is the config's `train.fit`."""
     arms = {name: arm for name, arm in content.get("results", {}).get("train", {}).items() if isinstance(arm, Mapping) and "runs" in arm}
     if not arms:
         return None
@@ -126,7 +126,8 @@ def results(content: Mapping[str, Any]) -> Markup | None:
     shown = [(name, arm[split]) for name, arm in arms.items() if split in arm]
     words = {"test": "metric on the test split", "val": "metric on the held-out split"}[split]
     body = [_result(name, arm) for name, arm in arms.items()]
-    figures = table(("Trained with", "Test split", "Held-out split", "Diverged"), body, "results")
+    held_out = "Held-out split, trained on too" if fit == "all" else "Held-out split"
+    figures = table(("Trained with", "Test split", held_out, "Diverged"), body, "results")
     return tag("section", tag("h2", "How well it trains"), strip(shown, words), figures, id="results")
 
 

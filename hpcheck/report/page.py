@@ -32,7 +32,7 @@ def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping
         _header(config),
         overview.banners(readings, config),
         _recommended(content),
-        overview.results(content),
+        overview.results(content, config.train.fit),
         sections.steps(readings, costs),
         sections.balance(content["settings"], config),
         _next(content, readings, config),
