@@ -189,3 +189,12 @@ def test_adamws_momentum_is_an_average_so_every_beta_has_the_same_lr_scale() -> 
 def test_decoupled_weight_decay_has_a_grid_of_its_own() -> None:
     assert wd_grid.grid_values(asked("optimizer=adamw")) == (1e-3, 1e-2, 1e-1)
     assert wd_grid.grid_values(asked("optimizer=adamw", "wd_grid.values=[0.3]")) == (0.3,)
+
+
+def test_a_sweep_too_short_to_learn_is_made_again_with_the_longer_ramp() -> None:
+    """It brackets nothing, and a ramp to its end passes what trains in its first evaluations."""
+    world = World(needed=1500.0, noise=0.1)
+    reading = read(world, lr_range.decide, asked(), start_settings(asked().config))
+    sweeps = [record.run.steps for record in world.records.values() if record.run.label == "lr sweep"]
+    assert sweeps == [100, 200]
+    assert reading.settings.max_lr is not None

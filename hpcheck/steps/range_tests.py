@@ -54,9 +54,7 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
     highest = options.max
     steps = short_steps(asked, "lr_range", settings)
     if highest is None:
-        (sweep_record,) = yield [sweep_spec(asked, settings, steps)]
-        sweep = read_sweep(curve(sweep_record))
-        highest = BEYOND_DIVERGENCE * (sweep.diverges_at or sweep_record.run.lr.largest)
+        sweep_record, sweep, highest = yield from _sweep(asked, settings, steps)
     faster, speed_matters = None, False
     for _ in range(MOST_RAMPS):
         records, reading = yield from _ramp(asked, settings, options.min or highest * RAMP_FROM, highest, steps)
@@ -67,6 +65,10 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
             highest = two_significant_figures(highest / NARROWER)  # it learns below, and this ramp is too large from its first step
         elif reading.lr_limit.status == "abstained" or reading.too_fast:
             steps *= 2
+            if reading.lr_limit.status == "abstained" and sweep is not None and sweep.learns_from is None:
+                sweep_record, sweep, highest = yield from _sweep(
+                    asked, settings, steps
+                )  # too short to learn at any lr: it bracketed nothing
         else:
             faster, speed_matters = yield from _faster(asked, settings, records[0], reading)
             if not speed_matters:
@@ -74,6 +76,15 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
             steps *= 2
     overlays = yield from _overlays(asked, settings, records[0])
     return RangeTested(sweep, sweep_record, records, reading, faster, speed_matters, overlays)
+
+
+def _sweep(
+    asked: Asked, settings: Settings, steps: int
+) -> Generator[Sequence[Spec], Sequence[RunRecord], tuple[RunRecord, SweepReading, float]]:
+    """The sweep beside ramps of `steps` iterations, its reading, and the lr that the ramp goes to."""
+    (record,) = yield [sweep_spec(asked, settings, steps)]
+    sweep = read_sweep(curve(record))
+    return record, sweep, BEYOND_DIVERGENCE * (sweep.diverges_at or record.run.lr.largest)
 
 
 def _faster(
