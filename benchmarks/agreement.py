@@ -10,26 +10,23 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.check_reruns import drifted
+from benchmarks.check_reruns import drifted, recommendation
 from hpcheck import config as configs
-from hpcheck import drift, yaml12
-from hpcheck.checking import regenerate
+from hpcheck import drift, recommend
 from hpcheck.config import Config, Start
 from hpcheck.pipeline import Checklist
 from hpcheck.progress import Progress
-from hpcheck.records import RunRecord
 from hpcheck.settings import Reading
-from hpcheck.spec import RunSpec
 
 
 def starts(config: Path, overrides: Sequence[str]) -> None:
     """The checklist from its own start and from each start that is a decade off."""
     own = _config(config, overrides, "as-shipped")
-    first = _recommendation(own)
+    first = recommendation(own)
     print("| start | max_lr | batch | momentum | weight decay | against the first |\n|---|---|---|---|---|---|")
     print(_row("as shipped", first, ""), flush=True)
     for number, override in enumerate(decades(own.start, first["settings"]["learning_rate"]["max"])):
-        found = _recommendation(_config(config, [*overrides, override], f"start-{number}"))
+        found = recommendation(_config(config, [*overrides, override], f"start-{number}"))
         print(_row(override, found, ", ".join(drifted(first, found)) or "same"), flush=True)
 
 
@@ -64,12 +61,8 @@ def _weight_decay(config: Path, overrides: Sequence[str], name: str) -> tuple[Re
     with Checklist(_config(config, overrides, name), Progress(quiet=True)) as checklist:
         for step in ("lr-range", "batch", "momentum", "wd-grid"):
             reading = checklist.run_step(step)[-1]
-        records = [checklist.runs.by_id(run_id) for run_id in reading.runs]
-    return reading, sum(_iterations(record) for record in records if record is not None)
-
-
-def _iterations(record: RunRecord) -> int:
-    return record.spec.steps - record.spec.at_step if isinstance(record.spec, RunSpec) else 0
+        cost = recommend.cost(recommend.cost_records(checklist.runs, [reading]), checklist.asked)
+    return reading, int(cost["iterations"])
 
 
 def _said(reading: Reading) -> str:
@@ -80,10 +73,6 @@ def _said(reading: Reading) -> str:
 
 def _config(path: Path, overrides: Sequence[str], name: str) -> Config:
     return configs.load(path, [*overrides, f"name={name}", "run.dir=runs/agreement"])
-
-
-def _recommendation(config: Config) -> drift.Content:
-    return drift.checked(yaml12.read(regenerate(config, quiet=True)).value, config.name)
 
 
 def main() -> None:

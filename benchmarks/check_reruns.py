@@ -12,12 +12,12 @@ from pathlib import Path
 from hpcheck import config as configs
 from hpcheck import drift, yaml12
 from hpcheck.checking import regenerate
+from hpcheck.config import Config
 
 
-def recommendation(config: Path, seed: int) -> drift.Content:
-    """What the checklist comes to with this seed, the final training left out."""
-    overrides = [f"seed={seed}", f"name=seed-{seed}", "run.dir=runs/check-reruns"]
-    return drift.checked(yaml12.read(regenerate(configs.load(config, overrides), quiet=True)).value, f"seed {seed}")
+def recommendation(config: Config) -> drift.Content:
+    """What the checklist comes to, the final training left out."""
+    return drift.checked(yaml12.read(regenerate(config, quiet=True)).value, config.name)
 
 
 def drifted(old: drift.Content, new: drift.Content) -> list[str]:
@@ -31,7 +31,8 @@ def main() -> None:
     asked = parser.parse_args()
     found: list[drift.Content] = []
     for seed in range(asked.seeds):
-        found.append(recommendation(asked.config, seed))
+        overrides = [f"seed={seed}", f"name=seed-{seed}", "run.dir=runs/check-reruns"]
+        found.append(recommendation(configs.load(asked.config, overrides)))
         print(f"seed {seed}: {', '.join(drifted(found[0], found[-1])) or 'same'}", flush=True)
     first = sum(bool(drifted(found[0], new)) for new in found[1:])
     pairs = [bool(drifted(old, new)) for old, new in permutations(found, 2)]

@@ -40,6 +40,6 @@ def test_people_read_the_same(tmp_path) -> None:
     assert "lr-reprobe: 0 to " in text
 
 
-def test_a_snapshot_halves_the_runs_of_the_weight_decay_grid(tmp_path):
+def test_a_snapshot_shortens_the_runs_of_the_weight_decay_grid(tmp_path):
     forked, whole = plan(tmp_path, "wd_grid.from_snapshot=true"), plan(tmp_path, "wd_grid.from_snapshot=false")
-    assert all(2 * a <= 1.4 * b for a, b in zip(forked["iterations"]["wd-grid"], whole["iterations"]["wd-grid"], strict=True))
+    assert all(a <= 0.7 * b for a, b in zip(forked["iterations"]["wd-grid"], whole["iterations"]["wd-grid"], strict=True))

@@ -4,7 +4,7 @@
 
 Pruners are replayed on the recorded trials: each is reported row by row, and what the pruner would have cut is not paid for. That
 favours the pruner a little: TPE went on from all trials at their full length. Every winner is trained again in full, with seeds that
-no search has seen, and judged on the test split. Costs are examples: trained ones, and a third for each one evaluated (the whole
+no search has seen, and judged on the test split. Costs are examples: trained ones, and `FORWARD_SHARE` for each one evaluated (the whole
 validation split, too, at the end of a trial that was not pruned).
 """
 

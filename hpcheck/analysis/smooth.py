@@ -58,14 +58,13 @@ def _smooth_once(x_bytes: bytes, y_bytes: bytes) -> Smoothed:
     """The same, of the arrays' bytes: readings, pictures and the report ask for the trends of the same raw values again and again."""
     x, y = np.frombuffer(x_bytes), np.frombuffer(y_bytes)
     finite = is_value(x) & is_value(y)
-    fit, error, local = (np.full(len(y), np.nan) for _ in range(3))
+    fit, error, local, noise = *(np.full(len(y), np.nan) for _ in range(3)), np.nan
     if finite.sum() < FEWEST_POINTS:
         fit[finite] = y[finite]
-        return Smoothed(fit, np.nan, error, local)
-    order = np.flatnonzero(finite)[np.argsort(x[finite], kind="stable")]
-    at, values = x[order], y[order]  # (F,), (F,)
-    noise, fitted, errors, sigmas = _through_blocks(at, values) if len(at) > MOST_POINTS else _smooth(at, values)
-    fit[order], error[order], local[order] = fitted, errors, sigmas
+    else:
+        order = np.flatnonzero(finite)[np.argsort(x[finite], kind="stable")]
+        at, values = x[order], y[order]  # (F,), (F,)
+        noise, fit[order], error[order], local[order] = _through_blocks(at, values) if len(at) > MOST_POINTS else _smooth(at, values)
     for array in (fit, error, local):
         array.flags.writeable = False
     return Smoothed(fit, noise, error, local)

@@ -58,14 +58,14 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
     faster, speed_matters = None, False
     for _ in range(MOST_RAMPS):
         records, reading = yield from _ramp(asked, settings, options.min or highest * RAMP_FROM, highest, steps)
-        diverged_at = _diverged_at(records, reading)
+        diverged_at, unread = _diverged_at(records, reading), reading.lr_limit.status == "abstained"
         if diverged_at < EARLY * highest and options.max is None:
             highest = two_significant_figures(BEYOND_DIVERGENCE * diverged_at)
-        elif reading.lr_limit.status == "abstained" and sweep is not None and NARROWER * (sweep.learns_from or highest) < highest:
+        elif unread and sweep is not None and NARROWER * (sweep.learns_from or highest) < highest:
             highest = two_significant_figures(highest / NARROWER)  # it learns below, and this ramp is too large from its first step
-        elif reading.lr_limit.status == "abstained" or reading.too_fast:
+        elif unread or reading.too_fast:
             steps *= 2
-            if reading.lr_limit.status == "abstained" and sweep is not None and sweep.learns_from is None:
+            if unread and sweep is not None and sweep.learns_from is None:
                 sweep_record, sweep, highest = yield from _sweep(
                     asked, settings, steps
                 )  # too short to learn at any lr: it bracketed nothing
