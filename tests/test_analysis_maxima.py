@@ -63,26 +63,35 @@ def test_a_maximum_at_which_one_seed_of_two_diverged_is_beyond_the_stretch() -> 
     assert found.beyond[1] == 0.2
 
 
-def test_further_maxima_are_tried_where_an_end_has_not_been_found_and_none_above_the_limit() -> None:
+def test_further_maxima_are_tried_where_an_end_has_not_been_found_and_none_above_once_the_middle_is_beyond_the_limit() -> None:
     open_ended = runs({0.1: 0.3, 0.2: 0.31, 0.4: 0.32})
     assert next_maxima(open_ended, highest=1.0) == (0.025, 0.8)
-    assert next_maxima(open_ended, highest=0.4) == (0.025,)
+    assert next_maxima(open_ended, highest=0.2) == (0.025,)
     assert middle_maximum(open_ended).edge == "high"
     assert middle_maximum(open_ended).confidence == "low"
 
 
+def test_no_maximum_above_the_limit_is_recommended() -> None:
+    middle = middle_maximum(runs(BOWL)).value or 0.0
+    assert middle > 0.04
+    capped = middle_maximum(runs(BOWL), highest=0.04)
+    assert capped.value == 0.04
+    assert "limit" in capped.reason
+    assert to_repeat(runs(BOWL), highest=0.04) == (0.04,)
+    assert middle_maximum(runs(BOWL), highest=0.4).value == middle
+
+
 def test_the_upper_end_is_bisected_and_the_lower_one_interpolated() -> None:
-    assert next_maxima(runs(BOWL), highest=0.4) == (0.28,)
-    assert next_maxima(runs({**BOWL, 0.28: 0.9}), highest=0.4) == ()
+    wide = {lr: final for lr, final in BOWL.items() if lr != 0.2}
+    assert next_maxima(runs(wide), highest=0.4) == (0.2,)
+    assert next_maxima(runs(BOWL), highest=0.4) == ()
 
 
-def test_another_seed_runs_the_neighbours_of_the_upper_end_and_then_the_middle() -> None:
-    once = runs({**BOWL, 0.28: 0.9})
-    assert to_repeat(once) == (0.2, 0.28)
-    twice = [one for one in once if one.value not in (0.2, 0.28)] + runs({0.2: 0.32, 0.28: 0.9}, seeds=2)
-    (middle,) = to_repeat(twice)
-    assert middle == middle_maximum(twice).value
-    assert to_repeat([*twice, *runs({middle: 0.3}, seeds=2)]) == ()
+def test_another_seed_runs_the_middle() -> None:
+    (middle,) = to_repeat(runs(BOWL))
+    assert middle == middle_maximum(runs(BOWL)).value
+    assert to_repeat([*runs(BOWL), *runs({middle: 0.3})]) == (middle,)
+    assert to_repeat([*runs(BOWL), *runs({middle: 0.3}, seeds=2)]) == ()
 
 
 def test_a_maximum_next_to_the_middle_that_was_run_twice_is_taken_for_it() -> None:

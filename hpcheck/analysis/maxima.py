@@ -1,5 +1,6 @@
 """The maximum lr for 1cycle, from short 1cycles at several maxima: the middle of the stretch that loses little (Smith 2018, 4.1)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +25,7 @@ BEYOND = 2.0  # ours: where nothing beyond an end of the stretch was tried, that
 UPWARD = 0.6  # ours: how far up the stretch its middle is, on a log scale (chosen against full trainings in benchmarks/reading)
 SAME = 1.15  # ours: a maximum this near to the middle, run with two seeds, is taken for it
 LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly towards small lrs and suddenly towards large ones ...
-FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this
+FINE = 2.1  # ours: ... so that the upper end is bisected until its two neighbours are no further apart than a factor of 2 (rounded)
 TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
 
 
@@ -103,8 +104,8 @@ def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> flo
     return float(np.exp(np.log(at[inside]) + share * (np.log(at[beyond]) - np.log(at[inside]))))
 
 
-def middle_maximum(candidates: Sequence[Candidate]) -> Choice:
-    """The middle of the stretch, or an abstention with its reason. The value need not be one of those tried.
+def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf) -> Choice:
+    """The middle of the stretch, `highest` at the most, or an abstention with its reason. The value need not be one of those tried.
 
     `edge` says at which end no maximum beyond the stretch has been tried. Confidence: `high` with both ends found and the value run with
     two seeds, `medium` with both ends found, `low` without.
@@ -120,14 +121,16 @@ def middle_maximum(candidates: Sequence[Candidate]) -> Choice:
     if not any(is_readable(curve, by) for one in candidates for curve in one.curves):
         return abstain("no curve leaves its noise, so no maximum can be told from another", clues, by, scores)
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
-    value, what = _taken(candidates, found), "validation loss" if by == "loss" else "metric"
-    reason = f"maxima from {found.low:.2g} to {found.high:.2g} give away little of the descent in {what}; {value:g} is in their middle"
+    value, what = _taken(candidates, found, highest), "validation loss" if by == "loss" else "metric"
+    where = "in their middle" if found.middle <= highest else "the limit, below their middle"
+    reason = f"maxima from {found.low:.2g} to {found.high:.2g} give away little of the descent in {what}; {value:g} is {where}"
     interval = (min(found.interval[0], value), max(found.interval[1], value))
     return Choice(value, interval, _confidence(candidates, found, value), "chosen", reason, (), edge, clues, by, scores)
 
 
 def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float, ...]:
-    """Maxima worth a run to find the ends of the stretch: below, above up to `highest`, and between the two about its upper end."""
+    """Maxima worth a run to find the ends of the stretch: below, above until its middle is past `highest`, and between the two about its
+    upper end."""
     if not candidates:
         return ()
     by = judge_of(candidates, "auto")
@@ -138,27 +141,25 @@ def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float,
     (first, last), (below, above) = found.inside, found.beyond
     wanted = [first / LOWER] if below is None else []
     if above is None:
-        wanted += [last * HIGHER] if last * HIGHER <= highest else []
+        wanted += [last * HIGHER] if found.middle < highest else []
     elif above > FINE * last:
         wanted.append(float(np.sqrt(last * above)))
     return tuple(two_significant_figures(value) for value in wanted)
 
 
-def to_repeat(candidates: Sequence[Candidate]) -> tuple[float, ...]:
-    """Maxima that another seed should run: the two about the upper end, where a run may survive or not; then the middle itself."""
+def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf) -> tuple[float, ...]:
+    """The maximum to recommend, where two seeds have not run it yet: what is recommended has been seen to be stable (DESIGN 3)."""
     found = stretch(candidates, judge_of(candidates, "auto"))
     if found is None:
         return ()
-    seeds = {one.value: len(one.curves) for one in candidates}
-    about = [value for value in (found.inside[1], found.beyond[1]) if value is not None and seeds[value] < TWICE]
-    taken = _taken(candidates, found)
-    return tuple(about) or ((taken,) if seeds.get(taken, 0) < TWICE else ())
+    taken = _taken(candidates, found, highest)
+    return (taken,) if next((len(one.curves) for one in candidates if one.value == taken), 0) < TWICE else ()
 
 
-def _taken(candidates: Sequence[Candidate], found: Stretch) -> float:
-    """The maximum nearest to the middle that was run twice, where it is as good as there; else the middle."""
-    middle = found.middle
-    known = [one.value for one in candidates if len(one.curves) >= TWICE and found.inside[0] <= one.value <= found.inside[1]]
+def _taken(candidates: Sequence[Candidate], found: Stretch, highest: float) -> float:
+    """The maximum nearest to the middle that was run twice, where it is as good as there; else the middle; `highest` at the most."""
+    middle, last = min(found.middle, highest), min(found.inside[1], highest)
+    known = [one.value for one in candidates if len(one.curves) >= TWICE and found.inside[0] <= one.value <= last]
     near = [value for value in known if max(value / middle, middle / value) <= SAME]
     return min(near, key=lambda value: abs(np.log(value / middle)), default=middle)
 

@@ -22,7 +22,7 @@ from hpcheck.steps.runs import curve, cycle, full_steps, run, short_steps
 
 SOURCE = "section 4.1; section 5, item 1"
 MIN_SOURCE = "section 4.1 (3)"
-FRACTIONS_OF_LIMIT = (1.0, 0.5, 0.25)  # ours: maxima tried first; the extremum lies up to 2-3 times above the best (DESIGN 3)
+FRACTIONS_OF_LIMIT = (2.0, 0.5, 0.125)  # ours: maxima tried first, about the best, which is up to 2-3 times below the extremum (DESIGN 3)
 AROUND_KNOWN = (4.0, 1.0, 0.25)  # ours: maxima tried first when the lr is read again
 MIN_TO_MAX = (1 / 3, 1 / 10, 1 / 30)  # ours: minima tried at constant lr, from the largest that the paper's other rules give down
 CONSTANT_TO_MAX = 1 / 2  # the largest that the paper uses: 0.005 beside 1cycles to 0.01 (4.4); for ResNet-56 0.1 beside 0.8 (Table 1)
@@ -34,7 +34,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     limit = tested.reading.lr_limit
     if limit.value is None:
         return _abstained(asked, settings, tested, tested.run_ids)
-    highest = limit.value
+    highest = two_significant_figures(limit.value)
     tries = [two_significant_figures(highest * fraction) for fraction in FRACTIONS_OF_LIMIT]
     survived = yield from survivors(asked, settings, tries, highest)
     if survived.choice.value is None:

@@ -6,12 +6,12 @@ from hpcheck.analysis.maxima import middle_maximum, next_maxima, to_repeat
 from hpcheck.steps.compare import Compared, Comparing, Make, Records, candidates, lengthened
 from hpcheck.steps.runs import replicate
 
-MOST_ROUNDS = 8  # ours: two or three find the ends, one or two bisect the upper one, one repeats its neighbours, one runs the middle
+MOST_ROUNDS = 8  # ours: two or three find the ends, one or two bisect the upper one, one or two run the middle twice
 
 
 def middle_of_stretch(tries: Sequence[float], make: Make, steps: int, highest: float) -> Comparing:
-    """The maximum to recommend, begun from `tries`; maxima are added below, and above up to `highest`. Longer runs where short ones cannot
-    be read."""
+    """The maximum to recommend, `highest` at the most, begun from `tries`; maxima are added below and above until the stretch is bracketed.
+    Longer runs where short ones cannot be read."""
     return (yield from lengthened(lambda steps: _bracketed(tries, make, steps, highest), steps))
 
 
@@ -23,7 +23,7 @@ def _bracketed(tries: Sequence[float], make: Make, steps: int, highest: float) -
         for value, record in zip(wanted, found, strict=True):
             records[value] = (*records.get(value, ()), record)
         known = candidates(records)
-        wanted = [value for value in next_maxima(known, highest) if value not in records] or to_repeat(known)
+        wanted = [value for value in next_maxima(known, highest) if value not in records] or to_repeat(known, highest)
         if not wanted:
             break
-    return Compared(middle_maximum(candidates(records)), dict(sorted(records.items())), steps)
+    return Compared(middle_maximum(candidates(records), highest), dict(sorted(records.items())), steps)

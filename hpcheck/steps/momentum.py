@@ -44,17 +44,19 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         lr = ramp(highest * RAMP_FROM, highest, steps)
         return run(asked, settings, lr, constant(momentum), steps, f"momentum {momentum:g}, lr to {highest:.2g}")
 
-    rule = Rule(at="own-best", prefer=PREFERRED, scale="log1m")
-    best = yield from compare(momenta(asked), at_own_lr, steps, rule)
-    largest = best.choice.value
-    if largest is None:
-        return _reading(settings, best)  # abstained: the start's pair stays
+    best, largest = None, momenta(asked)[0]
+    if len(momenta(asked)) > 1:
+        best = yield from compare(momenta(asked), at_own_lr, steps, Rule(at="own-best", prefer=PREFERRED, scale="log1m"))
+        if best.choice.value is None:
+            return _reading(settings, best)  # abstained: the start's pair stays
+        largest = best.choice.value
     after = replace(settings, max_momentum=largest, min_momentum=min(options.floor, largest))
     if constant_lr or not options.cyclical or after.min_momentum == largest:
         return _reading(replace(after, min_momentum=largest), best)
     shapes = yield from compared_shapes(asked, after, steps)
     if SHAPES[shapes.choice.value or FALLING] == "constant":
-        return _reading(replace(after, min_momentum=largest), best, shapes)
+        held_at = _constant(asked, after)
+        return _reading(replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes)
     floors = yield from _compared_floors(asked, after, steps)
     if floors is not None and floors.choice.value is not None:
         after = replace(after, min_momentum=floors.choice.value)
@@ -73,15 +75,12 @@ def own_lr(settings: Settings, momentum: float, known_with: float) -> float:
 
 
 def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
-    """Falling, constant and rising momentum in the same cycle. Falling is kept inside a tie, so where it leads no second seed can change
-    the answer, and none is run."""
-    rule = Rule(prefer=FALLING, scale="linear")
-
-    def shaped(shape: float) -> RunSpec:
-        spec = cycle(asked, settings, steps, f"{SHAPES[shape]} momentum")
-        return replace(spec, momentum=shape_knots(asked, SHAPES[shape], settings.max_momentum, settings.min_momentum, steps))
-
-    specs = {shape: shaped(shape) for shape in SHAPES}
+    """Falling, constant and rising momentum in the same cycle, or the same range test. Falling is kept inside a tie, so where it leads no
+    second seed can change the answer, and none is run."""
+    ramped = asked.config.momentum.over == "range"
+    rule = Rule(at="span", x="lr", prefer=FALLING, scale="linear") if ramped else Rule(prefer=FALLING, scale="linear")
+    make = _range_shaped if ramped else _cycle_shaped
+    specs = {shape: make(asked, settings, SHAPES[shape], steps) for shape in SHAPES}
     found = yield list(specs.values())
     records: Records = {shape: (record,) for shape, record in zip(specs, found, strict=True)}
     choice = choose(candidates(records), rule)
@@ -103,6 +102,28 @@ def _compared_floors(asked: Asked, settings: Settings, steps: int) -> Generator[
     return (yield from compare(sorted((other, settings.min_momentum)), with_floor, steps, rule))
 
 
+def _cycle_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:
+    spec = cycle(asked, settings, steps, f"{shape} momentum")
+    if shape == "constant":
+        return replace(spec, momentum=constant(_constant(asked, settings)))
+    return replace(spec, momentum=shape_knots(asked, shape, settings.max_momentum, settings.min_momentum, steps))
+
+
+def _range_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:
+    """A range test over the config's range, else to twice max_lr, in which momentum falls, stays or rises (Fig. 7c, 14a)."""
+    highest = asked.config.lr_range.max or RAMP_OVER_MAX * (settings.max_lr or 0.0)
+    lr = ramp(asked.config.lr_range.min or highest * RAMP_FROM, highest, steps)
+    high, low = settings.max_momentum, settings.min_momentum
+    by_shape = {"constant": constant(_constant(asked, settings)), "falling": ramp(high, low, steps), "rising": ramp(low, high, steps)}
+    return run(asked, settings, lr, by_shape[shape], steps, f"{shape} momentum")
+
+
+def _constant(asked: Asked, settings: Settings) -> float:
+    """The constant momentum that the others are compared with."""
+    given = asked.config.momentum.constant
+    return settings.max_momentum if given is None else given
+
+
 def shape_knots(asked: Asked, shape: str, largest: float, floor: float, steps: int) -> Knots:
     """Momentum over a training's cycles: falling while the lr rises, constant, or rising with it."""
     if shape == "constant":
@@ -111,10 +132,13 @@ def shape_knots(asked: Asked, shape: str, largest: float, floor: float, steps: i
     return momentum_over(asked.config.lr_range.policy, high, low, stepsize_of(asked, steps), steps)
 
 
-def _reading(after: Settings, best: Compared, shapes: Compared | None = None, floors: Compared | None = None) -> Reading:
-    items = [evidence("momentum", best.choice, SOURCE, best.run_ids, value={"max": after.max_momentum, "min": after.min_momentum})]
-    panels = [Panel("Momentum, each on its own lr scale", "iteration", "validation loss", candidate_lines(best, "momentum {:g}".format))]
-    remarks = [WHY_NO_RANGE_TEST]
+def _reading(after: Settings, best: Compared | None, shapes: Compared | None = None, floors: Compared | None = None) -> Reading:
+    items, panels, remarks = [], [], [WHY_NO_RANGE_TEST]
+    if best is not None:
+        value = {"max": after.max_momentum, "min": after.min_momentum}
+        items.append(evidence("momentum", best.choice, SOURCE, best.run_ids, value=value))
+        lines = candidate_lines(best, "momentum {:g}".format)
+        panels.append(Panel("Momentum, each on its own lr scale", "iteration", "validation loss", lines))
     if shapes is not None:
         items.append(shape_evidence(shapes))
         lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
