@@ -133,20 +133,22 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks tuning", description=__doc__)
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--trials", type=Path, nargs="+", required=True, help="TPE's, one file a seed")
-    for name in ("random", "recommended", "finals"):
+    parser.add_argument("--random", type=Path, help="random search's, where there are any")
+    for name in ("recommended", "finals"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     given = parser.parse_args(arguments)
-    tpe, random, ours = [read(path) for path in given.trials], read(given.random), read(given.recommended)
+    tpe, random, ours = [read(path) for path in given.trials], read(given.random) if given.random else [], read(given.recommended)
     question = asked(given.config)
     whole = question.facts.val_examples
-    evaluated = random[0]["eval_size"] or whole
-    full = random[0]["batch"] * random[0]["full_steps"] + FORWARD_SHARE * (len(random[0]["steps"]) * evaluated + whole)
+    whole_run = tpe[0][0]
+    evaluated = whole_run["eval_size"] or whole
+    full = whole_run["batch"] * whole_run["full_steps"] + FORWARD_SHARE * (len(whole_run["steps"]) * evaluated + whole)
     budget = float(np.mean([one["examples"] for one in ours]))
     nop = optuna.pruners.NopPruner
     arms = {
         "TPE, all trials": winners(tpe, nop, np.inf, question),
         "TPE + Hyperband, all trials": winners(tpe, hyperband, np.inf, question),
-        "random, all trials": winners([random], nop, np.inf, question),
+        **({"random, all trials": winners([random], nop, np.inf, question)} if random else {}),
         "TPE at hpcheck's cost": winners(tpe, nop, budget, question),
         "TPE + Hyperband at hpcheck's cost": winners(tpe, hyperband, budget, question),
     }
@@ -164,7 +166,7 @@ def main(arguments: list[str]) -> None:
         middle, low, high = difference(reached, theirs)
         print(f"| {name} | {len(found)} x {counts} | {spent / full:.1f} | {budget / spent:.3f} | {100 * np.mean(theirs):.2f} | "
               f"{middle:+.2f} | {low:+.2f} to {high:+.2f} |", flush=True)  # fmt: skip
-    for name, pruner in (("random", nop), ("random + Hyperband", hyperband)):
+    for name, pruner in (("random", nop), ("random + Hyperband", hyperband)) if random else ():
         middle, low, high = by_chance(random, replayed(random, pruner(), question), budget)
         print(f"| {name} at hpcheck's cost, over orders | | {budget / full:.1f} | 1 | {middle:.2f} ({low:.2f} to {high:.2f}) | | |")
     for name, found in arms.items():

@@ -197,15 +197,15 @@ class Momentum(Section):
 
     cyclical: Flag = Field(default=True, description="Whether falling and rising momentum are tried too")
     values: OneOrMore[MomentumValue] | None = Field(
-        default=None, description="Momenta to try (a single one is taken, not run); null: 0.9, 0.95, 0.97, 0.99, for adamw (beta1) 0.85, 0.9, 0.95"
+        default=None, description="Momenta to try; a single one is taken unread; null: 0.9 to 0.99, for adamw (beta1) 0.85 to 0.95"
     )
     floor: MomentumValue = Field(default=0.85, validate_default=True, description="Where cyclical momentum falls to")
     other_floor: MomentumValue | None = Field(default=None, description="Another floor to compare with it, such as 0.8; null: none")
     constant: MomentumValue | None = Field(
-        default=None, description="Constant momentum that falling and rising momentum are compared with; null: their largest"
+        default=None, description="Constant momentum that falling and rising are compared with; null: their largest"
     )
     over: Literal["cycle", "range"] = Field(
-        default="cycle", description="Falling, constant and rising are compared over a short 1cycle, or a range test (Fig. 7c, 14a)"
+        default="cycle", description="Shapes are compared over a short 1cycle, or a range test (Smith 2018, Fig. 7c, 14a)"
     )
     steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
 
