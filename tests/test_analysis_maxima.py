@@ -26,6 +26,7 @@ def runs(finals: dict[float, float | None], seeds: int = 1) -> list[Candidate]:
 
 
 BOWL = {0.00625: 1.1, 0.025: 0.45, 0.1: 0.3, 0.2: 0.32, 0.4: None}  # a tenth of the descent from 2.3 to 0.3 is 0.2
+APART = {lr: final for lr, final in BOWL.items() if lr != 0.1}  # none of these is next to the middle
 
 
 def test_the_middle_of_what_gives_little_away_is_taken() -> None:
@@ -35,8 +36,10 @@ def test_the_middle_of_what_gives_little_away_is_taken() -> None:
     assert found.beyond == (0.00625, 0.4)
     assert 0.0125 < found.low < 0.025
     assert 0.2 < found.high < 0.4
-    choice = middle_maximum(runs(BOWL))
-    assert choice.value == pytest.approx(found.low**0.4 * found.high**0.6, rel=0.02)
+    assert found.middle == pytest.approx(found.low**0.4 * found.high**0.6, rel=0.02)
+    assert middle_maximum(runs(BOWL)).value == 0.1  # which is next to the middle
+    choice = middle_maximum(runs(APART))
+    assert choice.value == pytest.approx(0.09, rel=0.1)
     assert (choice.status, choice.edge, choice.confidence) == ("chosen", None, "medium")
     assert choice.interval == pytest.approx((0.00625**0.4 * 0.2**0.6, 0.025**0.4 * 0.4**0.6))
 
@@ -82,24 +85,26 @@ def test_no_maximum_above_the_limit_is_recommended() -> None:
 
 
 def test_the_upper_end_is_bisected_and_the_lower_one_interpolated() -> None:
-    wide = {lr: final for lr, final in BOWL.items() if lr != 0.2}
-    assert next_maxima(runs(wide), highest=0.4) == (0.2,)
-    assert next_maxima(runs(BOWL), highest=0.4) == ()
+    assert next_maxima(runs(BOWL), highest=0.4) == (0.28,)
+    assert next_maxima(runs({**BOWL, 0.28: 0.9}), highest=0.4) == ()
 
 
 def test_another_seed_runs_the_middle() -> None:
-    (middle,) = to_repeat(runs(BOWL))
-    assert middle == middle_maximum(runs(BOWL)).value
-    assert to_repeat([*runs(BOWL), *runs({middle: 0.3})]) == (middle,)
-    assert to_repeat([*runs(BOWL), *runs({middle: 0.3}, seeds=2)]) == ()
+    (middle,) = to_repeat(runs(APART))
+    assert middle == middle_maximum(runs(APART)).value
+    assert to_repeat([*runs(APART), *runs({middle: 0.3})]) == (middle,)
+    assert to_repeat([*runs(APART), *runs({middle: 0.3}, seeds=2)]) == ()
 
 
-def test_a_maximum_next_to_the_middle_that_was_run_twice_is_taken_for_it() -> None:
-    middle = middle_maximum(runs(BOWL)).value or 0.0
-    choice = middle_maximum([*runs(BOWL), *runs({middle * 1.08: 0.3}, seeds=2)])
+def test_a_maximum_next_to_the_middle_that_was_tried_is_taken_for_it_and_one_run_twice_first() -> None:
+    middle = middle_maximum(runs(APART)).value or 0.0
+    near = [*runs(APART), *runs({middle * 1.05: 0.3})]
+    assert middle_maximum(near).value == middle * 1.05
+    assert to_repeat(near) == (middle * 1.05,)
+    choice = middle_maximum([*near, *runs({middle * 1.08: 0.3}, seeds=2)])
     assert choice.value == middle * 1.08
     assert choice.confidence == "high"
-    assert middle_maximum([*runs(BOWL), *runs({middle * 1.3: 0.3}, seeds=2)]).value != middle * 1.3
+    assert middle_maximum([*runs(APART), *runs({middle * 1.3: 0.3}, seeds=2)]).value != middle * 1.3
 
 
 def test_where_every_run_diverged_a_smaller_maximum_is_tried_and_none_is_named() -> None:

@@ -23,9 +23,9 @@ MORE_OF_LOSS = (
 LEAST_LOSS = 0.01  # ours: ... and what a run loses at least when losses are interpolated, so that seeds' noise about the best is not
 BEYOND = 2.0  # ours: where nothing beyond an end of the stretch was tried, that end may lie this factor further
 UPWARD = 0.6  # ours: how far up the stretch its middle is, on a log scale (chosen against full trainings in benchmarks/reading)
-SAME = 1.15  # ours: a maximum this near to the middle, run with two seeds, is taken for it
+SAME = 1.15  # ours: a maximum this near to the middle that was tried is taken for it, and run with a second seed
 LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly towards small lrs and suddenly towards large ones ...
-FINE = 2.1  # ours: ... so that the upper end is bisected until its two neighbours are no further apart than a factor of 2 (rounded)
+FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this (chosen in benchmarks/reading)
 TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
 
 
@@ -157,11 +157,11 @@ def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf) -> tup
 
 
 def _taken(candidates: Sequence[Candidate], found: Stretch, highest: float) -> float:
-    """The maximum nearest to the middle that was run twice, where it is as good as there; else the middle; `highest` at the most."""
+    """The middle, `highest` at the most; or the maximum nearest to it that was tried and is as good as there, one run twice first."""
     middle, last = min(found.middle, highest), min(found.inside[1], highest)
-    known = [one.value for one in candidates if len(one.curves) >= TWICE and found.inside[0] <= one.value <= last]
-    near = [value for value in known if max(value / middle, middle / value) <= SAME]
-    return min(near, key=lambda value: abs(np.log(value / middle)), default=middle)
+    near = [one for one in candidates if found.inside[0] <= one.value <= last and max(one.value / middle, middle / one.value) <= SAME]
+    nearest = min(near, key=lambda one: (len(one.curves) < TWICE, abs(np.log(one.value / middle))), default=None)
+    return middle if nearest is None else nearest.value
 
 
 def _scores(candidates: Sequence[Candidate], by: Judge) -> tuple[tuple[float, float, float], ...]:
