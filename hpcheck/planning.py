@@ -19,7 +19,7 @@ from hpcheck.steps.train import all_arms
 # replicated, three rounds of bisecting. Lengthening what cannot be read goes beyond it. A weight decay that goes on from the snapshot makes
 # half a run.
 RUNS_OF_STEP = {
-    "lr-range": ("lr_range", 9.5, 24.0),  # sweep 1/2, ramp, faster ramp 1/2, four maxima with two seeds each or more
+    "lr-range": ("lr_range", 7.0, 24.0),  # sweep 1/2, ramp, faster ramp 1/2, three maxima (one cut short), two bisected, a second seed
     "batch": ("batch", 4.0, 10.0),  # three sizes, the largest at two lrs; a fourth at two more, replicates, halvings
     "momentum": ("momentum", 7.0, 13.0),  # four values, three shapes
     "wd-grid": ("wd_grid", 2.0, 5.5),

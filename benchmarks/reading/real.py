@@ -1,6 +1,7 @@
 """Real range tests with the truth beside them: hpcheck's max lr and the peers' against every 1cycle maximum, trained in full.
 
     python -m benchmarks.reading.real OUT.jsonl [--half test] [--most N]
+    python -m benchmarks.reading.real OUT.jsonl --again      # what OUT.jsonl holds, with hpcheck's answers by the present rule
 
 Each subject is a network, a data set and settings. hpcheck's step chooses a maximum; the peers read their own default sweep (100
 iterations, 1e-7 to 10, training loss of each); then 1cycle is trained to its end at every maximum of a grid, with three seeds. A subject
@@ -164,15 +165,35 @@ def measured(one: Subject, directory: Path) -> dict[str, Any]:
     }
 
 
+def answered_again(row: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """A row of OUT.jsonl with hpcheck's answer by the present rule; the peers' answers and the truth depend on no rule of ours."""
+    one = next(each for each in subjects() if each.name == row["subject"])
+    reading = Bench(one, directory).chosen()
+    value = reading.settings.max_lr
+    return {
+        **row,
+        "answers": {**row["answers"], "hpcheck": value},
+        "judged": {**row["judged"], "hpcheck": judge(value, row["truth"])},
+        "reason": "; ".join(item.reason for item in reading.evidence),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--half", choices=["development", "test"])
     parser.add_argument("--only", default="", help="subjects whose name has this in it")
     parser.add_argument("--most", type=int, default=1000)
+    parser.add_argument("--again", action="store_true", help="read what OUT.jsonl holds again, by the present rule")
     parser.add_argument("--truth", action="store_true", help="only train what does not depend on hpcheck's rule")
     parser.add_argument("--records", type=Path, default=Path("runs/reading-real"))
     options = parser.parse_args()
+    if options.again:
+        rows = [answered_again(json.loads(line), options.records) for line in options.out.read_text().splitlines()]
+        options.out.write_text("".join(json.dumps(row, allow_nan=True) + "\n" for row in rows))
+        for row in rows:
+            print(row["subject"], row["answers"]["hpcheck"], row["judged"]["hpcheck"], flush=True)
+        return
     done = {json.loads(line)["subject"] for line in options.out.read_text().splitlines()} if options.out.exists() else set()
     left = [one for one in subjects() if one.name not in done and options.half in (None, one.half) and options.only in one.name]
     for one in left[: options.most]:
