@@ -10,11 +10,15 @@ from typing import Any
 
 from benchmarks.tuning.trials import CONFIG, read
 from hpcheck import config as configs
-from hpcheck import records, yaml12
+from hpcheck import yaml12
 from hpcheck.checking import regenerate
+from hpcheck.pipeline import facts
+from hpcheck.recommend import cost_records
 from hpcheck.records import RunRecord, examples_processed, seconds_spent
 from hpcheck.rundir import RunDirectory
 from hpcheck.spec import RunSpec
+from hpcheck.steps.checklist import Replays
+from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import FORWARD_SHARE
 
 
@@ -29,7 +33,9 @@ def recommendation(path: Path, seed: int, runs: str) -> dict[str, Any]:
     """The checklist from nothing to its recommendation, the final training left out."""
     config = configs.load(path, [f"seed={seed}", f"name={path.stem}-{seed}", f"run.dir={runs}"])
     content = yaml12.read(regenerate(config, quiet=True)).value
-    found = [record for path in sorted(RunDirectory.of(config).records.glob("*.jsonl")) if (record := records.read(path)) is not None]
+    runs_made = RunDirectory.of(config)
+    readings = Replays(Asked(config, facts(config)), runs_made.find).readings()
+    found = cost_records(runs_made, [reading for reading in readings if reading.step != "train"])  # not what an earlier rule left there
     settings = content["settings"]
     return {
         "seed": seed,
