@@ -96,6 +96,15 @@ def test_a_rise_that_training_loss_shares_is_not_overfitting() -> None:
     assert "overfitting" not in kinds(curve(loss, train_loss=rising))
 
 
+def test_a_rise_that_a_noisy_training_loss_shares_is_not_overfitting_either() -> None:
+    """The quickstart's range test: fourteen evaluations, and a batch's loss beside them that lies within five errors of anything."""
+    loss = np.array([2.31, 2.2, 1.58, 0.776, 0.669, 0.4, 0.528, 1.08, 2.12, 2.09, 2.67, 2.25, 40.2, 2.99])
+    train = np.array([np.nan, 2.29, 2.04, 0.986, 1.24, 0.484, 0.3, 1.23, 0.911, 2.91, 1.46, 2.6, 4.95, 16.1])
+    lr = np.linspace(0.0079, 0.397, 14)
+    assert "overfitting" not in kinds(curve(loss, lr=lr, train_loss=train, diverged=True))
+    assert "overfitting" in kinds(curve(loss, lr=lr, train_loss=np.linspace(2.3, 0.2, 14), diverged=True))
+
+
 def test_an_ending_too_noisy_to_tell_is_neither_plateau_nor_underfitting() -> None:
     rough = DESCENT + np.where(U > 0.6, 1.0, 0.1) * noise(0.6, seed=2)
     assert not {"plateau", "underfitting"} & kinds(curve(rough[::3]))

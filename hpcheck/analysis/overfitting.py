@@ -10,6 +10,7 @@ from hpcheck.analysis.sound import Sound, apart
 RISES = 5.0  # ours: standard errors before the trend has risen (chosen in benchmarks/reading)
 RISE_NOISE = 1.0  # ours: ... and noise levels of one raw value
 FEWEST_RISING = 4  # ours: evaluations in a rise that may be called gradual
+SHARED, SHARED_ERRORS = 0.5, 2.0  # ours: training loss shares a rise that it makes half of, by these standard errors of its own
 BUMP_BEFORE = 0.7  # ours: a temporary rise has its top before this share of the curve
 SAME_LR = 1.25  # ours: lrs closer than this factor over a bump count as constant (Fig. 11a), else as rising (Fig. 1a)
 NEARLY_TOP = 0.95  # ours: a bump that ends at this share of its largest lr was undone by a rising lr
@@ -36,18 +37,22 @@ def _gradual_rise(sound: Sound) -> list[Clue]:
     rise = float(sound.trend.fit[last] - sound.trend.fit[low])
     if last - low < FEWEST_RISING or apart(sound.trend, low, last) <= RISES or _units(sound, rise) <= RISE_NOISE:
         return []
-    if _training_rises_too(sound, low, last):
+    if _training_rises_too(sound, low, last, rise):
         return []
     return [clue(sound.curve, OVERFITTING, "gradual-rise", int(sound.index[low]), int(sound.index[last]), _units(sound, rise))]
 
 
-def _training_rises_too(sound: Sound, low: int, last: int) -> bool:
-    """Whether training loss went up over the same stretch by more than its error: then nothing is being overfitted, the lr is too large."""
+def _training_rises_too(sound: Sound, low: int, last: int, rise: float) -> bool:
+    """Whether training loss went up over the same stretch, clearly or by half of `rise`: then nothing is being overfitted, the lr is too
+    large. A batch's loss is noisy, so that over few evaluations a rise as large as the validation loss's may stay within five errors."""
     train = sound.curve.train_loss
     if train is None:
         return False
     fit = smooth(sound.x[low : last + 1], train[sound.index[low : last + 1]])
-    return bool(np.isfinite(fit.fit).all() and apart(fit, 0, last - low) > RISES)
+    if not np.isfinite(fit.fit).all():
+        return False
+    errors, size = apart(fit, 0, last - low), float(fit.fit[-1] - fit.fit[0])
+    return errors > RISES or (errors > SHARED_ERRORS and size >= SHARED * rise)
 
 
 def _bump(sound: Sound) -> list[Clue]:
