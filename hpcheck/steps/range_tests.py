@@ -66,9 +66,8 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
         elif unread or reading.too_fast:
             steps *= 2
             if unread and sweep is not None and sweep.learns_from is None:
-                sweep_record, sweep, highest = yield from _sweep(
-                    asked, settings, steps
-                )  # too short to learn at any lr: it bracketed nothing
+                sweep_record, sweep, again = yield from _sweep(asked, settings, steps)  # it was too short to learn at any lr
+                highest = min(highest, again)  # what ramps have found to be too much stays so
         else:
             faster, speed_matters = yield from _faster(asked, settings, records[0], reading)
             if not speed_matters:
