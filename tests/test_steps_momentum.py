@@ -111,3 +111,25 @@ def test_a_momentum_range_test_that_turns_is_no_momentum_to_take_either() -> Non
 def test_a_momentum_range_test_without_an_lr_says_so() -> None:
     reading = read(World(), momentum_range.decide, asked(), replace(KNOWN, max_lr=None, min_lr=None))
     assert reading.remarks == ("momentum: no learning rate is known; read one first (lr-range)",)
+
+
+def test_a_single_value_is_taken_without_a_run_and_its_shapes_are_compared_over_the_configs_range_test() -> None:
+    """Fig. 14a: 0.95 falling to 0.8 while the lr rises from 0.001 to 0.04, beside a constant 0.9."""
+    given = asked("momentum.values=[0.95]", "momentum.floor=0.8", "momentum.constant=0.9", "momentum.over=range",
+                  "lr_range.min=0.001", "lr_range.max=0.04")  # fmt: skip
+    world = Prefers(dislikes=("constant momentum", "rising momentum"))
+    reading = read(world, momentum.decide, given, KNOWN)
+    specs = {record.run.label: record.run for record in world.records.values()}
+    assert sorted(specs) == ["constant momentum", "falling momentum", "rising momentum"]
+    assert {(spec.lr.points[0][1], spec.lr.points[-1][1]) for spec in specs.values()} == {(0.001, 0.04)}
+    ends = {label: (spec.momentum.points[0][1], spec.momentum.points[-1][1]) for label, spec in specs.items()}
+    assert ends == {"constant momentum": (0.9, 0.9), "falling momentum": (0.95, 0.8), "rising momentum": (0.8, 0.95)}
+    assert (reading.settings.max_momentum, reading.settings.min_momentum) == (0.95, 0.8)
+    assert [item.setting for item in reading.evidence] == ["momentum_shape"]
+
+
+def test_where_the_configs_constant_momentum_is_best_that_one_is_recommended() -> None:
+    given = asked("momentum.values=[0.95]", "momentum.constant=0.9", "momentum.over=range")
+    world = Prefers(fastest=40.0, dislikes=("falling momentum", "rising momentum"), noise=0.002)
+    reading = read(world, momentum.decide, given, KNOWN)
+    assert (reading.settings.max_momentum, reading.settings.min_momentum) == (0.9, 0.9)
