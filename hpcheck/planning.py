@@ -14,10 +14,10 @@ from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import full_steps, short_steps
 from hpcheck.steps.train import all_arms
 
-# Ours: the fewest runs that a step makes and the most that it usually does, in runs of its short length. Fewest: nothing is lengthened,
-# replicated, extended or bisected. Most: a ramp made again at twice the length and extended once, three maxima added, the leading two
-# replicated, three rounds of bisecting. Lengthening what cannot be read goes beyond it. A weight decay that goes on from the snapshot makes
-# half a run.
+# Ours: the fewest runs that a step makes and the most that it usually does, in runs of its short length. Fewest: nothing is lengthened
+# or extended, nothing but max_lr replicated or bisected. Most: a ramp made again at twice the length and extended once, three maxima
+# added, the leading two replicated, three rounds of bisecting. Lengthening what cannot be read goes beyond it. A weight decay that goes on
+# from the snapshot makes half a run.
 RUNS_OF_STEP = {
     "lr-range": ("lr_range", 7.0, 24.0),  # sweep 1/2, ramp, faster ramp 1/2, three maxima (one cut short), two bisected, a second seed
     "batch": ("batch", 4.0, 10.0),  # three sizes, the largest at two lrs; a fourth at two more, replicates, halvings

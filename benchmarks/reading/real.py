@@ -153,7 +153,17 @@ def judge(value: float | None, truth: dict[str, list[float]]) -> dict[str, float
 
 def measured(one: Subject, directory: Path) -> dict[str, Any]:
     bench = Bench(one, directory)
-    reading, peers, truth = bench.chosen(), bench.peers(), bench.truth()
+    return _row(one, bench.chosen(), bench.peers(), bench.truth())
+
+
+def answered_again(row: dict[str, Any], directory: Path) -> dict[str, Any]:
+    """A row of OUT.jsonl with hpcheck's answer by the present rule; the peers' answers and the truth depend on no rule of ours."""
+    one = next(each for each in subjects() if each.name == row["subject"])
+    peers = {name: value for name, value in row["answers"].items() if name != "hpcheck"}
+    return _row(one, Bench(one, directory).chosen(), peers, row["truth"])
+
+
+def _row(one: Subject, reading: Reading, peers: dict[str, float | None], truth: dict[str, list[float]]) -> dict[str, Any]:
     answers = {"hpcheck": reading.settings.max_lr, **peers}
     return {
         "half": one.half,
@@ -161,19 +171,6 @@ def measured(one: Subject, directory: Path) -> dict[str, Any]:
         "answers": answers,
         "judged": {name: judge(value, truth) for name, value in answers.items()},
         "truth": truth,
-        "reason": "; ".join(item.reason for item in reading.evidence),
-    }
-
-
-def answered_again(row: dict[str, Any], directory: Path) -> dict[str, Any]:
-    """A row of OUT.jsonl with hpcheck's answer by the present rule; the peers' answers and the truth depend on no rule of ours."""
-    one = next(each for each in subjects() if each.name == row["subject"])
-    reading = Bench(one, directory).chosen()
-    value = reading.settings.max_lr
-    return {
-        **row,
-        "answers": {**row["answers"], "hpcheck": value},
-        "judged": {**row["judged"], "hpcheck": judge(value, row["truth"])},
         "reason": "; ".join(item.reason for item in reading.evidence),
     }
 

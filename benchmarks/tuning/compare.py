@@ -1,6 +1,6 @@
 """hpcheck's recommendations beside what Optuna and random search find, from recorded trials.
 
-    python -m benchmarks tuning --trials tpe-*.jsonl --random random-0.jsonl --recommended hpcheck.jsonl --finals finals.jsonl
+    python -m benchmarks tuning --trials tpe-*.jsonl [--random random-0.jsonl] --recommended hpcheck.jsonl --finals finals.jsonl
 
 Pruners are replayed on the recorded trials: each is reported row by row, and what the pruner would have cut is not paid for. That
 favours the pruner a little: TPE went on from all trials at their full length. Every winner is trained again in full, with seeds that

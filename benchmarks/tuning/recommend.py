@@ -8,10 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks import check_reruns
 from benchmarks.tuning.trials import CONFIG, read
 from hpcheck import config as configs
-from hpcheck import yaml12
-from hpcheck.checking import regenerate
 from hpcheck.pipeline import facts
 from hpcheck.recommend import cost_records
 from hpcheck.records import RunRecord, examples_processed, seconds_spent
@@ -32,11 +31,10 @@ def cost_in_examples(record: RunRecord) -> float:
 def recommendation(path: Path, seed: int, runs: str) -> dict[str, Any]:
     """The checklist from nothing to its recommendation, the final training left out."""
     config = configs.load(path, [f"seed={seed}", f"name={path.stem}-{seed}", f"run.dir={runs}"])
-    content = yaml12.read(regenerate(config, quiet=True)).value
+    settings = check_reruns.recommendation(config)["settings"]
     runs_made = RunDirectory.of(config)
     readings = Replays(Asked(config, facts(config)), runs_made.find).readings()
     found = cost_records(runs_made, [reading for reading in readings if reading.step != "train"])  # not what an earlier rule left there
-    settings = content["settings"]
     return {
         "seed": seed,
         "params": {

@@ -153,7 +153,8 @@ def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf) -> tup
     if found is None:
         return ()
     taken = _taken(candidates, found, highest)
-    return (taken,) if next((len(one.curves) for one in candidates if one.value == taken), 0) < TWICE else ()
+    seeds = sum(len(one.curves) for one in candidates if one.value == taken)
+    return (taken,) if seeds < TWICE else ()
 
 
 def _taken(candidates: Sequence[Candidate], found: Stretch, highest: float) -> float:

@@ -13,7 +13,7 @@ from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import cycle, run, short_steps
+from hpcheck.steps.runs import cycle, range_test, run, short_steps
 
 SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
@@ -44,9 +44,10 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         lr = ramp(highest * RAMP_FROM, highest, steps)
         return run(asked, settings, lr, constant(momentum), steps, f"momentum {momentum:g}, lr to {highest:.2g}")
 
-    best, largest = None, momenta(asked)[0]
-    if len(momenta(asked)) > 1:
-        best = yield from compare(momenta(asked), at_own_lr, steps, Rule(at="own-best", prefer=PREFERRED, scale="log1m"))
+    tried = momenta(asked)
+    best, largest = None, tried[0]
+    if len(tried) > 1:
+        best = yield from compare(tried, at_own_lr, steps, Rule(at="own-best", prefer=PREFERRED, scale="log1m"))
         if best.choice.value is None:
             return _reading(settings, best)  # abstained: the start's pair stays
         largest = best.choice.value
@@ -112,10 +113,10 @@ def _cycle_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> R
 def _range_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:
     """A range test over the config's range, else to twice max_lr, in which momentum falls, stays or rises (Fig. 7c, 14a)."""
     highest = asked.config.lr_range.max or RAMP_OVER_MAX * (settings.max_lr or 0.0)
-    lr = ramp(asked.config.lr_range.min or highest * RAMP_FROM, highest, steps)
+    spec = range_test(asked, settings, asked.config.lr_range.min or highest * RAMP_FROM, highest, steps, f"{shape} momentum")
     high, low = settings.max_momentum, settings.min_momentum
     by_shape = {"constant": constant(_constant(asked, settings)), "falling": ramp(high, low, steps), "rising": ramp(low, high, steps)}
-    return run(asked, settings, lr, by_shape[shape], steps, f"{shape} momentum")
+    return replace(spec, momentum=by_shape[shape])
 
 
 def _constant(asked: Asked, settings: Settings) -> float:
