@@ -10,6 +10,8 @@ from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.checklist import STEPS, Replays, start_settings
+from hpcheck.steps.momentum import SHAPES, momenta
+from hpcheck.steps.policies import policy_of
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import full_steps, short_steps
 from hpcheck.steps.train import all_arms
@@ -21,11 +23,12 @@ from hpcheck.steps.train import all_arms
 RUNS_OF_STEP = {
     "lr-range": ("lr_range", 7.0, 24.0),  # sweep 1/2, ramp, faster ramp 1/2, three maxima (one cut short), two bisected, a second seed
     "batch": ("batch", 4.0, 10.0),  # three sizes, the largest at two lrs; a fourth at two more, replicates, halvings
-    "momentum": ("momentum", 7.0, 13.0),  # four values, three shapes
+    "momentum": ("momentum", 7.0, 13.0),  # four values, three shapes; so many more or fewer as the config has of them
     "wd-grid": ("wd_grid", 2.0, 5.5),
     "lr-reprobe": ("lr_range", 0.0, 14.0),  # none where nothing moved
 }
 WHOLE_GRID = ("wd_grid", 3.0, 10.0)  # without a snapshot
+RANGE_TESTS = ("lr_range", 2.0, 7.0)  # without 1cycles: sweep 1/2, ramp, faster ramp 1/2; made again at twice the length, extended once
 LEAST_BUDGET, TRAININGS = 4000, 2.5  # DESIGN 5: a recommendation within the larger of 4,000 iterations and 2.5 full trainings
 
 
@@ -34,7 +37,9 @@ def planned(config: Config) -> dict[str, Any]:
     asked, runs = Asked(config, facts(config)), RunDirectory.of(config)
     start = start_settings(config)
     full = full_steps(asked, start)
-    runs_of_step = RUNS_OF_STEP if config.wd_grid.from_snapshot else {**RUNS_OF_STEP, "wd-grid": WHOLE_GRID}
+    runs_of_step = {**RUNS_OF_STEP, "lr-range": _lr_runs(asked), "momentum": _momentum_runs(asked)}
+    if not config.wd_grid.from_snapshot:
+        runs_of_step["wd-grid"] = WHOLE_GRID
     bounds = {
         step: [round(count * short_steps(asked, length, start)) for count in (fewest, most)]
         for step, (length, fewest, most) in runs_of_step.items()
@@ -50,6 +55,22 @@ def planned(config: Config) -> dict[str, Any]:
         "search": {"iterations": search, "full_trainings": [round(end / full, 1) for end in search]},
         "goal": round(max(LEAST_BUDGET, TRAININGS * full)),
     }
+
+
+def _lr_runs(asked: Asked) -> tuple[str, float, float]:
+    """The bounds of the lr-range step, with the ramps at other weight decays."""
+    options = asked.config.lr_range
+    length, fewest, most = RUNS_OF_STEP["lr-range"] if options.cycles else RANGE_TESTS
+    return length, fewest + len(options.weight_decays), most + 2 * len(options.weight_decays)
+
+
+def _momentum_runs(asked: Asked) -> tuple[str, float, float]:
+    """The bounds of the momentum step: a single value is not run, and shapes are compared only where the momentum goes with the lr."""
+    length, fewest, most = RUNS_OF_STEP["momentum"]
+    values = len(momenta(asked))
+    shaped = asked.config.momentum.cyclical and policy_of(asked) != "constant"
+    other = (values if values > 1 else 0) + (len(SHAPES) if shaped else 0) - fewest
+    return length, fewest + other, most + other if fewest + other else 0.0
 
 
 def trainings(asked: Asked, start: Settings) -> int:

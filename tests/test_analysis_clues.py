@@ -57,6 +57,14 @@ def test_a_short_curve_that_bends_to_the_flat_has_a_plateau() -> None:
     assert "plateau" not in kinds(curve(np.array([2.2, 1.9, 1.65, 1.4, 1.2, 1.1, 1.05, 1.0])))
 
 
+def test_the_last_four_of_a_short_curve_that_lie_close_are_a_plateau_whatever_the_bend_before_them_looks_like() -> None:
+    hump = np.array([1.321, 1.214, 1.524, 1.259, 0.91, 0.728, 0.711, 0.712, 0.712])
+    assert "plateau" in kinds(curve(hump))
+    assert "plateau" not in kinds(curve(hump[::-1]))
+    rising = np.array([2.3, 2.28, 2.22, 2.05, 1.73, 1.16, 0.7, 0.65, 0.84, 0.86, 0.9, 0.96, 0.95])
+    assert "plateau" not in kinds(curve(rising))
+
+
 def test_a_flat_tail_after_a_fall_is_not_underfitting() -> None:
     late = DESCENT - 0.4 * np.clip((U - 0.45) / 0.4, 0, 1)
     assert "underfitting" not in kinds(curve(late + noise()))
@@ -261,6 +269,34 @@ def test_an_error_rate_is_read_the_other_way_round() -> None:
 def test_a_curve_that_says_nothing_is_said_to(loss: np.ndarray, form: str) -> None:
     (clue,) = find_clues(curve(loss))
     assert (clue.kind, clue.form) == ("no-signal", form)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        [2.70, 2.40, 2.13, 2.31, 2.55, 2.87, 2.88, 3.35],  # down and up: its order
+        [2.509, 2.433, 2.433, 2.431, 2.446, 2.436, 2.452, 2.442, 2.433, 2.437, 2.455],  # all is learnt before the second: its start
+    ],
+)
+def test_a_short_curve_that_goes_somewhere_is_not_said_to_be_noise(loss: list[float]) -> None:
+    """Its steepness counts as noise where there are so few values; their order and their start do not need to know how much."""
+    assert "no-signal" not in kinds(curve(np.array(loss)))
+
+
+def test_noise_is_said_to_be_noise_at_any_length() -> None:
+    """Long curves have more places to choose two from, Student t3 more that stand out."""
+    said = [
+        "no-signal" in kinds(curve(2.3 + 0.02 * np.random.default_rng(seed).standard_t(3, size=count)))
+        for count in (8, 12, 40, 300)
+        for seed in range(25)
+    ]
+    assert np.mean(said) >= 0.95
+
+
+def test_to_rise_above_the_start_is_a_signal() -> None:
+    found = kinds(curve(np.array([1.43, 1.02, 0.94, 1.22, 1.49, 1.89, 1.91, 2.08, 2.29, 2.41, 2.6])))
+    assert "divergence" in found
+    assert "no-signal" not in found
 
 
 def test_all_nan_has_no_signal() -> None:

@@ -43,3 +43,22 @@ def test_people_read_the_same(tmp_path) -> None:
 def test_a_snapshot_shortens_the_runs_of_the_weight_decay_grid(tmp_path):
     forked, whole = plan(tmp_path, "wd_grid.from_snapshot=true"), plan(tmp_path, "wd_grid.from_snapshot=false")
     assert all(a <= 0.7 * b for a, b in zip(forked["iterations"]["wd-grid"], whole["iterations"]["wd-grid"], strict=True))
+
+
+def test_the_runs_of_the_momentum_step_are_as_many_as_the_config_has_values_and_shapes(tmp_path) -> None:
+    def runs(*overrides: str) -> list[float]:
+        return [ends / 100 for ends in plan(tmp_path, "momentum.steps=100", *overrides)["iterations"]["momentum"]]
+
+    assert runs() == [7, 13]
+    assert runs("momentum.values=[0.8, 0.9, 0.99]", "momentum.cyclical=false") == [3, 9]
+    assert runs("momentum.values=[0.95]")[0] == 3  # a single value is taken, not run
+    assert runs("momentum.values=[0.95]", "momentum.cyclical=false") == [0, 0]
+
+
+def test_range_tests_alone_are_counted_without_1cycles_and_with_their_overlays(tmp_path) -> None:
+    def runs(*overrides: str) -> list[float]:
+        return [ends / 100 for ends in plan(tmp_path, "lr_range.steps=100", *overrides)["iterations"]["lr-range"]]
+
+    assert runs() == [7, 24]
+    assert runs("lr_range.cycles=false") == [2, 7]
+    assert runs("lr_range.weight_decays=[1e-3, 1e-4]") == [9, 28]

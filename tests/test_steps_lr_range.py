@@ -104,6 +104,18 @@ def test_weight_decays_are_overlaid_in_one_picture_and_set_nothing() -> None:
     assert any(remark.startswith("lr limit by weight decay: 0: ") for remark in reading.remarks)
 
 
+def test_range_tests_alone_read_the_limit_and_set_no_lr() -> None:
+    world = World()
+    reading = reading_of(world, *LONG, "lr_range.cycles=false", "lr_range.weight_decays=[1e-3]")
+    assert [item.setting for item in reading.evidence] == ["lr_limit"]
+    assert reading.evidence[0].value is not None
+    assert reading.settings.max_lr is None
+    assert not runs(world, "1cycle")
+    assert any("several weight decays" in panel.title for panel in reading.panels)
+    given = reading_of(World(), *LONG, "lr_range.cycles=false", "start.max_lr=0.2")
+    assert given.settings.max_lr == 0.2
+
+
 def test_the_minimum_lr_by_runs_is_the_largest_at_which_training_begins_well() -> None:
     world = OverfitsBelow(converges_up_to=0.05, needed=20.0)
     reading = reading_of(world, "lr_range.min_lr_rule=runs", *LONG)

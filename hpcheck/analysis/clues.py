@@ -39,6 +39,8 @@ def _divergence(read: Sound) -> tuple[Clue, ...]:
 
 def _no_signal(read: Sound) -> tuple[Clue, ...]:
     last = max(0, len(read.index) - 1)
+    if read.divergence is not None and read.divergence.form == "above-start":
+        return ()  # to rise above the start is a signal
     if not read.enough:
         return (clue(read.curve, NO_SIGNAL, "too-few-points", 0, max(0, len(read.curve) - 1), 0.0),)
     if read.moved:

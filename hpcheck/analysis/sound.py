@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import f as f_distribution
+from scipy.stats import rankdata
 
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
-from hpcheck.analysis.smooth import Smoothed, smooth
+from hpcheck.analysis.smooth import MAD_TO_SD, Smoothed, smooth
 
 FEWEST_TO_READ = 8  # ours, in the brief of issue 3: fewer evaluations than this are not read
-LEFT_START = 5.0  # ours: standard errors between two places of the trend before it goes anywhere (chosen in benchmarks/reading)
+LEFT_START = 5.5  # ours: standard errors between two places of the trend before it goes anywhere (chosen in benchmarks/reading) ...
+LEFT_AT_LENGTH = 20  # ours: ... in a curve of this length; in a longer one, with more places to choose from, sqrt(log n) as many
 LEARNT = 6.0  # ours: ... and below the start before the loss has been learnt from: a number for noise is worse than an abstention
+IN_ORDER = 0.005  # ours: the chance of an order like the values' in noise, below which a curve goes somewhere whatever its noise level
+STARTS_APART = 3.0  # ours: deviations of the other values by which a first value above all of them is no accident
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,8 @@ def sound(curve: Curve) -> Sound:
         return Sound(curve, index, x, lr, raw, trend, divergence, np.nan, 0, False, False)
     start = max(float(trend.fit[0]), start_level(raw) - 2 * float(np.nan_to_num(trend.noise)))
     lowest = int(np.argmin(trend.fit))
-    return Sound(curve, index, x, lr, raw, trend, divergence, start, lowest, _learnt(trend, lowest), _moved(trend))
+    moved = _moved(trend) or _in_order(raw) or _starts_apart(raw)
+    return Sound(curve, index, x, lr, raw, trend, divergence, start, lowest, _learnt(trend, lowest), moved)
 
 
 def filled(values: FloatArray) -> FloatArray:
@@ -85,4 +91,31 @@ def _learnt(trend: Smoothed, lowest: int) -> bool:
 
 
 def _moved(trend: Smoothed) -> bool:
-    return apart(trend, int(np.argmin(trend.fit)), int(np.argmax(trend.fit))) > LEFT_START
+    many = max(1.0, np.log(len(trend.fit)) / np.log(LEFT_AT_LENGTH)) ** 0.5
+    return bool(apart(trend, int(np.argmin(trend.fit)), int(np.argmax(trend.fit))) > many * LEFT_START)
+
+
+def _starts_apart(raw: FloatArray) -> bool:
+    """Whether the first value lies above all others, of seven or more, by more than their spread lets chance do."""
+    if len(raw) < FEWEST_TO_READ:
+        return False
+    rest = raw[1:]
+    spread = MAD_TO_SD * float(np.median(np.abs(rest - np.median(rest))))
+    return bool(raw[0] - rest.max() > STARTS_APART * spread > 0)
+
+
+def _in_order(raw: FloatArray) -> bool:
+    """Whether the values come in an order that noise would not: the ranks of at least eight on a parabola and a logarithm of their places,
+    by an F test (Conover and Iman 1981). It needs no noise level, which a short steep curve does not give."""
+    count = len(raw)
+    if count < FEWEST_TO_READ or np.ptp(raw) == 0:
+        return False
+    place, ranks = np.arange(1, count + 1) / count, rankdata(raw)
+    for shape in ((place, place**2), (place, np.log(place))):
+        columns = np.column_stack([np.ones(count), *shape])
+        left = float(((ranks - columns @ np.linalg.lstsq(columns, ranks)[0]) ** 2).sum())
+        free = count - columns.shape[1]
+        explained = (float(((ranks - ranks.mean()) ** 2).sum()) - left) / len(shape)
+        if f_distribution.sf(explained / max(left / free, 1e-12), len(shape), free) < IN_ORDER:
+            return True
+    return False

@@ -164,6 +164,7 @@ class LrRange(Section):
     )
     policy: Literal["1cycle", "triangular", "triangular2", "exp_range"] = Field(default="1cycle", description="Shape of the cycle")
     weight_decays: Some[NotNegative] = Field(default=(), description="Weight decays to overlay (Smith 2018, Fig. 4a, 5b)")
+    cycles: bool = Field(default=True, description="Short 1cycles find max_lr about the limit; false: range tests alone, no lr is set")
 
     @field_validator("max")
     @classmethod

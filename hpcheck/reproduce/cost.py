@@ -28,6 +28,7 @@ RUNS_OF_STEP = {
     "momentum-range-test": 1.0,
     "wd-grid": 6.0,
 }  # ours: in runs of the step's short length, roughly
+RANGE_TESTS = 1.5  # the same of lr-range without 1cycles: a ramp and one twice as fast
 GPU_FROM_HOURS = 8.0  # ours: an experiment of more core-hours than this is one for a GPU
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -53,7 +54,9 @@ def examples_left(found: Found) -> float:
     if found.reading is not None:
         return 0.0
     section = "momentum" if step == MOMENTUM_RANGE_TEST else step.replace("-", "_")
-    return RUNS_OF_STEP[step] * short_steps(asked, section, settings) * settings.total_batch_size
+    ramps = asked.config.lr_range
+    runs = RANGE_TESTS + len(ramps.weight_decays) if step == "lr-range" and not ramps.cycles else RUNS_OF_STEP[step]
+    return runs * short_steps(asked, section, settings) * settings.total_batch_size
 
 
 def data_needed(run: Run) -> str:

@@ -164,7 +164,9 @@ def limit_rises(weight_decays: Sequence[float], found: Found) -> Verdict:
     ours = "; ".join(f"weight decay {decay:g}: {_limit(limit)}" for decay, limit in zip((lower, higher), limits, strict=True))
     if limits[0].value is None or limits[1].value is None:
         return Verdict(told, ours, None, "a limit cannot be read")
-    return Verdict(told, ours, limits[1].value > limits[0].value)
+    turned = any(limit.edge != "high" for limit in limits)
+    why = "the limit does not rise" if turned else "neither turns within the range"
+    return Verdict(told, ours, limits[1].value > limits[0].value, why)
 
 
 def _limit(limit: Choice) -> str:

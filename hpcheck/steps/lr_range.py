@@ -34,6 +34,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     limit = tested.reading.lr_limit
     if limit.value is None:
         return _abstained(asked, settings, tested, tested.run_ids)
+    if not asked.config.lr_range.cycles:
+        return _range_alone(asked, settings, tested)
     highest = two_significant_figures(limit.value)
     tries = [two_significant_figures(highest * fraction) for fraction in FRACTIONS_OF_LIMIT]
     survived = yield from survivors(asked, settings, tries, highest)
@@ -112,6 +114,14 @@ def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compa
     return Reading("lr-range", after, tuple(items), panels, remarks)
 
 
+def _range_alone(asked: Asked, settings: Settings, tested: RangeTested) -> Reading:
+    """The limit, and what it is not: an lr to train with (`lr_range.cycles: false`). The start's lr stays, if there was one."""
+    start = asked.config.start.max_lr
+    items = (evidence("lr_limit", tested.reading.lr_limit, SOURCE, tested.run_ids, clues=tested.reading.clues),)
+    remarks = ("range tests alone: no max_lr was looked for (lr_range.cycles: false)", *_overlay_words(tested))
+    return Reading("lr-range", settings if start is None else with_lr(asked, settings, start), items, _range_panels(tested, None), remarks)
+
+
 def slowest_sound_stepsize(tested: RangeTested, max_lr: float, min_lr: float) -> int:
     """Iterations from min to max at the speed of the fastest ramp whose limit a slower one confirmed."""
     confirmed_by = tested.faster if tested.faster is not None and not tested.speed_matters else tested.ramp_records[0]
@@ -155,8 +165,8 @@ def _constant_words(asked: Asked, settings: Settings) -> tuple[str, ...]:
 
 def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...]:
     ramp_curve = curve(tested.ramp_records)
-    limit = tested.reading.lr_limit.value
-    marks = [(limit, f"limit {limit:.2g}")] if limit is not None else []
+    limit = tested.reading.lr_limit
+    marks = [(limit.value, f"limit {_limit_words(limit)}")] if limit.value is not None else []
     marks += [(max_lr, f"max_lr {max_lr:.2g}")] if max_lr is not None else []
     loss = Panel(
         "LR range test",

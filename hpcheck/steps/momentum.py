@@ -22,6 +22,7 @@ RAMP_FROM = 1 / 100
 VALUES = {"sgd": (0.9, 0.95, 0.97, 0.99), "adamw": (0.85, 0.9, 0.95)}  # 5, item 3; for beta1 ours: 1cycle with Adam runs from 0.95 to 0.85
 AVERAGES = {"adamw"}  # optimizers whose momentum is a moving average: the step's length does not grow with it
 FALLING = 1.0
+SHAPES_OVER = {"cycle": "cycle", "range": "range test"}
 SHAPES = {FALLING: "falling", 2.0: "constant", 3.0: "rising"}  # the decision rule compares numbers; these stand for the three shapes
 WHY_NO_RANGE_TEST = (
     "momentum range tests are not used: the loss falls all the way to momentum 1 and shows no optimum (Smith 2018, Fig. 7b); "
@@ -57,11 +58,11 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     shapes = yield from compared_shapes(asked, after, steps)
     if SHAPES[shapes.choice.value or FALLING] == "constant":
         held_at = _constant(asked, after)
-        return _reading(replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes)
+        return _reading(replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes, over=options.over)
     floors = yield from _compared_floors(asked, after, steps)
     if floors is not None and floors.choice.value is not None:
         after = replace(after, min_momentum=floors.choice.value)
-    return _reading(after, best, shapes, floors)
+    return _reading(after, best, shapes, floors, options.over)
 
 
 def momenta(asked: Asked) -> tuple[float, ...]:
@@ -133,7 +134,9 @@ def shape_knots(asked: Asked, shape: str, largest: float, floor: float, steps: i
     return momentum_over(asked.config.lr_range.policy, high, low, stepsize_of(asked, steps), steps)
 
 
-def _reading(after: Settings, best: Compared | None, shapes: Compared | None = None, floors: Compared | None = None) -> Reading:
+def _reading(
+    after: Settings, best: Compared | None, shapes: Compared | None = None, floors: Compared | None = None, over: str = "cycle"
+) -> Reading:
     items, panels, remarks = [], [], [WHY_NO_RANGE_TEST]
     if best is not None:
         value = {"max": after.max_momentum, "min": after.min_momentum}
@@ -143,7 +146,7 @@ def _reading(after: Settings, best: Compared | None, shapes: Compared | None = N
     if shapes is not None:
         items.append(shape_evidence(shapes))
         lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
-        panels.append(Panel("Shape of the momentum over the cycle", "iteration", "validation loss", lines))
+        panels.append(Panel(f"Shape of the momentum over the {SHAPES_OVER[over]}", "iteration", "validation loss", lines))
         if shapes.choice.value == 3.0:
             remarks.append("rising momentum read best here, against the paper; the recommendation keeps falling momentum (4.3, Remark 5)")
     if floors is not None:
