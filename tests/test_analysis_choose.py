@@ -91,6 +91,15 @@ def test_curves_at_chance_abstain() -> None:
     assert choice.value is None
 
 
+def test_runs_that_go_on_from_one_that_has_learnt_are_tied_where_nothing_tells_them_apart() -> None:
+    """They begin near their end: that none of them falls by more than its noise says nothing against them."""
+    late = [Candidate(value, (Curve(1000 * U, 0.1 * U, 0.05 + noise(0.01, seed)),)) for seed, value in enumerate((1e-4, 1e-3, 1e-2))]
+    assert choose(late).status == "abstained"
+    choice = choose(late, Rule(learnt=True))
+    assert choice.status == "tied"
+    assert choice.tied == (1e-4, 1e-3, 1e-2)
+
+
 def test_the_best_at_the_end_of_the_grid_is_marked() -> None:
     assert choose([replicated(1e-2, (0.8, 0.8)), replicated(1e-3, (1.0, 1.0)), replicated(1e-4, (1.2, 1.2))]).edge == "high"
 

@@ -39,6 +39,15 @@ def test_half_a_run_each_costs_less_than_whole_runs_and_says_the_same(mode: str)
     assert iterations(forked) < 0.75 * iterations(whole)
 
 
+@pytest.mark.parametrize(("needed", "lengths"), [(10.0, 1), (1e9, 3)])
+def test_forks_of_a_run_that_has_learnt_are_not_lengthened_because_they_stay_in_their_noise(needed: float, lengths: int) -> None:
+    """They begin where the loss has fallen, and may well be flat; only where nothing was learnt by then may longer runs read more."""
+    world = World(best_weight_decay=1e-3, needed=needed, noise=0.15)
+    reading = read(world, wd_grid.decide, asked("wd_grid.from_snapshot=true", "wd_grid.max_rounds=0"), KNOWN)
+    assert len({spec.steps for spec in runs(world) if spec.parent is not None}) == lengths
+    assert (reading.evidence[0].status == "abstained") == (lengths > 1)
+
+
 def test_a_fork_makes_the_second_half_of_the_whole_run() -> None:
     world = World(noise=0.002)
     read(world, wd_grid.decide, asked("wd_grid.from_snapshot=true"), KNOWN)

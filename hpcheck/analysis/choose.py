@@ -26,7 +26,10 @@ TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weig
 
 @dataclass(frozen=True)
 class Rule:
-    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie; the scale of intervals."""
+    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie; the scale of intervals.
+
+    `learnt` says that the runs go on from one that has learnt: they need not leave their noise before they can be compared.
+    """
 
     judge: Literal["loss", "accuracy", "auto"] = "auto"
     at: At = "end"
@@ -34,6 +37,7 @@ class Rule:
     prefer: float | None = None
     tie: Literal["prefer", "largest", "smallest"] = "prefer"
     scale: Literal["log", "log1m", "linear"] = "log"
+    learnt: bool = False
 
 
 PLAIN = Rule()
@@ -43,7 +47,7 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
     """The best candidate: separated, tied, or an abstention.
 
     A run that diverged, or is NaN throughout, loses and is kept in `scores` with inf. Abstains without candidates, where all diverged,
-    and where no curve ever left its start and none differs from another.
+    and where no curve ever left its start and none differs from another, unless the rule says that all go on from one that had.
     """
     if not candidates:
         return abstain("there are no candidates to choose from")
@@ -54,7 +58,8 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
     if not np.isfinite(leader.mean):
         return abstain("every candidate diverged or has no finite values", _clues(leader.candidate), by, scores)
     tied = [s for s in rows if not s.separated()]
-    if len(tied) == len(rows) and not any(is_readable(c, by) for one in candidates for c in one.curves):
+    readable = rule.learnt or any(is_readable(c, by) for one in candidates for c in one.curves)
+    if len(tied) == len(rows) and not readable:
         return abstain("no curve leaves its noise and none differs from another", _clues(leader.candidate), by, scores)
     return _answer(rows, tied, by, scores, rule)
 

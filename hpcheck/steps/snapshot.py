@@ -1,9 +1,10 @@
 """One run up to a snapshot, and runs that continue it with another weight decay each (Smith 2018, 4.4, Fig. 12)."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hpcheck.analysis.choose import plateaued
+from hpcheck.analysis.sound import sound
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, cut, values
 from hpcheck.settings import Settings
@@ -16,10 +17,18 @@ from hpcheck.steps.runs import curve, run
 MOST_SNAPSHOT_PIECES = 8  # the run up to a plateau is made in pieces until its loss has plateaued, at most so many
 PIECES_A_RUN = 2  # ours: pieces that one short run's length is cut into on the way to the plateau
 
-Snapshot = Generator[Sequence[Spec], Sequence[RunRecord], RunRecord | None]
+Taking = Generator[Sequence[Spec], Sequence[RunRecord], "Snapshot | None"]
 
 
-def at_plateau(asked: Asked, settings: Settings, steps: int) -> Snapshot:
+@dataclass(frozen=True)
+class Snapshot:
+    """The run that ends at the snapshot, and whether the loss had fallen from its start by more than its noise by then."""
+
+    record: RunRecord
+    learnt: bool
+
+
+def at_plateau(asked: Asked, settings: Settings, steps: int) -> Taking:
     """Fig. 12a: a run at a constant lr, piece by piece, until its validation loss is read to have plateaued; None where it diverged."""
     piece = max(1, steps // PIECES_A_RUN)
     lr, momentum = constant(steady_lr(asked, settings)), constant(settings.max_momentum)
@@ -34,7 +43,7 @@ def at_plateau(asked: Asked, settings: Settings, steps: int) -> Snapshot:
         if plateaued(curve(records)):
             break
         spec = continued(record, spec.steps + piece, settings.weight_decay, spec.label)
-    return records[-1]
+    return Snapshot(records[-1], sound(curve(records)).learnt)
 
 
 def continued(parent: RunRecord, until: int, weight_decay: float, label: str) -> RunSpec:
@@ -53,17 +62,17 @@ def continued(parent: RunRecord, until: int, weight_decay: float, label: str) ->
     )
 
 
-def from_plateau(snapshot: RunRecord) -> Make:
+def from_plateau(snapshot: Snapshot) -> Make:
     """Each value goes on from the snapshot at the same lr and momentum, half as long as a full run would be."""
 
     def make(weight_decay: float, steps: int) -> RunSpec:
-        until = snapshot.run.steps + steps // PIECES_A_RUN
-        return replace(continued(snapshot, until, weight_decay, _label(weight_decay)), keep="")
+        until = snapshot.record.run.steps + steps // PIECES_A_RUN
+        return replace(continued(snapshot.record, until, weight_decay, _label(weight_decay)), keep="")
 
     return make
 
 
-def half_way(asked: Asked, whole: RunSpec) -> Snapshot:
+def half_way(asked: Asked, whole: RunSpec) -> Taking:
     """Fig. 12b: the first half of a run whose lr rises and, in a cycle, falls again: up to where a cycle's lr is largest; None where it
     diverged."""
     half = _half(asked, whole.steps)
@@ -75,19 +84,19 @@ def half_way(asked: Asked, whole: RunSpec) -> Snapshot:
         label=f"to half-way at weight decay {whole.weight_decay:g}",
     )
     (record,) = yield [first]
-    return None if record.diverged else record
+    return None if record.diverged else Snapshot(record, sound(curve([record])).learnt)
 
 
-def from_half_way(asked: Asked, snapshot: RunRecord, whole: Make) -> Make:
+def from_half_way(asked: Asked, snapshot: Snapshot, whole: Make) -> Make:
     """Each value makes the second half of the run that `whole` describes, from the snapshot."""
 
     def make(weight_decay: float, steps: int) -> RunSpec:
         spec = whole(weight_decay, steps)
-        half, at = _half(asked, steps), snapshot.run.steps
+        half, at = _half(asked, steps), snapshot.record.run.steps
         until = at + steps - half
         return replace(
             spec,
-            parent=snapshot.run_id,
+            parent=snapshot.record.run_id,
             at_step=at,
             steps=until,
             lr=cut(spec.lr, half),

@@ -26,6 +26,8 @@ SHALLOW_MODELS = {"mlp", "lenet", "shallow3"}  # shipped networks with four weig
 RAMP_OVER_MAX = 1.5  # ours: range runs go somewhat past max_lr, where too much weight decay shows as instability (Fig. 10a)
 RAMP_FROM = 1 / 10
 
+Forking = Generator[Sequence[Spec], Sequence[RunRecord], tuple[Make, bool] | None]
+
 
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set weight_decay by the full grid, or from a snapshot where the config says so (Fig. 12)."""
@@ -37,7 +39,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         forked = yield from _forked(asked, settings, make, steps)
         if forked is None:
             remarks.append("wd-grid: the run up to the snapshot diverged, so the whole grid was run")
-        make = forked or make
+        else:
+            make, rule = forked[0], replace(rule, learnt=forked[1])
     tried = list(grid_values(asked))
     compared = yield from compare(tried, make, steps, rule)
     for _ in range(asked.config.wd_grid.max_rounds):
@@ -78,16 +81,16 @@ def full_run(asked: Asked, settings: Settings) -> Make:
     return make
 
 
-def _forked(asked: Asked, settings: Settings, whole: Make, steps: int) -> Generator[Sequence[Spec], Sequence[RunRecord], Make | None]:
+def _forked(asked: Asked, settings: Settings, whole: Make, steps: int) -> Forking:
     """Runs that go on from one snapshot at a middle weight decay: at a plateau in constant mode (Fig. 12a), half-way through a run in the
-    other modes (Fig. 12b). None where the run up to it diverged."""
+    other modes (Fig. 12b); and whether that one had learnt. None where the run up to it diverged."""
     grid, middle = grid_values(asked), asked.config.wd_grid.snapshot_weight_decay
     middle = grid[len(grid) // 2] if middle is None else middle
     if asked.config.wd_grid.mode == "constant":
         plateau = yield from at_plateau(asked, replace(settings, weight_decay=middle), steps)
-        return None if plateau is None else from_plateau(plateau)
+        return None if plateau is None else (from_plateau(plateau), plateau.learnt)
     half = yield from half_way(asked, whole(middle, steps))
-    return None if half is None else from_half_way(asked, half, whole)
+    return None if half is None else (from_half_way(asked, half, whole), half.learnt)
 
 
 def upper_middle_of_tie(choice: Choice) -> Choice:
