@@ -39,6 +39,16 @@ def test_a_curve_of_the_paper_is_read_whole(name: str, evaluations: int) -> None
     assert len(describe.panels(judge.Found((reading,)))) == 2
 
 
+def test_the_standard_training_of_imagenet_underfits_for_its_first_100_000_iterations(tmp_path: Path) -> None:
+    """Smith 2018, 3.2, Fig. 3b and 4b: the loss "continues to decrease", by little beside all it has fallen."""
+    lines = (FOLDER / "imagenet-resnet50-standard-lr0.1-m0.9-wd1e-4-145ep.csv").read_text().splitlines(keepends=True)
+    begun = tmp_path / "begun.csv"
+    begun.write_text("".join(lines[:201]))  # an evaluation every 500 iterations
+    (found,) = files.load_all([begun], {})
+    assert found.curve.step[-1] == 100_000
+    assert {clue.kind for clue in judge.read_one(found).clues} == {"underfitting"}
+
+
 def test_super_convergence_beats_the_standard_training_on_imagenet() -> None:
     """Smith 2018, Fig. 16a: 67.6% after 20 epochs of 1cycle against 63.7% after 130 of the standard policy."""
     fast, standard = (

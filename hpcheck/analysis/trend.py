@@ -14,7 +14,7 @@ FLATTENED = 0.25  # ours: a fall whose second half is less than this share of it
 STILL = 2.5  # ours: standard errors up to which an ending may be flat
 TELLING = 0.2  # ours: two errors of an ending may be this share of the descent before nothing can be told ...
 TELLING_KNEE = 0.35  # ours: ... or this share where the curve is seen to bend from a fall to the flat
-CLOSE = 0.08  # ours: ... or, whatever the error, where all the ending's values lie within this share of it
+CLOSE = 0.08  # ours: ... or, whatever the error, where the few values of a short curve's ending lie within this share of it
 MATERIAL = 0.03  # ours: share of the whole descent that an ending must fall by to count as falling ...
 MATERIAL_LEVEL = 0.02  # ours: ... or, since a descent is mostly its first moments, this share of the loss itself ...
 LEAST_MATERIAL = 0.01  # ours: ... though at least this share of the descent
@@ -96,13 +96,7 @@ def is_falling(sound: Sound, end: Ending) -> bool:
     if end.fall <= FALLING * end.error or end.fall <= material(sound):
         return False
     second = ending(sound, LAST / 2, FEWEST_SECOND)
-    return second is None or second.first <= end.first or not _flattened(sound, second, end)
-
-
-def _flattened(sound: Sound, later: Ending, end: Ending) -> bool:
-    """Whether the later part keeps next to nothing of the ending's fall."""
-    error = 0.0 if _close(sound, later) else later.error
-    return later.fall + error <= FLATTENED * end.fall
+    return second is None or second.first <= end.first or second.fall + second.error > FLATTENED * end.fall
 
 
 def is_flat(sound: Sound, end: Ending, telling: float = TELLING) -> bool:
@@ -112,8 +106,9 @@ def is_flat(sound: Sound, end: Ending, telling: float = TELLING) -> bool:
 
 
 def _close(sound: Sound, end: Ending) -> bool:
-    """Whether the ending's values all lie close together, whatever noise the bend before them feigns."""
-    return float(np.ptp(sound.raw[end.first :])) <= CLOSE * sound.descent
+    """Whether the ending's few values all lie close together, whatever noise the bend before them feigns."""
+    values = sound.raw[end.first :]
+    return len(values) <= FEWEST_LAST and float(np.ptp(values)) <= CLOSE * sound.descent
 
 
 def _flat_ending(sound: Sound, whole: Ending) -> Ending | None:
@@ -126,7 +121,8 @@ def _flat_ending(sound: Sound, whole: Ending) -> Ending | None:
     last = ending(sound, LAST, FEWEST_SECOND)
     if last is None or last.first <= whole.first or not is_flat(sound, last, TELLING_KNEE):
         return None
-    return last if whole.fall > 0 and _flattened(sound, last, whole) else None
+    bent = last.fall + last.error <= FLATTENED * whole.fall or (whole.fall > 0 and _close(sound, last))
+    return last if bent else None
 
 
 def ending_clues(sound: Sound) -> tuple[Clue, ...]:
