@@ -122,6 +122,21 @@ def test_runs_that_never_leave_their_noise_name_no_maximum() -> None:
     assert middle_maximum([]).status == "abstained"
 
 
+def test_where_no_maximum_is_seen_to_learn_lower_ones_are_tried_before_longer_runs() -> None:
+    """Too large an lr can keep a network at chance without diverging; what the range test learnt, it learnt below."""
+
+    def stuck(*maxima: float) -> list[Candidate]:
+        noise = np.random.default_rng(3)
+        return [Candidate(lr, (Curve(200 * U, 0.1 * U, START + 0.01 * noise.standard_normal(26)),)) for lr in maxima]
+
+    assert next_maxima(stuck(0.26, 0.065, 0.016), 0.13) == (0.004,)
+    assert next_maxima(stuck(0.26, 0.065, 0.016, 0.004), 0.13) == (0.001,)
+    assert next_maxima(stuck(0.26, 0.065, 0.016, 0.004, 0.001), 0.13) == ()
+    assert to_repeat(stuck(0.26, 0.065, 0.016, 0.004, 0.001), 0.13) == ()
+    learns = [*stuck(0.26, 0.065, 0.016), Candidate(0.004, (ends_at(0.3),))]
+    assert 0.001 in next_maxima(learns, 0.13)  # and from there on as ever
+
+
 def test_twenty_seeds_and_twenty_grids_give_the_same_maximum_within_a_factor_of_one_and_a_half() -> None:
     """Losses of a multilayer perceptron on digits; what a seed does to them, and where the grid lies, moves the best of them by 8."""
     at = np.log2([0.004, 0.008, 0.016, 0.031, 0.062, 0.125, 0.25, 0.5, 1.0])

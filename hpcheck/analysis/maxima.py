@@ -25,6 +25,7 @@ BEYOND = 2.0  # ours: where nothing beyond an end of the stretch was tried, that
 UPWARD = 0.6  # ours: how far up the stretch its middle is, on a log scale (chosen against full trainings in benchmarks/reading)
 SAME = 1.15  # ours: a maximum this near to the middle that was tried is taken for it, and run with a second seed
 LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly towards small lrs and suddenly towards large ones ...
+WIDEST = 512.0  # ours: where no maximum tried is seen to learn, lower ones are tried down to this share of the largest, then longer runs
 FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this (chosen in benchmarks/reading)
 TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
 
@@ -118,7 +119,7 @@ def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf) -
     clues = clues_of(sound(_best(candidates, scores).curves[0])) if _best(candidates, scores).curves else ()
     if found is None or not np.isfinite([score for _, score, _ in scores]).any():
         return abstain("every candidate diverged or has no finite values", clues, by, scores)
-    if not any(is_readable(curve, by) for one in candidates for curve in one.curves):
+    if not _any_readable(candidates, by):
         return abstain("no curve leaves its noise, so no maximum can be told from another", clues, by, scores)
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
     value, what = _taken(candidates, found, highest), "validation loss" if by == "loss" else "metric"
@@ -130,14 +131,15 @@ def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf) -
 
 def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float, ...]:
     """Maxima worth a run to find the ends of the stretch: below, above until its middle is past `highest`, and between the two about its
-    upper end."""
+    upper end. Below all of them where none is seen to learn: the range test learnt on its way to the limit."""
     if not candidates:
         return ()
     by = judge_of(candidates, "auto")
     found, lowest = stretch(candidates, by), min(one.value for one in candidates)
-    if found is None:
-        sound_runs = [one for row in candidates for one in row.curves if not track(one, by).diverged]
-        return () if sound_runs else (two_significant_figures(lowest / LOWER),)
+    if found is None or not _any_readable(candidates, by):
+        all_diverged = all(track(one, by).diverged for row in candidates for one in row.curves)
+        lower = two_significant_figures(lowest / LOWER)
+        return (lower,) if all_diverged or lower * WIDEST >= max(one.value for one in candidates) else ()
     (first, last), (below, above) = found.inside, found.beyond
     wanted = [first / LOWER] if below is None else []
     if above is None:
@@ -147,10 +149,15 @@ def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float,
     return tuple(two_significant_figures(value) for value in wanted)
 
 
+def _any_readable(candidates: Sequence[Candidate], by: Judge) -> bool:
+    return any(is_readable(curve, by) for one in candidates for curve in one.curves)
+
+
 def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf) -> tuple[float, ...]:
     """The maximum to recommend, where two seeds have not run it yet: what is recommended has been seen to be stable (DESIGN 3)."""
-    found = stretch(candidates, judge_of(candidates, "auto"))
-    if found is None:
+    by = judge_of(candidates, "auto")
+    found = stretch(candidates, by)
+    if found is None or not _any_readable(candidates, by):
         return ()
     taken = _taken(candidates, found, highest)
     seeds = sum(len(one.curves) for one in candidates if one.value == taken)
