@@ -98,6 +98,7 @@ def test_runs_that_go_on_from_one_that_has_learnt_are_tied_where_nothing_tells_t
     choice = choose(late, Rule(learnt=True))
     assert choice.status == "tied"
     assert choice.tied == (1e-4, 1e-3, 1e-2)
+    assert choice.judged_by == "loss"
 
 
 def test_the_best_at_the_end_of_the_grid_is_marked() -> None:

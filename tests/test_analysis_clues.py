@@ -151,6 +151,13 @@ def test_rise_after_divergence_is_not_overfitting() -> None:
     assert "overfitting" not in clues
 
 
+def test_a_run_that_goes_on_from_another_has_not_diverged_where_its_loss_is_a_little_worse() -> None:
+    """A fork at a larger weight decay: beside the 2.2 that the run before had fallen by, a step from 0.11 to 0.14 is nothing."""
+    loss = np.array([0.112, 0.145, 0.161, 0.1435, 0.152, 0.1387, 0.145, 0.1417, 0.1385, 0.1387, 0.1425, 0.1424, 0.1424])
+    assert "divergence" not in kinds(curve(loss, continued=True))
+    assert "divergence" in kinds(curve(np.where(np.arange(13) > 6, 2.3, loss), continued=True))
+
+
 def test_a_slow_rise_and_then_divergence_are_both_found() -> None:
     """Fig. 7a, momentum 0.99."""
     loss = DESCENT + 0.4 * np.clip(U - 0.3, 0, 1) + noise()

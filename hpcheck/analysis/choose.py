@@ -51,7 +51,7 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
     """
     if not candidates:
         return abstain("there are no candidates to choose from")
-    by = judge_of(candidates, rule.judge)
+    by = _judge(candidates, rule)
     rows = standings(candidates, by, rule.at, rule.x)
     scores = tuple((s.candidate.value, s.mean, s.within) for s in sorted(rows, key=lambda s: s.candidate.value))
     leader = rows[0]
@@ -72,7 +72,7 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     """
     if len(candidates) < 2:
         return ()
-    by = judge_of(candidates, rule.judge)
+    by = _judge(candidates, rule)
     leader, second = standings(candidates, by, rule.at, rule.x)[:2]
     if not np.isfinite(second.mean):
         return ()
@@ -80,6 +80,11 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     if gap > PLAUSIBLE * supposed(leader, second, by) or gap < HOPELESS * float(np.hypot(leader.within, second.within)):
         return ()
     return tuple(sorted((leader.candidate.value, second.candidate.value)))
+
+
+def _judge(candidates: Sequence[Candidate], rule: Rule) -> Judge:
+    """The loss where all go on from a run whose loss has fallen: that it can be judged by has been seen before they begin."""
+    return "loss" if rule.learnt and rule.judge == "auto" else judge_of(candidates, rule.judge)
 
 
 def judge_of(candidates: Sequence[Candidate], judge: Literal["loss", "accuracy", "auto"]) -> Judge:

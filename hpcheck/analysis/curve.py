@@ -25,7 +25,8 @@ class Curve:
 
     NaN and inf in the losses are values: the run had no loss there. An lr that is missing is NaN. `accuracy` is the metric, whatever it
     is; `higher_is_better` gives its direction. `train_loss` is the mean over the stretch before the evaluation. `diverged` says that the
-    engine stopped the run (NaN, inf or a loss far above its start).
+    engine stopped the run (NaN, inf or a loss far above its start). `continued` says that the run goes on from another one, so that its
+    first loss is not where training began.
     """
 
     step: FloatArray
@@ -38,6 +39,7 @@ class Curve:
     diverged: bool = False
     higher_is_better: bool = True
     label: str = ""
+    continued: bool = False
 
     def __post_init__(self) -> None:
         for name in ARRAYS:

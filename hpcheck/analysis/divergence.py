@@ -16,6 +16,7 @@ SHARP_RISE = 0.4  # ours: ... and is at least this share of the whole descent (c
 SHARP_SHARE = 0.5  # ours: ... and this share of all that the loss rises by: a rise that is spread out evenly is gradual, however high
 SHARP_NOISE = 6.0  # ours: ... and this many noise levels
 SHARP_FACTOR = 0.05  # ours: ... and this share of the loss itself: a jump that no one would call a multiple is none
+CONTINUED_FACTOR = 1.0  # ours: ... or all of the loss in a run that goes on from another: what it had fallen by before is not in the curve
 ABOVE_START = 0.05  # ours: a loss this share of itself above its start, and SHARP_NOISE noise levels, has ended above it ...
 ABOVE_SPAN = 0.33  # ours: ... which is divergence where the rise took at most this share of the curve, or nothing had been learnt
 ONSET = 0.1  # ours: divergence begins where this share of the sharp rise has been climbed
@@ -41,9 +42,10 @@ def find_divergence(curve: Curve) -> Divergence | None:
         return Divergence(0, "not-finite", np.inf) if len(curve) or curve.diverged else None
     raw, x = curve.val_loss[finite], curve.step[finite]
     ended = len(curve) - 1 > finite[-1] or curve.diverged
-    rise = _sharp_rise(x, raw, ended) if len(raw) >= 3 else None
+    least = CONTINUED_FACTOR if curve.continued else 0.0
+    rise = _sharp_rise(x, raw, ended, least) if len(raw) >= 3 else None
     if rise is None and len(raw) >= 8 and not _improves(curve, finite):
-        rise = _above_start(x, raw, noise_levels(x, raw, local=False)[0])
+        rise = _above_start(x, raw, noise_levels(x, raw, local=False)[0], least)
     if rise is not None:
         at, form, strength = rise
         return Divergence(int(finite[at]), "not-finite" if ended else form, np.inf if ended else strength)
@@ -66,11 +68,11 @@ def start_level(raw: FloatArray) -> float:
     return float(max(raw[0], np.median(raw[:3])))
 
 
-def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool) -> tuple[int, str, float] | None:
+def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool, least: float) -> tuple[int, str, float] | None:
     level = level_for_good(raw, ended)
     noise = noise_levels(x, raw, local=False)[0]
     start, lowest = start_level(raw), float(level.min())
-    needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, SHARP_FACTOR * abs(lowest))
+    needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, max(SHARP_FACTOR, least) * abs(lowest))
     needed = max(needed, SHARP_SHARE * float(level[-1] - lowest))
     reach = np.searchsorted(x, x + SHARP_SPAN * (x[-1] - x[0]), side="right") - 1
     reach = np.minimum(np.maximum(reach, np.arange(len(x)) + 1), len(x) - 1)
@@ -83,11 +85,11 @@ def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool) -> tuple[int, str, 
     return int(climbed[0]), "sharp-rise", float(rises[sharpest] / noise) if noise > 0 else np.inf
 
 
-def _above_start(x: FloatArray, raw: FloatArray, noise: float) -> tuple[int, str, float] | None:
+def _above_start(x: FloatArray, raw: FloatArray, noise: float, least: float) -> tuple[int, str, float] | None:
     """A loss that ends above its start; a long gradual rise that gets there from a minimum is overfitting (Fig. 7a)."""
     level = level_for_good(raw)
     start = start_level(raw)
-    above = np.flatnonzero(level > start + max(SHARP_NOISE * noise, ABOVE_START * abs(start)))
+    above = np.flatnonzero(level > start + max(SHARP_NOISE * noise, max(ABOVE_START, least) * abs(start)))
     if len(above) == 0:
         return None
     learnt = start - float(level.min()) > SHARP_NOISE * noise

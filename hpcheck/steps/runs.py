@@ -128,4 +128,5 @@ def curve(records: RunRecord | Sequence[RunRecord], label: str = "") -> Curve:
         diverged=chain[-1].diverged,
         higher_is_better=chain[-1].run.data.metric_is == "higher",
         label=label or chain[-1].run.label,
+        continued=chain[0].run.parent is not None,
     )
