@@ -69,8 +69,8 @@ def _momentum_runs(asked: Asked) -> tuple[str, float, float]:
     length, fewest, most = RUNS_OF_STEP["momentum"]
     values = len(momenta(asked))
     shaped = asked.config.momentum.cyclical and policy_of(asked) != "constant"
-    other = (values if values > 1 else 0) + (len(SHAPES) if shaped else 0) - fewest
-    return length, fewest + other, most + other if fewest + other else 0.0
+    runs = (values if values > 1 else 0) + (len(SHAPES) if shaped else 0)
+    return length, runs, runs + most - fewest if runs else 0.0
 
 
 def trainings(asked: Asked, start: Settings) -> int:

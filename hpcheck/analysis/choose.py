@@ -28,7 +28,8 @@ TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weig
 class Rule:
     """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie; the scale of intervals.
 
-    `learnt` says that the runs go on from one that has learnt: they need not leave their noise before they can be compared.
+    `learnt` says that the runs go on from one whose loss has fallen: they are judged by the loss, and need not leave their noise before
+    they can be compared.
     """
 
     judge: Literal["loss", "accuracy", "auto"] = "auto"
@@ -58,8 +59,7 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
     if not np.isfinite(leader.mean):
         return abstain("every candidate diverged or has no finite values", _clues(leader.candidate), by, scores)
     tied = [s for s in rows if not s.separated()]
-    readable = rule.learnt or any(is_readable(c, by) for one in candidates for c in one.curves)
-    if len(tied) == len(rows) and not readable:
+    if len(tied) == len(rows) and not (rule.learnt or any_readable(candidates, by)):
         return abstain("no curve leaves its noise and none differs from another", _clues(leader.candidate), by, scores)
     return _answer(rows, tied, by, scores, rule)
 
@@ -95,6 +95,11 @@ def judge_of(candidates: Sequence[Candidate], judge: Literal["loss", "accuracy",
     by_loss = np.mean([is_readable(curve, "loss") for curve in curves]) if curves else 0.0
     by_metric = np.mean([is_readable(curve, "accuracy") for curve in curves]) if curves else 0.0
     return "accuracy" if by_loss < 0.5 <= by_metric else "loss"
+
+
+def any_readable(candidates: Sequence[Candidate], by: Judge) -> bool:
+    """Whether the judged quantity goes anywhere in any run of any candidate."""
+    return any(is_readable(curve, by) for one in candidates for curve in one.curves)
 
 
 def is_readable(curve: Curve, by: Judge) -> bool:

@@ -72,7 +72,7 @@ def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool, least: float) -> tu
     level = level_for_good(raw, ended)
     noise = noise_levels(x, raw, local=False)[0]
     start, lowest = start_level(raw), float(level.min())
-    needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, max(SHARP_FACTOR, least) * abs(lowest))
+    needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, SHARP_FACTOR * abs(lowest), least * abs(lowest))
     needed = max(needed, SHARP_SHARE * float(level[-1] - lowest))
     reach = np.searchsorted(x, x + SHARP_SPAN * (x[-1] - x[0]), side="right") - 1
     reach = np.minimum(np.maximum(reach, np.arange(len(x)) + 1), len(x) - 1)
@@ -89,7 +89,7 @@ def _above_start(x: FloatArray, raw: FloatArray, noise: float, least: float) -> 
     """A loss that ends above its start; a long gradual rise that gets there from a minimum is overfitting (Fig. 7a)."""
     level = level_for_good(raw)
     start = start_level(raw)
-    above = np.flatnonzero(level > start + max(SHARP_NOISE * noise, max(ABOVE_START, least) * abs(start)))
+    above = np.flatnonzero(level > start + max(SHARP_NOISE * noise, ABOVE_START * abs(start), least * abs(start)))
     if len(above) == 0:
         return None
     learnt = start - float(level.min()) > SHARP_NOISE * noise

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from hpcheck.analysis.choice import Choice, Confidence, abstain
-from hpcheck.analysis.choose import is_readable, judge_of
+from hpcheck.analysis.choose import any_readable, judge_of
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import FloatArray
 from hpcheck.analysis.exponent import two_significant_figures
@@ -119,7 +119,7 @@ def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf) -
     clues = clues_of(sound(_best(candidates, scores).curves[0])) if _best(candidates, scores).curves else ()
     if found is None or not np.isfinite([score for _, score, _ in scores]).any():
         return abstain("every candidate diverged or has no finite values", clues, by, scores)
-    if not _any_readable(candidates, by):
+    if not any_readable(candidates, by):
         return abstain("no curve leaves its noise, so no maximum can be told from another", clues, by, scores)
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
     value, what = _taken(candidates, found, highest), "validation loss" if by == "loss" else "metric"
@@ -136,7 +136,7 @@ def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float,
         return ()
     by = judge_of(candidates, "auto")
     found, lowest = stretch(candidates, by), min(one.value for one in candidates)
-    if found is None or not _any_readable(candidates, by):
+    if found is None or not any_readable(candidates, by):
         all_diverged = all(track(one, by).diverged for row in candidates for one in row.curves)
         lower = two_significant_figures(lowest / LOWER)
         return (lower,) if all_diverged or lower * WIDEST >= max(one.value for one in candidates) else ()
@@ -149,15 +149,11 @@ def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float,
     return tuple(two_significant_figures(value) for value in wanted)
 
 
-def _any_readable(candidates: Sequence[Candidate], by: Judge) -> bool:
-    return any(is_readable(curve, by) for one in candidates for curve in one.curves)
-
-
 def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf) -> tuple[float, ...]:
     """The maximum to recommend, where two seeds have not run it yet: what is recommended has been seen to be stable (DESIGN 3)."""
     by = judge_of(candidates, "auto")
     found = stretch(candidates, by)
-    if found is None or not _any_readable(candidates, by):
+    if found is None or not any_readable(candidates, by):
         return ()
     taken = _taken(candidates, found, highest)
     seeds = sum(len(one.curves) for one in candidates if one.value == taken)

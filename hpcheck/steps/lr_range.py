@@ -116,10 +116,9 @@ def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compa
 
 def _range_alone(asked: Asked, settings: Settings, tested: RangeTested) -> Reading:
     """The limit, and what it is not: an lr to train with (`lr_range.cycles: false`). The start's lr stays, if there was one."""
-    start = asked.config.start.max_lr
     items = (evidence("lr_limit", tested.reading.lr_limit, SOURCE, tested.run_ids, clues=tested.reading.clues),)
     remarks = ("range tests alone: no max_lr was looked for (lr_range.cycles: false)", *_overlay_words(tested))
-    return Reading("lr-range", settings if start is None else with_lr(asked, settings, start), items, _range_panels(tested, None), remarks)
+    return Reading("lr-range", _as_started(asked, settings), items, _range_panels(tested, None), remarks)
 
 
 def slowest_sound_stepsize(tested: RangeTested, max_lr: float, min_lr: float) -> int:
@@ -202,8 +201,13 @@ def _abstained(asked: Asked, settings: Settings, tested: RangeTested, runs: Sequ
     start = asked.config.start.max_lr
     choice = choice or tested.reading.lr_limit
     kept = evidence("learning_rate", choice, SOURCE, runs, value=start, clues=tested.reading.clues)
-    after = settings if start is None else with_lr(asked, settings, start)
-    return Reading("lr-range", after, (kept,), _range_panels(tested, None))
+    return Reading("lr-range", _as_started(asked, settings), (kept,), _range_panels(tested, None))
+
+
+def _as_started(asked: Asked, settings: Settings) -> Settings:
+    """The settings with the lr that the user started from, if there was one."""
+    start = asked.config.start.max_lr
+    return settings if start is None else with_lr(asked, settings, start)
 
 
 def reprobe(asked: Asked, settings: Settings) -> Steps:

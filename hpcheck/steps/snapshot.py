@@ -62,12 +62,12 @@ def continued(parent: RunRecord, until: int, weight_decay: float, label: str) ->
     )
 
 
-def from_plateau(snapshot: Snapshot) -> Make:
+def from_plateau(snapshot: RunRecord) -> Make:
     """Each value goes on from the snapshot at the same lr and momentum, half as long as a full run would be."""
 
     def make(weight_decay: float, steps: int) -> RunSpec:
-        until = snapshot.record.run.steps + steps // PIECES_A_RUN
-        return replace(continued(snapshot.record, until, weight_decay, _label(weight_decay)), keep="")
+        until = snapshot.run.steps + steps // PIECES_A_RUN
+        return replace(continued(snapshot, until, weight_decay, _label(weight_decay)), keep="")
 
     return make
 
@@ -84,19 +84,19 @@ def half_way(asked: Asked, whole: RunSpec) -> Taking:
         label=f"to half-way at weight decay {whole.weight_decay:g}",
     )
     (record,) = yield [first]
-    return None if record.diverged else Snapshot(record, sound(curve([record])).learnt)
+    return None if record.diverged else Snapshot(record, sound(curve(record)).learnt)
 
 
-def from_half_way(asked: Asked, snapshot: Snapshot, whole: Make) -> Make:
+def from_half_way(asked: Asked, snapshot: RunRecord, whole: Make) -> Make:
     """Each value makes the second half of the run that `whole` describes, from the snapshot."""
 
     def make(weight_decay: float, steps: int) -> RunSpec:
         spec = whole(weight_decay, steps)
-        half, at = _half(asked, steps), snapshot.record.run.steps
+        half, at = _half(asked, steps), snapshot.run.steps
         until = at + steps - half
         return replace(
             spec,
-            parent=snapshot.record.run_id,
+            parent=snapshot.run_id,
             at_step=at,
             steps=until,
             lr=cut(spec.lr, half),

@@ -88,9 +88,9 @@ def _forked(asked: Asked, settings: Settings, whole: Make, steps: int) -> Forkin
     middle = grid[len(grid) // 2] if middle is None else middle
     if asked.config.wd_grid.mode == "constant":
         plateau = yield from at_plateau(asked, replace(settings, weight_decay=middle), steps)
-        return None if plateau is None else (from_plateau(plateau), plateau.learnt)
+        return None if plateau is None else (from_plateau(plateau.record), plateau.learnt)
     half = yield from half_way(asked, whole(middle, steps))
-    return None if half is None else (from_half_way(asked, half, whole), half.learnt)
+    return None if half is None else (from_half_way(asked, half.record, whole), half.learnt)
 
 
 def upper_middle_of_tie(choice: Choice) -> Choice:
