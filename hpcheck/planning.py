@@ -9,6 +9,7 @@ from hpcheck.pipeline import facts
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
 from hpcheck.spec import RunSpec, Spec
+from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.checklist import STEPS, Replays, start_settings
 from hpcheck.steps.momentum import SHAPES, momenta
 from hpcheck.steps.policies import policy_of
@@ -27,21 +28,27 @@ RUNS_OF_STEP = {
     "wd-grid": ("wd_grid", 2.0, 5.5),
     "lr-reprobe": ("lr_range", 0.0, 14.0),  # none where nothing moved
 }
+AFTER_BATCH = ("momentum", "wd-grid", "lr-reprobe")
 WHOLE_GRID = ("wd_grid", 3.0, 10.0)  # without a snapshot
 RANGE_TESTS = ("lr_range", 2.0, 7.0)  # without 1cycles: sweep 1/2, ramp, faster ramp 1/2; made again at twice the length, extended once
 LEAST_BUDGET, TRAININGS = 4000, 2.5  # DESIGN 5: a recommendation within the larger of 4,000 iterations and 2.5 full trainings
 
 
 def planned(config: Config) -> dict[str, Any]:
-    """The missing runs of the first step that is not complete; each step's bounds in iterations and epochs, at the start's batch size."""
+    """The missing runs of the first step that is not complete; each step's bounds in iterations and epochs: at the start's batch size,
+    but for the least of what comes after the batch step, which may have taken the largest of its sizes."""
     asked, runs = Asked(config, facts(config)), RunDirectory.of(config)
     start = start_settings(config)
     full = full_steps(asked, start)
     runs_of_step = {**RUNS_OF_STEP, "lr-range": _lr_runs(asked), "momentum": _momentum_runs(asked)}
     if not config.wd_grid.from_snapshot:
         runs_of_step["wd-grid"] = WHOLE_GRID
+    largest = replace(start, total_batch_size=max(candidate_sizes(asked, start), default=start.total_batch_size))
     bounds = {
-        step: [round(count * short_steps(asked, length, start)) for count in (fewest, most)]
+        step: [
+            round(fewest * short_steps(asked, length, largest if step in AFTER_BATCH else start)),
+            round(most * short_steps(asked, length, start)),
+        ]
         for step, (length, fewest, most) in runs_of_step.items()
     }
     search = [sum(ends) for ends in zip(*bounds.values(), strict=True)]
@@ -107,7 +114,7 @@ def plan_lines(found: dict[str, Any]) -> list[str]:
     return [
         "Known now:",
         *(known or ["  nothing: every run is done"]),
-        "In all, from an empty run directory (at the start's batch size):",
+        "In all, from an empty run directory (at the start's batch size; the least at the largest that may be taken):",
         *bounds,
         f"The search, all before train: {_span(found['search']['iterations'])} iterations, {_span(found['search']['full_trainings'])} "
         f"full trainings; its goal is {found['goal']} iterations at most.",

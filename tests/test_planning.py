@@ -22,6 +22,12 @@ def test_the_plan_bounds_every_step_in_iterations_and_epochs(tmp_path) -> None:
     ]
 
 
+def test_the_least_after_the_batch_step_is_at_the_largest_size_that_it_may_take(tmp_path) -> None:
+    tiny = plan(tmp_path, "budget.epochs=1", "start.total_batch_size=32")
+    assert tiny["iterations"]["lr-range"][0] == 7 * 200
+    assert tiny["iterations"]["momentum"] == [7 * 100, 13 * 200]
+
+
 def test_the_goal_is_the_larger_of_4000_iterations_and_two_and_a_half_trainings(tmp_path) -> None:
     assert plan(tmp_path)["goal"] == 4000
     long = plan(tmp_path, "budget.epochs=1000")

@@ -10,7 +10,7 @@ from hpcheck.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch, lr_range, momentum, train, wd_grid
 from hpcheck.steps.checklist import STEPS, Replays, start_settings
 from hpcheck.steps.replay import Missing, replay
-from hpcheck.steps.runs import part
+from hpcheck.steps.runs import part, short_steps
 
 KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
 
@@ -198,3 +198,13 @@ def test_a_sweep_too_short_to_learn_is_made_again_with_the_longer_ramp() -> None
     sweeps = [record.run.steps for record in world.records.values() if record.run.label == "lr sweep"]
     assert sweeps == [100, 200]
     assert reading.settings.max_lr is not None
+
+
+@pytest.mark.parametrize(("size", "steps"), [(64, 200), (128, 200), (256, 141), (2048, 100)])
+def test_short_runs_at_a_larger_batch_than_the_starts_need_fewer_iterations(size: int, steps: int) -> None:
+    question = asked("budget.epochs=1")
+    assert short_steps(question, "momentum", replace(KNOWN, total_batch_size=size, epochs=1)) == steps
+
+
+def test_the_configs_own_length_holds_at_every_batch_size() -> None:
+    assert short_steps(asked("momentum.steps=300"), "momentum", replace(KNOWN, total_batch_size=2048)) == 300

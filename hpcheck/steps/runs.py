@@ -18,7 +18,8 @@ from hpcheck.steps.replay import Asked
 # Ours: the length of each step's runs as a share of a full training, so that a recommendation costs about 2.5 full trainings in all, with
 # the longest runs where differences show latest (weight decay, docs/decisions.md). Smith 2018: "short runs of a few epochs" (section 3).
 SHARE_OF_TRAINING = {"lr_range": 1 / 16, "batch": 1 / 16, "momentum": 1 / 16, "wd_grid": 3 / 10}
-FEWEST_STEPS = 200  # ours, measured on small data sets: from about 200 iterations on a ramp reads (DESIGN 3)
+FEWEST_STEPS = 200  # ours, measured on small data sets: from about 200 iterations on a ramp reads (DESIGN 3) ...
+FEWEST_LARGER = 100  # ... and fewer at a batch size larger than the start's, whose gradients are less noisy, but never less than this
 EVAL_SHARE = 0.05  # ours: evaluation may take this share of a short run's time ...
 FORWARD_SHARE = 0.36  # ... an example costs this share of its training to evaluate (LeNet and shallow3 on a CPU, docs/results/speed.md)
 SMALLEST_SUBSET, LARGEST_SUBSET = 200, 2000  # ours: examples in the fixed evaluation subset
@@ -30,9 +31,20 @@ def full_steps(asked: Asked, settings: Settings) -> int:
 
 
 def short_steps(asked: Asked, step: str, settings: Settings) -> int:
-    """Iterations of one short run of `step`: the config's own figure, else a share of the full training, 200 at the least."""
+    """Iterations of one short run of `step`: the config's own figure, else a share of the full training, `fewest_steps` at the least."""
     own = getattr(asked.config, step).steps or asked.config.budget.short_steps
-    return own or max(FEWEST_STEPS, round(full_steps(asked, settings) * SHARE_OF_TRAINING[step]))
+    fewest = fewest_steps(settings.total_batch_size / asked.config.start.total_batch_size)
+    return own or max(fewest, round(full_steps(asked, settings) * SHARE_OF_TRAINING[step]))
+
+
+def fewest_steps(growth: float) -> int:
+    """The fewest iterations of a short run at `growth` times the start's batch size. A step's noise falls with the square root of its
+    batch, so as many iterations fewer say as much.
+
+    >>> [fewest_steps(growth) for growth in (0.5, 1, 2, 4, 64)]
+    [200, 200, 141, 100, 100]
+    """
+    return max(FEWEST_LARGER, round(FEWEST_STEPS / max(1.0, growth) ** 0.5))
 
 
 def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
