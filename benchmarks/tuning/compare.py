@@ -25,6 +25,7 @@ from hpcheck.steps.runs import FORWARD_SHARE
 
 FINAL_SEEDS = (100, 101, 102, 103)
 RESAMPLES = 4000
+STARTUP = 10  # Optuna's default: TPE draws so many trials at random before it models anything
 Pruner = Callable[[], optuna.pruners.BasePruner]
 
 
@@ -166,9 +167,12 @@ def main(arguments: list[str]) -> None:
         middle, low, high = difference(reached, theirs)
         print(f"| {name} | {len(found)} x {counts} | {spent / full:.1f} | {budget / spent:.3f} | {100 * np.mean(theirs):.2f} | "
               f"{middle:+.2f} | {low:+.2f} to {high:+.2f} |", flush=True)  # fmt: skip
-    for name, pruner in (("random", nop), ("random + Hyperband", hyperband)) if random else ():
-        middle, low, high = by_chance(random, replayed(random, pruner(), question), budget)
-        print(f"| {name} at hpcheck's cost, over orders | | {budget / full:.1f} | 1 | {middle:.2f} ({low:.2f} to {high:.2f}) | | |")
+    drawn = {"random": random} if random else {}
+    drawn |= {f"TPE's first {STARTUP}, drawn at random": [one for search in tpe for one in search[:STARTUP]]}
+    for trials_of, trials in drawn.items():
+        for name, pruner in ((trials_of, nop), (f"{trials_of}, + Hyperband", hyperband)):
+            middle, low, high = by_chance(trials, replayed(trials, pruner(), question), budget)
+            print(f"| {name}, at hpcheck's cost, over orders | | {budget / full:.1f} | 1 | {middle:.2f} ({low:.2f} to {high:.2f}) | | |")
     for name, found in arms.items():
         for winner, _, _ in found:
             print(f"  {name}: {winner['params']}, validation {winner['value']:.4f}")
