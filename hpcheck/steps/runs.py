@@ -1,5 +1,6 @@
 """The runs that steps ask for, built from the config and the settings known so far, and their records as curves."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,7 +45,7 @@ def fewest_steps(growth: float) -> int:
     >>> [fewest_steps(growth) for growth in (0.5, 1, 2, 4, 64)]
     [200, 200, 141, 100, 100]
     """
-    return max(FEWEST_LARGER, round(FEWEST_STEPS / max(1.0, growth) ** 0.5))
+    return max(FEWEST_LARGER, round(FEWEST_STEPS / math.sqrt(max(1.0, growth))))
 
 
 def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
