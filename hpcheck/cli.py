@@ -50,7 +50,21 @@ def _add(name: str, words: str) -> None:
 
 _add("run", "The whole checklist, then train: lr-range, batch, momentum, wd-grid, the lr again, train.")
 _add("lr-range", "Step 1: the largest stable learning rate, from a range test and short 1cycles (Smith 2018, 4.1).")
-_add("batch", "Step 2: total batch size, compared at equal execution time (4.2).")
+
+
+@app.command()
+def batch(
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    measure_again: Annotated[bool, typer.Option("--measure-again", help="Time the steps anew, say on another machine.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    tensorboard: EventFiles = False,
+    debug: Debug = False,
+) -> None:
+    """Step 2: total batch size, compared at equal execution time (4.2)."""
+    _steps("batch", _load(config, set_, from_), as_json, quiet, tensorboard, measure_again)
 
 
 @app.command()
@@ -300,7 +314,7 @@ def _load(path: Path | None, overrides: list[str] | None, from_: Path | None) ->
     return loaded if from_ is None else configs.overlay(loaded, recommend.read(from_)["settings"], str(from_))
 
 
-def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tensorboard: bool) -> None:
+def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tensorboard: bool, measure_again: bool = False) -> None:
     """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained."""
     from hpcheck import recommend
     from hpcheck.pipeline import Checklist
@@ -308,6 +322,8 @@ def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tenso
 
     progress = Progress(quiet)
     with redirect_stdout(sys.stderr), Checklist(config, progress, tensorboard) as checklist:  # what the user's code prints is no data
+        if measure_again:
+            checklist.forget_step_times()
         readings = checklist.run_all() if step is None else checklist.run_step(step)
     for step, remark in ((reading.step, remark) for reading in readings for remark in reading.remarks):
         progress.say(f"{step}: {remark}")

@@ -82,8 +82,11 @@ def shape(old: Content, new: Content) -> Verdict:
     if before.edited_from is not None:
         why = f"the baseline says {number(before.value)}, but its own evidence is for {number(before.edited_from)}: edited by hand"
         return Verdict("momentum.min", "drifted", before, now, why)
-    tied = [set(content["evidence"].get("momentum_shape", {}).get("tied", ())) for content in (old, new)]
-    if {1.0, 2.0} <= tied[0] | tied[1]:  # falling and constant
+    found = [content["evidence"].get("momentum_shape", {}) for content in (old, new)]
+    if any(stated(content, "momentum").abstained for content in (old, new)) or any(one.get("status") == "abstained" for one in found):
+        why = f"{number(before.value)} before, {number(now.value)} now; a reading of momentum abstained"
+        return Verdict("momentum.min", "not compared", before, now, why)
+    if any({1.0, 2.0} <= set(one.get("tied", ())) for one in found):  # falling and constant
         return Verdict("momentum.min", "same", before, now, "falling and constant momentum cannot be told apart by the evidence")
     return Verdict("momentum.min", "drifted", before, now, f"{number(before.value)} before, {number(now.value)} now")
 

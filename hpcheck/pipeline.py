@@ -14,6 +14,7 @@ from hpcheck.progress import Progress
 from hpcheck.report import page
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
+from hpcheck.steps import batch
 from hpcheck.steps.checklist import STEPS, Replays
 from hpcheck.steps.replay import Asked, Decide, Facts, Missing
 from hpcheck.steps.runs import data_spec
@@ -63,6 +64,10 @@ class Checklist:
         if self.tensorboard:
             event_files.write(self.runs, step, reading.runs)
         return [*before, reading]
+
+    def forget_step_times(self) -> None:
+        """Have the batch step measure again; its runs are kept where as many iterations are equal time still."""
+        self.runs.forget(batch.measurement(self.asked, self.replays.settings_before("batch")))
 
     def write(self) -> None:
         """The recommendation and the report, from all the readings there are."""

@@ -12,11 +12,10 @@ from hpcheck import config as configs
 from hpcheck.config.problems import ConfigError, Problem
 from hpcheck.config.source import read_text
 from hpcheck.identity import data_fingerprint
-from hpcheck.records import RunRecord, examples_processed, seconds_spent
+from hpcheck.records import RunRecord, examples_processed, iterations_done, seconds_spent
 from hpcheck.rundir import RunDirectory
 from hpcheck.schedules import FLOOR_DIVISOR
 from hpcheck.settings import Evidence, Reading, Settings
-from hpcheck.spec import RunSpec
 from hpcheck.steps.checklist import start_settings
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import data_spec
@@ -108,12 +107,11 @@ def cost_records(runs: RunDirectory, readings: Sequence[Reading]) -> list[RunRec
 def cost(records: Sequence[RunRecord], asked: Asked) -> dict[str, Any]:
     """Runs, device-seconds (evaluations included) and epochs of training examples."""
     examples = sum(examples_processed(record) for record in records)
-    trained = [record for record in records if isinstance(record.spec, RunSpec)]
     return {
         "runs": len(records),
         "device_seconds": round(sum(seconds_spent(record) for record in records), 1),
         "epochs": round(examples / max(asked.facts.train_examples, 1), 2),
-        "iterations": sum(int(record.rows[-1]["step"]) - record.run.at_step for record in trained),
+        "iterations": sum(map(iterations_done, records)),
     }
 
 

@@ -221,8 +221,15 @@ def examples_processed(record: RunRecord) -> int:
     """Training examples that a run processed; 0 for a continuation's share that its parent did."""
     if isinstance(record.spec, TimingSpec):
         return int(record.result.get("examples", 0))
+    return iterations_done(record) * record.spec.total_batch_size
+
+
+def iterations_done(record: RunRecord) -> int:
+    """Updates that a run made; where it diverged, up to its last row. 0 for a measurement of time."""
+    if isinstance(record.spec, TimingSpec):
+        return 0
     last = int(record.rows[-1]["step"]) if record.rows else record.spec.at_step
-    return (last - record.spec.at_step) * record.spec.total_batch_size
+    return (last if record.diverged else record.spec.steps) - record.spec.at_step
 
 
 def _plain(value: Any) -> Any:

@@ -83,6 +83,13 @@ class RunDirectory:
             self._found[run_id] = record
         return replace(self._found[run_id], spec=spec)
 
+    def forget(self, spec: Spec) -> None:
+        """Remove the record of a run, so that it is made again when it is asked for."""
+        run_id = identify(spec)
+        self._found.pop(run_id, None)
+        with naming(path := self.records / f"{run_id}.jsonl", "removed"):
+            path.unlink(missing_ok=True)
+
     def by_id(self, run_id: str) -> RunRecord | None:
         """The finished record of that name; None for what is no run's name."""
         if not RUN_ID.fullmatch(run_id):

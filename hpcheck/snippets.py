@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Settings = Mapping[str, Any]  # the `settings` of a recommended.yaml
+Options = Mapping[str, Any]  # the config's options of the optimizer
+DEFAULTS: Options = {"nesterov": True, "beta2": 0.999, "eps": 1e-8}  # as `optimizers` has them
 
 SCHEDULE = """\
 EPOCHS, CYCLE_EPOCHS, BATCH_SIZE = {epochs}, {cycle_epochs}, {batch_size}
@@ -38,7 +40,7 @@ torch.optim.SGD(
     "adamw": """\
 torch.optim.AdamW(
     {parameters}, lr=MAX_LR, weight_decay=WEIGHT_DECAY,
-    betas=(MAX_MOMENTUM, 0.999),
+    betas=(MAX_MOMENTUM, {beta2}), eps={eps},
 )""",
 }
 SET_MOMENTUM = {
@@ -77,7 +79,7 @@ DIFFERENCES = {
 }
 
 
-def pytorch(settings: Settings, optimizer: str = "sgd", nesterov: bool = True) -> str:
+def pytorch(settings: Settings, optimizer: str = "sgd", options: Options = DEFAULTS) -> str:
     """The 1cycle and cyclical momentum of hpcheck's runs as plain functions of the step, with LambdaLR."""
     loop = f"""\
 for step in range(steps):
@@ -87,12 +89,12 @@ for step in range(steps):
     optimizer.step()
     scheduler.step()
 """
-    return "import torch\n\n" + _setup(settings, optimizer, nesterov) + f"scheduler = {SCHEDULER}\n\n" + loop
+    return "import torch\n\n" + _setup(settings, optimizer, options) + f"scheduler = {SCHEDULER}\n\n" + loop
 
 
-def onecycle(settings: Settings, optimizer: str = "sgd", nesterov: bool = True) -> str:
+def onecycle(settings: Settings, optimizer: str = "sgd", options: Options = DEFAULTS) -> str:
     """torch's own OneCycleLR, told so that it comes as near as it can."""
-    made = _optimizer(optimizer, nesterov)
+    made = _optimizer(optimizer, options)
     return f"""\
 import torch
 
@@ -118,7 +120,7 @@ for step in range(steps):
 """
 
 
-def lightning(settings: Settings, optimizer: str = "sgd", nesterov: bool = True) -> str:
+def lightning(settings: Settings, optimizer: str = "sgd", options: Options = DEFAULTS) -> str:
     """Two hooks for a LightningModule."""
     set_momentum = SET_MOMENTUM[optimizer].format(step="self.global_step")
     return f"""\
@@ -127,7 +129,7 @@ import torch
 
 {_schedule(settings)}{ONE_CYCLE}class OneCycle(lightning.LightningModule):  # your module inherits from this one
     def configure_optimizers(self):
-        optimizer = {_indented(_optimizer(optimizer, nesterov, "self.parameters()"), 8)}
+        optimizer = {_indented(_optimizer(optimizer, options, "self.parameters()"), 8)}
         scheduler = {SCHEDULER}
         each_step = {{"scheduler": scheduler, "interval": "step"}}
         return {{"optimizer": optimizer, "lr_scheduler": each_step}}
@@ -141,14 +143,14 @@ trainer = lightning.Trainer(max_steps=steps)
 """
 
 
-def hf(settings: Settings, optimizer: str = "sgd", nesterov: bool = True) -> str:
+def hf(settings: Settings, optimizer: str = "sgd", options: Options = DEFAULTS) -> str:
     """Hugging Face's Trainer with its optimizer and scheduler given, and a callback for the momentum."""
     set_momentum = SET_MOMENTUM[optimizer].format(step="state.global_step")
     return f"""\
 import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
-{_setup(settings, optimizer, nesterov)}scheduler = {SCHEDULER}
+{_setup(settings, optimizer, options)}scheduler = {SCHEDULER}
 
 
 class CyclicalMomentum(TrainerCallback):
@@ -173,13 +175,15 @@ trainer = Trainer(
 """
 
 
-def timm(settings: Settings, optimizer: str = "sgd", nesterov: bool = True) -> str:
+def timm(settings: Settings, optimizer: str = "sgd", options: Options = DEFAULTS) -> str:
     """timm's train.py (1.0): linear warm-up as the rise, "poly" of power 1 as the fall, cool-down as the tail."""
     values = _values(settings)
     half = max(1, round(values["cycle_epochs"] / 2))
     tail = max(0, round(values["epochs"]) - 2 * half)
-    name = {"sgd": "sgd" if nesterov else "momentum"}.get(optimizer, optimizer)
-    momentum = f"--opt-betas {values['max_momentum']} 0.999" if optimizer == "adamw" else f"--momentum {values['max_momentum']}"
+    has = {**DEFAULTS, **options}
+    name = {"sgd": "sgd" if has["nesterov"] else "momentum"}.get(optimizer, optimizer)
+    betas = f"--opt-betas {values['max_momentum']} {has['beta2']} --opt-eps {has['eps']}"
+    momentum = betas if optimizer == "adamw" else f"--momentum {values['max_momentum']}"
     return f"""\
 # --batch-size is that of one GPU: divide {values["batch_size"]} by GPUs x --grad-accum-steps
 python train.py --data-dir DATA --model MODEL \\
@@ -190,7 +194,7 @@ python train.py --data-dir DATA --model MODEL \\
 """
 
 
-Snippet = Callable[[Settings, str, bool], str]
+Snippet = Callable[[Settings, str, Options], str]
 SNIPPETS: dict[str, Snippet] = {"pytorch": pytorch, "onecycle": onecycle, "lightning": lightning, "hf": hf, "timm": timm}
 TITLES = {
     "pytorch": "PyTorch, exactly",
@@ -209,7 +213,7 @@ def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, A
     if not known(settings):
         raise ValueError("no 1cycle is known yet, so there is no snippet to print; read its learning rate first: hpcheck lr-range")
     shipped = optimizer if optimizer in OPTIMIZERS else STAND_IN
-    return SNIPPETS[name](settings, shipped, bool(options.get("nesterov", True)))
+    return SNIPPETS[name](settings, shipped, options)
 
 
 def known(settings: Settings) -> bool:
@@ -236,8 +240,8 @@ def _schedule(settings: Settings) -> str:
     return SCHEDULE.format(**_values(settings))
 
 
-def _optimizer(name: str, nesterov: bool, parameters: str = "model.parameters()") -> str:
-    return OPTIMIZERS[name].format(parameters=parameters, nesterov=nesterov)
+def _optimizer(name: str, options: Options, parameters: str = "model.parameters()") -> str:
+    return OPTIMIZERS[name].format(parameters=parameters, **{key: options.get(key, default) for key, default in DEFAULTS.items()})
 
 
 def _indented(code: str, by: int) -> str:
@@ -245,5 +249,5 @@ def _indented(code: str, by: int) -> str:
     return code.replace("\n", "\n" + " " * by)
 
 
-def _setup(settings: Settings, optimizer: str, nesterov: bool) -> str:
-    return _schedule(settings) + ONE_CYCLE + f"optimizer = {_optimizer(optimizer, nesterov)}\n"
+def _setup(settings: Settings, optimizer: str, options: Options) -> str:
+    return _schedule(settings) + ONE_CYCLE + f"optimizer = {_optimizer(optimizer, options)}\n"

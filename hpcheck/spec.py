@@ -150,6 +150,15 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
 
 
+def can_be_cut(batch_size: int, parts: int) -> bool:
+    """Whether a batch comes out in so many parts, equal but for a smaller last one, as `Tensor.chunk` has it.
+
+    >>> can_be_cut(20, 8), can_be_cut(24, 8), can_be_cut(7, 8)  # 20 would be six parts of 3 and one of 2
+    (False, True, False)
+    """
+    return (parts - 1) * -(-batch_size // parts) < batch_size
+
+
 def evenly(steps: int, count: int, first: int = 0) -> tuple[int, ...]:
     """`count` evaluation points spread evenly over steps `first`+1 .. `steps`, the last one included."""
     count = min(count, steps - first)

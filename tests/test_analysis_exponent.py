@@ -9,7 +9,6 @@ from hpcheck.analysis.exponent import (
     bisect_exponent,
     extrapolate_exponent,
     next_weight_decays,
-    one_significant_figure,
     two_significant_figures,
 )
 
@@ -71,7 +70,6 @@ def test_a_tie_or_an_abstention_asks_for_nothing() -> None:
 
 
 def test_significant_figures() -> None:
-    assert one_significant_figure(0.00178) == 0.002
     assert two_significant_figures(0.0031623) == 0.0032
-    assert one_significant_figure(0.0) == 0.0
+    assert two_significant_figures(0.0) == 0.0
     assert math.isnan(two_significant_figures(math.nan))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpcheck.analysis.curve import Curve
-from hpcheck.analysis.maxima import middle_maximum, next_maxima, stretch, to_repeat
+from hpcheck.analysis.maxima import middle_maximum, next_maxima, settled, stretch, to_repeat
 from hpcheck.analysis.scores import Candidate
 
 U = np.linspace(0, 1, 26)
@@ -149,3 +149,14 @@ def test_twenty_seeds_and_twenty_grids_give_the_same_maximum_within_a_factor_of_
         finals = {lr: float(np.exp(np.interp(np.log2(lr), at, usual) + 0.12 * rng.standard_normal())) for lr in lrs}
         middles.append(middle_maximum(runs(finals)).value)
     assert max(middles) / min(middles) < 1.5
+
+
+def test_what_is_recommended_has_been_run_with_two_seeds() -> None:
+    choice = middle_maximum(runs(APART))
+    once = runs(APART)
+    assert settled(choice, once).status == "abstained"
+    twice = [*once, *runs({0.12: 0.31}, seeds=2)]
+    assert settled(choice, twice).value == 0.12
+    assert "0.12 is the nearest that two seeds have run" in settled(choice, twice).reason
+    ran = [*once, *runs({choice.value or 0: 0.3}, seeds=2)]
+    assert settled(choice, ran) == choice

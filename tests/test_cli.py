@@ -226,3 +226,12 @@ def test_plan_lists_what_would_run_and_runs_nothing(hpcheck, folder):
     assert code == 0
     assert json.loads(out)["known"][0]["step"] == "lr-range"
     assert sorted(folder.rglob("*")) == before
+
+
+def test_step_times_are_measured_again_on_request_alone(whole, hpcheck):
+    (timing,) = [path for path in Path("runs/small/records").glob("*.jsonl") if '"TimingSpec"' in path.read_text()]
+    before = timing.read_text()
+    assert hpcheck("batch", "small.yaml", "-q")[0] in (0, 6)
+    assert timing.read_text() == before
+    assert hpcheck("batch", "small.yaml", "-q", "--measure-again")[0] in (0, 6)
+    assert timing.read_text() != before

@@ -151,7 +151,7 @@ def test_any_config_survives_being_dumped(values: dict[str, Any]) -> None:
 
 SETTINGS = {
     "total_batch_size": 256,
-    "learning_rate": {"policy": "1cycle", "max": 0.005, "min": 0.0005, "final": 5e-07, "cycle_epochs": 22, "epochs": 25},
+    "learning_rate": {"policy": "1cycle", "max": 0.005, "min": 0.0005, "final": 5e-07, "cycle_epochs": 35, "epochs": 40},
     "momentum": {"max": 0.9, "min": 0.8},
     "weight_decay": 0.003,
 }
@@ -160,9 +160,10 @@ SETTINGS = {
 def test_overlay_starts_from_recommended_settings_and_changes_nothing_else() -> None:
     config = parse(LEAST, "c.yaml")
     started = overlay(config, SETTINGS)
-    assert (started.start.total_batch_size, started.start.max_lr, started.start.weight_decay) == (256, 0.005, 0.003)
+    assert (started.start.total_batch_size, started.start.weight_decay) == (256, 0.003)
+    assert (started.start.max_lr, started.start.min_lr, started.budget.epochs) == (0.005, 0.0005, 40)
     assert started.start.momentum == MomentumRange(max=0.9, min=0.8)
-    assert started.model_copy(update={"start": config.start}) == config
+    assert started.model_copy(update={"start": config.start, "budget": config.budget}) == config
 
 
 def test_overlay_keeps_what_is_not_recommended() -> None:

@@ -200,6 +200,8 @@ def test_problem_carries_its_parts() -> None:
 BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"weight_decay": -1}, "error: r.yaml: settings.weight_decay: out of range (got -1; expected a number >= 0)"),
     ({"learning_rate": {"max": "x"}}, "error: r.yaml: settings.learning_rate.max: not a number (got 'x'; expected a number > 0 or null)"),
+    ({"learning_rate": {"epochs": 0}}, "error: r.yaml: settings.learning_rate.epochs: out of range (got 0; expected a number > 0)"),
+    ({"learning_rate": {"max": 0.1, "min": 0.2}}, "error: r.yaml: settings.learning_rate.min: without a larger max_lr (got 0.2"),
     ({"momentum": {"max": 2}}, "error: r.yaml: settings.momentum.max: out of range (got 2; expected a number >= 0 and <= 1)"),
     ({"total_batch_size": "os:system"}, "error: r.yaml: settings.total_batch_size: not a whole number"),
     ({"model": "os:system"}, "error: r.yaml: settings.model: unknown key"),

@@ -158,3 +158,21 @@ BROKEN = [
 def test_a_baseline_that_cannot_be_compared_with_is_refused_by_name(broken):
     with pytest.raises(ConfigError, match=r"base\.yaml: not a recommended\.yaml"):
         checked({**BASE, **broken}, "base.yaml")
+
+
+def test_a_momentum_that_the_new_reading_abstained_from_is_not_compared_in_either_part():
+    new = rerun("momentum", 0.5, status="abstained")
+    new["settings"]["momentum"]["min"] = 0.5
+    new["evidence"]["momentum"]["value"] = {"max": 0.5, "min": 0.5}
+    verdicts = {verdict.setting: verdict.status for verdict in compare(BASE, new)}
+    assert (verdicts["momentum"], verdicts["momentum.min"]) == ("not compared", "not compared")
+
+
+def test_shapes_tied_with_another_in_each_are_not_tied_with_each_other():
+    old, new = copy.deepcopy(BASE), rerun("momentum", 0.95)
+    new["settings"]["momentum"]["min"] = 0.95
+    new["evidence"]["momentum"]["value"]["min"] = 0.95
+    old["evidence"]["momentum_shape"]["tied"], new["evidence"]["momentum_shape"]["tied"] = [1.0, 3.0], [2.0, 3.0]
+    assert drifted(old, new) == ["momentum.min"]
+    new["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    assert drifted(old, new) == []

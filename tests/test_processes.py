@@ -1,6 +1,8 @@
 """Worker processes: what they share out, what becomes of a failure, and that none outlives its parent."""
 
 import os
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import pytest
@@ -9,6 +11,7 @@ from engine_runs import RUN, computed, curves
 from hpcheck import records
 from hpcheck.engine import processes
 from hpcheck.engine.processes import Pool, RunFailedError, shared
+from hpcheck.engine.slots import Slots
 from hpcheck.identity import data_fingerprint, identify
 from hpcheck.spec import PartSpec
 from hpcheck.users_code import UsersCodeError
@@ -150,3 +153,43 @@ def test_cores_are_those_of_the_container(tmp_path, monkeypatch, quota, expected
     monkeypatch.setattr(processes, "CPU_QUOTA", tmp_path / "cpu.max")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     assert processes.available_cores() == expected
+
+
+class Broken:
+    """An executor whose first three runs are lost before anybody looks and whose fourth is still to be told so."""
+
+    def __init__(self, breaks: bool) -> None:
+        self.breaks, self.futures = breaks, []
+
+    def submit(self, work, *arguments):
+        future = Future()
+        self.futures.append(future)
+        if not self.breaks:
+            future.set_result(None)
+        elif len(self.futures) < 4:
+            future.set_exception(BrokenProcessPool())
+        return future
+
+
+def test_all_runs_of_a_pool_that_broke_are_made_again_in_the_next(tmp_path, monkeypatch):
+    executors = []
+
+    class Breaks(Pool):
+        def _share(self, asked_at_once):
+            return Slots({"cpu": None}, 4), 1
+
+        def _workers(self):
+            if self._executor is None:
+                self._executor = Broken(breaks=not executors)
+                executors.append(self._executor)
+            return self._executor
+
+        def close(self):
+            executor, self._executor = self._executor, None
+            for future in executor.futures if executor else ():
+                if not future.done():
+                    future.cancel()
+
+    jobs = [(f"{number:016x}", replace(RUN, seed=number)) for number in range(4)]
+    Breaks("cpu", 4, 1).execute(jobs, tmp_path)
+    assert [len(executor.futures) for executor in executors] == [4, 4]

@@ -171,3 +171,9 @@ def test_lightning_trains_with_the_snippets_schedule(tmp_path: Any) -> None:
     lrs, momenta = zip(*seen, strict=True)
     np.testing.assert_allclose(lrs, values(one_cycle(0.2, 0.02, 16, 40), 40), rtol=1e-9)
     np.testing.assert_allclose(momenta, values(cyclical_momentum(0.95, 0.85, 16, 40), 40), rtol=1e-9)
+
+
+def test_adams_own_options_are_the_configs() -> None:
+    options = {"beta2": 0.98, "eps": 1e-6}
+    assert "betas=(MAX_MOMENTUM, 0.98), eps=1e-06," in snippets.write("pytorch", SETTINGS, "adamw", options)
+    assert " 0.98 --opt-eps 1e-06 " in snippets.write("timm", SETTINGS, "adamw", options)

@@ -208,3 +208,11 @@ def test_short_runs_at_a_larger_batch_than_the_starts_need_fewer_iterations(size
 
 def test_the_configs_own_length_holds_at_every_batch_size() -> None:
     assert short_steps(asked("momentum.steps=300"), "momentum", replace(KNOWN, total_batch_size=2048)) == 300
+
+
+@pytest.mark.parametrize("override", ["momentum.cyclical=false", "train.policy=constant", "momentum.floor=0.9"])
+def test_a_single_momentum_is_taken_without_a_run(override: str) -> None:
+    replays = Replays(asked("start.max_lr=0.1", "momentum.values=[0.9]", override), lambda _: None)
+    settings = replays.settings_before("train")
+    assert (settings.max_momentum, settings.min_momentum) == (0.9, 0.9)
+    assert [reading.step for reading in replays.readings()] == ["momentum"]

@@ -118,3 +118,26 @@ def test_time_to_accuracy_is_told_for_each_size() -> None:
 
 def test_what_the_clock_said_is_told_but_not_kept_as_a_result() -> None:
     assert read(World(), batch.decide, asked(), KNOWN).results == {}
+
+
+def test_where_every_size_diverges_the_lr_stays_what_it_was() -> None:
+    reading = read(LargerLrDiverges(bears=0.001), batch.decide, asked("batch.sizes=[64, 128]"), KNOWN)
+    assert reading.abstained
+    assert reading.settings == KNOWN
+
+
+def test_no_size_is_tried_that_cannot_be_cut_into_its_parts() -> None:
+    question = asked("run.bn_splits=8")
+    assert batch.candidate_sizes(question, replace(KNOWN, total_batch_size=40)) == (40, 80, 160)
+
+
+def test_times_that_another_device_took_are_told_of() -> None:
+    @dataclass
+    class Moved(World):
+        def trained(self, spec: RunSpec) -> RunRecord:
+            return replace(super().trained(spec), environment={"device": "cuda", "device_name": "H200"})
+
+    words = [remark for remark in read(Moved(), batch.decide, asked(), KNOWN).remarks if "--measure-again" in remark]
+    assert len(words) == 1
+    assert "runs made on cuda (H200)" in words[0]
+    assert not any("--measure-again" in remark for remark in read(World(), batch.decide, asked(), KNOWN).remarks)

@@ -87,8 +87,8 @@ def test_a_stepsize_is_recommended_from_the_fastest_ramp_that_was_confirmed() ->
     (faster,) = runs(world, "2 times as fast")
     low, high = faster.run.lr.smallest, faster.run.lr.largest
     tested = lr_range.RangeTested(None, None, (runs(world, "range test")[0],), None, faster)  # type: ignore[arg-type]
-    assert lr_range.slowest_sound_stepsize(tested, high, low) == 400
-    assert lr_range.slowest_sound_stepsize(tested, low + (high - low) / 4, low) == 100
+    assert lr_range.shortest_sound_stepsize(tested, high, low) == 400
+    assert lr_range.shortest_sound_stepsize(tested, low + (high - low) / 4, low) == 100
 
 
 def test_weight_decays_are_overlaid_in_one_picture_and_set_nothing() -> None:
@@ -181,3 +181,18 @@ def test_the_authors_advice_on_a_constant_lr_comes_with_a_number() -> None:
     reading = reading_of(World(), *LONG)
     assert reading.settings.max_lr is not None
     assert any(remark.startswith("for a constant lr a smaller value is necessary, ") for remark in reading.remarks)
+
+
+def test_no_sweep_is_made_beside_the_last_ramp() -> None:
+    world = World(needed=1e9)  # it never learns
+    assert reading_of(world).abstained
+    sweeps, ramps = (sorted(record.run.steps for record in runs(world, words)) for words in ("lr sweep", "lr range test"))
+    assert len(sweeps) == len(ramps)
+    assert max(sweeps) < max(ramps)
+
+
+def test_a_ramp_may_begin_at_an_lr_of_0() -> None:
+    world = World()
+    read_from = reading_of(world, "lr_range.min=0")
+    assert all(record.run.lr.points[0][1] == 0 for record in runs(world, "lr range test"))
+    assert not read_from.abstained

@@ -133,3 +133,38 @@ def test_where_the_configs_constant_momentum_is_best_that_one_is_recommended() -
     world = Prefers(fastest=40.0, dislikes=("falling momentum", "rising momentum"), noise=0.002)
     reading = read(world, momentum.decide, given, KNOWN)
     assert (reading.settings.max_momentum, reading.settings.min_momentum) == (0.9, 0.9)
+
+
+def test_rising_momentum_that_reads_best_is_told_and_falling_kept() -> None:
+    world = Prefers(fastest=40.0, dislikes=("falling momentum", "constant momentum"), noise=0.002)
+    reading = read(world, momentum.decide, asked(), KNOWN)
+    (item,) = [one for one in reading.evidence if one.setting == "momentum_shape"]
+    assert reading.settings.min_momentum < reading.settings.max_momentum
+    assert item.value == "falling"
+    assert item.reason == "rising momentum has the best validation loss, against the paper; falling momentum is kept (4.3, Remark 5)"
+
+
+def test_shapes_that_diverge_at_the_lr_of_falling_momentum_are_not_called_worse() -> None:
+    reading = read(World(), momentum.decide, asked(), KNOWN)
+    (item,) = [one for one in reading.evidence if one.setting == "momentum_shape"]
+    assert item.reason.startswith("falling momentum alone did not diverge at the lr that was read with it; constant and rising")
+
+
+def test_where_no_shape_can_be_read_a_constant_momentum_stays_one() -> None:
+    @dataclass
+    class NoShapes(World):
+        def trained(self, spec: RunSpec) -> RunRecord:
+            record = super().trained(spec)
+            shaped = any(f"{shape} momentum" in spec.label for shape in momentum.SHAPES.values())
+            return replace(record, status="diverged") if shaped else record
+
+    held = replace(KNOWN, max_lr=0.1, max_momentum=0.9, min_momentum=0.9)
+    reading = read(NoShapes(), momentum.decide, asked("momentum.values=[0.9]"), held)
+    assert reading.abstained
+    assert (reading.settings.max_momentum, reading.settings.min_momentum) == (0.9, 0.9)
+
+
+def test_a_range_test_may_begin_at_an_lr_of_0() -> None:
+    world = World()
+    read(world, momentum.decide, asked("momentum.over=range", "lr_range.min=0", "lr_range.max=0.5"), KNOWN)
+    assert all(record.run.lr.points[0][1] == 0 for record in world.records.values() if "falling momentum" in record.spec.label)

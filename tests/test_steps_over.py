@@ -80,3 +80,13 @@ def test_an_option_of_the_users_own_model_needs_values() -> None:
     with pytest.raises(ConfigError, match="values to try"):
         over.parse("model.strength", config)
     assert over.parse("model.strength=1,2.5", config).values == (1, 2.5)
+
+
+def test_what_counts_something_is_tried_in_whole_numbers_from_1_on() -> None:
+    assert over.Over("model", "widen", 10).values == (5, 10, 15, 20)
+    assert over.Over("model", "depth", 1).values == (1, 2)
+
+
+def test_a_share_stays_below_1() -> None:
+    assert over.Over("model", "dropout", 0.8).values == (0.0, 0.4, 0.8)
+    assert over.Over("data", "scale", 2.0).values == (0.0, 1.0, 2.0, 3.0)

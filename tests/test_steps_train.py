@@ -87,3 +87,43 @@ def test_the_direction_of_the_metric_reaches_every_reading_and_changes_no_run() 
 def test_a_diverged_small_run_is_the_worst() -> None:
     record = RunRecord("x", train.final_run(asked(), KNOWN, ""), (), "diverged")
     assert early.early_loss(record) == math.inf
+
+
+def test_the_papers_variation_adds_an_example_to_each_part_of_the_batch_and_alternates_inits() -> None:
+    specs = train.repeats(asked("train.variation=paper", "run.bn_splits=4"), KNOWN, "recommended")
+    assert [(spec.total_batch_size, spec.init) for spec in specs] == [(100, "xavier"), (104, "msra"), (108, "xavier"), (112, "msra")]
+
+
+def test_a_policy_it_is_compared_with_ends_with_each_repeat() -> None:
+    specs = train.comparison(asked("train.variation=paper", "train.repeats=4"), replace(KNOWN, total_batch_size=16), "step")
+    assert [spec.steps for spec in specs] == [6250, 5882, 5556, 5263]
+    for spec in specs:
+        assert {step for step, _ in spec.lr.points[1:]} == {round(spec.steps * share) for share in (1 / 2, 3 / 4, 7 / 8, 15 / 16)}
+
+
+def test_where_the_validation_split_is_trained_on_the_last_weights_alone_are_kept() -> None:
+    def kept(*overrides: str) -> str:
+        return train.final_run(asked(*overrides), KNOWN, "recommended, run 1").keep
+
+    assert (kept(), kept("train.fit=all"), kept("train.fit=all", "data.validate_on=test")) == ("best", "last", "best")
+
+
+def test_where_the_validation_split_is_trained_on_early_losses_are_held_against_the_test_split() -> None:
+    @dataclass
+    class Tested(Finals):
+        def trained(self, spec: RunSpec) -> RunRecord:
+            record = super().trained(spec)
+            return (
+                replace(record, result={**record.result, "test": {"metric": 1 - record.result["val"]["metric"], "loss": 0.1}})
+                if record.result
+                else record
+            )
+
+    world = Tested(noise=0.001, needed=400.0)
+    reading = read(world, train.decide, asked(*THREE, "train.fit=all"), KNOWN)
+    assert reading.results["early_ranking"]["kendall_tau"] == -1.0
+    small = [record.run for record in world.records.values() if "in small" in record.spec.label]
+    assert {spec.data.fit for spec in small} == {"train"}
+    assert any("train.fit is all" in remark for remark in reading.remarks)
+    on_test = read(Tested(), train.decide, asked("train.fit=all", "data.validate_on=test", "train.repeats=1"), KNOWN)
+    assert not any("train.fit is all" in remark for remark in on_test.remarks)

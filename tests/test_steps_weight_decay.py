@@ -10,6 +10,7 @@ from hpcheck.schedules import values
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps import wd_grid
+from hpcheck.steps.compare import Compared
 
 KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
 
@@ -99,3 +100,26 @@ def test_short_runs_are_told_by_each_optimizers_own_decay(optimizer: str, said: 
     reading = read(world, wd_grid.decide, question, replace(KNOWN, max_lr=0.02))
     assert [item.status for item in reading.evidence] == ["tied"]
     assert any("too short" in remark for remark in reading.remarks) is said
+
+
+def test_where_no_plateau_comes_the_snapshot_is_taken_and_that_is_told() -> None:
+    world = World(noise=0.002, needed=1000.0)
+    reading = read(world, wd_grid.decide, asked("wd_grid.mode=constant", "wd_grid.from_snapshot=true"), KNOWN)
+    assert any("no plateau came in" in remark for remark in reading.remarks)
+
+
+def test_forks_share_their_beginning_so_no_confidence_in_them_is_high(monkeypatch: pytest.MonkeyPatch) -> None:
+    question = asked("wd_grid.values=[1e-2, 1e-3, 1e-4]", "wd_grid.max_rounds=0", "wd_grid.from_snapshot=true")
+
+    def confidence() -> str:
+        return read(World(noise=0.02), wd_grid.decide, question, KNOWN).evidence[0].confidence
+
+    assert confidence() == "medium"
+    monkeypatch.setattr(Compared, "forked", False)
+    assert confidence() == "high"
+
+
+def test_the_grid_is_the_papers_for_what_is_known_of_the_network() -> None:
+    assert wd_grid.grid_values(asked("model=lenet")) == (1e-4, 1e-3, 1e-2)
+    assert wd_grid.grid_values(asked("model=resnet_cifar")) == (0.0, 1e-5, 1e-4, 1e-3)
+    assert wd_grid.grid_values(asked("wd_grid.values=[3e-3, 1e-3]")) == (1e-3, 3e-3)

@@ -136,8 +136,8 @@ def test_every_example_is_taken_once_by_one_process(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("batch_size", "splits", "count", "words"),
     [
-        (48, 3, 2, "model.bn_splits is 3, but run.devices is 2"),
-        (48, 2, 4, "model.bn_splits is 2, but run.devices is 4"),
+        (48, 3, 2, "run.bn_splits is 3, but run.devices is 2"),
+        (48, 2, 4, "run.bn_splits is 2, but run.devices is 4"),
         (5, 4, 4, "a batch of 5 cannot be cut into 4 parts"),
         (3, 4, 1, "a batch of 3 cannot be cut into 4 parts"),
         (3, 1, 4, "a batch of 3 cannot be cut into 4 parts"),

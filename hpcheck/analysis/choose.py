@@ -201,13 +201,13 @@ def plateaued(curve: Curve) -> bool:
     return end is not None and read.learnt and read.divergence is None and not is_falling(read, end)
 
 
-def too_short_to_tell(lr: FloatArray, momentum: FloatArray, wd_a: float, wd_b: float, decay_multiplier: float = 1.0) -> bool:
+def too_short_to_tell(lr: FloatArray, momentum: FloatArray, wd_a: float, wd_b: float) -> bool:
     """Whether two weight decays have had no time to act differently: sum of lr/(1-momentum) * |wd_a - wd_b| < 0.1 (DESIGN 3).
 
     `lr` and `momentum` are per step, (T,).
     """
     distance = np.sum(np.asarray(lr) / (1 - np.asarray(momentum)))
-    return bool(distance * abs(wd_a - wd_b) * decay_multiplier < TOO_SHORT)
+    return bool(distance * abs(wd_a - wd_b) < TOO_SHORT)
 
 
 def rank_agreement(short: Sequence[float], final: Sequence[float]) -> float:

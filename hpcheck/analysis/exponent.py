@@ -84,15 +84,6 @@ def _between(best: float, second: float, floor: float, tried: Sequence[float]) -
     return () if middle in tried else (middle,)
 
 
-def one_significant_figure(x: float) -> float:
-    """`x` to one significant figure; 0, NaN and inf as they are.
-
-    >>> one_significant_figure(0.00178)
-    0.002
-    """
-    return significant(x, 1)
-
-
 def two_significant_figures(x: float) -> float:
     """`x` to two significant figures; 0, NaN and inf as they are.
 

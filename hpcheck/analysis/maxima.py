@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -158,6 +158,21 @@ def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf) -> tup
     taken = _taken(candidates, found, highest)
     seeds = sum(len(one.curves) for one in candidates if one.value == taken)
     return (taken,) if seeds < TWICE else ()
+
+
+def settled(choice: Choice, candidates: Sequence[Candidate]) -> Choice:
+    """The choice where two seeds have run its value; else at the nearest maximum of its interval that two have, or an abstention: what is
+    recommended has been seen to be stable (DESIGN 3)."""
+    twice = [one.value for one in candidates if len(one.curves) >= TWICE]
+    if choice.value is None or choice.value in twice or choice.interval is None:
+        return choice
+    low, high = choice.interval
+    inside = [value for value in twice if low <= value <= high]
+    if not inside:
+        reason = "every further run moved the middle of the good maxima: none was run twice"
+        return abstain(reason, choice.clues, choice.judged_by, choice.scores)
+    value = min(inside, key=lambda one: abs(math.log(one / (choice.value or one))))
+    return replace(choice, value=value, reason=f"{choice.reason}; {value:g} is the nearest that two seeds have run")
 
 
 def _taken(candidates: Sequence[Candidate], found: Stretch, highest: float) -> float:

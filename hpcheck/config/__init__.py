@@ -21,6 +21,7 @@ from hpcheck.config.sections import (
     MomentumRange,
     Optimizer,
     Run,
+    Section,
     Start,
     Train,
     WdGrid,
@@ -51,11 +52,13 @@ __all__ = [
     "schema",
 ]
 
-SETTINGS: dict[str, KeyPath] = {  # key of `start`: where recommended.yaml has it in its `settings`
-    "total_batch_size": ("total_batch_size",),
-    "weight_decay": ("weight_decay",),
-    "momentum": ("momentum",),
-    "max_lr": ("learning_rate", "max"),
+SETTINGS: dict[KeyPath, KeyPath] = {  # key of the config: where recommended.yaml has it in its `settings`
+    ("start", "total_batch_size"): ("total_batch_size",),
+    ("start", "weight_decay"): ("weight_decay",),
+    ("start", "momentum"): ("momentum",),
+    ("start", "max_lr"): ("learning_rate", "max"),
+    ("start", "min_lr"): ("learning_rate", "min"),
+    ("budget", "epochs"): ("learning_rate", "epochs"),
 }
 
 
@@ -95,23 +98,35 @@ def dump(config: Config) -> str:
 
 
 def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "recommended.yaml") -> Config:
-    """`config` starting from the `settings` of a recommended.yaml: batch size, largest lr, momentum and weight decay, nothing else.
+    """`config` starting from the `settings` of a recommended.yaml: batch size, momentum, weight decay, the cycle's largest and smallest lr
+    and the training's length; nothing else, so the shape of the cycle stays the config's.
 
     Values only, so no setting can name code. Raises `ConfigError` for a key or a value that a recommendation cannot have.
     """
-    known = [str(place[0]) for place in SETTINGS.values()]
+    known = list(dict.fromkeys(str(place[0]) for place in SETTINGS.values()))
     findings = [unknown_key(("settings", key), known) for key in settings if key not in known]
-    given = {key: settings[str(place[0])] for key, place in SETTINGS.items() if place[0] in settings}
-    if isinstance(given.get("max_lr"), Mapping):
-        given["max_lr"] = given["max_lr"].get("max", config.start.max_lr)
-    if "max_lr" in given:
-        given["min_lr"] = None  # the config's own belongs to its own max_lr
-    try:
-        start = Start.model_validate({**config.start.model_dump(), **given})
-    except ValidationError as error:
-        for finding in of_validation(error, schema(), ("start",)):
-            place = SETTINGS[str(finding.path[1])]
-            findings.append(replace(finding, path=("settings", *place, *finding.path[2:])))
+    lr = settings.get("learning_rate", {})
+    read = {**settings, "learning_rate": lr if isinstance(lr, Mapping) else {"max": lr}}
+    given = {key: value for key, place in SETTINGS.items() if (value := _at(read, place)) is not None}
+    if ("start", "max_lr") in given:
+        given.setdefault(("start", "min_lr"), None)  # the config's own belongs to its own max_lr
+    sections: dict[str, Section] = {"start": config.start, "budget": config.budget}
+    for name, section in sections.items():
+        values = {key[1]: value for key, value in given.items() if key[0] == name}
+        try:
+            sections[name] = type(section).model_validate({**section.model_dump(), **values})
+        except ValidationError as error:
+            for finding in of_validation(error, schema(), (name,)):
+                place = SETTINGS[finding.path[0], finding.path[1]]
+                findings.append(replace(finding, path=("settings", *place, *finding.path[2:])))
     if findings:
         raise ConfigError([Problem(source_name, None, key_text(one.path), one.problem, one.got, one.expected) for one in findings])
-    return config.model_copy(update={"start": start})
+    return config.model_copy(update=sections)
+
+
+def _at(values: Mapping[str, Any], path: KeyPath) -> Any:
+    """What lies at `path`; None where there is nothing."""
+    found: Any = values
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found

@@ -134,7 +134,7 @@ class Start(Section):
     """What you use today: where the checklist starts from, and what it is compared with."""
 
     total_batch_size: Count = Field(default=128, description="Examples in one update, over all devices")
-    max_lr: Positive | None = Field(default=None, description="Learning rate you use today; only compared with")
+    max_lr: Positive | None = Field(default=None, description="Learning rate you use today; used where none has been read")
     min_lr: Positive | None = Field(default=None, description="Where a cycle up to max_lr begins; null: by lr_range.min_lr_rule")
     weight_decay: NotNegative = Field(default=1e-4, description="Weight decay until wd-grid has found a better one")
     momentum: MomentumRange = Field(default=MomentumRange(), description="Momentum until the momentum step has found a better one")
@@ -151,7 +151,7 @@ class Start(Section):
 class LrRange(Section):
     """The learning rate range test (Smith 2018, 4.1)."""
 
-    min: NotNegative | None = Field(default=None, description="Learning rate that the ramp starts from; null: found by the sweep")
+    min: NotNegative | None = Field(default=None, description="Learning rate that the ramp starts from; null: a hundredth of its end")
     max: Positive | None = Field(default=None, description="Learning rate that the ramp ends at; given: no logarithmic sweep")
     steps: Count | None = Field(default=None, description="Iterations of the ramp; null: derived from the budget")
     sweep_from: Positive | None = Field(default=None, description="Where the logarithmic sweep starts; null: 1e-5 for sgd")
@@ -260,7 +260,7 @@ class Config(Section):
     """Everything that `hpcheck` is told."""
 
     name: RunName = Field(default="", description="Name of the run directory; empty: the config file's stem")
-    seed: Seed = Field(default=0, description="Seed of initial weights, data order and splits")
+    seed: Seed = Field(default=0, description="Seed of initial weights and data order; the held-out part is always the same")
     data: Data = Field(description="What is learned from")
     model: Model = Field(description="What learns")
     optimizer: Optimizer = Field(default=Optimizer(), description="How weights are updated")

@@ -6,7 +6,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
@@ -77,7 +77,9 @@ class Pool:
                 if error is not None and failed is None:
                     failed, waiting = error, []  # those that run already run to their end
                 if killed:
-                    self.close()
+                    self.close()  # nothing of this pool runs any more: what has not ended by itself was lost with it
+                    also_killed, _ = _ended(running, slots)
+                    killed, running = [*killed, *also_killed], {}
                     slots.at_once = max(1, slots.at_once // 2)
                     lost.update(run_id for run_id, _ in killed)
                     if max(lost.values()) > MOST_RETRIES:
@@ -127,9 +129,9 @@ def _ended(futures: Mapping[Future[int | None], tuple[Job, str]], slots: Slots) 
     """The runs whose worker was killed, and the first error of the others; their places are free again."""
     killed, first = [], None
     for future, (job, device) in futures.items():
-        error = future.exception()
+        error = CancelledError() if future.cancelled() else future.exception()
         slots.give_back(device, kind(job), None if error else future.result())
-        if isinstance(error, BrokenProcessPool):
+        if isinstance(error, BrokenProcessPool | CancelledError):
             killed.append(job)
         else:
             first = first or error

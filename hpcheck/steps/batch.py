@@ -12,7 +12,7 @@ from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.smooth import smooth
 from hpcheck.records import RunRecord
 from hpcheck.settings import Panel, Reading, Settings
-from hpcheck.spec import RunSpec, Spec, TimingSpec, evenly
+from hpcheck.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.compare import Compared, Rule, candidates, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
@@ -46,6 +46,7 @@ class Timed:
     seconds: Mapping[int, float]
     too_large: tuple[int, ...]
     reference: int
+    device: str  # where it was measured
     remarks: tuple[str, ...] = field(default=())
 
 
@@ -54,7 +55,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if settings.max_lr is None:
         return Reading("batch", settings, (), remarks=("batch: no learning rate is known; read one first (lr-range)",))
     sizes = candidate_sizes(asked, settings)
-    (record,) = yield [timing_spec(asked, sizes)]
+    (record,) = yield [measurement(asked, settings)]
     timed = read_timing(asked, settings, sizes, record)
     if timed is None:
         return Reading("batch", settings, (), remarks=("batch: not even one example at a time fits in memory",))
@@ -72,13 +73,13 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 
 def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
-    """The config's sizes, or a half, one, two and four times the start's; none larger than the training set allows, or smaller than the
-    number of parts it is computed in."""
+    """The config's sizes, or a half, one, two and four times the start's; none larger than the training set allows, or that cannot be cut
+    into the parts it is computed in."""
     parts = max(asked.config.run.parts(), asked.config.run.devices)
     options = asked.config.batch
     wanted = options.sizes or [round(settings.total_batch_size * factor) for factor in SIZES_TO_START]
     largest = min(options.max_size or asked.facts.train_examples, asked.facts.train_examples)
-    return tuple(sorted({size for size in (*wanted, settings.total_batch_size) if parts <= size <= largest}))
+    return tuple(sorted({size for size in (*wanted, settings.total_batch_size) if can_be_cut(size, parts) and size <= largest}))
 
 
 def read_timing(asked: Asked, settings: Settings, sizes: Sequence[int], record: RunRecord) -> Timed | None:
@@ -97,7 +98,19 @@ def read_timing(asked: Asked, settings: Settings, sizes: Sequence[int], record: 
     if start not in seconds:
         reference = max(size for size in seconds if size < start) if min(seconds) < start else min(seconds)
         remarks.append(f"batch: the start's batch size, {start}, does not fit in memory; gone on from {reference}, its lr in proportion")
-    return Timed(seconds, too_large, reference, tuple(remarks))
+    return Timed(seconds, too_large, reference, _device(record), tuple(remarks))
+
+
+def _device(record: RunRecord) -> str:
+    return f"{record.environment.get('device', '')} ({record.environment.get('device_name', '')})"
+
+
+def _elsewhere(device: str, records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """A warning where the sizes were timed on another device than the runs were made on."""
+    others = sorted({_device(record) for record in records} - {device})
+    if not others:
+        return ()
+    return (f"the step times were measured on {device}, runs made on {', '.join(others)}: `hpcheck batch --measure-again` times it there",)
 
 
 def fastest(sizes: Sequence[Mapping[str, Any]]) -> dict[int, float]:
@@ -108,6 +121,11 @@ def fastest(sizes: Sequence[Mapping[str, Any]]) -> dict[int, float]:
     """
     rounds = {entry["size"]: min(entry["samples"]) for entry in sizes}
     return {size: min(seconds for other, seconds in rounds.items() if other >= size) for size in rounds}
+
+
+def measurement(asked: Asked, settings: Settings) -> TimingSpec:
+    """The measurement of step times that the step begins with."""
+    return timing_spec(asked, candidate_sizes(asked, settings))
 
 
 def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
@@ -203,10 +221,7 @@ def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: 
 
 def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping[int, Best], timed: Timed) -> Reading:
     choice = compared.choice
-    size = int(choice.value) if choice.value is not None else settings.total_batch_size
-    same = asked.config.budget.hold == "epochs" or size == settings.total_batch_size
-    epochs = settings.epochs if same else equal_time_epochs(settings, dict(timed.seconds), size)
-    after = with_lr(asked, replace(settings, total_batch_size=size, epochs=epochs), best[size].lr)
+    after = settings if choice.value is None else _at_size(asked, settings, best[int(choice.value)], timed)
     accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
     up = asked.config.data.metric_is == "higher"
     panels = (
@@ -215,11 +230,20 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
     )
     remarks = (
         *timed.remarks,
+        *_elsewhere(timed.device, [one.record for one in best.values()]),
         *told(figures(compared, best, timed), timed),
         "small batches regularize more, large ones less (Smith 2018, 5, item 2)",
     )
-    item = evidence("total_batch_size", choice, SOURCE, compared.run_ids, value=size)
+    item = evidence("total_batch_size", choice, SOURCE, compared.run_ids, value=after.total_batch_size)
     return Reading("batch", after, (item,), panels, remarks)
+
+
+def _at_size(asked: Asked, settings: Settings, best: Best, timed: Timed) -> Settings:
+    """The settings with the batch size and lr of `best`, and as many epochs as the config holds."""
+    size = best.spec.total_batch_size
+    same = asked.config.budget.hold == "epochs" or size == settings.total_batch_size
+    epochs = settings.epochs if same else equal_time_epochs(settings, dict(timed.seconds), size)
+    return with_lr(asked, replace(settings, total_batch_size=size, epochs=epochs), best.lr)
 
 
 def figures(compared: Compared, best: Mapping[int, Best], timed: Timed) -> dict[int, dict[str, Any]]:

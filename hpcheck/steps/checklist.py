@@ -45,26 +45,29 @@ class Replays:
 
     def readings(self, before: str | None = None) -> Iterator[Reading]:
         """The readings of the steps ahead of `before` (of all steps: None) whose records are complete, in order, each from the settings
-        that those ahead of it recommended. A step that was never run is passed over."""
-        for _, outcome in self._ahead_of(before):
-            if isinstance(outcome, Reading) and outcome.runs:
+        that those ahead of it recommended. A step that was never run is passed over, save where the config alone answers it."""
+        for _, outcome, says_something in self._ahead_of(before):
+            if isinstance(outcome, Reading) and says_something:
                 yield outcome
 
     def unfinished_before(self, step: str) -> Iterator[str]:
         """The steps ahead of `step` that were begun and not finished: `step` goes on without what they would say."""
-        for name, outcome in self._ahead_of(step):
+        for name, outcome, _ in self._ahead_of(step):
             if isinstance(outcome, Missing) and outcome.done:
                 yield name
 
-    def _ahead_of(self, step: str | None) -> Iterator[tuple[str, Missing | Reading]]:
-        """Each step ahead of `step` and how far its records carry it, from the settings that the readings ahead of it recommended."""
+    def _ahead_of(self, step: str | None) -> Iterator[tuple[str, Missing | Reading, bool]]:
+        """Each step ahead of `step`, how far its records carry it from the settings that the readings ahead of it recommended, and whether
+        it has a say: a reading of runs, or of settings that the config gives without any (`momentum.values: [0.9]`)."""
         settings = start_settings(self.asked.config)
         for name, decide in STEPS.items():
             if name == step:
                 return
-            outcome = self.outcome(decide, self._with_users_lr(settings, name))
-            yield name, outcome
-            if isinstance(outcome, Reading) and outcome.runs:
+            begun_from = self._with_users_lr(settings, name)
+            outcome = self.outcome(decide, begun_from)
+            says_something = isinstance(outcome, Reading) and (bool(outcome.runs) or outcome.settings != begun_from)
+            yield name, outcome, says_something
+            if isinstance(outcome, Reading) and says_something:
                 settings = outcome.settings
 
     def settings_before(self, step: str) -> Settings:

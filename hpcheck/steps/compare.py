@@ -26,6 +26,11 @@ class Compared:
     steps: int
 
     @property
+    def forked(self) -> bool:
+        """Whether the runs go on from one snapshot."""
+        return any(record.run.parent is not None for records in self.records.values() for record in records)
+
+    @property
     def run_ids(self) -> tuple[str, ...]:
         return tuple(record.run_id for records in self.records.values() for record in records)
 

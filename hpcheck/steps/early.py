@@ -37,10 +37,11 @@ class Agreement:
 
 
 def early_ranking(
-    asked: Asked, found: Mapping[str, Sequence[RunRecord]]
+    asked: Asked, found: Mapping[str, Sequence[RunRecord]], judged_on: str = "val"
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], Agreement | None]:
-    """None with fewer than three arms whose trainings finished."""
-    final = {name: metric for name, records in found.items() if math.isfinite(metric := _final_metric(records))}
+    """How the small runs' validation loss ranks the arms, against their final metric on the split `judged_on` ("test" where the validation
+    split was trained on; nothing is chosen by it). None with fewer than three arms whose trainings finished."""
+    final = {name: metric for name, records in found.items() if math.isfinite(metric := _final_metric(records, judged_on))}
     if len(final) < FEWEST:
         return None
     specs = {name: in_small(found[name][0].run) for name in final}
@@ -51,19 +52,27 @@ def early_ranking(
     return Agreement(tau, next(iter(specs.values())).steps, early) if math.isfinite(tau) else None
 
 
-def _final_metric(records: Sequence[RunRecord]) -> float:
-    """The mean final metric of an arm's finished runs, on the validation split; NaN where none finished."""
-    metrics = [record.result["val"]["metric"] for record in records if not record.diverged and "val" in record.result]
+def _final_metric(records: Sequence[RunRecord], split: str) -> float:
+    """The mean final metric of an arm's finished runs on a split; NaN where none finished, or there is no such split."""
+    metrics = [record.result[split]["metric"] for record in records if not record.diverged and split in record.result]
     return float(np.mean(metrics)) if metrics else math.nan
 
 
 def in_small(spec: RunSpec) -> RunSpec:
-    """A training with its whole schedule over a tenth of its steps; nothing is evaluated on the test split."""
+    """A training with its whole schedule over a tenth of its steps, the held-out part held out; nothing is evaluated on the test split."""
     steps = max(1, round(spec.steps * SHARE))
     lr, momentum = (_squeezed(knots, steps / spec.steps) for knots in (spec.lr, spec.momentum))
     evaluate_after = evenly(steps, len(spec.evaluate_after))
     return replace(
-        spec, steps=steps, lr=lr, momentum=momentum, evaluate_after=evaluate_after, finally_on=(), keep="", label=f"{spec.label}, in small"
+        spec,
+        data=replace(spec.data, fit="train"),
+        steps=steps,
+        lr=lr,
+        momentum=momentum,
+        evaluate_after=evaluate_after,
+        finally_on=(),
+        keep="",
+        label=f"{spec.label}, in small",
     )
 
 

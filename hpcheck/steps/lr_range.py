@@ -121,8 +121,8 @@ def _range_alone(asked: Asked, settings: Settings, tested: RangeTested) -> Readi
     return Reading("lr-range", _as_started(asked, settings), items, _range_panels(tested, None), remarks)
 
 
-def slowest_sound_stepsize(tested: RangeTested, max_lr: float, min_lr: float) -> int:
-    """Iterations from min to max at the speed of the fastest ramp whose limit a slower one confirmed."""
+def shortest_sound_stepsize(tested: RangeTested, max_lr: float, min_lr: float) -> int:
+    """Iterations from min to max at the speed of the fastest ramp whose limit a slower one confirmed; of the slowest where none did."""
     confirmed_by = tested.faster if tested.faster is not None and not tested.speed_matters else tested.ramp_records[0]
     low, high = confirmed_by.run.lr.points[0][1], confirmed_by.run.lr.points[-1][1]
     return math.ceil(confirmed_by.run.steps * (max_lr - min_lr) / (high - low))
@@ -132,7 +132,7 @@ def _stepsize_words(asked: Asked, settings: Settings, tested: RangeTested) -> tu
     """The recommended stepsize: "there is a maximum speed the learning rate can increase without the training becoming unstable" (4.1)."""
     if policy_of(asked) == "constant" or tested.faster is None:
         return ()
-    least = slowest_sound_stepsize(tested, settings.max_lr or 0.0, settings.min_lr or 0.0)
+    least = shortest_sound_stepsize(tested, settings.max_lr or 0.0, settings.min_lr or 0.0)
     has = stepsize_of(asked, full_steps(asked, settings))
     told = "turned clearly earlier" if tested.speed_matters else "read the same limit"
     words = f"stepsize: {least} iterations or more from min to max lr (a ramp twice as fast {told}); the full training's has {has}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from hpcheck.analysis.maxima import middle_maximum, next_maxima, to_repeat
+from hpcheck.analysis.maxima import middle_maximum, next_maxima, settled, to_repeat
 from hpcheck.steps.compare import Compared, Comparing, Make, Records, candidates, lengthened
 from hpcheck.steps.runs import replicate
 
@@ -26,4 +26,5 @@ def _bracketed(tries: Sequence[float], make: Make, steps: int, highest: float) -
         wanted = [value for value in next_maxima(known, highest) if value not in records] or to_repeat(known, highest)
         if not wanted:
             break
-    return Compared(middle_maximum(candidates(records), highest), dict(sorted(records.items())), steps)
+    known = candidates(records)
+    return Compared(settled(middle_maximum(known, highest), known), dict(sorted(records.items())), steps)

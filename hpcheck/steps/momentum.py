@@ -1,6 +1,7 @@
 """Step 3, momentum: short runs at several values, each on its own lr scale, then falling against constant and rising momentum
 (Smith 2018, 4.3, Remark 5 and 5, item 3)."""
 
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
@@ -56,6 +57,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if constant_lr or not options.cyclical or after.min_momentum == largest:
         return _reading(replace(after, min_momentum=largest), best)
     shapes = yield from compared_shapes(asked, after, steps)
+    if shapes.choice.value is None and settings.min_momentum == settings.max_momentum:
+        return _reading(replace(after, min_momentum=largest), best, shapes, over=options.over)  # abstained: constant, as it started
     if SHAPES[shapes.choice.value or FALLING] == "constant":
         held_at = _constant(asked, after)
         return _reading(replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes, over=options.over)
@@ -114,7 +117,8 @@ def _cycle_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> R
 def _range_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:
     """A range test over the config's range, else to twice max_lr, in which momentum falls, stays or rises (Fig. 7c, 14a)."""
     highest = asked.config.lr_range.max or RAMP_OVER_MAX * (settings.max_lr or 0.0)
-    spec = range_test(asked, settings, asked.config.lr_range.min or highest * RAMP_FROM, highest, steps, f"{shape} momentum")
+    given = asked.config.lr_range.min
+    spec = range_test(asked, settings, highest * RAMP_FROM if given is None else given, highest, steps, f"{shape} momentum")
     high, low = settings.max_momentum, settings.min_momentum
     by_shape = {"constant": constant(_constant(asked, settings)), "falling": ramp(high, low, steps), "rising": ramp(low, high, steps)}
     return replace(spec, momentum=by_shape[shape])
@@ -144,11 +148,9 @@ def _reading(
         lines = candidate_lines(best, "momentum {:g}".format)
         panels.append(Panel("Momentum, each on its own lr scale", "iteration", "validation loss", lines))
     if shapes is not None:
-        items.append(shape_evidence(shapes))
+        items.append(shape_evidence(shapes, "falling" if after.min_momentum < after.max_momentum else "constant"))
         lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
         panels.append(Panel(f"Shape of the momentum over the {SHAPES_OVER[over]}", "iteration", "validation loss", lines))
-        if shapes.choice.value == 3.0:
-            remarks.append("rising momentum read best here, against the paper; the recommendation keeps falling momentum (4.3, Remark 5)")
     if floors is not None:
         items.append(evidence("momentum_floor", floors.choice, SOURCE, floors.run_ids, value=after.min_momentum))
         lines = candidate_lines(floors, "falling to {:g}".format)
@@ -156,11 +158,20 @@ def _reading(
     return Reading("momentum", after, tuple(items), tuple(panels), tuple(remarks))
 
 
-def shape_evidence(shapes: Compared) -> Evidence:
+def shape_evidence(shapes: Compared, taken: str) -> Evidence:
     """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
+    item = evidence("momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=taken)
+    return replace(item, reason=_shape_words(shapes, taken), interval=None, names=tuple(SHAPES.values()))
+
+
+def _shape_words(shapes: Compared, taken: str) -> str:
     choice = shapes.choice
-    taken = SHAPES[choice.value or 1.0]
-    tied = ", ".join(SHAPES[value] for value in choice.tied)
-    reason = f"{tied} cannot be told apart; {taken} is taken" if tied else f"{taken} momentum has the best validation loss"
-    item = evidence("momentum_shape", choice, SOURCE, shapes.run_ids, value=taken)
-    return replace(item, reason=choice.reason if choice.value is None else reason, interval=None, names=tuple(SHAPES.values()))
+    if choice.value is None:
+        return choice.reason
+    best, lost = SHAPES[choice.value], [SHAPES[shape] for shape, score, _ in choice.scores if not math.isfinite(score)]
+    if choice.tied:
+        return f"{', '.join(SHAPES[value] for value in choice.tied)} cannot be told apart; {taken} is taken"
+    if lost and len(lost) == len(SHAPES) - 1:
+        return f"{best} momentum alone did not diverge at the lr that was read with it; {' and '.join(lost)} may bear a smaller one"
+    reason = f"{best} momentum has the best validation loss"
+    return reason if best == taken else f"{reason}, against the paper; {taken} momentum is kept (4.3, Remark 5)"

@@ -19,6 +19,7 @@ from hpcheck.steps.runs import cycle, short_steps
 SOURCE = "section 4.1, Remark 3"
 FROM_ZERO = (0.0, 0.1, 0.2, 0.4)  # ours: where the option is 0 today, as dropout mostly is
 OF_TODAYS = (0.0, 0.5, 1.0, 1.5)  # ours: otherwise, multiples of what it is today
+OF_A_COUNT = (0.5, 1, 1.5, 2)  # ours: of an option that counts something, which is never none
 KINDS = {"model": "models", "data": "data"}
 COMMAND = "--over"
 
@@ -38,9 +39,14 @@ class Over:
 
     @property
     def values(self) -> tuple[float, ...]:
-        around = FROM_ZERO if not self.today else tuple(round(self.today * factor, 6) for factor in OF_TODAYS)
-        known = () if self.today is None else (self.today,)
-        return tuple(sorted({*self.given, *known})) if self.given else tuple(sorted({*around}))
+        if self.given:
+            return tuple(sorted({*self.given, *(() if self.today is None else (self.today,))}))
+        if not self.today:
+            return FROM_ZERO
+        if self.whole:
+            return tuple(sorted({max(1, round(self.today * factor)) for factor in OF_A_COUNT}))
+        around = {round(self.today * factor, 6) for factor in OF_TODAYS}
+        return tuple(sorted(value for value in around if value < 1 or self.today >= 1))  # what is a share today stays one
 
     def decide(self, asked: Asked, settings: Settings) -> Steps:
         """Compare the values in short trainings like those of the weight-decay grid, then once between the best two."""

@@ -56,8 +56,9 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
     if highest is None:
         sweep_record, sweep, highest = yield from _sweep(asked, settings, steps)
     faster, speed_matters = None, False
-    for _ in range(MOST_RAMPS):
-        records, reading = yield from _ramp(asked, settings, options.min or highest * RAMP_FROM, highest, steps)
+    for ramp_number in range(1, MOST_RAMPS + 1):
+        lowest = highest * RAMP_FROM if options.min is None else options.min
+        records, reading = yield from _ramp(asked, settings, lowest, highest, steps)
         diverged_at, unread = _diverged_at(records, reading), reading.lr_limit.status == "abstained"
         if diverged_at < EARLY * highest and options.max is None:
             highest = two_significant_figures(BEYOND_DIVERGENCE * diverged_at)
@@ -65,7 +66,7 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
             highest = two_significant_figures(highest / NARROWER)  # it learns below, and this ramp is too large from its first step
         elif unread or reading.too_fast:
             steps *= 2
-            if unread and sweep is not None and sweep.learns_from is None:
+            if unread and sweep is not None and sweep.learns_from is None and ramp_number < MOST_RAMPS:
                 sweep_record, sweep, again = yield from _sweep(asked, settings, steps)  # it was too short to learn at any lr
                 highest = min(highest, again)  # what ramps have found to be too much stays so
         else:

@@ -22,10 +22,12 @@ Taking = Generator[Sequence[Spec], Sequence[RunRecord], "Snapshot | None"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The run that ends at the snapshot, and whether the loss had fallen from its start by more than its noise by then."""
+    """The run that ends at the snapshot, whether the loss had fallen from its start by more than its noise by then, and whether it had the
+    plateau that was waited for."""
 
     record: RunRecord
     learnt: bool
+    as_meant: bool = True
 
 
 def at_plateau(asked: Asked, settings: Settings, steps: int) -> Taking:
@@ -43,7 +45,8 @@ def at_plateau(asked: Asked, settings: Settings, steps: int) -> Taking:
         if plateaued(curve(records)):
             break
         spec = continued(record, spec.steps + piece, settings.weight_decay, spec.label)
-    return Snapshot(records[-1], sound(curve(records)).learnt)
+    whole = curve(records)
+    return Snapshot(records[-1], sound(whole).learnt, plateaued(whole))
 
 
 def continued(parent: RunRecord, until: int, weight_decay: float, label: str) -> RunSpec:

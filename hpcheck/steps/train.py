@@ -37,7 +37,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     for name, specs in arms.items():
         found[name] = tuple(records[at : at + len(specs)])
         at += len(specs)
-    agreement = yield from early_ranking(asked, found)
+    agreement = yield from early_ranking(asked, found, "test" if is_folded(asked) else "val")
     return _reading(asked, settings, found, agreement)
 
 
@@ -60,15 +60,16 @@ def compared_with(asked: Asked) -> list[str]:
     return wanted
 
 
-def repeats(asked: Asked, settings: Settings, label: str, lr: Knots | None = None, momentum: Knots | None = None) -> list[RunSpec]:
-    """The final runs: the same settings with other seeds, or with A.1's neighbouring batch sizes and alternating inits."""
-    options = asked.config.train
+def repeats(asked: Asked, settings: Settings, label: str) -> list[RunSpec]:
+    """The final runs: the same settings with other seeds, or with A.1's neighbouring batch sizes (one example more in each part of the
+    batch from run to run) and alternating inits."""
+    run, as_paper = asked.config.run, asked.config.train.variation == "paper"
     specs = []
-    for number in range(options.repeats):
-        size = settings.total_batch_size + (number if options.variation == "paper" else 0)
+    for number in range(asked.config.train.repeats):
+        size = settings.total_batch_size + (number * max(run.parts(), run.devices) if as_paper else 0)
         spec = final_run(asked, replace(settings, total_batch_size=size), f"{label}, run {number + 1}")
-        spec = replace(spec, seed=spec.seed + number, lr=lr or spec.lr, momentum=momentum or spec.momentum)
-        specs.append(replace(spec, init=INITS[number % 2]) if options.variation == "paper" else spec)
+        spec = replace(spec, seed=spec.seed + number)
+        specs.append(replace(spec, init=INITS[number % 2]) if as_paper else spec)
     return specs
 
 
@@ -84,14 +85,23 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
         data=data_spec(asked, asked.config.train.fit),
         evaluate_after=evenly(steps, EVALUATIONS),
         finally_on=("val", "test"),
-        keep="best" if label == "recommended, run 1" else "",
+        keep=_kept(asked) if label in ("recommended, run 1", "start, run 1") else "",  # either may be the other's run
     )
+
+
+def _kept(asked: Asked) -> str:
+    """The last weights, and the best by validation where that says something."""
+    return "last" if is_folded(asked) else "best"
+
+
+def is_folded(asked: Asked) -> bool:
+    """Whether the final runs train on what their validation curve is measured on (`train.fit: all`)."""
+    return asked.config.train.fit == "all" and asked.config.data.validate_on == "held-out"
 
 
 def trained_on(asked: Asked) -> Asked:
     """The same question with as many examples as the final runs train on: `fit: all` adds the held-out part."""
-    folded = asked.config.train.fit == "all" and asked.config.data.validate_on == "held-out"
-    examples = asked.facts.train_examples + (asked.facts.val_examples if folded else 0)
+    examples = asked.facts.train_examples + (asked.facts.val_examples if is_folded(asked) else 0)
     return replace(asked, facts=replace(asked.facts, train_examples=examples))
 
 
@@ -103,9 +113,10 @@ def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
             start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, asked.config.budget.epochs
         )
         return repeats(asked, with_lr(asked, had, start.max_lr or settings.max_lr or 0.0), "start")
-    steps = full_steps(trained_on(asked), settings)
     lr = start.max_lr or settings.min_lr or 0.0  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)
-    return repeats(asked, settings, other, lr_by_policy(other, lr, steps, settings.epochs), constant(settings.max_momentum))
+    held = constant(settings.max_momentum)
+    specs = repeats(asked, settings, other)
+    return [replace(spec, lr=lr_by_policy(other, lr, spec.steps, settings.epochs), momentum=held) for spec in specs]
 
 
 def lr_by_policy(policy: str, lr: float, steps: int, epochs: float) -> Knots:
@@ -127,7 +138,7 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     clues = find_clues(first)
     results = {name: summary(records) for name, records in found.items()}
     remarks = [describe(clue) for clue in clues]
-    if asked.config.train.fit == "all":
+    if is_folded(asked):
         remarks.append(
             "train.fit is all: the validation curve is of examples that were trained on; only the test figure says something new"
         )
@@ -166,4 +177,4 @@ def summary(records: Sequence[RunRecord]) -> dict[str, Any]:
 def schedule(asked: Asked, settings: Settings) -> dict[str, float]:
     """The training's length in epochs, and that of its one cycle, or of each of its cycles."""
     steps = full_steps(asked, settings)
-    return {"cycle_epochs": round(2 * stepsize_of(asked, steps) * settings.epochs / steps, 1), "epochs": settings.epochs}
+    return {"cycle_epochs": round(2 * stepsize_of(asked, steps) * settings.epochs / steps, 4), "epochs": settings.epochs}

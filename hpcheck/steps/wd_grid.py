@@ -16,7 +16,7 @@ from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import steady_lr
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import cycle, range_test, run, short_steps
-from hpcheck.steps.snapshot import at_plateau, from_half_way, from_plateau, half_way
+from hpcheck.steps.snapshot import Snapshot, at_plateau, from_half_way, from_plateau, half_way
 
 SOURCE = "section 4.4, Remark 6; section 5, item 4"
 NO_IDEA = (1e-3, 1e-4, 1e-5, 0.0)  # 4.4: "if you have no idea of a reasonable value"
@@ -26,7 +26,7 @@ SHALLOW_MODELS = {"mlp", "lenet", "shallow3"}  # shipped networks with four weig
 RAMP_OVER_MAX = 1.5  # ours: range runs go somewhat past max_lr, where too much weight decay shows as instability (Fig. 10a)
 RAMP_FROM = 1 / 10
 
-Forking = Generator[Sequence[Spec], Sequence[RunRecord], tuple[Make, bool] | None]
+Forking = Generator[Sequence[Spec], Sequence[RunRecord], tuple[Make, Snapshot] | None]
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
@@ -40,7 +40,10 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         if forked is None:
             remarks.append("wd-grid: the run up to the snapshot diverged, so the whole grid was run")
         else:
-            make, rule = forked[0], replace(rule, learnt=forked[1])
+            make, snapshot = forked
+            rule = replace(rule, learnt=snapshot.learnt)
+            if not snapshot.as_meant:
+                remarks.append(f"wd-grid: no plateau came in {snapshot.record.run.steps} iterations, so the snapshot was taken there")
     tried = list(grid_values(asked))
     compared = yield from compare(tried, make, steps, rule)
     for _ in range(asked.config.wd_grid.max_rounds):
@@ -49,7 +52,10 @@ def decide(asked: Asked, settings: Settings) -> Steps:
             break
         tried += further
         compared = yield from compare(sorted(tried), make, compared.steps, rule)
-    return _reading(settings, replace(compared, choice=upper_middle_of_tie(compared.choice)), remarks)
+    choice = upper_middle_of_tie(compared.choice)
+    if compared.forked and choice.confidence == "high":
+        choice = replace(choice, confidence="medium")  # its seeds differ after the snapshot alone
+    return _reading(settings, replace(compared, choice=choice), remarks)
 
 
 def grid_values(asked: Asked) -> tuple[float, ...]:
@@ -83,14 +89,14 @@ def full_run(asked: Asked, settings: Settings) -> Make:
 
 def _forked(asked: Asked, settings: Settings, whole: Make, steps: int) -> Forking:
     """Runs that go on from one snapshot at a middle weight decay: at a plateau in constant mode (Fig. 12a), half-way through a run in the
-    other modes (Fig. 12b); and whether that one had learnt. None where the run up to it diverged."""
+    other modes (Fig. 12b); and that snapshot. None where the run up to it diverged."""
     grid, middle = grid_values(asked), asked.config.wd_grid.snapshot_weight_decay
     middle = grid[len(grid) // 2] if middle is None else middle
     if asked.config.wd_grid.mode == "constant":
         plateau = yield from at_plateau(asked, replace(settings, weight_decay=middle), steps)
-        return None if plateau is None else (from_plateau(plateau.record), plateau.learnt)
+        return None if plateau is None else (from_plateau(plateau.record), plateau)
     half = yield from half_way(asked, whole(middle, steps))
-    return None if half is None else (from_half_way(asked, half.record, whole), half.learnt)
+    return None if half is None else (from_half_way(asked, half.record, whole), half)
 
 
 def upper_middle_of_tie(choice: Choice) -> Choice:
