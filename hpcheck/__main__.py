@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
         return interrupt.exit_code
     except Exception as error:
         if hasattr(error, "format_message"):  # an option or argument that typer refused; its class has had several homes
-            say(f"error: {error.format_message()} (`hpcheck --help` lists what there is)")
+            say(f"error: {error.format_message().replace('Value error, ', '')} (`hpcheck --help` lists what there is)")
             return GIVEN_WRONG
         if "--debug" in arguments:
             traceback.print_exc()

@@ -153,7 +153,7 @@ def show(
     from hpcheck import recommend, snippets
     from hpcheck.rundir import RunDirectory
 
-    loaded = _load(config, None, None)
+    loaded = _load(config, None, None, runs_code=False)
     runs = RunDirectory.of(loaded)
     content = recommend.read(runs.recommended, ("settings", "evidence", "provenance"))
     if snippet is not None:
@@ -163,14 +163,17 @@ def show(
 
 @app.command()
 def report(
-    run_dir: Annotated[Path | None, typer.Argument(metavar="[RUN_DIR]", help="Default: that of ./hpcheck.yaml, else the newest.")] = None,
+    of: Annotated[
+        Path | None, typer.Argument(metavar="[RUN_DIR|CONFIG]", help="Default: the run of ./hpcheck.yaml, else the newest.")
+    ] = None,
+    set_: Overrides = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     debug: Debug = False,
 ) -> None:
     """Write the HTML report of a run directory again, from its records; prints its path."""
     from hpcheck.report import again
 
-    path = again.of_config(_load(None, None, None)) if run_dir is None else again.of_directory(run_dir)
+    path = again.of_directory(of) if of is not None and of.is_dir() else again.of_config(_load(of, set_, None))
     typer.echo(path)
     if open_:
         typer.launch(str(path))
@@ -299,8 +302,8 @@ def schema() -> None:
     typer.echo(json.dumps(config.schema(), indent=2))
 
 
-def _load(path: Path | None, overrides: list[str] | None, from_: Path | None) -> "Config":
-    """The config to act on: the file given, ./hpcheck.yaml, or that of the newest run; with overlays applied."""
+def _load(path: Path | None, overrides: list[str] | None, from_: Path | None, runs_code: bool = True) -> "Config":
+    """The config to act on: the file given, ./hpcheck.yaml, or that of the newest run where it names no code; with overlays applied."""
     from hpcheck import config as configs
     from hpcheck import recommend, rundir
     from hpcheck.engine.ddp import outer_settings
@@ -311,6 +314,8 @@ def _load(path: Path | None, overrides: list[str] | None, from_: Path | None) ->
     if path is None and fallback != default:
         typer.echo(f"config: {fallback}, that of the newest run, with what was set for it by -s", err=True)
     loaded = configs.load(path or fallback, [*(overrides or []), *outer_settings()])
+    if path is None and fallback != default and runs_code:
+        rundir.refuse_users_code(loaded, fallback)
     return loaded if from_ is None else configs.overlay(loaded, recommend.read(from_)["settings"], str(from_))
 
 

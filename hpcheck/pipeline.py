@@ -56,6 +56,8 @@ class Checklist:
         if step == "lr-reprobe" and not self.replays.lr_may_have_moved():
             return []
         for name in self.replays.unfinished_before(step):
+            if name == "lr-reprobe":
+                continue  # no command of its own: training asks for it below, where it is needed
             self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
         before = self.run_step("lr-reprobe") if step == "train" else []
         reading = self._read(step)

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -73,6 +74,20 @@ def _keywords(source: Path, function: str) -> dict[str, Any]:
         argument.arg: ast.literal_eval(default) if isinstance(default, ast.Constant | ast.Tuple) else ...
         for argument, default in zip(entry.args.kwonlyargs, entry.args.kw_defaults, strict=True)
     }
+
+
+def call(name: str, function: Callable[..., Any], *given: Any, **options: Any) -> Any:
+    """What `function`, the entry behind `name`, makes of the arguments. Raises `UsersCodeError` where the user's own does not take them."""
+    if is_users_own(name):
+        try:
+            inspect.signature(function).bind(*given, **options)
+        except TypeError as error:
+            taken = f"{len(given)} argument{'s' if len(given) != 1 else ''}" if given else "no arguments"
+            told = f"{taken}{' and' if given else ', but'} the options {', '.join(options)}" if options else taken
+            raise UsersCodeError(f"{name} is called with {told}, which it does not take: {error}") from None
+        except ValueError:  # no signature to be had: it is found out by calling
+            pass
+    return function(*given, **options)
 
 
 def load(kind: str, name: str) -> Callable[..., Any]:

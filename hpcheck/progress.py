@@ -127,8 +127,11 @@ def ending(spec: Spec, found: Standing) -> str:
     """How a run ended."""
     if not isinstance(spec, RunSpec):
         return "measured"
-    measured = f"{now(found)}, {found.row.get('seconds', 0.0):.1f} s of training"
-    return measured if found.status == "finished" else f"{found.status} at iteration {found.row.get('step', 0):.0f} ({measured})"
+    seconds = f"{found.row.get('seconds', 0.0):.1f} s of training"
+    if found.status == "finished":
+        return f"{now(found)}, {seconds}"
+    last = f"training loss {found.row.get('train_loss', math.nan):.3g}"  # what divergence is told by
+    return f"{found.status} at iteration {found.row.get('step', 0):.0f} ({last}, {seconds})"
 
 
 def amount(spec: Spec) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hpcheck import config as configs
-from hpcheck import records
+from hpcheck import plugins, records
 from hpcheck.config import Config
 from hpcheck.identity import identify
 from hpcheck.lock import RunLock
@@ -101,6 +101,19 @@ def newest(runs: Path) -> RunDirectory | None:
     """The run directory whose config was written last, for commands that are given none."""
     configs_found = sorted(runs.glob("*/config.yaml"), key=lambda path: path.stat().st_mtime)
     return RunDirectory(configs_found[-1].parent) if configs_found else None
+
+
+def refuse_users_code(config: Config, path: Path) -> None:
+    """Raise `OutsideError` where a config that lies in a run directory names the user's own code.
+
+    What is read from a run directory carries values only, and never has code imported (DESIGN 6): code is named by the user's own config.
+    """
+    named = (config.data.name, config.data.loss, config.data.metric, config.model.name, config.optimizer.name)
+    own = next(filter(plugins.is_users_own, named), None)
+    if own is not None:
+        raise OutsideError(
+            f"{path} names your own code ({own}), which is not imported from a run directory: give your config, or call it hpcheck.yaml"
+        )
 
 
 def refuse_ways_out(path: Path) -> None:

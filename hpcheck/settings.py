@@ -99,7 +99,8 @@ class Reading:
     remarks: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()  # every run the step looked at, for the cost
     results: dict[str, Any] = field(default_factory=dict)  # train: figures of the final runs
+    undone: bool = False  # nothing could be run, and a remark says why
 
     @property
     def abstained(self) -> bool:
-        return any(item.status == "abstained" for item in self.evidence)
+        return self.undone or any(item.status == "abstained" for item in self.evidence)

@@ -235,3 +235,45 @@ def test_step_times_are_measured_again_on_request_alone(whole, hpcheck):
     assert timing.read_text() == before
     assert hpcheck("batch", "small.yaml", "-q", "--measure-again")[0] in (0, 6)
     assert timing.read_text() != before
+
+
+def test_a_step_that_nothing_could_be_run_for_exits_6(hpcheck):
+    for step in ("batch", "momentum", "wd-grid", "train"):
+        code, _, err = hpcheck(step, "small.yaml", "-s", f"name=nothing-{step}")
+        assert code == 6
+        assert f"{step}: no learning rate is known; read one" in err
+
+
+def test_a_reprobe_that_is_not_needed_is_not_said_to_be_unfinished(whole, hpcheck):
+    assert "begun and not finished" not in hpcheck("train", "small.yaml")[2]
+
+
+def test_code_that_a_run_directorys_config_names_is_not_run(hpcheck, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_dir = tmp_path / "runs" / "x"
+    run_dir.mkdir(parents=True)
+    (run_dir / "config.yaml").write_text("name: x\ndata: {name: 'os:system', command: 'touch it_ran'}\nmodel: mlp\n")
+    for command in ("plan", "report", "train", "check"):
+        code, _, err = hpcheck(command)
+        assert (code, "names your own code (os:system), which is not imported" in err) == (2, True)
+    assert not (tmp_path / "it_ran").exists()
+
+
+def test_a_report_is_written_again_for_a_config(whole, hpcheck):
+    assert hpcheck("report", "small.yaml")[:2] == (0, "runs/small/report.html\n")
+    assert hpcheck("report", "small.yaml", "-s", "name=nowhere")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (
+            "model={name: 'own_network:build', kind: Raises, widht: 3}",
+            "with 2 arguments and the options kind, widht, which it does not take: got an unexpected",
+        ),
+        ("data={name: 'own_network:build', nn: 3}", "with no arguments, but the options nn, which it does not take"),
+    ],
+)
+def test_an_option_that_ones_own_code_does_not_take_exits_2(hpcheck, override, words):
+    code, _, err = hpcheck("lr-range", "small.yaml", "-s", override, "-s", "name=refused")
+    assert (code, words in err) == (2, True), err

@@ -130,7 +130,7 @@ def no_train(folder):
     [
         (corrupt, r"train/dog/1\.png cannot be decoded"),
         (truncated_jpeg, r"train/dog/7\.jpg cannot be decoded \(.*truncated"),
-        (not_an_image, r"train/dog/1\.png cannot be decoded"),
+        (not_an_image, r"train/dog/1\.png is no image"),
         (sixteen_bits, r"train/dog/1\.png has pixels of mode I;16"),
         (another_size, r"0\.png is 6x4, .*dog/1\.png is 5x5; set image_size"),
         (empty_class, r"train/emu has no images"),

@@ -83,7 +83,7 @@ def test_lines_tell_once_how_each_run_ended(tmp_path, capsys):
         poll()
     assert capsys.readouterr().err.splitlines()[1:] == [
         "batch 1/3: 1cycle to 0.1: loss 0.25, metric 0.9, 1.5 s of training",
-        "batch 2/3: 1cycle to 0.1: diverged at iteration 50 (loss 0.25, metric 0.9, 1.5 s of training)",
+        "batch 2/3: 1cycle to 0.1: diverged at iteration 50 (training loss nan, 1.5 s of training)",
         "batch 3/3: step time: measured",
     ]
 

@@ -105,7 +105,7 @@ def test_x_is_a_step_or_the_lr(tmp_path: Path, x: str, label: str) -> None:
 
 def test_an_x_that_is_no_column_exits_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["read", "--x", "tokens", str(csv(tmp_path / "a.csv", falling()))]) == 2
-    assert "--step: no column 'tokens'" in capsys.readouterr().err
+    assert "--x: no column 'tokens'" in capsys.readouterr().err
 
 
 def test_a_picture_is_written_for_one_curve_and_for_several(tmp_path: Path) -> None:

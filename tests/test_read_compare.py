@@ -142,3 +142,22 @@ def test_weight_decays_that_had_no_time_to_act_are_said_to() -> None:
     assert found.too_short
     assert found.try_next == ()
     assert any("too short to tell" in line for line in describe.comparison_lines(found))
+
+
+def test_epochs_and_iterations_are_no_common_stretch() -> None:
+    by_iteration, by_epoch = (
+        Loaded(Path(f"{name}.csv"), "csv", curve([2.3 * 0.9**at for at in range(20)], name), {"step": name}, 20)
+        for name in ("iteration", "epoch")
+    )
+    found = compare([by_epoch, by_iteration])
+    assert found.choice.value is None
+    assert "some files count epochs and others iterations" in found.choice.reason
+    both = compare([by_epoch, by_epoch])
+    assert any("in common: epoch 100 to 2000" in line for line in describe.comparison_lines(both))
+
+
+def test_of_a_best_curve_that_never_leaves_its_noise_that_is_told() -> None:
+    flat = curve([loss - 1.3 for loss in noise(20)], "flat")
+    found = compared(flat, curve([2.3 * 0.97**at for at in range(20)], "falling"))
+    assert found.unlearnt == ("flat",)
+    assert any("the loss of flat never leaves its noise" in line for line in describe.comparison_lines(found))

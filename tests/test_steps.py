@@ -163,7 +163,7 @@ def test_a_batch_size_that_stays_keeps_its_epochs() -> None:
 def test_a_snapshot_that_diverged_gives_way_to_the_whole_grid() -> None:
     too_large = replace(KNOWN, max_lr=50.0, min_lr=5.0)
     reading = read(World(), wd_grid.decide, asked("wd_grid.from_snapshot=true"), too_large)
-    assert "wd-grid: the run up to the snapshot diverged, so the whole grid was run" in reading.remarks
+    assert "the run up to the snapshot diverged, so the whole grid was run" in reading.remarks
 
 
 def test_an_interrupted_earlier_step_is_named() -> None:
@@ -216,3 +216,14 @@ def test_a_single_momentum_is_taken_without_a_run(override: str) -> None:
     settings = replays.settings_before("train")
     assert (settings.max_momentum, settings.min_momentum) == (0.9, 0.9)
     assert [reading.step for reading in replays.readings()] == ["momentum"]
+
+
+def test_with_few_validation_examples_no_confidence_is_more_than_low() -> None:
+    few = replace(asked(), facts=replace(asked().facts, val_examples=15))
+    for question, told in ((asked(), False), (few, True)):
+        world, replays = World(noise=0.002), None
+        read(world, lr_range.decide, question, start_settings(question.config))
+        replays = Replays(question, world.find)
+        (reading,) = replays.readings()
+        assert any("only 15 validation examples" in remark for remark in reading.remarks) == told
+        assert {item.confidence for item in reading.evidence} == ({"low"} if told else {"high"})

@@ -87,13 +87,13 @@ def test_a_start_that_does_not_fit_goes_on_with_the_largest_that_does_and_says_s
     world = Small(holds=100, largest=96)
     reading = read(world, batch.decide, asked(), KNOWN)
     assert reading.settings.total_batch_size in (64, 96)
-    assert "batch: the start's batch size, 128, does not fit in memory; gone on from 96, its lr in proportion" in reading.remarks
+    assert "the start's batch size, 128, does not fit in memory; gone on from 96, its lr in proportion" in reading.remarks
     assert lrs_run(world, 96) == {0.22}  # 0.3 * 96 / 128
 
 
 def test_sizes_that_do_not_fit_are_named_and_the_others_are_compared() -> None:
     reading = read(Small(holds=300), batch.decide, asked(), KNOWN)
-    assert "batch: 512 do not fit in memory with headroom" in reading.remarks
+    assert "512 do not fit in memory with headroom" in reading.remarks
     assert set(told(reading, "step times")) == {"64", "128", "256"}
 
 
@@ -105,7 +105,7 @@ def test_the_searchs_own_size_is_not_used_where_the_config_names_sizes_that_fit(
 def test_where_nothing_fits_the_step_says_so_and_changes_nothing() -> None:
     reading = read(Small(holds=0), batch.decide, asked(), KNOWN)
     assert reading.settings == KNOWN
-    assert reading.remarks == ("batch: not even one example at a time fits in memory",)
+    assert reading.remarks == ("not even one example at a time fits in memory",)
 
 
 def test_time_to_accuracy_is_told_for_each_size() -> None:

@@ -110,7 +110,7 @@ def test_a_momentum_range_test_that_turns_is_no_momentum_to_take_either() -> Non
 
 def test_a_momentum_range_test_without_an_lr_says_so() -> None:
     reading = read(World(), momentum_range.decide, asked(), replace(KNOWN, max_lr=None, min_lr=None))
-    assert reading.remarks == ("momentum: no learning rate is known; read one first (lr-range)",)
+    assert reading.remarks == ("no learning rate is known; read one first (lr-range)",)
 
 
 def test_a_single_value_is_taken_without_a_run_and_its_shapes_are_compared_over_the_configs_range_test() -> None:

@@ -30,7 +30,7 @@ def load_raw(name: str, root: Path, options: Mapping[str, Any]) -> tuple[Raw, st
     Raises `DataError` for data that cannot be used. A cache that cannot be read or written is done without.
     """
     if plugins.is_users_own(name):
-        raw = from_users(name, plugins.load("data", name)(**options))
+        raw = from_users(name, plugins.call(name, plugins.load("data", name), **options))
         return raw, fingerprint(raw)
     try:
         return _load_shipped(name, root, options)

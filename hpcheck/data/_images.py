@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hpcheck.data._arrays import DataError
 
@@ -24,6 +24,8 @@ def decode(path: Path, image_size: int | None) -> tuple[NDArray[np.uint8], bool]
             image = _rgb(ImageOps.exif_transpose(opened))
     except DataError:
         raise
+    except UnidentifiedImageError as error:  # its own words name a buffer in memory
+        raise DataError(f"image-folder: {path} is no image; remove or replace it") from error
     except Exception as error:  # PIL raises whatever a broken file makes it stumble over
         raise DataError(f"image-folder: {path} cannot be decoded ({error or type(error).__name__}); remove or replace it") from error
     return np.asarray(_square(image, image_size) if image_size else image), is_grey

@@ -52,14 +52,15 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     torch.manual_seed(spec.seed)
     prepared = data.prepared
     builder = plugins.load("models", spec.model.name)
-    model: nn.Module = builder(prepared.input_shape, prepared.outputs, **dict(spec.model.options))
+    model: nn.Module = plugins.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
     refuse_other_than_module(spec.model.name, model)
     if spec.init is not None:
         reinitialize(model, spec.init, spec.seed)
     model = model.to(device)
     if data.is_image:
         model.to(memory_format=torch.channels_last)
-    optimizer = plugins.load("optimizers", spec.optimizer.name)(parameter_groups(model), **dict(spec.optimizer.options))
+    makes = plugins.load("optimizers", spec.optimizer.name)
+    optimizer = plugins.call(spec.optimizer.name, makes, parameter_groups(model), **dict(spec.optimizer.options))
     subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from hpcheck.config.problems import did_you_mean, shown
 from hpcheck.reading.table import Table, is_missing
@@ -89,9 +90,12 @@ def is_worse_when_higher(name: str) -> bool:
     return bool(WORSE_WHEN_HIGHER.intersection(words(name)))
 
 
-def assign(table: Table, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[Mismatch]]:
-    """The column of each quantity that has one, and what stands in the way of the others. `wanted` holds the user's own names."""
-    found, wrong = _named(table, wanted)
+def assign(
+    table: Table, wanted: Mapping[str, str], asked_by: Mapping[str, str] = MappingProxyType({})
+) -> tuple[dict[str, str], list[Mismatch]]:
+    """The column of each quantity that has one, and what stands in the way of the others. `wanted` holds the user's own names; `asked_by`
+    the option that gave one, where it is not the quantity's own."""
+    found, wrong = _named(table, wanted, asked_by)
     if table.counts and "step" not in wanted:
         found["step"] = table.counts
     for quantity in NAMES:
@@ -112,14 +116,14 @@ def assign(table: Table, wanted: Mapping[str, str]) -> tuple[dict[str, str], lis
     return found, wrong
 
 
-def _named(table: Table, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[Mismatch]]:
+def _named(table: Table, wanted: Mapping[str, str], asked_by: Mapping[str, str]) -> tuple[dict[str, str], list[Mismatch]]:
     found, wrong = {}, []
     for quantity, name in wanted.items():
         alike = [column for column in table.columns if column == name] or [column for column in table.columns if is_called(column, name)]
         if len(alike) == 1:
             found[quantity] = alike[0]
         else:
-            problem = f"{_option(quantity)}: no column {shown(name)}{did_you_mean(name, table.columns)}"
+            problem = f"{asked_by.get(quantity, _option(quantity))}: no column {shown(name)}{did_you_mean(name, table.columns)}"
             wrong.append(Mismatch(problem, f"the columns {_listed(table.columns)}", "one of these"))
     return found, wrong
 
@@ -155,4 +159,4 @@ def _option(quantity: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(shown(name) for name in names)
+    return ", ".join(shown(name) for name in names) or "none"

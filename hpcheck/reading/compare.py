@@ -12,7 +12,7 @@ from hpcheck.analysis.curve import Curve, FloatArray
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.exponent import next_weight_decays, two_significant_figures
 from hpcheck.analysis.ramp import is_ramp
-from hpcheck.analysis.sound import FEWEST_TO_READ
+from hpcheck.analysis.sound import FEWEST_TO_READ, sound
 from hpcheck.reading.curves import Loaded
 
 ANNEALED = 0.5  # ours: a run whose lr ends below this share of its largest is a finished training, judged at its end
@@ -51,6 +51,8 @@ class Comparison:
     try_next: tuple[float, ...] = ()
     too_short: bool = False  # the weight decays have had no time to act differently
     finished: bool = False  # the lr of each that did not diverge has come down
+    unit: str = "step"  # what the steps count, where x is "step"
+    unlearnt: tuple[str, ...] = ()  # labels of the best one's curves whose loss never leaves its noise
 
     @property
     def disagree(self) -> bool:
@@ -82,6 +84,8 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
         choice = abstain("fewer than two curves can be compared")
     elif span is None and at == "span":
         choice = abstain("the curves have no stretch in common")
+    elif at == "span" and x == "step" and len({counts_epochs(one) for one in loaded}) > 1:
+        choice = abstain("some files count epochs and others iterations: name columns that count alike (--step)")
     else:
         scale = SCALES.get(varied.name, "linear")
         metric = all(curve.metric_cost is not None for curve in kept) and len({curve.higher_is_better for curve in kept}) == 1
@@ -93,7 +97,14 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
     short = bool(decays) and all(too_short(one, decays) for one in loaded)
     further = next_weight_decays(choice, decays) if decays and not short else ()
     better = kept[0].higher_is_better if kept else True
-    return Comparison(varied, labels, choice, other, at, x, span, better, left_out, further, short, finished)
+    unit = loaded[0].unit if len({one.unit for one in loaded}) == 1 else "step"
+    unlearnt = tuple(curve.label for curve in members.get(choice.value, ()) if not sound(curve).learnt) if choice.value is not None else ()
+    return Comparison(varied, labels, choice, other, at, x, span, better, left_out, further, short, finished, unit, unlearnt)
+
+
+def counts_epochs(loaded: Loaded) -> bool:
+    """Whether the steps of a file are epochs, going by their name."""
+    return "epoch" in loaded.unit.lower()
 
 
 def can_be_compared(curve: Curve) -> bool:
@@ -116,7 +127,7 @@ def what_varies(curves: Sequence[Curve]) -> Varied:
 def too_short(loaded: Loaded, decays: Sequence[float]) -> bool:
     """Whether even the outermost weight decays had no time to act differently in this run; False where that cannot be known."""
     curve = loaded.curve
-    if "epoch" in loaded.unit.lower() or curve.momentum is None or not np.isfinite(curve.lr).all() or len(curve) < 2:
+    if counts_epochs(loaded) or curve.momentum is None or not np.isfinite(curve.lr).all() or len(curve) < 2:
         return False
     steps = np.arange(curve.step[0], curve.step[-1])  # (T,)
     lr, momentum = np.interp(steps, curve.step, curve.lr), np.interp(steps, curve.step, curve.momentum)

@@ -139,9 +139,8 @@ def _setting_lines(found: Comparison) -> list[str]:
     if found.at == "end":
         lines.append(f"compared at their ends, since {'the lr of each has come down' if found.finished else 'not all lasted'}")
     elif found.span is not None:
-        lines.append(
-            f"compared over what they have in common: {found.x} {between(_rounded(found.span)) if found.x == 'lr' else between(found.span)}"
-        )
+        stretch = f"lr {between(_rounded(found.span))}" if found.x == "lr" else f"{found.unit} {between(found.span)}"
+        lines.append(f"compared over what they have in common: {stretch}")
     lines += [f"{label} has too few evaluations and is left out" for label in found.left_out]
     return lines
 
@@ -155,6 +154,10 @@ def _verdict_lines(found: Comparison) -> list[str]:
         lines = [f"a tie: {', '.join(candidate_name(found, value) for value in choice.tied)} cannot be told apart by their {judge}"]
     else:
         lines = [f"best: {best}, by its {judge} ({choice.confidence} confidence)"]
+    if found.unlearnt:
+        lines.append(
+            f"the loss of {', '.join(found.unlearnt)} never leaves its noise: that it learns at all cannot be told from this curve"
+        )
     if choice.confidence == "low":
         lines.append("one run of each: a second seed would say how much of this is chance")
     if found.disagree and found.other is not None and found.other.value is not None:

@@ -47,7 +47,7 @@ def load_one(path: Path, wanted: Mapping[str, str], format_: str | None = None, 
     columns, wrong = assign(table, wanted)
     over: Literal["", "step", "lr"] = "" if x is None else "lr" if is_called(columns.get("lr"), x) else "step"
     if x is not None and over == "step" and not is_called(columns.get("step"), x):
-        columns, wrong = assign(table, {**wanted, "step": x})
+        columns, wrong = assign(table, {**wanted, "step": x}, asked_by={"step": "--x"})
     if wrong:
         line = 1 if table.rows and table.rows[0].line else None
         raise ConfigError([*table.problems, *(Problem(str(path), line, "", one.problem, one.got, one.expected) for one in wrong)])

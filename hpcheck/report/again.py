@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from hpcheck import config as configs
-from hpcheck import plugins
 from hpcheck.config import Config
 from hpcheck.pipeline import facts
 from hpcheck.report import page
-from hpcheck.rundir import RunDirectory
+from hpcheck.rundir import RunDirectory, refuse_users_code
 from hpcheck.steps.checklist import Replays
 from hpcheck.steps.replay import Asked
 
@@ -21,12 +20,7 @@ def of_directory(path: Path) -> Path:
     if not (path / "config.yaml").is_file():
         raise ValueError(f"{path}: not a run directory (it has no config.yaml); give runs/NAME, or nothing for the newest")
     config = configs.load(path / "config.yaml", [])
-    named = (config.data.name, config.data.loss, config.data.metric, config.model.name, config.optimizer.name)
-    own = next(filter(plugins.is_users_own, named), None)
-    if own is not None:
-        raise ValueError(
-            f"{path}/config.yaml names your own code ({own}), which is not imported from there: run `hpcheck report` beside your config"
-        )
+    refuse_users_code(config, path / "config.yaml")
     return _write(config, RunDirectory(path))
 
 

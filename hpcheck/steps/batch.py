@@ -53,12 +53,12 @@ class Timed:
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set total_batch_size, and with it the lr."""
     if settings.max_lr is None:
-        return Reading("batch", settings, (), remarks=("batch: no learning rate is known; read one first (lr-range)",))
+        return Reading("batch", settings, (), remarks=("no learning rate is known; read one first (lr-range)",), undone=True)
     sizes = candidate_sizes(asked, settings)
     (record,) = yield [measurement(asked, settings)]
     timed = read_timing(asked, settings, sizes, record)
     if timed is None:
-        return Reading("batch", settings, (), remarks=("batch: not even one example at a time fits in memory",))
+        return Reading("batch", settings, (), remarks=("not even one example at a time fits in memory",), undone=True)
     if timed.reference != settings.total_batch_size:
         settings = with_lr(
             asked,
@@ -93,11 +93,11 @@ def read_timing(asked: Asked, settings: Settings, sizes: Sequence[int], record: 
     if not seconds:
         return None
     too_large = tuple(record.result.get("too_large", ()))
-    remarks = [f"batch: {', '.join(map(str, too_large))} do not fit in memory with headroom"] if too_large else []
+    remarks = [f"{', '.join(map(str, too_large))} do not fit in memory with headroom"] if too_large else []
     start, reference = settings.total_batch_size, settings.total_batch_size
     if start not in seconds:
         reference = max(size for size in seconds if size < start) if min(seconds) < start else min(seconds)
-        remarks.append(f"batch: the start's batch size, {start}, does not fit in memory; gone on from {reference}, its lr in proportion")
+        remarks.append(f"the start's batch size, {start}, does not fit in memory; gone on from {reference}, its lr in proportion")
     return Timed(seconds, too_large, reference, _device(record), tuple(remarks))
 
 

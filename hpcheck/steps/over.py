@@ -51,7 +51,9 @@ class Over:
     def decide(self, asked: Asked, settings: Settings) -> Steps:
         """Compare the values in short trainings like those of the weight-decay grid, then once between the best two."""
         if settings.max_lr is None:
-            return Reading("wd-grid-over", settings, (), remarks=(f"{self.key}: no learning rate is known; read one first (lr-range)",))
+            return Reading(
+                "wd-grid-over", settings, (), remarks=(f"{self.key}: no learning rate is known; read one first (lr-range)",), undone=True
+            )
         rule = Rule(prefer=self.today, scale="linear")
 
         def make(value: float, steps: int) -> RunSpec:

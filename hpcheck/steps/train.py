@@ -30,7 +30,7 @@ EVALUATIONS = 40  # of a full training: enough to see whether its tail has flatt
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Train with the settings, and with what they are to be compared with."""
     if settings.max_lr is None:
-        return Reading("train", settings, (), remarks=("train: no learning rate is known; read one (lr-range) or give start.max_lr",))
+        return Reading("train", settings, (), remarks=("no learning rate is known; read one (lr-range) or give start.max_lr",), undone=True)
     arms = all_arms(asked, settings)
     records = yield [spec for specs in arms.values() for spec in specs]
     found, at = {}, 0

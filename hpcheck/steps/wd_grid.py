@@ -32,18 +32,18 @@ Forking = Generator[Sequence[Spec], Sequence[RunRecord], tuple[Make, Snapshot] |
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set weight_decay by the full grid, or from a snapshot where the config says so (Fig. 12)."""
     if settings.max_lr is None:
-        return Reading("wd-grid", settings, (), remarks=("wd-grid: no learning rate is known; read one first (lr-range)",))
+        return Reading("wd-grid", settings, (), remarks=("no learning rate is known; read one first (lr-range)",), undone=True)
     steps = short_steps(asked, "wd_grid", settings)
     make, rule, remarks = full_run(asked, settings), _rule(asked), []
     if asked.config.wd_grid.from_snapshot:
         forked = yield from _forked(asked, settings, make, steps)
         if forked is None:
-            remarks.append("wd-grid: the run up to the snapshot diverged, so the whole grid was run")
+            remarks.append("the run up to the snapshot diverged, so the whole grid was run")
         else:
             make, snapshot = forked
             rule = replace(rule, learnt=snapshot.learnt)
             if not snapshot.as_meant:
-                remarks.append(f"wd-grid: no plateau came in {snapshot.record.run.steps} iterations, so the snapshot was taken there")
+                remarks.append(f"no plateau came in {snapshot.record.run.steps} iterations, so the snapshot was taken there")
     tried = list(grid_values(asked))
     compared = yield from compare(tried, make, steps, rule)
     for _ in range(asked.config.wd_grid.max_rounds):
