@@ -54,8 +54,9 @@ def hours(job: Job, devices: int) -> float:
 
 
 def searched() -> tuple[float, float]:
-    """The fewest and the most that the four steps of the search cost, in full trainings."""
-    fewest, most = (sum(RUNS_OF_STEP[step][end] * share for step, share in SHARE_OF_TRAINING.items()) for end in (0, 1))
+    """The fewest and the most that the search costs, the re-probe included, in full trainings."""
+    fewest = sum(least * SHARE_OF_TRAINING[length] for length, least, _ in RUNS_OF_STEP.values())
+    most = sum(largest * SHARE_OF_TRAINING[length] for length, _, largest in RUNS_OF_STEP.values())
     return fewest, most
 
 

@@ -6,7 +6,7 @@ python docs/generate.py
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from typer.main import get_command
 
@@ -25,7 +25,7 @@ EXIT_CODES = {  # DESIGN 1
     3: "a run failed",
     4: "another process holds the run directory",
     5: "storage failed",
-    6: "a reading abstained",
+    6: "a reading abstained, or a step had no learning rate to run with",
     130: "interrupted (143: terminated); the same command goes on where it stopped",
 }
 
@@ -52,14 +52,22 @@ def spelling(parameter: Any) -> str:
     """`--set`, `-s` KEY=VALUE."""
     if parameter.param_type_name == "argument":
         return f"`{parameter.metavar or parameter.name.upper()}`"
-    value = "" if parameter.is_flag else f" {parameter.metavar or 'VALUE'}"
+    value = "" if parameter.is_flag else f" {parameter.metavar or choices(parameter) or 'VALUE'}"
     return ", ".join(f"`{option}{value}`" for option in (*parameter.opts, *parameter.secondary_opts))
+
+
+def choices(parameter: Any) -> str:
+    """`a\\|b` where an option is one of some words; typer keeps them in its own place since it is without click."""
+    annotation = getattr(getattr(parameter, "type_descriptor", None), "annotation", None)
+    words = get_args(annotation) if get_origin(annotation) is Literal else getattr(getattr(parameter, "type", None), "choices", ())
+    return "\\|".join(words)
 
 
 def meaning(parameter: Any) -> str:
     default = getattr(parameter, "default", None)
     told = "" if default in (None, False, ()) or callable(default) or str(default) == "." else f" Default: `{default}`."
-    return f"{(parameter.help or '').rstrip('.')}.{told}"
+    words = parameter.help or ""
+    return f"{words}{'' if words.endswith('.') else '.'}{told}"
 
 
 def config() -> str:

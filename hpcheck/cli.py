@@ -125,7 +125,7 @@ def plan(
     probe: Annotated[bool, typer.Option("--probe", help="Make 20 steps to tell time and memory.")] = False,
     set_: Overrides = None,
     from_: From = None,
-    as_json: AsJson = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON on stdout.")] = False,
     debug: Debug = False,
 ) -> None:
     """Validate the config, list the runs that are known now and what they may come to; runs nothing but the probe, if asked."""
@@ -164,7 +164,7 @@ def show(
 @app.command()
 def report(
     of: Annotated[
-        Path | None, typer.Argument(metavar="[RUN_DIR|CONFIG]", help="Default: the run of ./hpcheck.yaml, else the newest.")
+        Path | None, typer.Argument(metavar="[RUN]", help="Run directory or config; default: ./hpcheck.yaml, else the newest.")
     ] = None,
     set_: Overrides = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
@@ -181,7 +181,9 @@ def report(
 
 @app.command()
 def read(
-    curves: Annotated[list[Path], typer.Argument(metavar="CURVE", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")],
+    curves: Annotated[
+        list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")
+    ],
     x: Annotated[
         str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")
     ] = None,

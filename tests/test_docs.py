@@ -6,6 +6,7 @@ import runpy
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,12 @@ def test_example_configs_are_sound_and_open_with_their_command(path):
     configs.load(path)
     assert path.read_text(encoding="utf-8").startswith("# hpcheck run\n")
     assert set(yaml12.read(path.read_text(encoding="utf-8")).value) >= {"data", "model"}
+
+
+def test_the_tables_of_the_page_on_scale_are_what_its_script_prints():
+    printed = subprocess.run([sys.executable, "benchmarks/scale.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = (DOCS / "scale.md").read_text(encoding="utf-8")
+    rows = [line for line in printed.splitlines() if line.startswith("| ")]
+    assert len(rows) == 10
+    assert [row for row in rows if row not in shown] == []
+    assert printed.split(":")[1].split(";")[0].strip() in shown

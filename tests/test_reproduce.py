@@ -306,3 +306,18 @@ def test_the_results_page_tells_runs_needs_and_where_records_come_from(tmp_path)
     assert "| table2-lenet-12 | 4 | 0, 1, 2, 3 | mnist | x86_64 cpu, fp32 | " in text
     empty = page.markdown(tmp_path)
     assert empty.count("not yet: ") == len(EVERY)
+
+
+def test_a_momentum_agrees_by_steps_of_1_minus_m() -> None:
+    answer = {"setting": "momentum", "value": 0.9}
+
+    def agrees(value: float, **told: object) -> bool | None:
+        more = {"status": "chosen", "confidence": "high", "reason": "", "source": "4.3", **told}
+        return verdicts.setting(answer, reading(Evidence("momentum", {"max": value, "min": value}, **more))).agrees  # type: ignore[arg-type]
+
+    assert agrees(0.9)
+    assert agrees(0.87)
+    assert not agrees(0.95)
+    assert not agrees(0.99)
+    assert agrees(0.99, tied=(0.9, 0.99))
+    assert agrees(0.95, interval=(0.89, 0.96))

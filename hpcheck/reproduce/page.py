@@ -1,5 +1,6 @@
 """The results page: the paper's tables and figures beside what the committed records give, as Markdown. Written by docs/generate.py."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -35,11 +36,18 @@ def markdown(folder: Path = COMMITTED) -> str:
         rows = [state for name, state in states.items() if name.startswith(key)]
         parts.append(f"## {title}\n\n{WORDS.get(key, '')}\n".replace("\n\n\n", "\n"))
         parts.append("\n".join(table(rows)) + "\n")
+        parts.append(tally(rows) + "\n")
         told = [*orders(rows), *(velocities(states) if key == "velocity" else [])]
         if told:
             parts.append("\n".join(f"- {line}" for line in told) + "\n")
     parts.append("## Records\n\n" + "\n".join(records_table(states.values())) + "\n")
     return "\n".join(parts)
+
+
+def tally(states: Sequence[State]) -> str:
+    """How many were run, and how they came out."""
+    words = Counter(state.word for state in states)
+    return f"Of {len(states)}: {', '.join(f'{words[word]} {word}' for word in ('pass', 'miss', 'not yet') if words[word])}."
 
 
 def table(states: Sequence[State]) -> Iterator[str]:

@@ -126,8 +126,11 @@ def _range(item: Evidence) -> str:
 def _meets(item: Evidence, low: float, high: float) -> bool:
     values = (_value(item), *item.tied)
     interval = item.interval or (values[0], values[0])
-    near = any(low / CLOSE <= value <= high * CLOSE for value in values)
-    return near or (interval[0] <= high and interval[1] >= low)
+    if interval[0] <= high and interval[1] >= low:
+        return True
+    if item.setting == "momentum":  # steps of a momentum are steps of 1 - m
+        low, high, values = 1 - high, 1 - low, tuple(1 - value for value in values)
+    return any(low / CLOSE <= value <= high * CLOSE for value in values)
 
 
 def clue(answer: Mapping[str, Any], reading: Reading | None) -> Verdict:
