@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpcheck.analysis.clue import ADVICE
 from hpcheck.analysis.clues import Clue, find_clues
 from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.start import begins_well
 
 U = np.linspace(0.025, 1, 40)
 DESCENT = 0.8 + 1.5 * np.exp(-U / 0.08)  # from 2.3 down to 0.8, and flat from a third on
@@ -348,3 +350,29 @@ def test_analysis_imports_neither_torch_nor_matplotlib() -> None:
         "sys.exit(any(name in sys.modules for name in ('torch', 'matplotlib', 'pandas')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "remedy"),
+    [
+        ("underfitting", "still-falling", "a larger learning rate"),
+        ("overfitting", "gradual-rise", "more weight decay"),
+        ("overfitting", "early-rise", "a larger weight decay"),
+        ("overfitting", "small-lr-bump", "raise the smallest learning rate"),
+        ("divergence", "sharp-rise", "a smaller maximum learning rate or momentum, or a slower rise"),
+        ("plateau", "flat", "which is the goal"),
+    ],
+)
+def test_each_clue_advises_what_the_paper_does(kind: str, form: str, remedy: str) -> None:
+    assert remedy in ADVICE[kind, form][1]
+
+
+def test_a_gap_under_a_loss_that_still_falls_is_not_overfitting() -> None:
+    falling = 2.3 - 1.2 * U
+    assert "overfitting" not in kinds(curve(falling + noise(), train_loss=falling * (1 - 0.9 * U)))
+
+
+def test_training_begins_well_where_the_loss_falls_and_shows_no_overfitting() -> None:
+    assert begins_well(curve(DESCENT + noise()))
+    assert not begins_well(curve(DESCENT + 0.3 * np.clip(U - 0.4, 0, 1) + noise()))
+    assert not begins_well(curve(2.3 + noise(0.02)))

@@ -227,3 +227,22 @@ def test_with_few_validation_examples_no_confidence_is_more_than_low() -> None:
         (reading,) = replays.readings()
         assert any("only 15 validation examples" in remark for remark in reading.remarks) == told
         assert {item.confidence for item in reading.evidence} == ({"low"} if told else {"high"})
+
+
+def test_each_step_starts_from_what_those_ahead_of_it_recommended() -> None:
+    question, world = asked("start.momentum=0.9", "batch.sizes=[128]"), World()
+    known = start_settings(question.config)
+    for name, following in (("lr-range", "batch"), ("batch", "momentum"), ("momentum", "wd-grid")):
+        known = read(world, STEPS[name], question, known).settings
+        assert Replays(question, world.find).settings_before(following) == known
+    assert known.max_lr is not None
+    assert known.max_momentum == 0.95
+
+
+def test_no_run_of_the_search_is_measured_on_the_test_split_and_the_final_training_is() -> None:
+    world = World()
+    for decide in (batch.decide, momentum.decide, wd_grid.decide, lr_range.reprobe):
+        read(world, decide, asked(), KNOWN)
+    searched = [record.run for record in world.records.values() if isinstance(record.spec, RunSpec)]
+    assert {(spec.finally_on, spec.data.validate_on) for spec in searched} == {((), "held-out")}
+    assert train.final_run(asked(), KNOWN, "recommended").finally_on == ("val", "test")

@@ -141,3 +141,10 @@ def test_times_that_another_device_took_are_told_of() -> None:
     assert len(words) == 1
     assert "runs made on cuda (H200)" in words[0]
     assert not any("--measure-again" in remark for remark in read(World(), batch.decide, asked(), KNOWN).remarks)
+
+
+def test_sizes_are_judged_by_accuracy_on_the_whole_validation_set() -> None:
+    world = World()
+    reading = read(world, batch.decide, asked("batch.sizes=[64, 128]"), KNOWN)
+    assert reading.evidence[0].judged_by == "accuracy"
+    assert {record.spec.eval_size for record in world.records.values() if isinstance(record.spec, RunSpec)} == {None}

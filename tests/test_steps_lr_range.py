@@ -196,3 +196,37 @@ def test_a_ramp_may_begin_at_an_lr_of_0() -> None:
     read_from = reading_of(world, "lr_range.min=0")
     assert all(record.run.lr.points[0][1] == 0 for record in runs(world, "lr range test"))
     assert not read_from.abstained
+
+
+def test_the_ramp_is_a_straight_line_from_a_hundredth_of_its_end_and_momentum_falls_unless_told_to_stay() -> None:
+    for momentum, ends in (("falling", (0.95, 0.85)), ("constant", (0.95, 0.95))):
+        world = World()
+        reading_of(world, "lr_range.max=0.5", "lr_range.cycles=false", f"lr_range.momentum={momentum}", *LONG)
+        (spec,) = [record.run for record in runs(world, "lr range test") if record.spec.label == "lr range test to 0.5"]
+        assert values(spec.lr, spec.steps) == pytest.approx(np.linspace(0.005, 0.5, 800))
+        assert values(spec.momentum, spec.steps) == pytest.approx(np.linspace(*ends, 800))
+
+
+def test_the_lr_is_read_again_about_the_known_one_with_the_other_settings_as_they_are_now() -> None:
+    world = World()
+    now = replace(KNOWN, total_batch_size=256, max_lr=0.1, max_momentum=0.9, min_momentum=0.8, weight_decay=1e-3)
+    reading = read(world, lr_range.reprobe, asked(), now)
+    specs = [record.run for record in world.records.values()]
+    assert {0.025, 0.1, 0.4} <= {spec.lr.largest for spec in specs}
+    assert {(spec.total_batch_size, spec.momentum.largest, spec.momentum.smallest) for spec in specs} == {(256, 0.9, 0.8)}
+    assert {spec.weight_decay for spec in specs} == {1e-3}
+    assert reading.settings.max_lr != 0.1
+    assert replace(reading.settings, max_lr=0.1, min_lr=now.min_lr) == now
+
+
+def test_a_training_whose_stepsize_is_too_short_for_its_lr_is_warned_of() -> None:
+    (words,) = [remark for remark in reading_of(World(), *LONG, "budget.epochs=1").remarks if remark.startswith("stepsize:")]
+    assert "too few, train longer or with a smaller max lr" in words
+
+
+def test_a_range_that_turns_nowhere_is_the_sign_of_super_convergence() -> None:
+    bears_all, turns = World(fastest=1e9), World()
+    told = [
+        any("super-converge" in remark for remark in reading_of(world, "lr_range.max=0.3", *LONG).remarks) for world in (bears_all, turns)
+    ]
+    assert told == [True, False]

@@ -168,3 +168,10 @@ def test_a_range_test_may_begin_at_an_lr_of_0() -> None:
     world = World()
     read(world, momentum.decide, asked("momentum.over=range", "lr_range.min=0", "lr_range.max=0.5"), KNOWN)
     assert all(record.run.lr.points[0][1] == 0 for record in world.records.values() if "falling momentum" in record.spec.label)
+
+
+def test_the_papers_four_momenta_are_tried_and_the_one_that_performs_best_is_taken() -> None:
+    world = Prefers(dislikes=("momentum 0.9,", "momentum 0.95,", "momentum 0.99,"), noise=0.002)
+    reading = read(world, momentum.decide, asked("momentum.cyclical=false"), KNOWN)
+    assert {record.run.momentum.largest for record in world.records.values()} == {0.9, 0.95, 0.97, 0.99}
+    assert reading.settings.max_momentum == 0.97

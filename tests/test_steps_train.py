@@ -127,3 +127,11 @@ def test_where_the_validation_split_is_trained_on_early_losses_are_held_against_
     assert any("train.fit is all" in remark for remark in reading.remarks)
     on_test = read(Tested(), train.decide, asked("train.fit=all", "data.validate_on=test", "train.repeats=1"), KNOWN)
     assert not any("train.fit is all" in remark for remark in on_test.remarks)
+
+
+def test_a_training_whose_loss_still_falls_at_its_end_is_told_to_be_longer() -> None:
+    given = asked("train.policy=constant", "train.repeats=1")
+    falling, flat = (read(Finals(noise=0.001, needed=needed), train.decide, given, replace(KNOWN, max_lr=0.1)) for needed in (1500.0, 50.0))
+    assert any(remark.endswith("train longer (Smith 2018, 4.2, Remark 4)") for remark in falling.remarks)
+    assert not any("train longer" in remark for remark in flat.remarks)
+    assert any("going on so gains nothing more" in remark for remark in flat.remarks)

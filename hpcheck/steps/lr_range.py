@@ -110,7 +110,7 @@ def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compa
     items += [minimum] if minimum is not None else []
     cycles = candidate_lines(survived, "max {:.2g}".format)
     panels = (*_range_panels(tested, choice.value), Panel("Short 1cycles", "iteration", "validation loss", cycles))
-    remarks = (*_stepsize_words(asked, after, tested), *_overlay_words(tested), *_constant_words(asked, after))
+    remarks = (*_unturned_words(tested), *_stepsize_words(asked, after, tested), *_overlay_words(tested), *_constant_words(asked, after))
     return Reading("lr-range", after, tuple(items), panels, remarks)
 
 
@@ -126,6 +126,17 @@ def shortest_sound_stepsize(tested: RangeTested, max_lr: float, min_lr: float) -
     confirmed_by = tested.faster if tested.faster is not None and not tested.speed_matters else tested.ramp_records[0]
     low, high = confirmed_by.run.lr.points[0][1], confirmed_by.run.lr.points[-1][1]
     return math.ceil(confirmed_by.run.steps * (max_lr - min_lr) / (high - low))
+
+
+def _unturned_words(tested: RangeTested) -> tuple[str, ...]:
+    """The sign of super-convergence: a loss that stays low up to the largest lr of the range test (Smith 2018, 4.1)."""
+    limit = tested.reading.lr_limit
+    if tested.reading.turned or limit.value is None:
+        return ()
+    return (
+        f"nothing turned up to lr {limit.value:.2g}: where the loss stays nearly constant to so large an lr, training may super-converge; "
+        "one cycle of fewer epochs (budget.epochs), with less of other regularization, may do (4.1, Remark 3)",
+    )
 
 
 def _stepsize_words(asked: Asked, settings: Settings, tested: RangeTested) -> tuple[str, ...]:
