@@ -45,7 +45,7 @@ def reason_lines(content: Mapping[str, Any]) -> list[str]:
         reasons["learning rate"] += f"; {carried_words(read_at, content['settings'])}"
     lr = content["settings"].get("learning_rate")
     if lr:
-        reasons["schedule"] = f"one cycle over {lr['cycle_epochs']:g} of {lr['epochs']:g} epochs, then down to {lr['final']:g}"
+        reasons["schedule"] = f"one cycle over {lr['cycle_epochs']:.4g} of {lr['epochs']:g} epochs, then down to {lr['final']:g}"
     return [f"{label}: {reason}" for label, reason in reasons.items()]
 
 
@@ -70,7 +70,7 @@ def describe(name: str, value: Any) -> str:
         return f"{value['policy']} {value['max']:.3g}, {value['epochs']:g} epochs"
     if name == "learning_rate" and "final" not in value:
         span = f"{value['min']:.3g} - {value['max']:.3g}"
-        return f"{value['policy']} {span}, {value['cycle_epochs']:g} epochs a cycle, {value['epochs']:g} epochs"
+        return f"{value['policy']} {span}, {value['cycle_epochs']:.4g} epochs a cycle, {value['epochs']:g} epochs"
     if name == "learning_rate":
         return f"1cycle, {value['min']:.3g} to {value['max']:.3g}"
     if name == "momentum":

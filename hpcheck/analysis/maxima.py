@@ -124,7 +124,8 @@ def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf) -
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
     value, what = _taken(candidates, found, highest), "validation loss" if by == "loss" else "metric"
     where = "in their middle" if found.middle <= highest else "the limit, below their middle"
-    reason = f"maxima from {found.low:.2g} to {found.high:.2g} give away little of the descent in {what}; {value:g} is {where}"
+    good = f"maxima from {found.low:.2g} to {found.high:.2g} lose little of the descent in {what}"
+    reason = f"{good}, so any would do; {value:g} is {where}"
     interval = (min(found.interval[0], value), max(found.interval[1], value))
     return Choice(value, interval, _confidence(candidates, found, value), "chosen", reason, (), edge, clues, by, scores)
 
