@@ -313,10 +313,11 @@ def _load(path: Path | None, overrides: list[str] | None, from_: Path | None, ru
     newest = rundir.newest(Path("runs")) if path is None else None
     default = Path("hpcheck.yaml")
     fallback = newest.config if newest is not None and not default.exists() else default
-    if path is None and fallback != default:
+    of_newest = path is None and fallback != default
+    if of_newest:
         typer.echo(f"config: {fallback}, that of the newest run, with what was set for it by -s", err=True)
     loaded = configs.load(path or fallback, [*(overrides or []), *outer_settings()])
-    if path is None and fallback != default and runs_code:
+    if of_newest and runs_code:
         rundir.refuse_users_code(loaded, fallback)
     return loaded if from_ is None else configs.overlay(loaded, recommend.read(from_)["settings"], str(from_))
 

@@ -72,3 +72,7 @@ class Run(Section):
     def parts(self) -> int:
         """Parts of a batch that BatchNorm sees one by one."""
         return self.bn_splits or self.devices
+
+    def cut_into(self) -> int:
+        """Parts that a batch must come out in: BatchNorm's, or one for each device."""
+        return max(self.parts(), self.devices)

@@ -75,7 +75,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
     """The config's sizes, or a half, one, two and four times the start's; none larger than the training set allows, or that cannot be cut
     into the parts it is computed in."""
-    parts = max(asked.config.run.parts(), asked.config.run.devices)
+    parts = asked.config.run.cut_into()
     options = asked.config.batch
     wanted = options.sizes or [round(settings.total_batch_size * factor) for factor in SIZES_TO_START]
     largest = min(options.max_size or asked.facts.train_examples, asked.facts.train_examples)

@@ -42,11 +42,12 @@ def at_plateau(asked: Asked, settings: Settings, steps: int) -> Taking:
         if record.diverged:
             return None  # it left no weights to continue from
         records.append(record)
-        if plateaued(curve(records)):
+        whole = curve(records)
+        flat = plateaued(whole)
+        if flat:
             break
         spec = continued(record, spec.steps + piece, settings.weight_decay, spec.label)
-    whole = curve(records)
-    return Snapshot(records[-1], sound(whole).learnt, plateaued(whole))
+    return Snapshot(records[-1], sound(whole).learnt, flat)
 
 
 def continued(parent: RunRecord, until: int, weight_decay: float, label: str) -> RunSpec:

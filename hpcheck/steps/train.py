@@ -66,7 +66,7 @@ def repeats(asked: Asked, settings: Settings, label: str) -> list[RunSpec]:
     run, as_paper = asked.config.run, asked.config.train.variation == "paper"
     specs = []
     for number in range(asked.config.train.repeats):
-        size = settings.total_batch_size + (number * max(run.parts(), run.devices) if as_paper else 0)
+        size = settings.total_batch_size + (number * run.cut_into() if as_paper else 0)
         spec = final_run(asked, replace(settings, total_batch_size=size), f"{label}, run {number + 1}")
         spec = replace(spec, seed=spec.seed + number)
         specs.append(replace(spec, init=INITS[number % 2]) if as_paper else spec)
