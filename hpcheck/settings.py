@@ -104,3 +104,11 @@ class Reading:
     @property
     def abstained(self) -> bool:
         return self.undone or any(item.status == "abstained" for item in self.evidence)
+
+
+NO_LR = "no learning rate is known; read one first (lr-range)"
+
+
+def nothing_run(step: str, settings: Settings, why: str = NO_LR) -> Reading:
+    """The reading of a step that could run nothing: the settings stay, and a remark says why."""
+    return Reading(step, settings, (), remarks=(why,), undone=True)

@@ -11,7 +11,7 @@ from hpcheck.analysis.choose import choose
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.smooth import smooth
 from hpcheck.records import RunRecord
-from hpcheck.settings import Panel, Reading, Settings
+from hpcheck.settings import Panel, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.compare import Compared, Rule, candidates, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
@@ -53,12 +53,12 @@ class Timed:
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set total_batch_size, and with it the lr."""
     if settings.max_lr is None:
-        return Reading("batch", settings, (), remarks=("no learning rate is known; read one first (lr-range)",), undone=True)
+        return nothing_run("batch", settings)
     sizes = candidate_sizes(asked, settings)
     (record,) = yield [measurement(asked, settings)]
     timed = read_timing(asked, settings, sizes, record)
     if timed is None:
-        return Reading("batch", settings, (), remarks=("not even one example at a time fits in memory",), undone=True)
+        return nothing_run("batch", settings, "not even one example at a time fits in memory")
     if timed.reference != settings.total_batch_size:
         settings = with_lr(
             asked,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hpcheck.analysis.choose import choose
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, ramp
-from hpcheck.settings import Evidence, Panel, Reading, Settings
+from hpcheck.settings import Evidence, Panel, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates, compare, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
@@ -34,7 +34,7 @@ WHY_NO_RANGE_TEST = (
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set the largest momentum, then its shape over the cycle; with a constant lr, the best constant momentum."""
     if settings.max_lr is None:
-        return Reading("momentum", settings, (), remarks=("no learning rate is known; read one first (lr-range)",), undone=True)
+        return nothing_run("momentum", settings)
     options, constant_lr = asked.config.momentum, policy_of(asked) == "constant"
     steps = short_steps(asked, "momentum", settings)
     held = constant_lr and settings.max_momentum < 1  # a momentum of 1 is rising momentum's peak, reached for an instant

@@ -6,7 +6,7 @@ import numpy as np
 from hpcheck.analysis.sound import sound
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, ramp
-from hpcheck.settings import Panel, Reading, Settings
+from hpcheck.settings import Panel, Reading, Settings, nothing_run
 from hpcheck.steps.evidence import series
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import curve, run, short_steps
@@ -19,7 +19,7 @@ WHAT_TO_DO = "hpcheck momentum compares whole runs at 0.9, 0.95, 0.97 and 0.99 i
 def decide(asked: Asked, settings: Settings) -> Steps:
     """One run at the cycle's smallest lr, momentum rising. Sets nothing."""
     if settings.min_lr is None:
-        return Reading("momentum-range-test", settings, (), remarks=("no learning rate is known; read one first (lr-range)",), undone=True)
+        return nothing_run("momentum-range-test", settings)
     steps = short_steps(asked, "momentum", settings)
     momentum = ramp(LOWEST, HIGHEST, steps + 1)  # ends just below 1, which Adam could not take
     (record,) = yield [run(asked, settings, constant(settings.min_lr), momentum, steps, "momentum range test")]

@@ -9,7 +9,7 @@ from hpcheck import plugins
 from hpcheck.analysis.choice import Choice
 from hpcheck.config import Config, ConfigError, Problem
 from hpcheck.config.problems import did_you_mean
-from hpcheck.settings import Panel, Reading, Settings
+from hpcheck.settings import NO_LR, Panel, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec
 from hpcheck.steps.compare import Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
@@ -51,9 +51,7 @@ class Over:
     def decide(self, asked: Asked, settings: Settings) -> Steps:
         """Compare the values in short trainings like those of the weight-decay grid, then once between the best two."""
         if settings.max_lr is None:
-            return Reading(
-                "wd-grid-over", settings, (), remarks=(f"{self.key}: no learning rate is known; read one first (lr-range)",), undone=True
-            )
+            return nothing_run("wd-grid-over", settings, f"{self.key}: {NO_LR}")
         rule = Rule(prefer=self.today, scale="linear")
 
         def make(value: float, steps: int) -> RunSpec:

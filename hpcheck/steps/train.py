@@ -10,7 +10,7 @@ import numpy as np
 from hpcheck.analysis.clues import find_clues
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, inv, multistep
-from hpcheck.settings import Panel, Reading, Settings
+from hpcheck.settings import Panel, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, evenly
 from hpcheck.steps.early import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
@@ -30,7 +30,7 @@ EVALUATIONS = 40  # of a full training: enough to see whether its tail has flatt
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Train with the settings, and with what they are to be compared with."""
     if settings.max_lr is None:
-        return Reading("train", settings, (), remarks=("no learning rate is known; read one (lr-range) or give start.max_lr",), undone=True)
+        return nothing_run("train", settings, "no learning rate is known; read one (lr-range) or give start.max_lr")
     arms = all_arms(asked, settings)
     records = yield [spec for specs in arms.values() for spec in specs]
     found, at = {}, 0

@@ -9,7 +9,7 @@ from hpcheck.analysis.choose import too_short_to_tell
 from hpcheck.analysis.exponent import next_weight_decays
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, values
-from hpcheck.settings import Evidence, Panel, Reading, Settings
+from hpcheck.settings import Evidence, Panel, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared, Make, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
@@ -32,7 +32,7 @@ Forking = Generator[Sequence[Spec], Sequence[RunRecord], tuple[Make, Snapshot] |
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set weight_decay by the full grid, or from a snapshot where the config says so (Fig. 12)."""
     if settings.max_lr is None:
-        return Reading("wd-grid", settings, (), remarks=("no learning rate is known; read one first (lr-range)",), undone=True)
+        return nothing_run("wd-grid", settings)
     steps = short_steps(asked, "wd_grid", settings)
     make, rule, remarks = full_run(asked, settings), _rule(asked), []
     if asked.config.wd_grid.from_snapshot:
