@@ -1,6 +1,6 @@
 """Steps on a GPU: eager, as one CUDA graph, K members on side streams in one graph, K members vmapped; and the data path beside them.
 
-    python -m benchmarks gpu --subjects lenet,shallow3,resnet56 --members 1,2,4,8,16
+    python -m benchmarks gpu --subjects lenet,shallow3,resnet56,resnet56-parts --members 1,2,4,8,16
 
 Contents do not matter to step times: where the data set is not at hand, random images of its shape are used, and the table says so.
 """
@@ -34,7 +34,11 @@ NETWORKS = {  # network, images (H, W, C), batch size
     "lenet": (PartSpec("lenet"), (28, 28, 1), 128),
     "shallow3": (PartSpec("shallow3"), (32, 32, 3), 128),
     "resnet56": (PartSpec("resnet_cifar", freeze({"depth": 56})), (32, 32, 3), 512),
+    "resnet56-parts": (PartSpec("resnet_cifar", freeze({"depth": 56})), (32, 32, 3), 512),
+    "wide32-parts": (PartSpec("resnet_cifar", freeze({"depth": 32, "widths": (16, 64, 256)})), (32, 32, 3), 512),
+    "densenet40-parts": (PartSpec("densenet_cifar"), (32, 32, 3), 512),
 }
+PARTS = 4  # of a batch, of subjects "-parts": the paper's GPUs, each with its own BatchNorm statistics
 EPOCHS, EXAMPLES = 95, 50_000  # the ResNet-56 training that is to take at most 75 s
 FOLDER = Path("unused")
 
@@ -53,7 +57,7 @@ def data_of(name: str, root: Path, device: torch.device) -> tuple[OnDevice, bool
 def spec_of(name: str, precision: str, steps: int) -> RunSpec:
     network, _, batch = NETWORKS[name]
     data = loops.subject("lenet" if name == "lenet" else "shallow3", Path()).data
-    augment = "mirror-crop" if name == "resnet56" else "none"
+    augment = "none" if name in ("lenet", "shallow3") else "mirror-crop" if name == "resnet56" else "mirror"
     still = constant(1e-4)
     return RunSpec(
         replace(data, augment=augment),
@@ -67,6 +71,7 @@ def spec_of(name: str, precision: str, steps: int) -> RunSpec:
         (steps,),
         eval_size=100,
         precision=precision,
+        bn_splits=PARTS if name.endswith("-parts") else 1,
     )
 
 
@@ -130,17 +135,29 @@ def measure(name: str, precision: str, members: list[int], given: argparse.Names
         "data alone": partial(data_path, spec, data),
         "eager": partial(eager, spec, data),
     }
-    ways |= {f"{count} {mode}": partial(together, spec, data, count, mode) for mode in ("branches", "vmapped") for count in members}
+    ways |= {f"{count} {mode}": partial(together, spec, data, count, mode) for mode in given.modes.split(",") for count in members}
     found: dict[str, float | str] = {}
     for way, make in ways.items():
         try:
             work = make()
             work(given.steps)
             found[way] = timed(work, given.steps, given.rounds, device)
+            if given.profile is not None and way in ("eager", "1 branches"):
+                profiled(work, f"{name}, {precision}, {way}", given.profile)
             del work
         except (RefusedError, torch.OutOfMemoryError) as error:
             found[way] = str(error).split("\n")[0]
     return found
+
+
+def profiled(work: Callable[[int], None], title: str, path: Path) -> None:
+    """Append the kernels that ten steps spend their time in."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA, torch.profiler.ProfilerActivity.CPU]) as profile:
+        work(10)
+        torch.cuda.synchronize()
+    table = profile.key_averages().table(sort_by="self_cuda_time_total", row_limit=25, max_name_column_width=90)
+    with path.open("a", encoding="utf-8") as file:
+        print(f"{title}\n{table}\n", file=file)
 
 
 def main(arguments: list[str]) -> None:
@@ -151,10 +168,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--modes", default="branches,vmapped")
+    parser.add_argument("--cudnn-benchmark", action="store_true", help="let cuDNN try its kernels instead of choosing by rule")
+    parser.add_argument("--profile", type=Path, help="also write where the time of a graphed step goes, kernel by kernel, to this file")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("HPCHECK_DATA", "data")))
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(arguments)
     device = worker.resolve_device(given.device)
+    torch.backends.cudnn.benchmark = given.cudnn_benchmark
     counts = [int(count) for count in given.members.split(",")]
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     there = conditions()
@@ -185,7 +206,7 @@ def verdicts(name: str, found: dict[str, float | str]) -> list[str]:
                      f"/ one eager run: {min(fused) / seconds['eager']:.2f} (<= 0.5)")  # fmt: skip
     if "data alone" in seconds and "1 branches" in seconds:
         lines.append(f"data alone / one graphed step: {seconds['data alone'] / seconds['1 branches']:.2f}")
-    if name == "resnet56" and "1 branches" in seconds:
+    if name.startswith("resnet56") and "1 branches" in seconds:
         steps = EPOCHS * EXAMPLES / NETWORKS[name][2]
         lines.append(
             f"{EPOCHS} epochs: {steps * min(seconds['1 branches'], seconds.get('eager', np.inf)):.0f} s without evaluations (< 75)"

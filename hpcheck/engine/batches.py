@@ -63,9 +63,9 @@ class BatchStream:
         self._orders: dict[int, Tensor] = {}
         self._ahead: dict[tuple[int | None, int | None], Ahead] = {}  # for each share of a batch: of streamed images
 
-    def indices(self, step: int) -> Tensor:
-        """Rows of the training set in batch `step`, as (B,)."""
-        start, end = step * self.batch_size, (step + 1) * self.batch_size
+    def indices(self, step: int, steps: int = 1) -> Tensor:
+        """Rows of the training set in batch `step`, as (B,), or of so many batches from there on, as (steps * B,)."""
+        start, end = step * self.batch_size, (step + steps) * self.batch_size
         parts = []
         for epoch in range(start // self._count, (end - 1) // self._count + 1):
             first = epoch * self._count

@@ -15,12 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from hpcheck import schedules
 from hpcheck.engine.batches import BatchStream, draws, moved
 from hpcheck.engine.loop import Training, draws_random_numbers
 from hpcheck.engine.objectives import arithmetic
 from hpcheck.engine.tensor_updates import Hyper, State, state_of, update_of
+from hpcheck.plugins import is_users_own
 
 BLOCK = 64  # steps whose examples and augmentation are sent to the device at a time
 EAGER_STEPS = 3  # first steps of a graphed run, made one by one on a side stream: libraries choose their kernels in them
@@ -64,8 +66,7 @@ class Block:
 
     def fill(self, first: int, steps: int) -> None:
         """Put steps `first`, `first` + 1, ... in place."""
-        for index in range(steps):
-            self.rows[index] = self.stream.indices(first + index)
+        self.rows[:steps] = self.stream.indices(first, steps).reshape(steps, -1)
         if self.draws:
             drawn = zip(*(self._drawn(first + index) for index in range(steps)), strict=True)
             for kept, numbers in zip(self.draws, drawn, strict=True):
@@ -94,6 +95,8 @@ class Together:
     def __init__(self, trainings: Sequence[Training], mode: str, allow_dropout: bool = False) -> None:
         refuse(trainings, mode, allow_dropout)
         self.trainings, self.mode = list(trainings), mode
+        for training in trainings:
+            in_parts(training.model, training.share.part)
         spec, device = trainings[0].spec, trainings[0].batches.data.train_x.device
         self.device, self.first = device, spec.at_step
         count = spec.steps - spec.at_step
@@ -154,14 +157,36 @@ def weights_of(training: Training) -> list[tuple[str, nn.Parameter, dict[str, An
     return [(names[weight], weight, group) for group in training.optimizer.param_groups for weight in group["params"]]
 
 
+def in_parts(model: nn.Module, size: int) -> None:
+    """Have BatchNorm layers see a training batch in parts of `size`, in turn, as they would if each part passed the network by itself.
+
+    Nothing else in hpcheck's own networks joins examples, so convolutions take the whole batch at once: a third of the kernels.
+    """
+
+    def parted(layer: _BatchNorm) -> Callable[[Tensor], Tensor]:
+        whole = layer.forward
+
+        def forward(x: Tensor) -> Tensor:
+            if not layer.training or len(x) <= size:
+                return whole(x)
+            return torch.cat([whole(part) for part in torch.split(x, size)])
+
+        return forward
+
+    for layer in model.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.forward = parted(layer)  # type: ignore[method-assign, assignment]
+
+
 def loss_of(training: Training, forward: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
-    """Training loss of a batch, in the run's precision and its parts for BatchNorm, as loop.py's `update` has it."""
+    """Training loss of a batch in the run's precision: the mean of its parts', as loop.py's `update` has it."""
     spec, size = training.spec, training.share.part
-    total = torch.zeros((), device=x.device)
-    for inputs, targets in zip(torch.split(x, size), torch.split(y, size), strict=True):
-        with arithmetic(x.device, spec.precision):
-            total = total + training.loss(forward(inputs), targets) * (len(targets) / len(y))
-    return total
+    with arithmetic(x.device, spec.precision):
+        outputs = forward(x)
+        if not is_users_own(spec.data.loss):  # a mean over examples
+            return training.loss(outputs, y)
+        parts = zip(torch.split(outputs, size), torch.split(y, size), strict=True)
+        return torch.stack([training.loss(part, targets) * (len(targets) / len(y)) for part, targets in parts]).sum()
 
 
 class Branches:

@@ -73,10 +73,12 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
     for training in trainings:
         training.model.train()
     for stop in _stops(spec):
-        together.advance(stop - first - together.done)
-        for index, member in enumerate(members):
+        before = together.done
+        together.advance(stop - first - before)
+        latest = together.losses[:, before : together.done].cpu()  # the one wait for the device, for all members
+        for member, losses in zip(members, latest, strict=True):
             if not member.ended:
-                _look(member, together.losses[index], stop, data, snapshots)
+                _look(member, losses, stop, data, snapshots)
         going_on = [member for member in members if not member.ended]
         _save(going_on)
         if not going_on:
@@ -99,14 +101,15 @@ def _begin(trainings: Sequence[Training], records: Sequence[RecordWriter], snaps
         at.members = shares
         count = training.spec.steps - training.spec.at_step
         lrs, momenta = (schedules.values(knots, count).tolist() for knots in (training.spec.lr, training.spec.momentum))
-        members.append(Member(training, record, Checkpoints(snapshots, record), at, lrs, momenta, f"{mode}, {len(shares)} members"))
+        how = f"{mode}, {len(shares)} members" if len(shares) > 1 else "one CUDA graph"
+        members.append(Member(training, record, Checkpoints(snapshots, record), at, lrs, momenta, how))
     return members
 
 
 def _look(member: Member, losses: torch.Tensor, stop: int, data: OnDevice, snapshots: Path) -> None:
-    """What loop.py does where it looks: divergence, a row, the end. `losses` (T,) are the member's so far."""
+    """What loop.py does where it looks: divergence, a row, the end. `losses` are the member's since the last look."""
     training, at, spec = member.training, member.at, member.training.spec
-    at.stretch += losses[at.done - spec.at_step : stop - spec.at_step].unbind()
+    at.stretch += losses.unbind()
     at.done = stop
     if math.isnan(training.first_loss):
         training.first_loss = float(losses[0])
@@ -138,7 +141,7 @@ def fastest(specs: Sequence[RunSpec], data: OnDevice, snapshots: Path) -> str:
     if specs[0].steps - specs[0].at_step < 2 * (EAGER_STEPS + 1 + PROBE_STEPS):
         return ONE_BY_ONE  # the runs are hardly longer than the trial
     seconds = {ONE_BY_ONE: len(specs) * _alone(specs[0], data, snapshots)}
-    for mode in MODES:
+    for mode in MODES if len(specs) > 1 else MODES[:1]:
         try:
             together = Together([prepare(spec, data, snapshots) for spec in specs], mode)
             together.advance(EAGER_STEPS + 1)

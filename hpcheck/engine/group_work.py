@@ -19,23 +19,27 @@ from hpcheck.spec import RunSpec
 def work_together(jobs: Sequence[Job], directory: Path, device_name: str, threads: int, mode: str) -> None:
     """Compute all `jobs` by `mode` ("auto", "branches" or "vmapped") and leave their finished records in `directory`.
 
-    A run that an interrupted process had begun goes on alone, and all do where they cannot be computed together (said on stderr) or one by
-    one is as fast.
+    One alone is computed so on a GPU. A run that an interrupted process had begun goes on step by step, and all do where they cannot be
+    computed together (said on stderr) or one by one is as fast.
     """
     alone = [(run_id, spec) for run_id, spec in jobs if any(directory.glob(f"{run_id}.step*.checkpoint"))]
     rest = [job for job in jobs if job not in alone]
-    if len(rest) > 1:
+    if len(rest) > (0 if device_name.startswith("cuda") else 1):
         try:
             _compute(rest, directory, device_name, threads, mode)
             rest = []
         except RefusedError as refused:
-            print(f"{len(rest)} runs one by one: {refused}", file=sys.stderr, flush=True)
+            print(f"{_counted(rest)} one by one: {refused}", file=sys.stderr, flush=True)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            print(f"{len(rest)} runs one by one: together they do not fit in memory", file=sys.stderr, flush=True)
+            print(f"{_counted(rest)} one by one: together they do not fit in memory", file=sys.stderr, flush=True)
     for run_id, spec in [*alone, *rest]:
         worker.work(spec, run_id, directory, device_name, threads)
+
+
+def _counted(jobs: Sequence[Job]) -> str:
+    return "1 run" if len(jobs) == 1 else f"{len(jobs)} runs"
 
 
 def _compute(jobs: Sequence[Job], directory: Path, device_name: str, threads: int, mode: str) -> None:

@@ -1,4 +1,5 @@
-"""`run.together`: runs of a round that may be computed as one go to one worker together; what is left over, and what fails, one by one."""
+"""`run.together`: runs of a round that may be computed as one go to one worker together, a single one too where that is a graph on a GPU;
+what is left over, and what fails, one by one."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
@@ -8,6 +9,7 @@ from pathlib import Path
 from hpcheck import records
 from hpcheck.engine.processes import POLL_SECONDS, Job, Pool
 from hpcheck.engine.together import groups
+from hpcheck.spec import RunSpec
 
 ALLOWED = {"cuda": ("auto", "branches", "vmapped"), "cpu": ("branches", "vmapped")}  # on a CPU it does not pay: by name alone
 
@@ -20,9 +22,8 @@ class Grouped(Pool):
         self.together = together
 
     def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
-        for group in groups(jobs):
-            if len(group) > 1:
-                self._group(group, directory, on_poll, asked_at_once)
+        for group in groups([job for job in jobs if isinstance(job[1], RunSpec)]):
+            self._group(group, directory, on_poll, asked_at_once)
         rest = [job for job in jobs if records.read(directory / f"{job[0]}.jsonl") is None]
         super()._all(rest, directory, on_poll, asked_at_once)
 
@@ -31,7 +32,8 @@ class Grouped(Pool):
         try:
             slots, threads = self._share(asked_at_once)
             device = next(iter(slots.devices))
-            if self.together not in ALLOWED.get(device.split(":")[0], ()):
+            kind = device.split(":")[0]
+            if self.together not in ALLOWED.get(kind, ()) or (len(group) == 1 and kind == "cpu"):
                 return
             future = self._workers().submit(_work, group, directory, device, threads, self.together)
             while not future.done():

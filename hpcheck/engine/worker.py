@@ -113,6 +113,7 @@ def measured(spec: Spec, run_id: str, directory: Path, device: str, threads: int
     if not device.startswith("cuda"):
         work(spec, run_id, directory, device, threads)
         return None
+    torch.cuda.init()  # type: ignore[no-untyped-call]  # the figures of memory exist only then
     torch.cuda.reset_peak_memory_stats(device)
     work(spec, run_id, directory, device, threads)
     return torch.cuda.max_memory_reserved(device) + CONTEXT_BYTES
