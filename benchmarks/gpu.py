@@ -38,6 +38,7 @@ NETWORKS = {  # network, images (H, W, C), batch size
     "wide32-parts": (PartSpec("resnet_cifar", freeze({"depth": 32, "widths": (16, 64, 256)})), (32, 32, 3), 512),
     "densenet40-parts": (PartSpec("densenet_cifar"), (32, 32, 3), 512),
 }
+PROFILED_STEPS = 20
 PARTS = 4  # of a batch, of subjects "-parts": the paper's GPUs, each with its own BatchNorm statistics
 EPOCHS, EXAMPLES = 95, 50_000  # the ResNet-56 training that is to take at most 75 s
 FOLDER = Path("unused")
@@ -107,8 +108,11 @@ def eager(spec: RunSpec, data: OnDevice) -> Callable[[int], None]:
     return work
 
 
-def together(spec: RunSpec, data: OnDevice, members: int, mode: str) -> Callable[[int], None]:
-    found = Together([prepare(replace(spec, weight_decay=1e-4 * index), data, FOLDER) for index in range(members)], mode)
+def together(spec: RunSpec, data: OnDevice, members: int, mode: str, compiled: bool = False) -> Callable[[int], None]:
+    trainings = [prepare(replace(spec, weight_decay=1e-4 * index), data, FOLDER) for index in range(members)]
+    found = Together(trainings, mode)
+    for training in trainings if compiled else []:
+        training.model.compile()
     found.advance(EAGER_STEPS + 1)
     return found.advance
 
@@ -130,19 +134,23 @@ def data_path(spec: RunSpec, data: OnDevice) -> Callable[[int], None]:
 def measure(name: str, precision: str, members: list[int], given: argparse.Namespace, device: torch.device) -> dict[str, float | str]:
     """Seconds of a step by each way; a way that is refused or does not fit in memory says so."""
     data, _ = data_of(name, given.data, device)
-    spec = spec_of(name, precision, given.steps * (given.rounds + 1) + EAGER_STEPS + 1)
+    spec = spec_of(name, precision, given.steps * (given.rounds + 2) + PROFILED_STEPS + EAGER_STEPS + 1)
     ways: dict[str, Callable[[], Callable[[int], None]]] = {
         "data alone": partial(data_path, spec, data),
         "eager": partial(eager, spec, data),
     }
-    ways |= {f"{count} {mode}": partial(together, spec, data, count, mode) for mode in given.modes.split(",") for count in members}
+    ways |= {
+        f"{count} {mode}": partial(together, spec, data, count, mode, given.compile) for mode in given.modes.split(",") for count in members
+    }
     found: dict[str, float | str] = {}
     for way, make in ways.items():
         try:
             work = make()
             work(given.steps)
             found[way] = timed(work, given.steps, given.rounds, device)
-            if given.profile is not None and way in ("eager", "1 branches"):
+            if device.type == "cuda" and way.endswith("branches"):
+                found[f"{way}, asked for"] = enqueued(work, given.steps)
+            if given.profile is not None and way in ("1 branches", "4 branches"):
                 profiled(work, f"{name}, {precision}, {way}", given.profile)
             del work
         except (RefusedError, torch.OutOfMemoryError) as error:
@@ -150,14 +158,30 @@ def measure(name: str, precision: str, members: list[int], given: argparse.Names
     return found
 
 
-def profiled(work: Callable[[int], None], title: str, path: Path) -> None:
-    """Append the kernels that ten steps spend their time in."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA, torch.profiler.ProfilerActivity.CPU]) as profile:
-        work(10)
+def profiled(work: Callable[[int], None], title: str, path: Path, steps: int = PROFILED_STEPS) -> None:
+    """Append the kernels that a step spends its time in: microseconds and launches of a step, the longest first."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        work(steps)
         torch.cuda.synchronize()
-    table = profile.key_averages().table(sort_by="self_cuda_time_total", row_limit=25, max_name_column_width=90)
+    kernels: dict[str, list[float]] = {}
+    for event in profile.events() or []:
+        if event.device_type == torch.autograd.DeviceType.CUDA:
+            kernels.setdefault(event.name, []).append(event.time_range.elapsed_us())
     with path.open("a", encoding="utf-8") as file:
-        print(f"{title}\n{table}\n", file=file)
+        count, total = sum(map(len, kernels.values())) / steps, sum(map(sum, kernels.values())) / steps
+        print(f"{title}: {count:.0f} kernels of {total:.0f} us altogether a step", file=file)
+        for name, times in sorted(kernels.items(), key=lambda item: -sum(item[1]))[:40]:
+            print(f"  {sum(times) / steps:9.1f} us {len(times) / steps:7.1f} x  {name[:150]}", file=file)
+
+
+def enqueued(work: Callable[[int], None], steps: int) -> float:
+    """Seconds of a step until the host has asked for it, the device not waited for."""
+    wait(torch.device("cuda"))
+    before = time.perf_counter()
+    work(steps)
+    seconds = (time.perf_counter() - before) / steps
+    wait(torch.device("cuda"))
+    return seconds
 
 
 def main(arguments: list[str]) -> None:
@@ -169,6 +193,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--modes", default="branches,vmapped")
+    parser.add_argument("--compile", action="store_true", help="have torch.compile make the networks' kernels")
     parser.add_argument("--cudnn-benchmark", action="store_true", help="let cuDNN try its kernels instead of choosing by rule")
     parser.add_argument("--profile", type=Path, help="also write where the time of a graphed step goes, kernel by kernel, to this file")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("HPCHECK_DATA", "data")))

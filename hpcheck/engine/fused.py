@@ -26,6 +26,7 @@ from hpcheck.plugins import is_users_own
 
 BLOCK = 64  # steps whose examples and augmentation are sent to the device at a time
 EAGER_STEPS = 3  # first steps of a graphed run, made one by one on a side stream: libraries choose their kernels in them
+ALIGNED = 64  # weights of a flat tensor begin at multiples of so many, 256 bytes, as those that are allocated do
 MODES = ("branches", "vmapped")
 
 
@@ -104,8 +105,8 @@ class Together:
         def numbers(values: Sequence[Any]) -> Tensor:
             return torch.from_numpy(np.array(values, dtype=np.float32)).to(device)
 
-        self.lrs = numbers([schedules.values(one.spec.lr, count) for one in trainings])  # (K, T)
-        self.momenta = numbers([schedules.values(one.spec.momentum, count) for one in trainings])  # (K, T)
+        scheduled = [[schedules.values(of, count) for of in (one.spec.lr, one.spec.momentum)] for one in trainings]
+        self.scheduled = numbers(scheduled).permute(1, 0, 2).contiguous()  # (2, K, T): lrs and momenta
         self.decays = numbers([one.spec.weight_decay for one in trainings])  # (K,)
         self.losses = torch.full((len(trainings), count), torch.nan, device=device)
         self.blocks: dict[int, Block] = {one.spec.seed: Block(one.batches) for one in trainings}  # by data order
@@ -144,7 +145,7 @@ class Together:
     def _step(self) -> None:
         """One update of every member, from tensors on the device alone."""
         batches = {seed: block.batch(self._in_block) for seed, block in self.blocks.items()}
-        lr, momentum = (values.index_select(1, self._at).squeeze(1) for values in (self.lrs, self.momenta))  # (K,)
+        lr, momentum = self.scheduled.index_select(2, self._at).squeeze(2)  # (K,)
         losses = self._members.step(batches, Hyper(lr, momentum, self.decays))  # (K,)
         self.losses.index_copy_(1, self._at, losses.unsqueeze(1))
         self._at.add_(1)
@@ -189,38 +190,68 @@ def loss_of(training: Training, forward: Callable[[Tensor], Tensor], x: Tensor, 
         return torch.stack([training.loss(part, targets) * (len(targets) / len(y)) for part, targets in parts]).sum()
 
 
+class Flat:
+    """All weights of one optimizer group, of all members, as one (K, P) tensor, of which they and what the optimizer keeps of them are
+    views: so an update is a handful of kernels however many weights and members there are."""
+
+    def __init__(self, trainings: Sequence[Training], number: int, names: tuple[str, ...]) -> None:
+        self.members = [training.optimizer.param_groups[number] for training in trainings]  # their groups
+        self.group = self.members[0]
+        self.sizes = [weight.numel() for weight in self.group["params"]]
+        self.starts = np.cumsum([0, *(-(-size // ALIGNED) * ALIGNED for size in self.sizes)]).tolist()  # of each weight
+        first = self.group["params"][0]
+        self.weight, self.gradient = (first.new_zeros(len(trainings), self.starts[-1]) for _ in range(2))
+        self.state = {name: first.new_zeros(len(trainings), *([] if name == "step" else [self.starts[-1]])) for name in names}
+        self.gradients = [self._views(self.gradient, index) for index in range(len(trainings))]
+        for index, (training, group) in enumerate(zip(trainings, self.members, strict=True)):
+            kept = [state_of(training.optimizer, weight, names) for weight in group["params"]]
+            for name, flat in self.state.items():
+                places = [flat[index]] * len(kept) if name == "step" else self._views(flat, index)
+                for weight, state, place in zip(group["params"], kept, places, strict=True):
+                    training.optimizer.state[weight][name] = place.copy_(state[name])
+            for weight, place in zip(group["params"], self._views(self.weight, index), strict=True):
+                weight.data = place.copy_(weight.detach())
+
+    def _views(self, flat: Tensor, member: int) -> list[Tensor]:
+        """The part of each weight in the member's row, laid out in memory as the weight is."""
+        places = []
+        for weight, start, size in zip(self.group["params"], self.starts[:-1], self.sizes, strict=True):
+            order, back = memory_order(weight)
+            places.append(flat[member, start : start + size].view(weight.permute(order).shape).permute(back))
+        return places
+
+
 class Branches:
     """Each member with its own network; on a GPU each on a stream of its own, so that small kernels of several run side by side."""
 
     def __init__(self, group: Together) -> None:
-        self.group = group
-        self.members = []
-        for training in group.trainings:
-            update, names = update_of(training.optimizer) or (None, ())
-            weights = weights_of(training)
-            states = [state_of(training.optimizer, weight, names) for _, weight, _ in weights]
-            self.members.append((training, update, weights, states))
+        self.trainings = group.trainings
+        found = update_of(group.trainings[0].optimizer)
+        assert found is not None  # `refuse` saw to it
+        self.update, names = found
+        self.flats = [Flat(self.trainings, number, names) for number in range(len(self.trainings[0].optimizer.param_groups))]
         on_gpu = group.device.type == "cuda"
-        self.streams = [torch.cuda.Stream() for _ in self.members] if on_gpu else []  # type: ignore[no-untyped-call]
+        self.streams = [torch.cuda.Stream() for _ in self.trainings] if on_gpu else []  # type: ignore[no-untyped-call]
 
     def step(self, batches: dict[int, tuple[Tensor, Tensor]], hyper: Hyper) -> Tensor:
         losses = []
         main = torch.cuda.current_stream() if self.streams else None
-        for index, (training, update, weights, states) in enumerate(self.members):
+        for index, training in enumerate(self.trainings):
             if main is not None:
                 self.streams[index].wait_stream(main)
             with torch.cuda.stream(self.streams[index]) if self.streams else nullcontext():
                 loss = loss_of(training, training.model, *batches[training.spec.seed])
-                gradients = torch.autograd.grad(loss, [weight for _, weight, _ in weights])
-                mine = Hyper(hyper.lr[index], hyper.momentum[index], hyper.weight_decay[index])
+                weights = [weight for flat in self.flats for weight in flat.members[index]["params"]]
+                gradients = list(torch.autograd.grad(loss, weights))
                 with torch.no_grad():
-                    for (_, weight, of), gradient, state in zip(weights, gradients, states, strict=True):
-                        assert update is not None  # `refuse` saw to it
-                        update(weight, gradient, state, mine.of(of, weight), of)
+                    torch._foreach_copy_([place for flat in self.flats for place in flat.gradients[index]], gradients)
                 losses.append(loss.detach())
         for stream in self.streams:
             assert main is not None
             main.wait_stream(stream)
+        with torch.no_grad():
+            for flat in self.flats:
+                self.update(flat.weight, flat.gradient, flat.state, hyper.of(flat.group, flat.weight), flat.group)
         return torch.stack(losses)
 
 
@@ -281,8 +312,12 @@ class Vmapped:
 
 def stacked(members: Sequence[Tensor]) -> Tensor:
     """(K, ...) of K tensors, each slice laid out in memory as the first is (channels last stays so)."""
-    first = members[0]
-    strides = first.stride()
-    order = sorted(range(first.ndim), key=lambda axis: (-strides[axis], axis))
-    back = [order.index(axis) + 1 for axis in range(first.ndim)]
-    return torch.stack([member.permute(order) for member in members]).permute(0, *back)
+    order, back = memory_order(members[0])
+    return torch.stack([member.permute(order) for member in members]).permute(0, *(axis + 1 for axis in back))
+
+
+def memory_order(tensor: Tensor) -> tuple[list[int], list[int]]:
+    """The axes from the one with the largest stride to the smallest, and how to put them back."""
+    strides = tensor.stride()
+    order = sorted(range(tensor.ndim), key=lambda axis: (-strides[axis], axis))
+    return order, [order.index(axis) for axis in range(tensor.ndim)]

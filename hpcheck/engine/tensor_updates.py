@@ -31,7 +31,10 @@ class Hyper:
         def broadcast(value: Tensor) -> Tensor:
             return value.reshape(value.shape + (1,) * (weight.ndim - value.ndim)) if value.ndim else value
 
-        lr, decay = self.lr * group.get("lr_mult", 1.0), self.weight_decay * group.get("decay_mult", 1.0)
+        def times(value: Tensor, multiplier: float) -> Tensor:
+            return value if multiplier == 1 else value * multiplier
+
+        lr, decay = times(self.lr, group.get("lr_mult", 1.0)), times(self.weight_decay, group.get("decay_mult", 1.0))
         return Hyper(broadcast(lr), broadcast(self.momentum), broadcast(decay))
 
 
