@@ -15,6 +15,7 @@ NAMES = {
     "trials": "benchmarks.tuning.trials",
     "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
+    "rows": "benchmarks.rows",
 }
 
 

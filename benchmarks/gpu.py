@@ -223,7 +223,7 @@ def main(arguments: list[str]) -> None:
 
 def verdicts(name: str, found: dict[str, float | str]) -> list[str]:
     """The issue's ratios, where their parts were measured."""
-    seconds = {way: value for way, value in found.items() if isinstance(value, float)}
+    seconds = {way: value for way, value in found.items() if isinstance(value, float) and "asked" not in way}
     fused = [value for way, value in seconds.items() if way.startswith("4 ")]
     lines = []
     if fused and "1 branches" in seconds and "eager" in seconds:

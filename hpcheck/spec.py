@@ -87,6 +87,7 @@ class TimingSpec:
     precision: str = "fp32"
     bn_splits: int = 1
     devices: int = 1  # what a step takes depends on them, as a run's curve does not
+    together: str = "auto"  # and on whether a GPU's runs are graphed: all but "off"
     label: str = field(default="", compare=False)
 
 

@@ -1,5 +1,6 @@
 """Runs computed together are the runs that loop.py computes one by one, to a stated tolerance; what cannot be is refused by name."""
 
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
@@ -9,13 +10,14 @@ import torch
 from engine_runs import DIGITS, RUN, computed
 
 from hpcheck import records
-from hpcheck.engine import fused_runs, worker
+from hpcheck.engine import fused_runs, timing, worker
 from hpcheck.engine.checkpoints import Stopped
-from hpcheck.engine.fused import BLOCK, MODES, RefusedError, stacked
+from hpcheck.engine.fused import BLOCK, MODES, RefusedError, Together, stacked
 from hpcheck.engine.fused_runs import ONE_BY_ONE, fastest, train_together
 from hpcheck.engine.group_work import work_together
 from hpcheck.engine.grouped import Grouped
 from hpcheck.engine.loop import prepare
+from hpcheck.engine.slots import Slots
 from hpcheck.engine.tensor_updates import Hyper, state_of, update_of
 from hpcheck.engine.together import groups, refusal
 from hpcheck.identity import identify
@@ -195,6 +197,81 @@ def test_the_pool_hands_groups_to_one_worker_where_it_is_asked_to(tmp_path, alon
     assert [record.result.get("together") for record in found] == ["vmapped, 2 members", "vmapped, 2 members", None]
     for spec, record in zip(specs, found, strict=True):
         np.testing.assert_allclose(record.column("val_loss"), alone(spec).column("val_loss"), rtol=TOLERANCE)
+
+
+def test_a_group_is_shared_out_over_the_devices_there_are(tmp_path, alone, monkeypatch):
+    monkeypatch.setattr(Grouped, "_share", lambda self, asked: (Slots({"cpu": None, "cpu:0": None}, 2), 1))
+    submitted = []
+    monkeypatch.setattr(Grouped, "_workers", lambda self: Submitting(submitted))
+    specs = [replace(SHORT, weight_decay=decay) for decay in (0.0, 0.1, 0.2, 0.3, 0.4)]
+    Grouped("cpu", 2, 1, "vmapped")._group([(identify(spec), spec) for spec in specs], tmp_path, lambda: None, 5)
+    assert [(device, [spec.weight_decay for _, spec in share]) for share, device in submitted] == [
+        ("cpu", [0.0, 0.2, 0.4]),
+        ("cpu:0", [0.1, 0.3]),
+    ]
+    for spec in specs:
+        assert records.read(tmp_path / f"{identify(spec)}.jsonl").status == "finished"
+
+
+class Submitting:
+    """An executor that computes in this process and notes which share went to which device."""
+
+    def __init__(self, submitted):
+        self.submitted = submitted
+
+    def submit(self, work, share, directory, device, threads, mode):
+        self.submitted.append((share, device))
+        work(share, directory, device, threads, mode)
+        future = Future()
+        future.set_result(None)
+        return future
+
+
+def test_auto_says_nothing_of_runs_that_it_computes_one_by_one(tmp_path, capsys):
+    specs = [replace(SHORT, model=PartSpec("mlp", freeze({"dropout": 0.5})), weight_decay=decay) for decay in (0.0, 0.1)]
+    work_together([(identify(spec), spec) for spec in specs], tmp_path, "cpu", 1, "auto")
+    assert capsys.readouterr().err == ""
+    assert all(records.read(tmp_path / f"{identify(spec)}.jsonl").status == "finished" for spec in specs)
+
+
+def test_a_capture_that_ran_out_of_memory_is_known_by_what_it_came_from():
+    def capture():
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        finally:
+            raise RuntimeError("capture was not joined")
+
+    with pytest.raises(RuntimeError) as caught:
+        capture()
+    assert timing.is_out_of_memory(caught.value)
+    assert not timing.is_out_of_memory(RuntimeError("capture was not joined"))
+
+
+def test_steps_are_timed_as_they_are_graphed(tmp_path, monkeypatch):
+    made = []
+    honest = Together.advance
+    monkeypatch.setattr(Together, "advance", lambda self, steps: made.append(len(self.trainings)) or honest(self, steps))
+    monkeypatch.setattr(timing, "_can_graph", lambda data: True)
+    found = computed(TimingSpec(DIGITS, RUN.model, RUN.optimizer, (8, 64), rounds=2), tmp_path)
+    assert [entry["size"] for entry in found.result["sizes"]] == [8, 64]
+    assert set(made) == {1}
+    made.clear()
+    for spec in (
+        TimingSpec(DIGITS, RUN.model, RUN.optimizer, (8, 64), rounds=2, together="off"),
+        TimingSpec(DIGITS, PartSpec("mlp", freeze({"dropout": 0.5})), RUN.optimizer, (8, 64), rounds=2),
+    ):
+        assert [entry["size"] for entry in computed(spec, tmp_path).result["sizes"]] == [8, 64]
+    assert not made
+
+
+def test_graphs_that_do_not_fit_beside_each_other_leave_steps_as_loop_py_makes_them(tmp_path, monkeypatch):
+    def advance(self, steps):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(timing, "_can_graph", lambda data: True)
+    monkeypatch.setattr(Together, "advance", advance)
+    found = computed(TimingSpec(DIGITS, RUN.model, RUN.optimizer, (8, 64), rounds=1), tmp_path)
+    assert all(entry["seconds"] > 0 for entry in found.result["sizes"])
 
 
 def test_runs_that_are_refused_are_computed_one_by_one(tmp_path, capsys):

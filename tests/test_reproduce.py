@@ -1,13 +1,14 @@
 """The paper's experiments: every one has its config, its answer and a verdict; what was run is found again and never run twice."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from test_boundaries import imported, modules
 
-from hpcheck import config
+from hpcheck import config, records
 from hpcheck.__main__ import run
 from hpcheck.config import ConfigError, parse
 from hpcheck.records import RunRecord
@@ -69,7 +70,7 @@ def test_every_paper_config_belongs_to_an_experiment() -> None:
 def test_the_paper_trains_as_its_table_says() -> None:
     row2, row8 = (config.load(PAPER / f"table1-row{row}.yaml") for row in (2, 8))
     assert (row2.start.momentum.max, row2.start.momentum.min, row2.train.momentum) == (1.0, 0.9, "rising")
-    assert (row8.train.policy, row8.train.momentum, row8.start.max_lr, row8.start.momentum.max) == ("constant", "constant", 0.005, 0.85)
+    assert (row8.train.policy, row8.train.momentum, row8.start.max_lr, row8.start.momentum.max) == ("step", "constant", 0.005, 0.85)
     densenet = config.load(PAPER / "table2-densenet-150.yaml")
     assert (densenet.start.min_lr, densenet.start.max_lr, densenet.train.cycle_fraction * 150) == (0.1, 4.0, pytest.approx(140, abs=0.1))
 
@@ -85,6 +86,22 @@ def test_committed_records_are_found_without_their_data() -> None:
     assert by_name["table2-lenet-12"].verdict.ours.startswith("99.11 +- 0.04 (4 runs")
     assert len(by_name["table1-row1"].found[0].finals) >= 2
     assert found.circumstances(by_name["table1-row1"].found) == "image-folder cifar10-jpg, cpu fp32"
+
+
+def test_a_record_of_another_precision_counts_where_there_is_none_of_the_configs(tmp_path: Path) -> None:
+    (experiment,) = experiments.chosen(["table2-lenet-12"])
+    (tmp_path / "table2-lenet-12").mkdir()
+    for path in (COMMITTED / "table2-lenet-12").glob("*.jsonl"):
+        made = records.read(path)
+        assert made is not None
+        spec = replace(made.spec, precision="bf16")
+        with closing(records.RecordWriter(tmp_path / "table2-lenet-12" / path.name, made.run_id, spec, dict(made.environment))) as written:
+            written.finish(made.status, dict(made.result))
+    state = states.standing(experiment, Kept([tmp_path]))
+    assert len(state.found[0].finals) == 4
+    assert found.circumstances(state.found) == "cpu bf16"
+    both = states.standing(experiment, Kept([COMMITTED, tmp_path]))
+    assert found.circumstances(both.found) == "cpu fp32"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Run(Section):
     )
     address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or host:6379; null: one started here")
     together: Literal["off", "auto", "branches", "vmapped"] = Field(
-        default="off", description="Whether a GPU computes the runs of a round as one; auto tries how (not yet measured on a GPU)"
+        default="auto", description="How a GPU computes the runs of a round: auto tries whether as one CUDA graph; off: step by step"
     )
 
     @field_validator("devices")
@@ -65,8 +65,8 @@ class Run(Section):
     @field_validator("together")
     @classmethod
     def _on_one_device(cls, together: str, info: ValidationInfo) -> str:
-        if together != "off" and (info.data.get("engine") == "ray" or info.data.get("devices", 1) > 1):
-            raise refused("computes several runs on one device", "off, or run.engine local and run.devices 1")
+        if together in ("branches", "vmapped") and (info.data.get("engine") == "ray" or info.data.get("devices", 1) > 1):
+            raise refused("computes several runs on one device", "auto, off, or run.engine local and run.devices 1")
         return together
 
     def parts(self) -> int:

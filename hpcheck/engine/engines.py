@@ -31,6 +31,6 @@ def engine_of(
         from hpcheck.engine.ray import Tasks
 
         return Tasks(device, jobs, threads, address)
-    if together != "off":
-        return Grouped(device, jobs, threads, together)
-    return Devices(device, devices, threads) if devices > 1 else Pool(device, jobs, threads)
+    if devices > 1:
+        return Devices(device, devices, threads)
+    return Pool(device, jobs, threads) if together == "off" else Grouped(device, jobs, threads, together)

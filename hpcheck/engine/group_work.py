@@ -20,7 +20,7 @@ def work_together(jobs: Sequence[Job], directory: Path, device_name: str, thread
     """Compute all `jobs` by `mode` ("auto", "branches" or "vmapped") and leave their finished records in `directory`.
 
     One alone is computed so on a GPU. A run that an interrupted process had begun goes on step by step, and all do where they cannot be
-    computed together (said on stderr) or one by one is as fast.
+    computed together (said on stderr where a mode was asked for by name) or one by one is as fast.
     """
     alone = [(run_id, spec) for run_id, spec in jobs if any(directory.glob(f"{run_id}.step*.checkpoint"))]
     rest = [job for job in jobs if job not in alone]
@@ -29,7 +29,8 @@ def work_together(jobs: Sequence[Job], directory: Path, device_name: str, thread
             _compute(rest, directory, device_name, threads, mode)
             rest = []
         except RefusedError as refused:
-            print(f"{_counted(rest)} one by one: {refused}", file=sys.stderr, flush=True)
+            if mode != "auto":
+                print(f"{_counted(rest)} one by one: {refused}", file=sys.stderr, flush=True)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise

@@ -15,7 +15,7 @@ ALLOWED = {"cuda": ("auto", "branches", "vmapped"), "cpu": ("branches", "vmapped
 
 
 class Grouped(Pool):
-    """A pool whose groups come first, one after another on the first device that there is."""
+    """A pool whose groups come first, one after another, each shared out over the devices that there are."""
 
     def __init__(self, device: str, jobs: int | None, threads: int | None, together: str) -> None:
         super().__init__(device, jobs, threads)
@@ -28,18 +28,22 @@ class Grouped(Pool):
         super()._all(rest, directory, on_poll, asked_at_once)
 
     def _group(self, group: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
-        """Compute a group in one worker where the device is one for it. A worker that is killed leaves its runs to be made one by one."""
+        """Compute a group where the devices are ones for it, a share in a worker for each. A worker that is killed leaves its runs to be
+        made one by one."""
         try:
             slots, threads = self._share(asked_at_once)
-            device = next(iter(slots.devices))
-            kind = device.split(":")[0]
-            if self.together not in ALLOWED.get(kind, ()) or (len(group) == 1 and kind == "cpu"):
-                return
-            future = self._workers().submit(_work, group, directory, device, threads, self.together)
-            while not future.done():
-                wait([future], timeout=POLL_SECONDS)
+            devices = [device for device in slots.devices if self.together in ALLOWED.get(device.split(":")[0], ())]
+            shares = [(device, group[number :: len(devices)]) for number, device in enumerate(devices)]
+            futures = [
+                self._workers().submit(_work, share, directory, device, threads, self.together)
+                for device, share in shares
+                if len(share) > (1 if device.startswith("cpu") else 0)
+            ]
+            while not all(future.done() for future in futures):
+                wait(futures, timeout=POLL_SECONDS)
                 on_poll()
-            future.result()
+            for future in futures:
+                future.result()
         except BrokenProcessPool:
             self.close()
         except BaseException:  # Ctrl-C and the like

@@ -5,8 +5,9 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ import torch
 from hpcheck.data._memory import free_bytes
 from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, OnDevice
+from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together
 from hpcheck.engine.loop import Training, prepare, update
 from hpcheck.engine.memory import HEADROOM, PROBES, fits_free, search
 from hpcheck.optimizers._groups import set_hyper
@@ -21,7 +23,9 @@ from hpcheck.records import RecordWriter
 from hpcheck.schedules import constant
 from hpcheck.spec import RunSpec, TimingSpec, can_be_cut
 
+Way = Callable[[int], None]  # makes so many steps
 WARM_UP_STEPS = 2
+MOST_GRAPHED_STEPS = 1 << 20  # far more than samples take; a graph's schedules are as long
 SAMPLE_SECONDS = 0.05  # ours: a sample lasts at least so long, lest one interruption by another process double it
 
 
@@ -29,23 +33,23 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
     """Median seconds of an update at each batch size, over interleaved rounds after a warm-up, and each size's peak memory.
 
     A size that does not fit, and everything above it, is listed as "too_large" instead; the largest that does fit is looked for and timed
-    with the rest. One model serves all sizes: it never learns here.
+    with the rest. One model serves all sizes: it never learns here. Where a GPU's runs are graphed, so are these steps.
     """
     started = time.perf_counter()
     training = prepare(_as_run(spec, min(spec.batch_sizes)), data, snapshots)
     peak_bytes: dict[int, int] = {}
     found = search(spec.batch_sizes, _fits(training, peak_bytes))
-    trainings = {size: at_size(training, size) for size in found.fit}
-    samples: dict[int, list[float]] = {size: [] for size in trainings}
-    steps = dict.fromkeys(trainings, WARM_UP_STEPS)
+    ways = _graphed(spec, found.fit, data, snapshots) or {size: _eager(at_size(training, size)) for size in found.fit}
+    samples: dict[int, list[float]] = {size: [] for size in ways}
+    steps = dict.fromkeys(ways, WARM_UP_STEPS)
     for _ in range(spec.rounds):
-        for size, sized in trainings.items():
-            seconds, count = _sample(sized, steps[size], spec.steps_a_round)
-            samples[size].append(seconds / count)
-            steps[size] += count
+        for size, way in ways.items():
+            seconds, made = _sample(way, spec.steps_a_round, data)
+            samples[size].append(seconds / made)
+            steps[size] += made
     sizes = [
         {"size": size, "seconds": statistics.median(samples[size]), "samples": samples[size], "peak_bytes": peak_bytes[size]}
-        for size in trainings
+        for size in ways
     ]
     record.finish(
         "finished",
@@ -53,7 +57,7 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
             "sizes": sizes,
             "too_large": list(found.too_large),
             "train_seconds": time.perf_counter() - started,  # all of it: the search for what fits too
-            "examples": sum(size * count for size, count in steps.items()),
+            "examples": sum(size * made for size, made in steps.items()),
         },
     )
 
@@ -151,19 +155,56 @@ def _one_step(training: Training, step: int) -> None:
     update(training, *training.batches.batch(step, training.share.rows))
 
 
-def _sample(training: Training, first: int, at_a_time: int) -> tuple[float, int]:
+def _eager(training: Training) -> Way:
+    """Steps as loop.py makes them, from where the warm-up ended."""
+    numbers = count(WARM_UP_STEPS)
+
+    def way(steps: int) -> None:
+        for step in islice(numbers, steps):
+            _one_step(training, step)
+
+    return way
+
+
+def _graphed(spec: TimingSpec, sizes: Sequence[int], data: OnDevice, snapshots: Path) -> dict[int, Way]:
+    """Steps as graphs make them, by batch size; none where runs are not graphed, or the sizes' graphs do not fit beside each other."""
+    ways: dict[int, Way] = {}
+    if spec.together == "off" or spec.devices > 1 or not _can_graph(data):
+        return ways
+    try:
+        for size in sizes:
+            together = Together([prepare(replace(_as_run(spec, size), steps=MOST_GRAPHED_STEPS), data, snapshots)], "branches")
+            together.advance(EAGER_STEPS + 1)
+            ways[size] = together.advance
+    except RefusedError:
+        return {}
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return {}
+    return ways
+
+
+def _can_graph(data: OnDevice) -> bool:
+    return data.train_x.is_cuda
+
+
+def _sample(way: Way, at_a_time: int, data: OnDevice) -> tuple[float, int]:
     """Seconds that some steps took, and how many they were: so many at a time until `SAMPLE_SECONDS` have gone by."""
     started, done, seconds = time.perf_counter(), 0, 0.0
     while team.agreed(int(seconds < SAMPLE_SECONDS)):
-        for step in range(first + done, first + done + at_a_time):
-            _one_step(training, step)
-        if training.batches.data.train_x.is_cuda:
+        way(at_a_time)
+        if data.train_x.is_cuda:
             torch.cuda.synchronize()
         done += at_a_time
         seconds = time.perf_counter() - started
     return seconds, done
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA has a class of its own for it; on a CPU the allocator's message says so."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """CUDA has a class of its own for it; on a CPU the allocator's message says so. A graph's capture that ran out fails once more when it
+    is ended, so what the error came from counts too."""
+    if error is None:
+        return False
+    says_so = isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
+    return says_so or is_out_of_memory(error.__context__)

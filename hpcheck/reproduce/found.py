@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpcheck import records
@@ -93,11 +93,12 @@ class Kept:
         self._known: dict[str, dict[str, RunRecord]] = {}
 
     def lookup(self, name: str) -> Lookup:
-        """A look-up among the records of the config `name`."""
+        """A look-up among the records of the config `name`; where none is of the wanted precision, one of the other counts, and says so."""
         known = self._of(name)
 
         def find(spec: Spec) -> RunRecord | None:
-            return known.get(_key(spec))  # with its own spec: that says on which copy of the data it was made
+            other = replace(spec, precision="fp32" if spec.precision == "bf16" else "bf16")
+            return known.get(_key(spec)) or known.get(_key(other))  # with its own spec: that says on which copy of the data it was made
 
         return find
 
