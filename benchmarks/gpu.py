@@ -108,11 +108,8 @@ def eager(spec: RunSpec, data: OnDevice) -> Callable[[int], None]:
     return work
 
 
-def together(spec: RunSpec, data: OnDevice, members: int, mode: str, compiled: bool = False) -> Callable[[int], None]:
-    trainings = [prepare(replace(spec, weight_decay=1e-4 * index), data, FOLDER) for index in range(members)]
-    found = Together(trainings, mode)
-    for training in trainings if compiled else []:
-        training.model.compile()
+def together(spec: RunSpec, data: OnDevice, members: int, mode: str) -> Callable[[int], None]:
+    found = Together([prepare(replace(spec, weight_decay=1e-4 * index), data, FOLDER) for index in range(members)], mode)
     found.advance(EAGER_STEPS + 1)
     return found.advance
 
@@ -139,18 +136,16 @@ def measure(name: str, precision: str, members: list[int], given: argparse.Names
         "data alone": partial(data_path, spec, data),
         "eager": partial(eager, spec, data),
     }
-    ways |= {
-        f"{count} {mode}": partial(together, spec, data, count, mode, given.compile) for mode in given.modes.split(",") for count in members
-    }
+    ways |= {f"{count} {mode}": partial(together, spec, data, count, mode) for mode in given.modes.split(",") for count in members}
     found: dict[str, float | str] = {}
     for way, make in ways.items():
         try:
             work = make()
             work(given.steps)
             found[way] = timed(work, given.steps, given.rounds, device)
-            if device.type == "cuda" and way.endswith("branches"):
+            if device.type == "cuda" and not way.endswith(("eager", "alone")):
                 found[f"{way}, asked for"] = enqueued(work, given.steps)
-            if given.profile is not None and way in ("1 branches", "4 branches"):
+            if given.profile is not None and way[:2] in ("1 ", "4 "):
                 profiled(work, f"{name}, {precision}, {way}", given.profile)
             del work
         except (RefusedError, torch.OutOfMemoryError) as error:
@@ -192,8 +187,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--modes", default="branches,vmapped")
-    parser.add_argument("--compile", action="store_true", help="have torch.compile make the networks' kernels")
+    parser.add_argument("--modes", default="branches,vmapped,compiled")
     parser.add_argument("--cudnn-benchmark", action="store_true", help="let cuDNN try its kernels instead of choosing by rule")
     parser.add_argument("--profile", type=Path, help="also write where the time of a graphed step goes, kernel by kernel, to this file")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("HPCHECK_DATA", "data")))
@@ -224,16 +218,13 @@ def main(arguments: list[str]) -> None:
 def verdicts(name: str, found: dict[str, float | str]) -> list[str]:
     """The issue's ratios, where their parts were measured."""
     seconds = {way: value for way, value in found.items() if isinstance(value, float) and "asked" not in way}
-    fused = [value for way, value in seconds.items() if way.startswith("4 ")]
+    four, one = (min((value for way, value in seconds.items() if way.startswith(count)), default=None) for count in ("4 ", "1 "))
     lines = []
-    if fused and "1 branches" in seconds and "eager" in seconds:
-        lines.append(f"grid of 4 / one graphed run: {min(fused) / seconds['1 branches']:.2f} (<= 1.3); "
-                     f"/ one eager run: {min(fused) / seconds['eager']:.2f} (<= 0.5)")  # fmt: skip
-    if "data alone" in seconds and "1 branches" in seconds:
-        lines.append(f"data alone / one graphed step: {seconds['data alone'] / seconds['1 branches']:.2f}")
-    if name.startswith("resnet56") and "1 branches" in seconds:
-        steps = EPOCHS * EXAMPLES / NETWORKS[name][2]
-        lines.append(
-            f"{EPOCHS} epochs: {steps * min(seconds['1 branches'], seconds.get('eager', np.inf)):.0f} s without evaluations (< 75)"
-        )
+    if one is None:
+        return lines
+    if four is not None and "eager" in seconds:
+        lines.append(f"grid of 4 / one graphed run: {four / one:.2f} (<= 1.3); / one eager run: {four / seconds['eager']:.2f} (<= 0.5)")
+    lines.append(f"data alone / one graphed step: {seconds['data alone'] / one:.2f}")
+    if name.startswith("resnet56"):
+        lines.append(f"{EPOCHS} epochs: {EPOCHS * EXAMPLES / NETWORKS[name][2] * one:.0f} s without evaluations (< 75)")
     return lines

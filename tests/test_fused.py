@@ -3,6 +3,7 @@
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,14 +13,14 @@ from engine_runs import DIGITS, RUN, computed
 from hpcheck import records
 from hpcheck.engine import fused_runs, timing, worker
 from hpcheck.engine.checkpoints import Stopped
-from hpcheck.engine.fused import BLOCK, MODES, RefusedError, Together, stacked
+from hpcheck.engine.fused import BLOCK, RefusedError, Together, stacked
 from hpcheck.engine.fused_runs import ONE_BY_ONE, fastest, train_together
 from hpcheck.engine.group_work import work_together
 from hpcheck.engine.grouped import Grouped
 from hpcheck.engine.loop import prepare
 from hpcheck.engine.slots import Slots
 from hpcheck.engine.tensor_updates import Hyper, state_of, update_of
-from hpcheck.engine.together import groups, refusal
+from hpcheck.engine.together import COMPILED, MODES, groups, refusal
 from hpcheck.identity import identify
 from hpcheck.optimizers._groups import set_hyper
 from hpcheck.records import RecordWriter
@@ -105,6 +106,8 @@ def test_a_run_continues_from_what_a_member_left(tmp_path, mode):
     rest = replace(SHORT, parent=started.run_id, at_step=24, steps=48, evaluate_after=(36, 48), lr=constant(0.1), momentum=constant(0.5))
     expected = computed(rest, alone)
     np.testing.assert_allclose(computed(rest, group).column("val_loss"), expected.column("val_loss"), rtol=TOLERANCE)
+    alone_bytes, group_bytes = ((folder / f"{started.run_id}.pt").stat().st_size for folder in (alone, group))
+    assert group_bytes == pytest.approx(alone_bytes, rel=0.02)  # nothing of the other member's
     continued = together([rest, replace(rest, weight_decay=0.1)], group, mode)[0]
     np.testing.assert_allclose(continued.column("val_loss"), expected.column("val_loss"), rtol=TOLERANCE)
 
@@ -225,6 +228,23 @@ class Submitting:
         future = Future()
         future.set_result(None)
         return future
+
+
+def test_compiled_members_are_the_runs_that_they_are_alone(tmp_path, alone, monkeypatch):
+    """By a compiler that leaves the kernels as they are; only a training step is compiled, evaluations are loop.py's."""
+    seen = []
+
+    def backend(graph, inputs):
+        seen.append(inputs)
+        return graph.forward
+
+    torch._dynamo.reset()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    specs = grid(replace(SHORT, model=RESNET, lr=GENTLE, bn_splits=4))
+    for spec, found in zip(specs, together(specs, tmp_path, COMPILED), strict=True):
+        np.testing.assert_allclose(found.column("val_loss"), alone(spec).column("val_loss"), rtol=TOLERANCE)
+        assert found.result["together"] == "compiled, 4 members"
+    assert seen
 
 
 def test_auto_says_nothing_of_runs_that_it_computes_one_by_one(tmp_path, capsys):

@@ -26,8 +26,10 @@ class Run(Section):
         default="local", description="local: processes here; ray: tasks on a Ray cluster (hpcheck[ray])"
     )
     address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or host:6379; null: one started here")
-    together: Literal["off", "auto", "branches", "vmapped"] = Field(
-        default="auto", description="How a GPU computes the runs of a round: auto tries whether as one CUDA graph; off: step by step"
+    together: Literal["off", "auto", "branches", "vmapped", "compiled"] = Field(
+        default="auto",
+        description="How a GPU computes the runs of a round: auto tries whether as one CUDA graph; compiled: a graph of torch.compile's "
+        "kernels, which pays in long runs; off: step by step",
     )
 
     @field_validator("devices")
@@ -65,7 +67,7 @@ class Run(Section):
     @field_validator("together")
     @classmethod
     def _on_one_device(cls, together: str, info: ValidationInfo) -> str:
-        if together in ("branches", "vmapped") and (info.data.get("engine") == "ray" or info.data.get("devices", 1) > 1):
+        if together not in ("off", "auto") and (info.data.get("engine") == "ray" or info.data.get("devices", 1) > 1):
             raise refused("computes several runs on one device", "auto, off, or run.engine local and run.devices 1")
         return together
 

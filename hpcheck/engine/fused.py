@@ -22,12 +22,12 @@ from hpcheck.engine.batches import BatchStream, draws, moved
 from hpcheck.engine.loop import Training, draws_random_numbers
 from hpcheck.engine.objectives import arithmetic
 from hpcheck.engine.tensor_updates import Hyper, State, state_of, update_of
+from hpcheck.engine.together import COMPILED
 from hpcheck.plugins import is_users_own
 
 BLOCK = 64  # steps whose examples and augmentation are sent to the device at a time
 EAGER_STEPS = 3  # first steps of a graphed run, made one by one on a side stream: libraries choose their kernels in them
 ALIGNED = 64  # weights of a flat tensor begin at multiples of so many, 256 bytes, as those that are allocated do
-MODES = ("branches", "vmapped")
 
 
 class RefusedError(ValueError):
@@ -112,7 +112,7 @@ class Together:
         self.blocks: dict[int, Block] = {one.spec.seed: Block(one.batches) for one in trainings}  # by data order
         self.done = 0
         self._at, self._in_block = (torch.zeros(1, dtype=torch.int64, device=device) for _ in range(2))
-        self._members = Branches(self) if mode == "branches" else Vmapped(self)
+        self._members = Vmapped(self) if mode == "vmapped" else Branches(self)
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def advance(self, steps: int) -> None:
@@ -230,6 +230,8 @@ class Branches:
         assert found is not None  # `refuse` saw to it
         self.update, names = found
         self.flats = [Flat(self.trainings, number, names) for number in range(len(self.trainings[0].optimizer.param_groups))]
+        models = [training.model for training in self.trainings]
+        self.forwards = [torch.compile(model) for model in models] if group.mode == COMPILED else models
         on_gpu = group.device.type == "cuda"
         self.streams = [torch.cuda.Stream() for _ in self.trainings] if on_gpu else []  # type: ignore[no-untyped-call]
 
@@ -240,7 +242,7 @@ class Branches:
             if main is not None:
                 self.streams[index].wait_stream(main)
             with torch.cuda.stream(self.streams[index]) if self.streams else nullcontext():
-                loss = loss_of(training, training.model, *batches[training.spec.seed])
+                loss = loss_of(training, self.forwards[index], *batches[training.spec.seed])
                 weights = [weight for flat in self.flats for weight in flat.members[index]["params"]]
                 gradients = list(torch.autograd.grad(loss, weights))
                 with torch.no_grad():

@@ -12,10 +12,10 @@ import torch
 from hpcheck import schedules
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Checkpoints, Progress, Stopped, stop_asked
-from hpcheck.engine.fused import EAGER_STEPS, MODES, RefusedError, Together
+from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together
 from hpcheck.engine.loop import CHECK_EVERY, Training, finish, first_row, has_diverged, next_row, prepare, update
 from hpcheck.engine.timing import is_out_of_memory
-from hpcheck.engine.together import refusal
+from hpcheck.engine.together import MODES, refusal
 from hpcheck.optimizers._groups import set_hyper
 from hpcheck.records import RecordWriter
 from hpcheck.spec import RunSpec

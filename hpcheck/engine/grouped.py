@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hpcheck import records
 from hpcheck.engine.processes import POLL_SECONDS, Job, Pool
-from hpcheck.engine.together import groups
+from hpcheck.engine.together import COMPILED, MODES, groups
 from hpcheck.spec import RunSpec
 
-ALLOWED = {"cuda": ("auto", "branches", "vmapped"), "cpu": ("branches", "vmapped")}  # on a CPU it does not pay: by name alone
+ALLOWED = {"cuda": ("auto", *MODES, COMPILED), "cpu": (*MODES, COMPILED)}  # on a CPU it does not pay: by name alone
 
 
 class Grouped(Pool):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,21 @@ def put(state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimize
 def sealed(state: dict[str, Any]) -> bytes:
     """The state as torch saves it, with its hash at the end; `torch.load` reads it as it is."""
     file = io.BytesIO()
-    torch.save(state, file)
+    torch.save(_alone(state), file)
     digest = hashlib.sha256(file.getbuffer()).hexdigest()
     file.write(SEAL + digest.encode())
     return file.getvalue()
+
+
+def _alone(value: Any) -> Any:
+    """The same with tensors of their own where they are part of a larger one, which torch would save whole: a member's of a group."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.untyped_storage().nbytes() > value.numel() * value.element_size() else value
+    if isinstance(value, dict):
+        alone = copy(value)  # a state_dict has attributes
+        alone.update((key, _alone(each)) for key, each in value.items())
+        return alone
+    return [_alone(each) for each in value] if isinstance(value, list) else value
 
 
 def unpacked(saved: bytes) -> Any:
