@@ -26,6 +26,7 @@ from hpcheck.engine import worker
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.fused import EAGER_STEPS, Block, RefusedError, Together
 from hpcheck.engine.loop import prepare, update
+from hpcheck.engine.timing import is_out_of_memory
 from hpcheck.optimizers._groups import set_hyper
 from hpcheck.schedules import constant
 from hpcheck.spec import PartSpec, RunSpec, freeze
@@ -148,8 +149,12 @@ def measure(name: str, precision: str, members: list[int], given: argparse.Names
             if given.profile is not None and way[:2] in ("1 ", "4 "):
                 profiled(work, f"{name}, {precision}, {way}", given.profile)
             del work
-        except (RefusedError, torch.OutOfMemoryError) as error:
-            found[way] = str(error).split("\n")[0]
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            found[way] = "out of memory"
+        except RefusedError as error:
+            found[way] = str(error)
     return found
 
 

@@ -16,11 +16,12 @@ from hpcheck.engine.checkpoints import Stopped
 from hpcheck.engine.fused import BLOCK, RefusedError, Together, stacked
 from hpcheck.engine.fused_runs import ONE_BY_ONE, fastest, train_together
 from hpcheck.engine.group_work import work_together
-from hpcheck.engine.grouped import Grouped
+from hpcheck.engine.grouped import Grouped, shares
 from hpcheck.engine.loop import prepare
+from hpcheck.engine.processes import Pool
 from hpcheck.engine.slots import Slots
 from hpcheck.engine.tensor_updates import Hyper, state_of, update_of
-from hpcheck.engine.together import COMPILED, MODES, groups, refusal
+from hpcheck.engine.together import COMPILED, MODES, groups, refusal, refusal_of
 from hpcheck.identity import identify
 from hpcheck.optimizers._groups import set_hyper
 from hpcheck.records import RecordWriter
@@ -207,7 +208,7 @@ def test_a_group_is_shared_out_over_the_devices_there_are(tmp_path, alone, monke
     submitted = []
     monkeypatch.setattr(Grouped, "_workers", lambda self: Submitting(submitted))
     specs = [replace(SHORT, weight_decay=decay) for decay in (0.0, 0.1, 0.2, 0.3, 0.4)]
-    Grouped("cpu", 2, 1, "vmapped")._group([(identify(spec), spec) for spec in specs], tmp_path, lambda: None, 5)
+    Grouped("cpu", 2, 1, "vmapped")._together([[(identify(spec), spec) for spec in specs]], tmp_path, lambda: None, 5)
     assert [(device, [spec.weight_decay for _, spec in share]) for share, device in submitted] == [
         ("cpu", [0.0, 0.2, 0.4]),
         ("cpu:0", [0.1, 0.3]),
@@ -252,6 +253,31 @@ def test_auto_says_nothing_of_runs_that_it_computes_one_by_one(tmp_path, capsys)
     work_together([(identify(spec), spec) for spec in specs], tmp_path, "cpu", 1, "auto")
     assert capsys.readouterr().err == ""
     assert all(records.read(tmp_path / f"{identify(spec)}.jsonl").status == "finished" for spec in specs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        pytest.param({"data": replace(DIGITS, loss="mine:loss")}, "loss mine:loss is not hpcheck's", id="loss"),
+        pytest.param({"optimizer": PartSpec("mine:sgd")}, "optimizer mine:sgd is not hpcheck's", id="optimizer"),
+        pytest.param({"model": PartSpec("mine:net")}, "model mine:net may draw random numbers", id="model"),
+        pytest.param({"model": PartSpec("torchvision")}, "model torchvision may draw", id="torchvision's"),
+    ],
+)
+def test_what_is_the_users_own_is_never_graphed_unasked(tmp_path, monkeypatch, changes, reason):
+    spec = replace(SHORT, **changes)
+    assert refusal_of(spec).startswith(reason)
+    monkeypatch.setattr(Grouped, "_together", lambda *_: pytest.fail("it was"))
+    made = []
+    monkeypatch.setattr(Pool, "_all", lambda self, jobs, *_: made.extend(jobs))
+    Grouped("cuda", 1, 1, "auto")._all([("a", spec), ("b", TimingSpec(DIGITS, RUN.model, RUN.optimizer, (8,)))], tmp_path, lambda: None, 1)
+    assert [run_id for run_id, _ in made] == ["a", "b"]
+
+
+def test_each_device_computes_one_share_at_a_time():
+    assert shares([["a", "b", "c"], ["d"], ["e"]], ["cuda:0", "cuda:1"]) == {"cuda:0": [["a", "c"], ["d"]], "cuda:1": [["b"], ["e"]]}
+    assert shares([["a", "b"], ["c"]], ["cpu"]) == {"cpu": [["a", "b"]]}
+    assert shares([["a"]], []) == {}
 
 
 def test_a_capture_that_ran_out_of_memory_is_known_by_what_it_came_from():

@@ -88,7 +88,7 @@ def test_committed_records_are_found_without_their_data() -> None:
     assert found.circumstances(by_name["table1-row1"].found) == "image-folder cifar10-jpg, cpu fp32"
 
 
-def test_a_record_of_another_precision_counts_where_there_is_none_of_the_configs(tmp_path: Path) -> None:
+def test_records_of_another_precision_are_told_of_where_there_are_none_of_the_configs(tmp_path: Path) -> None:
     (experiment,) = experiments.chosen(["table2-lenet-12"])
     (tmp_path / "table2-lenet-12").mkdir()
     for path in (COMMITTED / "table2-lenet-12").glob("*.jsonl"):
@@ -97,10 +97,11 @@ def test_a_record_of_another_precision_counts_where_there_is_none_of_the_configs
         spec = replace(made.spec, precision="bf16")
         with closing(records.RecordWriter(tmp_path / "table2-lenet-12" / path.name, made.run_id, spec, dict(made.environment))) as written:
             written.finish(made.status, dict(made.result))
-    state = states.standing(experiment, Kept([tmp_path]))
+    assert not states.standing(experiment, Kept([tmp_path])).found[0].finals  # to be run
+    state = states.standing(experiment, Kept([tmp_path], any_precision=True))
     assert len(state.found[0].finals) == 4
     assert found.circumstances(state.found) == "cpu bf16"
-    both = states.standing(experiment, Kept([COMMITTED, tmp_path]))
+    both = states.standing(experiment, Kept([COMMITTED, tmp_path], any_precision=True))
     assert found.circumstances(both.found) == "cpu fp32"
 
 

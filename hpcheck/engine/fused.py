@@ -22,8 +22,7 @@ from hpcheck.engine.batches import BatchStream, draws, moved
 from hpcheck.engine.loop import Training, draws_random_numbers
 from hpcheck.engine.objectives import arithmetic
 from hpcheck.engine.tensor_updates import Hyper, State, state_of, update_of
-from hpcheck.engine.together import COMPILED
-from hpcheck.plugins import is_users_own
+from hpcheck.engine.together import COMPILED, refusal_of
 
 BLOCK = 64  # steps whose examples and augmentation are sent to the device at a time
 EAGER_STEPS = 3  # first steps of a graphed run, made one by one on a side stream: libraries choose their kernels in them
@@ -43,6 +42,11 @@ def refuse(trainings: Sequence[Training], mode: str, allow_dropout: bool = False
         raise RefusedError("data.crop draws its places on the host")
     for training in trainings:
         spec = training.spec
+        reason = refusal_of(spec)
+        if reason is not None:
+            raise RefusedError(reason)
+        if any(not group["params"] for group in training.optimizer.param_groups):
+            raise RefusedError(f"model {spec.model.name} has a group without weights")
         if draws_random_numbers(training.model, spec) and not allow_dropout:
             raise RefusedError(f"model {spec.model.name} may draw random numbers (dropout), which would not be those of a run alone")
         if update_of(training.optimizer) is None:
@@ -129,18 +133,29 @@ class Together:
     def _one(self) -> None:
         if self.device.type != "cuda":
             self._step()
-        elif self.done < EAGER_STEPS:
-            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                self._step()
-            torch.cuda.current_stream().wait_stream(side)
-        else:
-            if self._graph is None:
-                self._graph = torch.cuda.CUDAGraph()
-                with torch.cuda.graph(self._graph):  # it captures; nothing is computed yet
+            return
+        with torch.cuda.device(self.device):  # streams and graphs are those of the current one
+            if self.done < EAGER_STEPS:
+                side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+                side.wait_stream(torch.cuda.current_stream())
+                with torch.cuda.stream(side):
                     self._step()
+                torch.cuda.current_stream().wait_stream(side)
+                return
+            if self._graph is None:
+                self._graph = self._captured()
             self._graph.replay()
+
+    def _captured(self) -> torch.cuda.CUDAGraph:
+        """The step as a graph; nothing is computed yet. A capture that fails leaves the current stream as it was."""
+        graph, before = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph, stream=torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+                self._step()
+        except BaseException:
+            torch.cuda.set_stream(before)
+            raise
+        return graph
 
     def _step(self) -> None:
         """One update of every member, from tensors on the device alone."""
@@ -180,14 +195,9 @@ def in_parts(model: nn.Module, size: int) -> None:
 
 
 def loss_of(training: Training, forward: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
-    """Training loss of a batch in the run's precision: the mean of its parts', as loop.py's `update` has it."""
-    spec, size = training.spec, training.share.part
-    with arithmetic(x.device, spec.precision):
-        outputs = forward(x)
-        if not is_users_own(spec.data.loss):  # a mean over examples
-            return training.loss(outputs, y)
-        parts = zip(torch.split(outputs, size), torch.split(y, size), strict=True)
-        return torch.stack([training.loss(part, targets) * (len(targets) / len(y)) for part, targets in parts]).sum()
+    """Training loss of a batch in the run's precision, as loop.py's `update` has it."""
+    with arithmetic(x.device, training.spec.precision):
+        return training.loss(forward(x), y)  # ours are means over examples, so that it is the mean of the parts' too
 
 
 class Flat:
@@ -233,7 +243,7 @@ class Branches:
         models = [training.model for training in self.trainings]
         self.forwards = [torch.compile(model) for model in models] if group.mode == COMPILED else models
         on_gpu = group.device.type == "cuda"
-        self.streams = [torch.cuda.Stream() for _ in self.trainings] if on_gpu else []  # type: ignore[no-untyped-call]
+        self.streams = [torch.cuda.Stream(group.device) for _ in self.trainings] if on_gpu else []  # type: ignore[no-untyped-call]
 
     def step(self, batches: dict[int, tuple[Tensor, Tensor]], hyper: Hyper) -> Tensor:
         losses = []

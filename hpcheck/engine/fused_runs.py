@@ -1,5 +1,6 @@
 """Runs computed together, each with its own record as loop.py would have written it; how, is found by trying."""
 
+import gc
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import torch
 from hpcheck import schedules
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Checkpoints, Progress, Stopped, stop_asked
-from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together
+from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together, refuse
 from hpcheck.engine.loop import CHECK_EVERY, Training, finish, first_row, has_diverged, next_row, prepare, update
 from hpcheck.engine.timing import is_out_of_memory
 from hpcheck.engine.together import MODES, refusal
@@ -58,6 +59,7 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
     reason = refusal(specs)
     if reason is not None:
         raise RefusedError(reason)
+    refuse([prepare(specs[0], data, snapshots)], mode)
     mode = fastest(specs, data, snapshots) if mode == "auto" else mode
     if mode == ONE_BY_ONE:
         raise RefusedError("one by one is as fast")
@@ -146,11 +148,13 @@ def fastest(specs: Sequence[RunSpec], data: OnDevice, snapshots: Path) -> str:
             together = Together([prepare(spec, data, snapshots) for spec in specs], mode)
             together.advance(EAGER_STEPS + 1)
             seconds[mode] = _timed(partial(together.advance, PROBE_STEPS), data)
+            del together
         except RefusedError:
             continue
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
+        give_back(data)
     return min(seconds, key=lambda mode: seconds[mode])
 
 
@@ -167,12 +171,19 @@ def _alone(spec: RunSpec, data: OnDevice, snapshots: Path) -> float:
     return _timed(partial(steps, PROBE_STEPS), data)
 
 
+def give_back(data: OnDevice) -> None:
+    """Have what a group that is gone held of a GPU free for the next: it goes in circles, which wait to be collected."""
+    gc.collect()
+    if data.train_x.is_cuda:
+        torch.cuda.empty_cache()
+
+
 def _timed(work: Callable[[], None], data: OnDevice) -> float:
     """Seconds that `work` takes until the device has done it."""
     if data.train_x.is_cuda:
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(data.train_y.device)
     before = time.perf_counter()
     work()
     if data.train_x.is_cuda:
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(data.train_y.device)
     return time.perf_counter() - before

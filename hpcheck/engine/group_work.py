@@ -14,6 +14,7 @@ from hpcheck.engine.timing import is_out_of_memory
 from hpcheck.engine.together import Job
 from hpcheck.records import RecordWriter
 from hpcheck.spec import RunSpec
+from hpcheck.users_code import as_theirs
 
 
 def work_together(jobs: Sequence[Job], directory: Path, device_name: str, threads: int, mode: str) -> None:
@@ -33,7 +34,7 @@ def work_together(jobs: Sequence[Job], directory: Path, device_name: str, thread
                 print(f"{_counted(rest)} one by one: {refused}", file=sys.stderr, flush=True)
         except RuntimeError as error:
             if not is_out_of_memory(error):
-                raise
+                raise (as_theirs(error) or error) from None
             print(f"{_counted(rest)} one by one: together they do not fit in memory", file=sys.stderr, flush=True)
     for run_id, spec in [*alone, *rest]:
         worker.work(spec, run_id, directory, device_name, threads)

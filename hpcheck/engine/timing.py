@@ -18,6 +18,7 @@ from hpcheck.engine.batches import BatchStream, OnDevice
 from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together
 from hpcheck.engine.loop import Training, prepare, update
 from hpcheck.engine.memory import HEADROOM, PROBES, fits_free, search
+from hpcheck.engine.together import refusal_of
 from hpcheck.optimizers._groups import set_hyper
 from hpcheck.records import RecordWriter
 from hpcheck.schedules import constant
@@ -169,7 +170,7 @@ def _eager(training: Training) -> Way:
 def _graphed(spec: TimingSpec, sizes: Sequence[int], data: OnDevice, snapshots: Path) -> dict[int, Way]:
     """Steps as graphs make them, by batch size; none where runs are not graphed, or the sizes' graphs do not fit beside each other."""
     ways: dict[int, Way] = {}
-    if spec.together == "off" or spec.devices > 1 or not _can_graph(data):
+    if spec.together == "off" or spec.devices > 1 or not _can_graph(data) or refusal_of(_as_run(spec, 1)) is not None:
         return ways
     try:
         for size in sizes:
@@ -195,7 +196,7 @@ def _sample(way: Way, at_a_time: int, data: OnDevice) -> tuple[float, int]:
     while team.agreed(int(seconds < SAMPLE_SECONDS)):
         way(at_a_time)
         if data.train_x.is_cuda:
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(data.train_y.device)
         done += at_a_time
         seconds = time.perf_counter() - started
     return seconds, done

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
+from hpcheck import plugins
 from hpcheck.spec import RunSpec, Spec
 
 MODES = ("branches", "vmapped")  # what "auto" tries
@@ -19,6 +20,18 @@ def refusal(specs: Sequence[RunSpec]) -> str | None:
         if field.name not in OWN and len(values) > 1:
             return f"members of different {field.name} ({', '.join(sorted(values)[:2])}) cannot be computed together"
     return None
+
+
+def refusal_of(spec: RunSpec) -> str | None:
+    """Why a run cannot be part of any group: it computes something of which nobody here knows what it does besides. None where it may."""
+    if spec.model.name not in plugins.known("models") or spec.model.name in ("torchvision", "timm"):
+        return f"model {spec.model.name} may draw random numbers (dropout), which would not be those of a run alone"
+    own = [f"{kind} {name}" for kind, name in _parts(spec) if plugins.is_users_own(name)]
+    return f"{own[0]} is not hpcheck's, and may need more than tensors on the device" if own else None
+
+
+def _parts(spec: RunSpec) -> list[tuple[str, str]]:
+    return [("optimizer", spec.optimizer.name), ("loss", spec.data.loss), ("metric", spec.data.metric)]
 
 
 def groups(jobs: Sequence[Job]) -> list[list[Job]]:

@@ -25,14 +25,14 @@ class Wanted:
     records: Path | None
     overrides: Sequence[str]
 
-    def kept(self) -> Kept:
+    def kept(self, any_precision: bool = False) -> Kept:
         """Records of one's own runs, of the folder given, and those committed with the checkout."""
-        return Kept([folder for folder in (RUNS, self.records, COMMITTED) if folder is not None])
+        return Kept([folder for folder in (RUNS, self.records, COMMITTED) if folder is not None], any_precision)
 
 
 def listed(wanted: Wanted) -> list[State]:
     """Where the experiments stand."""
-    kept = wanted.kept()
+    kept = wanted.kept(any_precision=True)
     return [standing(one, kept, wanted.overrides) for one in chosen(wanted.names, wanted.row)]
 
 

@@ -86,19 +86,22 @@ def official_facts(run: Run) -> Facts:
 
 class Kept:
     """Records in folders, `FOLDER/NAME/*.jsonl` (committed) or `FOLDER/NAME/records/*.jsonl` (run directories), found by what they compute,
-    whatever copy of the data they were made on. Where two folders have the same run, the first one's counts."""
+    whatever copy of the data they were made on; to be told of (`any_precision`), in bf16 where the config says fp32 too. Where two folders
+    have the same run, the first one's counts."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self.folders = tuple(folders)
+    def __init__(self, folders: Sequence[Path], any_precision: bool = False) -> None:
+        self.folders, self.any_precision = tuple(folders), any_precision
         self._known: dict[str, dict[str, RunRecord]] = {}
 
     def lookup(self, name: str) -> Lookup:
-        """A look-up among the records of the config `name`; where none is of the wanted precision, one of the other counts, and says so."""
+        """A look-up among the records of the config `name`; where all of them are of one precision, and any will do, of that one."""
         known = self._of(name)
+        precisions = {record.spec.precision for record in known.values()}
 
         def find(spec: Spec) -> RunRecord | None:
-            other = replace(spec, precision="fp32" if spec.precision == "bf16" else "bf16")
-            return known.get(_key(spec)) or known.get(_key(other))  # with its own spec: that says on which copy of the data it was made
+            if self.any_precision and len(precisions) == 1:
+                spec = replace(spec, precision=next(iter(precisions)))
+            return known.get(_key(spec))  # with its own spec: that says on which copy of the data it was made
 
         return find
 

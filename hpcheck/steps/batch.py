@@ -138,7 +138,7 @@ def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
         precision=config.run.precision,
         bn_splits=config.run.parts(),
         devices=config.run.devices,
-        together="off" if config.run.together == "off" else "auto",
+        together="off" if config.run.together == "off" or config.run.engine == "ray" else "auto",
         label="step time",
     )
 
