@@ -13,6 +13,8 @@ from engine_runs import DIGITS, RUN, computed
 from hpcheck import records
 from hpcheck.engine import fused_runs, timing, worker
 from hpcheck.engine.checkpoints import Stopped
+from hpcheck.engine.ddp import Devices
+from hpcheck.engine.engines import engine_of
 from hpcheck.engine.fused import BLOCK, RefusedError, Together, stacked
 from hpcheck.engine.fused_runs import ONE_BY_ONE, fastest, train_together
 from hpcheck.engine.group_work import work_together
@@ -367,3 +369,19 @@ def test_auto_on_a_gpu_finds_a_way(tmp_path):
     jobs = [(identify(each), each) for each in (spec, replace(spec, weight_decay=0.1))]
     work_together(jobs, tmp_path, "cuda", 1, "auto")
     assert all(records.read(tmp_path / f"{run_id}.jsonl").status == "finished" for run_id, _ in jobs)
+
+
+@pytest.mark.parametrize(
+    ("asked", "engine"),
+    [
+        ({}, Grouped),
+        ({"together": "off"}, Pool),
+        ({"jobs": 1}, Grouped),
+        ({"jobs": 2}, Pool),
+        ({"jobs": 2, "together": "branches"}, Grouped),
+        ({"devices": 2}, Devices),
+    ],
+)
+def test_the_engine_is_the_one_that_the_config_asks_for(asked, engine):
+    given = {"name": "local", "device": "cpu", "devices": 1, "jobs": None, "threads": 1, "address": None, "together": "auto"}
+    assert type(engine_of(**{**given, **asked})) is engine

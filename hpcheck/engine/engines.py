@@ -33,4 +33,6 @@ def engine_of(
         return Tasks(device, jobs, threads, address)
     if devices > 1:
         return Devices(device, devices, threads)
-    return Pool(device, jobs, threads) if together == "off" else Grouped(device, jobs, threads, together)
+    if together == "off" or (together == "auto" and (jobs or 1) > 1):  # several processes on a GPU were asked for
+        return Pool(device, jobs, threads)
+    return Grouped(device, jobs, threads, together)
