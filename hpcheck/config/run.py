@@ -28,8 +28,7 @@ class Run(Section):
     address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or host:6379; null: one started here")
     together: Literal["off", "auto", "branches", "vmapped", "compiled"] = Field(
         default="auto",
-        description="How a GPU computes the runs of a round: auto tries whether as one CUDA graph; compiled: a graph of torch.compile's "
-        "kernels, which pays in long runs; off: step by step",
+        description="How a GPU computes the runs of a round: auto tries how; off: step by step; the others are kinds of CUDA graph",
     )
 
     @field_validator("devices")

@@ -36,9 +36,9 @@ class Grouped(Pool):
             waiting = shares(found, [device for device in slots.devices if self.together in ALLOWED.get(device.split(":")[0], ())])
             running: dict[Future[None], str] = {}
             while running or any(waiting.values()):
-                for device in waiting.keys() - set(running.values()):
-                    if waiting[device]:
-                        share = waiting[device].pop(0)
+                for device, queue in waiting.items():
+                    if queue and device not in running.values():
+                        share = queue.pop(0)
                         running[self._workers().submit(_work, share, directory, device, threads, self.together)] = device
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 on_poll()
