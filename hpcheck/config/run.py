@@ -28,7 +28,7 @@ class Run(Section):
     address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or host:6379; null: one started here")
     together: Literal["off", "auto", "branches", "vmapped", "compiled"] = Field(
         default="auto",
-        description="How a GPU computes the runs of a round: auto tries how; off: step by step; the others are kinds of CUDA graph",
+        description="How a GPU computes the runs of a round; auto tries how, off is step by step, others are graphs",
     )
 
     @field_validator("devices")
