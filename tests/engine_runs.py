@@ -30,10 +30,10 @@ RUN = RunSpec(
 STILL = constant(0.0)
 
 
-def computed(spec: RunSpec | TimingSpec, folder: Path) -> RunRecord:
+def computed(spec: RunSpec | TimingSpec, folder: Path, device: str = "cpu") -> RunRecord:
     """The record of `spec`, made in `folder` by one thread."""
     run_id = identify(spec)
-    worker.work(spec, run_id, folder, "cpu", 1)
+    worker.work(spec, run_id, folder, device, 1)
     record = records.read(folder / f"{run_id}.jsonl")
     assert record is not None
     return record

@@ -347,7 +347,7 @@ def test_a_group_that_is_asked_to_stop_leaves_a_checkpoint_of_each_and_they_go_o
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [*MODES, COMPILED])
 @pytest.mark.parametrize("model", ["mlp", "shallow3"])
 def test_a_graphed_group_on_a_gpu_is_the_runs_alone(tmp_path, mode, model):
     changes = {"steps": BLOCK + 6, "evaluate_after": (5, BLOCK + 6), "lr": constant(0.001)}

@@ -18,7 +18,6 @@ from hpcheck.engine.checkpoints import Stopped
 from hpcheck.engine.group_work import work_together
 from hpcheck.engine.objectives import evaluate
 from hpcheck.identity import identify
-from hpcheck.records import RunRecord
 from hpcheck.schedules import constant
 from hpcheck.spec import PartSpec, RunSpec, TimingSpec, freeze
 
@@ -37,18 +36,10 @@ RESNET = replace(
 CLOSE = 2e-3  # relative, of validation losses: another device takes its sums in another order, and its convolutions round to TF32
 
 
-def on_gpu(spec: RunSpec | TimingSpec, folder: Path) -> RunRecord:
-    run_id = identify(spec)
-    worker.work(spec, run_id, folder, "cuda", 1)
-    record = records.read(folder / f"{run_id}.jsonl")
-    assert record is not None
-    return record
-
-
 @pytest.mark.parametrize("spec", [pytest.param(RUN, id="perceptron"), pytest.param(RESNET, id="batchnorm in parts")])
 def test_a_run_on_a_gpu_is_the_cpus(tmp_path: Path, spec: RunSpec) -> None:
     (tmp_path / "cpu").mkdir()
-    found, expected = on_gpu(spec, tmp_path), computed(spec, tmp_path / "cpu")
+    found, expected = computed(spec, tmp_path, "cuda"), computed(spec, tmp_path / "cpu")
     assert found.environment["device"] == "cuda"
     np.testing.assert_allclose(found.column("val_loss"), expected.column("val_loss"), rtol=0.02)
     np.testing.assert_allclose(found.column("val_loss")[:1], expected.column("val_loss")[:1], rtol=CLOSE)
@@ -58,7 +49,7 @@ def test_a_single_graphed_run_is_the_run_step_by_step(tmp_path: Path) -> None:
     run_id = identify(RESNET)
     work_together([(run_id, RESNET)], tmp_path, "cuda", 1, "branches")
     (tmp_path / "eager").mkdir()
-    found, expected = records.read(tmp_path / f"{run_id}.jsonl"), on_gpu(RESNET, tmp_path / "eager")
+    found, expected = records.read(tmp_path / f"{run_id}.jsonl"), computed(RESNET, tmp_path / "eager", "cuda")
     assert found is not None
     assert found.result["together"] == "one CUDA graph"
     np.testing.assert_allclose(found.column("val_loss"), expected.column("val_loss"), rtol=0.01)
@@ -67,7 +58,7 @@ def test_a_single_graphed_run_is_the_run_step_by_step(tmp_path: Path) -> None:
 def test_a_run_stopped_on_a_gpu_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = replace(RESNET, model=PartSpec("mlp", freeze({"hidden": [16], "dropout": 0.5})))
     (tmp_path / "whole").mkdir()
-    expected = on_gpu(spec, tmp_path / "whole")
+    expected = computed(spec, tmp_path / "whole", "cuda")
     original, calls = loop.update, iter(range(100))
 
     def update(*arguments: object) -> object:
@@ -79,8 +70,8 @@ def test_a_run_stopped_on_a_gpu_goes_on_where_it_was(tmp_path: Path, monkeypatch
         patch.setattr(checkpoints, "_stop", [])
         patch.setattr(loop, "update", update)
         with pytest.raises(Stopped):
-            on_gpu(spec, tmp_path)
-    found = on_gpu(spec, tmp_path)
+            computed(spec, tmp_path, "cuda")
+    found = computed(spec, tmp_path, "cuda")
     assert list(found.column("step")) == [0, 5, 12, 24]
     np.testing.assert_allclose(found.column("val_loss"), expected.column("val_loss"), rtol=1e-4)
 
@@ -91,7 +82,7 @@ def test_a_batch_that_does_not_fit_in_a_gpu_is_left_out_politely(tmp_path: Path)
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(2 * 2**30 / total)
     try:
-        found = on_gpu(spec, tmp_path)
+        found = computed(spec, tmp_path, "cuda")
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert {64, 4096} <= {size["size"] for size in found.result["sizes"]}
