@@ -14,11 +14,9 @@ from unittest import mock
 from hpcheck import pipeline, records
 from hpcheck.engine import together
 from hpcheck.engine.group_work import work_together
+from hpcheck.engine.together import Job
 from hpcheck.progress import Progress
 from hpcheck.reproduce.experiments import chosen, runs
-from hpcheck.spec import Spec
-
-Job = tuple[str, Spec]
 
 
 class AskedError(Exception):

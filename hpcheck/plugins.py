@@ -32,6 +32,11 @@ def _stems(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")))
 
 
+def is_hpchecks_network(name: str) -> bool:
+    """Whether `name` is a network of hpcheck's own, of which it is known what it does; not the user's, torchvision's or timm's."""
+    return name in known("models") and name not in ("torchvision", "timm")
+
+
 def is_users_own(name: str) -> bool:
     """Whether `name` points at the user's code: `pkg.module:function`."""
     return ":" in name

@@ -22,7 +22,7 @@ from hpcheck.engine.batches import BatchStream, draws, moved
 from hpcheck.engine.loop import Training, draws_random_numbers
 from hpcheck.engine.objectives import arithmetic
 from hpcheck.engine.tensor_updates import Hyper, State, state_of, update_of
-from hpcheck.engine.together import COMPILED, refusal_of
+from hpcheck.engine.together import COMPILED, may_draw, refusal_of
 
 BLOCK = 64  # steps whose examples and augmentation are sent to the device at a time
 EAGER_STEPS = 3  # first steps of a graphed run, made one by one on a side stream: libraries choose their kernels in them
@@ -33,7 +33,7 @@ class RefusedError(ValueError):
     """These runs cannot be computed together; the message names why. They are computed one by one instead."""
 
 
-def refuse(trainings: Sequence[Training], mode: str, allow_dropout: bool = False) -> None:
+def refuse(trainings: Sequence[Training], mode: str) -> None:
     """Raise `RefusedError` where the members' step is not a function of tensors on the device alone, or `mode` cannot hold it."""
     data = trainings[0].batches.data
     if not isinstance(data.train_x, Tensor):
@@ -47,8 +47,8 @@ def refuse(trainings: Sequence[Training], mode: str, allow_dropout: bool = False
             raise RefusedError(reason)
         if any(not group["params"] for group in training.optimizer.param_groups):
             raise RefusedError(f"model {spec.model.name} has a group without weights")
-        if draws_random_numbers(training.model, spec) and not allow_dropout:
-            raise RefusedError(f"model {spec.model.name} may draw random numbers (dropout), which would not be those of a run alone")
+        if draws_random_numbers(training.model, spec):
+            raise RefusedError(may_draw(spec))
         if update_of(training.optimizer) is None:
             raise RefusedError(f"optimizer {spec.optimizer.name} has no update whose numbers are tensors (sgd and adamw have)")
         if mode == "vmapped" and any(not weight.requires_grad for weight in training.model.parameters()):
@@ -97,8 +97,8 @@ class Stack:
 class Together:
     """K members at the same step. `advance` makes updates; `losses` (K, T) has the training loss of each, on the device."""
 
-    def __init__(self, trainings: Sequence[Training], mode: str, allow_dropout: bool = False) -> None:
-        refuse(trainings, mode, allow_dropout)
+    def __init__(self, trainings: Sequence[Training], mode: str) -> None:
+        refuse(trainings, mode)
         self.trainings, self.mode = list(trainings), mode
         for training in trainings:
             in_parts(training.model, training.share.part)

@@ -16,7 +16,7 @@ from hpcheck.engine.checkpoints import Checkpoints, Progress, Stopped, stop_aske
 from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together, refuse
 from hpcheck.engine.loop import CHECK_EVERY, Training, finish, first_row, has_diverged, next_row, prepare, update
 from hpcheck.engine.timing import is_out_of_memory
-from hpcheck.engine.together import MODES, refusal
+from hpcheck.engine.together import MODES, refusal, refusal_of
 from hpcheck.optimizers._groups import set_hyper
 from hpcheck.records import RecordWriter
 from hpcheck.spec import RunSpec
@@ -56,7 +56,7 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
 
     Raises `RefusedError`, with no row written, where they cannot be computed together or one by one is as fast.
     """
-    reason = refusal(specs)
+    reason = refusal(specs) or refusal_of(specs[0])  # before anything of the user's runs
     if reason is not None:
         raise RefusedError(reason)
     refuse([prepare(specs[0], data, snapshots)], mode)

@@ -14,11 +14,10 @@ from hpcheck.engine.timing import is_out_of_memory
 from hpcheck.engine.together import Job
 from hpcheck.records import RecordWriter
 from hpcheck.spec import RunSpec
-from hpcheck.users_code import as_theirs
 
 
 def work_together(jobs: Sequence[Job], directory: Path, device_name: str, threads: int, mode: str) -> None:
-    """Compute all `jobs` by `mode` ("auto", "branches" or "vmapped") and leave their finished records in `directory`.
+    """Compute all `jobs` by `mode` ("auto", "branches", "vmapped" or "compiled") and leave their finished records in `directory`.
 
     One alone is computed so on a GPU. A run that an interrupted process had begun goes on step by step, and all do where they cannot be
     computed together (said on stderr where a mode was asked for by name) or one by one is as fast.
@@ -34,7 +33,7 @@ def work_together(jobs: Sequence[Job], directory: Path, device_name: str, thread
                 print(f"{_counted(rest)} one by one: {refused}", file=sys.stderr, flush=True)
         except RuntimeError as error:
             if not is_out_of_memory(error):
-                raise (as_theirs(error) or error) from None
+                raise
             print(f"{_counted(rest)} one by one: together they do not fit in memory", file=sys.stderr, flush=True)
     for run_id, spec in [*alone, *rest]:
         worker.work(spec, run_id, directory, device_name, threads)

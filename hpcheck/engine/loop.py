@@ -206,5 +206,4 @@ def reseed(device: torch.device, number: int) -> None:
 
 def draws_random_numbers(model: nn.Module, spec: RunSpec) -> bool:
     """Whether a training step may draw random numbers: only of hpcheck's own networks is it known that none but dropout does."""
-    ours = spec.model.name in plugins.known("models") and spec.model.name not in ("torchvision", "timm")
-    return not ours or any(isinstance(module, _DropoutNd) for module in model.modules())
+    return not plugins.is_hpchecks_network(spec.model.name) or any(isinstance(module, _DropoutNd) for module in model.modules())

@@ -18,7 +18,6 @@ from hpcheck.engine.batches import BatchStream, OnDevice
 from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together
 from hpcheck.engine.loop import Training, prepare, update
 from hpcheck.engine.memory import HEADROOM, PROBES, fits_free, search
-from hpcheck.engine.together import refusal_of
 from hpcheck.optimizers._groups import set_hyper
 from hpcheck.records import RecordWriter
 from hpcheck.schedules import constant
@@ -170,7 +169,7 @@ def _eager(training: Training) -> Way:
 def _graphed(spec: TimingSpec, sizes: Sequence[int], data: OnDevice, snapshots: Path) -> dict[int, Way]:
     """Steps as graphs make them, by batch size; none where runs are not graphed, or the sizes' graphs do not fit beside each other."""
     ways: dict[int, Way] = {}
-    if spec.together == "off" or spec.devices > 1 or not _can_graph(data) or refusal_of(_as_run(spec, 1)) is not None:
+    if spec.together == "off" or spec.devices > 1 or not _can_graph(data):
         return ways
     try:
         for size in sizes:

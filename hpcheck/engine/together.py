@@ -24,10 +24,14 @@ def refusal(specs: Sequence[RunSpec]) -> str | None:
 
 def refusal_of(spec: RunSpec) -> str | None:
     """Why a run cannot be part of any group: it computes something of which nobody here knows what it does besides. None where it may."""
-    if spec.model.name not in plugins.known("models") or spec.model.name in ("torchvision", "timm"):
-        return f"model {spec.model.name} may draw random numbers (dropout), which would not be those of a run alone"
+    if not plugins.is_hpchecks_network(spec.model.name):
+        return may_draw(spec)
     own = [f"{kind} {name}" for kind, name in _parts(spec) if plugins.is_users_own(name)]
     return f"{own[0]} is not hpcheck's, and may need more than tensors on the device" if own else None
+
+
+def may_draw(spec: RunSpec) -> str:
+    return f"model {spec.model.name} may draw random numbers (dropout), which would not be those of a run alone"
 
 
 def _parts(spec: RunSpec) -> list[tuple[str, str]]:
