@@ -48,15 +48,22 @@ def children(pid: int) -> list[int]:
     """A process's descendants."""
     found = []
     for path in Path("/proc").glob(f"{pid}/task/*/children"):
-        for child in path.read_text().split():
+        for child in said(path).split():
             found += [int(child), *children(int(child))]
     return found
 
 
 def running(pids: list[int]) -> list[int]:
     """Those that still run; a zombie, which only waits to be looked at, does not."""
-    states = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
-    return [pid for pid, path in states.items() if path.exists() and path.read_text().rpartition(")")[2].split()[0] not in "ZX"]
+    return [pid for pid in pids if said(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[:1] not in ([], ["Z"], ["X"])]
+
+
+def said(path: Path) -> str:
+    """What the system says there; nothing where the process or thread has ended meanwhile."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def rows(folder: Path) -> int:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from hpcheck.engine import team, worker
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
@@ -31,7 +33,7 @@ def main(device_name: str, mailbox: Mailbox | None) -> None:
         device = own_device(device_name)
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+        join("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
         serve(device, mailbox)
     except Exception as error:
         if mailbox is not None and not lost_another(error):
@@ -41,6 +43,19 @@ def main(device_name: str, mailbox: Mailbox | None) -> None:
         sys.stderr.flush()
         os._exit(1)  # at once: leaving a group that has lost a process may wait for it; torchrun starts all of them anew
     dist.destroy_process_group()
+
+
+def join(backend: str) -> None:
+    """Meet the other processes.
+
+    torchrun keeps one store over its restarts, with the addresses of the processes that it has killed: who is quicker than the others
+    would call those. So each start has its own part of the store. Several machines count their restarts apart, and share one part.
+    """
+    store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+    store.set_timeout(PATIENCE)
+    if os.environ.get("GROUP_WORLD_SIZE") == "1":
+        store = PrefixStore(f"start-{os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
 
 
 def own_device(name: str) -> torch.device:
