@@ -63,6 +63,15 @@ def test_a_tie_goes_to_the_larger_where_that_is_asked() -> None:
     assert choose(tie, Rule(tie="smallest")).value == 64
 
 
+def test_the_upper_middle_of_a_tie() -> None:
+    tie = [replicated(10.0**-power, (0.80 + 0.001 * power, 0.81)) for power in (5, 4, 3)]
+    rule = Rule(tie="upper-middle")
+    assert choose(tie, rule).value == 1e-4
+    assert choose(tie[1:], rule).value == 1e-3
+    assert choose([*tie[1:], replicated(1e-2, (1.5, 1.5))], rule).value == 1e-3
+    assert choose([tie[0], replicated(1e-2, (1.5, 1.5))], rule).value == 1e-5
+
+
 def test_a_diverged_run_loses_and_is_counted() -> None:
     choice = choose([Candidate(0.1, (DIVERGED,)), Candidate(0.05, (run(0.9),))])
     assert choice.value == 0.05
@@ -194,6 +203,20 @@ def test_a_weight_decay_of_zero_has_an_interval() -> None:
 def test_a_close_race_asks_for_replicates_of_the_leading_two() -> None:
     close = [replicated(1e-2, (0.80,)), replicated(1e-3, (0.82,)), replicated(1e-4, (1.5,))]
     assert needs_replicates(close) == (1e-3, 1e-2)
+
+
+def test_what_a_tie_would_take_is_run_again_with_the_leader_until_it_has_two_runs_or_is_beaten() -> None:
+    def size(value: float, *finals: float) -> Candidate:
+        return Candidate(value, tuple(run(final, seed=number) for number, final in enumerate(finals)))
+
+    largest = Rule(tie="largest")
+    assert needs_replicates([size(8, 0.80), size(16, 0.81), size(32, 0.815), size(64, 0.82)], largest) == (8, 64)
+    beaten = [size(8, 0.80, 0.80), size(16, 0.81), size(32, 0.815), size(64, 0.85, 0.85)]
+    assert needs_replicates(beaten, largest) == (32,)
+    assert (choose(beaten, largest).value, choose(beaten, largest).confidence) == (32, "low")
+    twice = [*beaten[:2], size(32, 0.815, 0.805), beaten[3]]
+    assert needs_replicates(twice, largest) == ()
+    assert (choose(twice, largest).value, choose(twice, largest).confidence) == (32, "medium")
 
 
 def test_a_leader_far_ahead_asks_for_none() -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from simulated import World, asked, read
 
-from hpcheck.analysis.choice import Choice
 from hpcheck.schedules import values
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec
@@ -72,14 +71,6 @@ def test_at_a_constant_lr_the_snapshot_waits_for_the_plateau() -> None:
         read(world, wd_grid.decide, asked(*options), KNOWN)
     plateaus = [max(spec.at_step for spec in runs(world) if "from the snapshot" in spec.label) for world in (quick, slow)]
     assert plateaus[0] < plateaus[1]
-
-
-def test_the_upper_middle_of_tied_weight_decays_is_taken() -> None:
-    scores = tuple((value, 1.0, 0.1) for value in (1e-5, 1e-4, 1e-3, 1e-2))
-    tied = Choice(1e-4, (1e-5, 1e-3), "medium", "tied", "tied", tied=(1e-5, 1e-4, 1e-3), scores=scores)
-    assert wd_grid.upper_middle_of_tie(tied).value == 1e-4
-    assert wd_grid.upper_middle_of_tie(replace(tied, tied=(1e-4, 1e-3))).value == 1e-3
-    assert wd_grid.upper_middle_of_tie(replace(tied, status="chosen", tied=())).value == 1e-4
 
 
 @pytest.mark.parametrize(("policy", "share"), [("1cycle", 0.5), ("constant", 1.0), ("step", 1.0)])

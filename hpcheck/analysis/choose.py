@@ -19,6 +19,7 @@ from hpcheck.analysis.trend import ending, is_falling
 __all__ = ["Candidate", "Rule", "choose", "needs_replicates", "plateaued", "rank_agreement", "too_short_to_tell"]
 
 PLAUSIBLE = 8.0  # ours: supposed spreads beyond which no between-seed spread could close a difference
+REPLICATES = 2  # DESIGN 3: at least two of those that the answer hangs on
 HOPELESS = 0.5  # ours: standard errors within a curve below which a replicate would not separate anything
 READABLE = 5.0  # ours: noise levels of descent below which a curve cannot be judged by
 TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
@@ -26,7 +27,8 @@ TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weig
 
 @dataclass(frozen=True)
 class Rule:
-    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie; the scale of intervals.
+    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie ("upper-middle":
+    the middle of its values, the larger of two); the scale of intervals.
 
     `learnt` says that the runs go on from one whose loss has fallen: they are judged by the loss, and need not leave their noise before
     they can be compared.
@@ -36,7 +38,7 @@ class Rule:
     at: At = "end"
     x: Literal["step", "lr"] = "step"
     prefer: float | None = None
-    tie: Literal["prefer", "largest", "smallest"] = "prefer"
+    tie: Literal["prefer", "largest", "upper-middle", "smallest"] = "prefer"
     scale: Literal["log", "log1m", "linear"] = "log"
     learnt: bool = False
 
@@ -65,7 +67,8 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
 
 
 def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tuple[float, ...]:
-    """The leading two values where a further replicate of each could tell them apart.
+    """The values that the answer hangs on and that have fewer than `REPLICATES` runs: the leader, and what would be taken in its place
+    inside a tie, or the second.
 
     Empty with fewer than two candidates that finished, where the leader is further ahead than any plausible between-seed spread, and
     where the two cannot be told apart even within their noise.
@@ -73,13 +76,20 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     if len(candidates) < 2:
         return ()
     by = _judge(candidates, rule)
-    leader, second = standings(candidates, by, rule.at, rule.x)[:2]
-    if not np.isfinite(second.mean):
+    rows = standings(candidates, by, rule.at, rule.x)
+    leader, other = rows[0], _contender(rows, rule)
+    if not np.isfinite(other.mean):
         return ()
-    gap = second.mean - leader.mean
-    if gap > PLAUSIBLE * supposed(leader, second, by) or gap < HOPELESS * float(np.hypot(leader.within, second.within)):
+    gap = other.mean - leader.mean
+    if gap > PLAUSIBLE * supposed(leader, other, by) or gap < HOPELESS * float(np.hypot(leader.within, other.within)):
         return ()
-    return tuple(sorted((leader.candidate.value, second.candidate.value)))
+    return tuple(sorted(row.candidate.value for row in (leader, other) if len(row.candidate.curves) < REPLICATES))
+
+
+def _contender(rows: Sequence[Standing], rule: Rule) -> Standing:
+    """Whose place behind the leader the answer hangs on."""
+    value = _taken([row for row in rows if not row.separated()], rule)
+    return next((row for row in rows[1:] if row.candidate.value == value), rows[1])
 
 
 def _judge(candidates: Sequence[Candidate], rule: Rule) -> Judge:
@@ -120,14 +130,14 @@ def _answer(
     leader = rows[0]
     values = sorted(s.candidate.value for s in rows)
     kept = sorted(s.candidate.value for s in tied)
-    value = leader.candidate.value if len(kept) == 1 else _inside_tie(kept, leader.candidate.value, rule)
+    value = _taken(tied, rule)
     edge: Literal["low", "high"] | None = None
     if len(values) > 1:
         edge = "low" if value == values[0] else "high" if value == values[-1] else None
     return Choice(
         value=value,
         interval=_interval(values, kept, rule.scale),
-        confidence=_confidence(rows, tied),
+        confidence=_confidence(rows, tied, rule),
         status="chosen" if len(kept) == 1 else "tied",
         reason=_reason(leader, value, kept, rows, by),
         tied=tuple(kept) if len(kept) > 1 else (),
@@ -138,11 +148,12 @@ def _answer(
     )
 
 
-def _inside_tie(kept: Sequence[float], leader: float, rule: Rule) -> float:
-    if rule.tie == "largest":
-        return kept[-1]
-    if rule.tie == "smallest":
-        return kept[0]
+def _taken(tied: Sequence[Standing], rule: Rule) -> float:
+    """The value that stands for those that are tied, the leader first among them."""
+    kept, leader = sorted(row.candidate.value for row in tied), tied[0].candidate.value
+    at = {"largest": -1, "upper-middle": len(kept) // 2, "smallest": 0}
+    if rule.tie in at:
+        return kept[at[rule.tie]]
     return rule.prefer if rule.prefer is not None and rule.prefer in kept else leader
 
 
@@ -166,9 +177,8 @@ def half_way(low: float, high: float, scale: str) -> float:
     return (low + high) / 2
 
 
-def _confidence(rows: Sequence[Standing], tied: Sequence[Standing]) -> Confidence:
-    leading = rows[:2]
-    if min(len(s.candidate.curves) for s in leading) < 2 or len(rows) < 2:
+def _confidence(rows: Sequence[Standing], tied: Sequence[Standing], rule: Rule) -> Confidence:
+    if len(rows) < 2 or min(len(row.candidate.curves) for row in (rows[0], _contender(rows, rule))) < REPLICATES:
         return "low"
     if len(tied) > 1:
         return "medium"

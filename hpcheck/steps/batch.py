@@ -1,5 +1,5 @@
 """Step 2, total batch size: sizes that fit in memory compared at equal execution time, each at its own lr, judged by accuracy; a tie
-goes to the larger (Smith 2018, 4.2, Remark 4 and 5, item 2)."""
+goes to the larger (Smith 2018, 4.2, Remark 4 and 5, item 2). Where the config holds the epochs they are compared at equal epochs."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,6 +25,7 @@ ROUNDING = 0.05  # DESIGN 3: iterations rounded to 5%, so that the noise of a ti
 EVALUATIONS = 10  # on the whole validation set, so fewer than elsewhere
 FEWEST_STEPS = 25  # ours: below so many iterations a 1cycle is no training at all
 HALVINGS = 2  # a size at which every lr diverged is tried at half the smallest of them, at most this often
+EQUAL = {"time": "execution time", "epochs": "epochs"}  # what the full training keeps is what sizes are compared at
 RULE = Rule(judge="accuracy", tie="largest")
 BY_LR = Rule(judge="accuracy")
 
@@ -143,11 +144,16 @@ def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
     )
 
 
-def iterations(steps: int, reference_seconds: float, seconds: float) -> int:
-    """Iterations that take as long as `steps` of the reference size, rounded to 5% of themselves."""
-    exact = steps * reference_seconds / seconds
+def iterations(steps: int, reference_cost: float, cost: float) -> int:
+    """Iterations that cost as much as `steps` of the reference size, rounded to 5% of themselves."""
+    exact = steps * reference_cost / cost
     unit = max(1, round(exact * ROUNDING))
     return max(FEWEST_STEPS, round(exact / unit) * unit)
+
+
+def held(asked: Asked, timed: Timed) -> Mapping[int, float]:
+    """What an update at each size costs of that which the full training keeps: seconds, or examples where it keeps its epochs."""
+    return {size: float(size) for size in timed.seconds} if asked.config.budget.hold == "epochs" else timed.seconds
 
 
 def equal_time_epochs(settings: Settings, seconds: dict[int, float], size: int) -> float:
@@ -189,7 +195,8 @@ def _at_best_lr(
     asked: Asked, settings: Settings, timed: Timed, asks: Mapping[int, tuple[float, ...]]
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], dict[int, Best]]:
     steps = short_steps(asked, "batch", settings)
-    count = {size: iterations(steps, timed.seconds[timed.reference], timed.seconds[size]) for size in asks}
+    costs = held(asked, timed)
+    count = {size: iterations(steps, costs[timed.reference], costs[size]) for size in asks}
     lrs = dict(asks)
     tried: dict[int, dict[float, tuple[RunSpec, RunRecord]]] = {size: {} for size in asks}
     for _ in range(HALVINGS + 1):
@@ -226,7 +233,7 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
     accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
     up = asked.config.data.metric_is == "higher"
     panels = (
-        Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=up),
+        Panel(f"Batch size, at equal {EQUAL[asked.config.budget.hold]}", "iteration", "validation metric", accuracy, higher_is_better=up),
         Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
     )
     remarks = (

@@ -4,7 +4,6 @@ extrapolation past an edge (Smith 2018, 4.4, Remark 6 and 5, item 4)."""
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.choose import too_short_to_tell
 from hpcheck.analysis.exponent import next_weight_decays
 from hpcheck.records import RunRecord
@@ -52,10 +51,9 @@ def decide(asked: Asked, settings: Settings) -> Steps:
             break
         tried += further
         compared = yield from compare(sorted(tried), make, compared.steps, rule)
-    choice = upper_middle_of_tie(compared.choice)
-    if compared.forked and choice.confidence == "high":
-        choice = replace(choice, confidence="medium")  # its seeds differ after the snapshot alone
-    return _reading(settings, replace(compared, choice=choice), remarks)
+    if compared.forked and compared.choice.confidence == "high":  # its seeds differ after the snapshot alone
+        compared = replace(compared, choice=replace(compared.choice, confidence="medium"))
+    return _reading(settings, compared, remarks)
 
 
 def grid_values(asked: Asked) -> tuple[float, ...]:
@@ -68,7 +66,10 @@ def grid_values(asked: Asked) -> tuple[float, ...]:
 
 
 def _rule(asked: Asked) -> Rule:
-    return Rule(at="span", x="lr") if asked.config.wd_grid.mode == "range" else Rule(at="end")
+    """Inside a tie the upper middle: a full training is several times as long as these runs, and overfits where they do not yet
+    (docs/decisions.md)."""
+    ramped = asked.config.wd_grid.mode == "range"
+    return Rule(at="span", x="lr", tie="upper-middle") if ramped else Rule(at="end", tie="upper-middle")
 
 
 def full_run(asked: Asked, settings: Settings) -> Make:
@@ -97,17 +98,6 @@ def _forked(asked: Asked, settings: Settings, whole: Make, steps: int) -> Forkin
         return None if plateau is None else (from_plateau(plateau.record), plateau)
     half = yield from half_way(asked, whole(middle, steps))
     return None if half is None else (from_half_way(asked, half.record, whole), half)
-
-
-def upper_middle_of_tie(choice: Choice) -> Choice:
-    """The same choice at the middle of its tied weight decays, the larger of two: a full training is several times as long as these runs,
-    and overfits where they do not yet (docs/decisions.md)."""
-    if choice.status != "tied" or choice.value is None:
-        return choice
-    value = sorted(choice.tied)[len(choice.tied) // 2]
-    tied = ", ".join(f"{one:g}" for one in sorted(choice.tied))
-    reason = f"{tied} cannot be told apart by their {'metric' if choice.judged_by == 'accuracy' else 'validation loss'}; {value:g} is taken"
-    return replace(choice, value=value, reason=reason)
 
 
 def _reading(settings: Settings, compared: Compared, remarks: Sequence[str]) -> Reading:
