@@ -205,20 +205,6 @@ def test_a_close_race_asks_for_replicates_of_the_leading_two() -> None:
     assert needs_replicates(close) == (1e-3, 1e-2)
 
 
-def test_what_a_tie_would_take_is_run_again_with_the_leader_until_it_has_two_runs_or_is_beaten() -> None:
-    def size(value: float, *finals: float) -> Candidate:
-        return Candidate(value, tuple(run(final, seed=number) for number, final in enumerate(finals)))
-
-    largest = Rule(tie="largest")
-    assert needs_replicates([size(8, 0.80), size(16, 0.81), size(32, 0.815), size(64, 0.82)], largest) == (8, 64)
-    beaten = [size(8, 0.80, 0.80), size(16, 0.81), size(32, 0.815), size(64, 0.85, 0.85)]
-    assert needs_replicates(beaten, largest) == (32,)
-    assert (choose(beaten, largest).value, choose(beaten, largest).confidence) == (32, "low")
-    twice = [*beaten[:2], size(32, 0.815, 0.805), beaten[3]]
-    assert needs_replicates(twice, largest) == ()
-    assert (choose(twice, largest).value, choose(twice, largest).confidence) == (32, "medium")
-
-
 def test_a_leader_far_ahead_asks_for_none() -> None:
     assert needs_replicates([replicated(1e-2, (0.5,)), replicated(1e-3, (1.5,))]) == ()
 

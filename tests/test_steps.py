@@ -87,17 +87,6 @@ def test_batch_sizes_are_compared_at_equal_time() -> None:
     assert reading.settings.total_batch_size in cost
 
 
-def test_batch_sizes_are_compared_at_equal_epochs_where_a_training_keeps_them() -> None:
-    world = World()
-    reading = read(world, batch.decide, asked("budget.hold=epochs", "batch.sizes=[64, 128, 256]"), KNOWN)
-    specs = [record.spec for record in world.records.values() if isinstance(record.spec, RunSpec)]
-    examples = [spec.steps * spec.total_batch_size for spec in specs]
-    assert {spec.total_batch_size for spec in specs} == {64, 128, 256}
-    assert max(examples) / min(examples) < 1.06
-    assert reading.settings.epochs == KNOWN.epochs
-    assert reading.panels[0].title == "Batch size, at equal epochs"
-
-
 def test_a_larger_batch_keeps_the_trainings_execution_time() -> None:
     seconds = {128: 0.1, 512: 0.2}  # twice the examples a second
     assert batch.equal_time_epochs(KNOWN, seconds, 512) == 20.0

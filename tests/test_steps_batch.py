@@ -91,6 +91,14 @@ def test_a_start_that_does_not_fit_goes_on_with_the_largest_that_does_and_says_s
     assert lrs_run(world, 96) == {0.22}  # 0.3 * 96 / 128
 
 
+@pytest.mark.parametrize(("limit", "tried"), [(64, {"64"}), (20, {"20"})])
+def test_a_start_above_the_configs_largest_goes_on_below_it_and_says_why(limit: int, tried: set[str]) -> None:
+    reading = read(World(), batch.decide, asked(f"batch.max_size={limit}"), KNOWN)
+    assert f"the start's batch size, 128, is above batch.max_size; gone on from {limit}, its lr in proportion" in reading.remarks
+    assert set(told(reading, "step times")) == tried
+    assert reading.settings.total_batch_size == limit
+
+
 def test_sizes_that_do_not_fit_are_named_and_the_others_are_compared() -> None:
     reading = read(Small(holds=300), batch.decide, asked(), KNOWN)
     assert "512 do not fit in memory with headroom" in reading.remarks

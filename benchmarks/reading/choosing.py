@@ -69,9 +69,8 @@ def decide(contest: Contest) -> tuple[str, bool, int]:
     def candidates() -> list[Candidate]:
         return [Candidate(10.0 ** -(1 + index), tuple(curves)) for index, curves in runs.items()]
 
-    while again := needs_replicates(candidates()):
-        for index in (round(-np.log10(value)) - 1 for value in again):
-            runs[index].append(contest.curve(index, len(runs[index])))
+    for value in needs_replicates(candidates()):
+        runs[round(-np.log10(value)) - 1].append(contest.curve(round(-np.log10(value)) - 1, 1))
     choice = choose(candidates())
     lowest = min(contest.finals)
     best = {10.0 ** -(1 + index) for index, final in enumerate(contest.finals) if final <= lowest + 1e-12}

@@ -19,7 +19,6 @@ from hpcheck.analysis.trend import ending, is_falling
 __all__ = ["Candidate", "Rule", "choose", "needs_replicates", "plateaued", "rank_agreement", "too_short_to_tell"]
 
 PLAUSIBLE = 8.0  # ours: supposed spreads beyond which no between-seed spread could close a difference
-REPLICATES = 2  # DESIGN 3: at least two of those that the answer hangs on
 HOPELESS = 0.5  # ours: standard errors within a curve below which a replicate would not separate anything
 READABLE = 5.0  # ours: noise levels of descent below which a curve cannot be judged by
 TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
@@ -67,8 +66,7 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
 
 
 def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tuple[float, ...]:
-    """The values that the answer hangs on and that have fewer than `REPLICATES` runs: the leader, and what would be taken in its place
-    inside a tie, or the second.
+    """The leading two values where a further replicate of each could tell them apart.
 
     Empty with fewer than two candidates that finished, where the leader is further ahead than any plausible between-seed spread, and
     where the two cannot be told apart even within their noise.
@@ -76,20 +74,13 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     if len(candidates) < 2:
         return ()
     by = _judge(candidates, rule)
-    rows = standings(candidates, by, rule.at, rule.x)
-    leader, other = rows[0], _contender(rows, rule)
-    if not np.isfinite(other.mean):
+    leader, second = standings(candidates, by, rule.at, rule.x)[:2]
+    if not np.isfinite(second.mean):
         return ()
-    gap = other.mean - leader.mean
-    if gap > PLAUSIBLE * supposed(leader, other, by) or gap < HOPELESS * float(np.hypot(leader.within, other.within)):
+    gap = second.mean - leader.mean
+    if gap > PLAUSIBLE * supposed(leader, second, by) or gap < HOPELESS * float(np.hypot(leader.within, second.within)):
         return ()
-    return tuple(sorted(row.candidate.value for row in (leader, other) if len(row.candidate.curves) < REPLICATES))
-
-
-def _contender(rows: Sequence[Standing], rule: Rule) -> Standing:
-    """Whose place behind the leader the answer hangs on."""
-    value = _taken([row for row in rows if not row.separated()], rule)
-    return next((row for row in rows[1:] if row.candidate.value == value), rows[1])
+    return tuple(sorted((leader.candidate.value, second.candidate.value)))
 
 
 def _judge(candidates: Sequence[Candidate], rule: Rule) -> Judge:
@@ -137,7 +128,7 @@ def _answer(
     return Choice(
         value=value,
         interval=_interval(values, kept, rule.scale),
-        confidence=_confidence(rows, tied, rule),
+        confidence=_confidence(rows, tied),
         status="chosen" if len(kept) == 1 else "tied",
         reason=_reason(leader, value, kept, rows, by),
         tied=tuple(kept) if len(kept) > 1 else (),
@@ -177,8 +168,9 @@ def half_way(low: float, high: float, scale: str) -> float:
     return (low + high) / 2
 
 
-def _confidence(rows: Sequence[Standing], tied: Sequence[Standing], rule: Rule) -> Confidence:
-    if len(rows) < 2 or min(len(row.candidate.curves) for row in (rows[0], _contender(rows, rule))) < REPLICATES:
+def _confidence(rows: Sequence[Standing], tied: Sequence[Standing]) -> Confidence:
+    leading = rows[:2]
+    if min(len(s.candidate.curves) for s in leading) < 2 or len(rows) < 2:
         return "low"
     if len(tied) > 1:
         return "medium"

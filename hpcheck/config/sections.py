@@ -99,7 +99,7 @@ class Budget(Section):
 
     epochs: Positive = Field(default=25.0, description="Length of the full training, in epochs")
     hold: Literal["time", "epochs"] = Field(
-        default="time", description="What batch sizes are compared at, and a full training keeps at another: time or epochs"
+        default="time", description="What another batch size keeps of the full training: its execution time, or its epochs"
     )
     short_steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
     evals: Evals = Field(default=25, description="Evaluations in a run")
@@ -178,7 +178,7 @@ class LrRange(Section):
 
 
 class Batch(Section):
-    """Batch sizes, compared at equal execution time (Smith 2018, 4.2), or epochs by `budget.hold`."""
+    """Batch sizes, compared at equal execution time (Smith 2018, 4.2)."""
 
     max_size: Count | None = Field(default=None, description="Largest batch size to try; null: what fits in memory")
     sizes: OneOrMore[Count] | None = Field(default=None, description="Batch sizes to try; null: a half, one, two and four times start's")

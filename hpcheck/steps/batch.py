@@ -1,5 +1,5 @@
 """Step 2, total batch size: sizes that fit in memory compared at equal execution time, each at its own lr, judged by accuracy; a tie
-goes to the larger (Smith 2018, 4.2, Remark 4 and 5, item 2). Where the config holds the epochs they are compared at equal epochs."""
+goes to the larger (Smith 2018, 4.2, Remark 4 and 5, item 2)."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,6 @@ ROUNDING = 0.05  # DESIGN 3: iterations rounded to 5%, so that the noise of a ti
 EVALUATIONS = 10  # on the whole validation set, so fewer than elsewhere
 FEWEST_STEPS = 25  # ours: below so many iterations a 1cycle is no training at all
 HALVINGS = 2  # a size at which every lr diverged is tried at half the smallest of them, at most this often
-EQUAL = {"time": "execution time", "epochs": "epochs"}  # what the full training keeps is what sizes are compared at
 RULE = Rule(judge="accuracy", tie="largest")
 BY_LR = Rule(judge="accuracy")
 
@@ -42,7 +41,8 @@ class Best:
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds of an update at each size that fits, the sizes that do not, and the size that the others are compared with."""
+    """Seconds of an update at each size that fits, the sizes that do not, and the size that the others are compared with: the start's
+    where it was measured."""
 
     seconds: Mapping[int, float]
     too_large: tuple[int, ...]
@@ -74,13 +74,17 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 
 def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
-    """The config's sizes, or a half, one, two and four times the start's; none larger than the training set allows, or that cannot be cut
-    into the parts it is computed in."""
+    """The config's sizes, or a half, one, two and four times the start's, and the start's own or what `batch.max_size` leaves of it.
+
+    None is larger than the training set allows, or cannot be cut into the parts that it is computed in.
+    """
     parts = asked.config.run.cut_into()
     options = asked.config.batch
     wanted = options.sizes or [round(settings.total_batch_size * factor) for factor in SIZES_TO_START]
     largest = min(options.max_size or asked.facts.train_examples, asked.facts.train_examples)
-    return tuple(sorted({size for size in (*wanted, settings.total_batch_size) if can_be_cut(size, parts) and size <= largest}))
+    return tuple(
+        sorted({size for size in (*wanted, min(settings.total_batch_size, largest)) if can_be_cut(size, parts) and size <= largest})
+    )
 
 
 def read_timing(asked: Asked, settings: Settings, sizes: Sequence[int], record: RunRecord) -> Timed | None:
@@ -98,7 +102,8 @@ def read_timing(asked: Asked, settings: Settings, sizes: Sequence[int], record: 
     start, reference = settings.total_batch_size, settings.total_batch_size
     if start not in seconds:
         reference = max(size for size in seconds if size < start) if min(seconds) < start else min(seconds)
-        remarks.append(f"the start's batch size, {start}, does not fit in memory; gone on from {reference}, its lr in proportion")
+        why = "does not fit in memory" if start in sizes else "is above batch.max_size"
+        remarks.append(f"the start's batch size, {start}, {why}; gone on from {reference}, its lr in proportion")
     return Timed(seconds, too_large, reference, _device(record), tuple(remarks))
 
 
@@ -144,16 +149,11 @@ def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
     )
 
 
-def iterations(steps: int, reference_cost: float, cost: float) -> int:
-    """Iterations that cost as much as `steps` of the reference size, rounded to 5% of themselves."""
-    exact = steps * reference_cost / cost
+def iterations(steps: int, reference_seconds: float, seconds: float) -> int:
+    """Iterations that take as long as `steps` of the reference size, rounded to 5% of themselves."""
+    exact = steps * reference_seconds / seconds
     unit = max(1, round(exact * ROUNDING))
     return max(FEWEST_STEPS, round(exact / unit) * unit)
-
-
-def held(asked: Asked, timed: Timed) -> Mapping[int, float]:
-    """What an update at each size costs of that which the full training keeps: seconds, or examples where it keeps its epochs."""
-    return {size: float(size) for size in timed.seconds} if asked.config.budget.hold == "epochs" else timed.seconds
 
 
 def equal_time_epochs(settings: Settings, seconds: dict[int, float], size: int) -> float:
@@ -195,8 +195,7 @@ def _at_best_lr(
     asked: Asked, settings: Settings, timed: Timed, asks: Mapping[int, tuple[float, ...]]
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], dict[int, Best]]:
     steps = short_steps(asked, "batch", settings)
-    costs = held(asked, timed)
-    count = {size: iterations(steps, costs[timed.reference], costs[size]) for size in asks}
+    count = {size: iterations(steps, timed.seconds[timed.reference], timed.seconds[size]) for size in asks}
     lrs = dict(asks)
     tried: dict[int, dict[float, tuple[RunSpec, RunRecord]]] = {size: {} for size in asks}
     for _ in range(HALVINGS + 1):
@@ -233,7 +232,7 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
     accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
     up = asked.config.data.metric_is == "higher"
     panels = (
-        Panel(f"Batch size, at equal {EQUAL[asked.config.budget.hold]}", "iteration", "validation metric", accuracy, higher_is_better=up),
+        Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=up),
         Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
     )
     remarks = (
@@ -274,7 +273,7 @@ def _metric_cost(record: RunRecord) -> np.ndarray:  # (E,) smoothed, lower is be
 
 
 def told(rows: Mapping[int, Mapping[str, Any]], timed: Timed) -> tuple[str, ...]:
-    """The figures in words: step times, the lr of each size, and how soon each was as good as the reference."""
+    """The figures in words: step times, the lr of each size, and how soon each was as good as the least of those that are tied."""
     times = ", ".join(f"{size}: {1000 * timed.seconds[size]:.1f} ms" for size in sorted(timed.seconds))
     lrs = ", ".join(f"{size}: {row['max_lr']:g} of {'/'.join(f'{lr:g}' for lr in row['lrs_tried'])}" for size, row in rows.items())
     reached = ", ".join(f"{size}: {'never' if row['seconds'] is None else format(row['seconds'], '.3g')}" for size, row in rows.items())

@@ -1,4 +1,4 @@
-"""Candidates side by side under the one decision rule: run them, replicate those that the answer hangs on, choose."""
+"""Candidates side by side under the one decision rule: run them, replicate the leaders where that can tell them apart, choose."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from hpcheck.records import RunRecord
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.runs import curve, replicate
 
+MOST_REPLICATES = 2  # DESIGN 3: at least two replicates of the leading two
 LENGTHENINGS = (1, 2, 4)  # DESIGN 3: unreadable runs are lengthened once or twice before the step abstains
 
 Records = dict[float, tuple[RunRecord, ...]]  # a candidate's value -> its replicates
@@ -58,10 +59,13 @@ def _compare_once(values: Sequence[float], make: Make, steps: int, rule: Rule) -
 
 
 def replicated(specs: Mapping[float, RunSpec], first: Sequence[RunRecord], steps: int, rule: Rule) -> Comparing:
-    """The choice among candidates whose first runs are done, after replicates of those that the answer hangs on."""
+    """The choice among candidates whose first runs are done, after replicates of those that another seed may tell apart."""
     records: Records = {value: (record,) for value, record in zip(specs, first, strict=True)}
-    while again := needs_replicates(candidates(records), rule):
-        found = yield [replicate(specs[value], len(records[value])) for value in again]
+    for number in range(1, MOST_REPLICATES):
+        again = needs_replicates(candidates(records), rule)
+        if not again:
+            break
+        found = yield [replicate(specs[value], number) for value in again]
         records |= {value: (*records[value], record) for value, record in zip(again, found, strict=True)}
     return Compared(choose(candidates(records), rule), records, steps)
 
