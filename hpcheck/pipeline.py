@@ -15,7 +15,7 @@ from hpcheck.report import page
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
 from hpcheck.steps import batch
-from hpcheck.steps.checklist import STEPS, Replays
+from hpcheck.steps.checklist import REPROBE, STEPS, Replays
 from hpcheck.steps.replay import Asked, Decide, Facts, Missing
 from hpcheck.steps.runs import data_spec
 
@@ -48,18 +48,16 @@ class Checklist:
 
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
-        steps = [step for step in STEPS if step != "lr-reprobe"]  # training asks for that one itself
+        steps = [step for step in STEPS if step != REPROBE]  # training asks for that one itself
         return [reading for step in steps for reading in self.run_step(step)]
 
     def run_step(self, step: str) -> list[Reading]:
         """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
-        if step == "lr-reprobe" and not self.replays.lr_may_have_moved():
+        if not self.replays.is_due(step):
             return []
+        before = self.run_step(REPROBE) if step == "train" else []
         for name in self.replays.unfinished_before(step):
-            if name == "lr-reprobe":
-                continue  # no command of its own: training asks for it below, where it is needed
             self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
-        before = self.run_step("lr-reprobe") if step == "train" else []
         reading = self._read(step)
         plots.draw(reading, self.runs.plots)
         self.write()

@@ -90,7 +90,7 @@ def known_now(asked: Asked, runs: RunDirectory) -> list[tuple[str, Spec]]:
     """The runs that the first incomplete step asks for next; none where all is done."""
     replays = Replays(asked, runs.find)
     for step, decide in STEPS.items():
-        if step == "lr-reprobe" and not replays.lr_may_have_moved():
+        if not replays.is_due(step):
             continue
         outcome = replays.outcome(decide, replays.settings_before(step))
         if not isinstance(outcome, Reading):

@@ -178,6 +178,20 @@ def test_an_interrupted_earlier_step_is_named() -> None:
     assert list(Replays(question, world.find).unfinished_before("momentum")) == []
 
 
+@pytest.mark.parametrize(
+    ("steps", "cycles", "due"),
+    [(["lr-range"], True, False), (["lr-range", "wd-grid"], True, True), (["lr-range", "wd-grid"], False, False)],
+)
+def test_the_lr_is_probed_again_only_where_it_was_read_and_may_have_moved_since(steps: list[str], cycles: bool, due: bool) -> None:
+    question, world = asked("start.max_lr=0.1", f"lr_range.cycles={str(cycles).lower()}"), World(best_weight_decay=1e-2, noise=0.002)
+    for step in steps:
+        read(world, STEPS[step], question, Replays(question, world.find).settings_before(step))
+    replays = Replays(question, world.find)
+    assert replays.settings_before("lr-reprobe").weight_decay == (1e-2 if "wd-grid" in steps else 1e-4)
+    assert replays.is_due("lr-reprobe") == due
+    assert not list(replays.unfinished_before("train"))
+
+
 def test_adamws_momentum_is_an_average_so_every_beta_has_the_same_lr_scale() -> None:
     question, world = asked("optimizer=adamw"), World(fastest=1e9)
     read(world, momentum.decide, question, replace(KNOWN, max_lr=1e-3, min_lr=1e-4))

@@ -8,13 +8,14 @@ from hpcheck.settings import Reading, Settings
 from hpcheck.steps import batch, lr_range, momentum, train, wd_grid
 from hpcheck.steps.replay import Asked, Decide, Facts, Lookup, Missing, replay
 
-# Each step uses what the ones before it recommended; "lr-reprobe" reads the lr again once the others have moved it (Smith 2018, 4.1).
+REPROBE = "lr-reprobe"  # reads the lr again once the other steps have moved it (Smith 2018, 4.1)
+# Each step uses what the ones before it recommended.
 STEPS: dict[str, Decide] = {
     "lr-range": lr_range.decide,
     "batch": batch.decide,
     "momentum": momentum.decide,
     "wd-grid": wd_grid.decide,
-    "lr-reprobe": lr_range.reprobe,
+    REPROBE: lr_range.reprobe,
     "train": train.decide,
 }
 
@@ -72,15 +73,20 @@ class Replays:
 
     def _ahead_of(self, step: str | None) -> Iterator[tuple[str, Missing | Reading, bool]]:
         """Each step ahead of `step`, how far its records carry it from the settings that the readings ahead of it recommended, and whether
-        it has a say: a reading of runs, or of settings that the config gives without any (`momentum.values: [0.9]`)."""
+        it has a say: a reading of runs, or of settings that the config gives without any (`momentum.values: [0.9]`). The re-probe is
+        among them where it is due."""
         settings = start_settings(self.asked.config)
+        lr_was_read = False
         for name, decide in STEPS.items():
             if name == step:
                 return
+            if name == REPROBE and not (lr_was_read and self._moved(settings)):
+                continue
             begun_from = self._with_users_lr(settings, name)
             outcome = self.outcome(decide, begun_from)
             says_something = isinstance(outcome, Reading) and (bool(outcome.runs) or outcome.settings != begun_from)
             yield name, outcome, says_something
+            lr_was_read = lr_was_read or (name == "lr-range" and says_something and self.asked.config.lr_range.cycles)
             if isinstance(outcome, Reading) and says_something:
                 settings = outcome.settings
 
@@ -97,9 +103,10 @@ class Replays:
             return settings
         return lr_range.with_lr(self.asked, settings, start_lr)
 
-    def lr_may_have_moved(self) -> bool:
-        """Whether batch size, momentum or weight decay changed after the lr was read: then it is probed again before training."""
-        read_with = start_settings(self.asked.config)
-        now = self.settings_before("lr-reprobe")
-        was_read = any(reading.step == "lr-range" for reading in self.readings())
-        return was_read and replace(now, max_lr=None, min_lr=None) != replace(read_with, max_lr=None, min_lr=None)
+    def is_due(self, step: str) -> bool:
+        """Whether the checklist has this step now: the re-probe only where the lr was read and may have moved since, the others always."""
+        return step != REPROBE or any(name == REPROBE for name, _, _ in self._ahead_of("train"))
+
+    def _moved(self, now: Settings) -> bool:
+        """Whether batch size, momentum or weight decay are others than those that the lr was read with."""
+        return replace(now, max_lr=None, min_lr=None) != start_settings(self.asked.config)
