@@ -81,6 +81,19 @@ def _keywords(source: Path, function: str) -> dict[str, Any]:
     }
 
 
+@cache
+def literal(kind: str, name: str, constant: str) -> Any:
+    """What a shipped entry's file sets `constant` to, read from its source without importing it; None where it does not, and for what
+    is not hpcheck's own."""
+    if name not in known(kind):
+        return None
+    tree = ast.parse((PACKAGE / kind / f"{file_name(name)}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [constant]:
+            return ast.literal_eval(node.value)
+    return None
+
+
 def call(name: str, function: Callable[..., Any], *given: Any, **options: Any) -> Any:
     """What `function`, the entry behind `name`, makes of the arguments. Raises `UsersCodeError` where the user's own does not take them."""
     if is_users_own(name):

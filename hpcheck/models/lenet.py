@@ -6,6 +6,8 @@ from torch.nn import functional as F
 from hpcheck.models._init import fill
 from hpcheck.models._shapes import image_shape, windows
 
+SHALLOW = True  # so larger weight decays are tried (Smith 2018, 5, item 4)
+
 
 class LeNet(nn.Module):
     """Two convolutions with max-pools (and no ReLU), then two linear layers. Biases learn at twice the lr."""

@@ -4,6 +4,8 @@ import math
 
 from torch import nn
 
+SHALLOW = True  # so larger weight decays are tried (Smith 2018, 5, item 4)
+
 
 def build(input_shape: tuple[int, ...], outputs: int, *, hidden: tuple[int, ...] = (64, 64), dropout: float = 0.0) -> nn.Module:
     """Linear layers of `hidden` widths, each followed by ReLU (and dropout), then one of `outputs`.

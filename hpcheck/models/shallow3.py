@@ -9,6 +9,8 @@ from torch.nn import functional as F
 from hpcheck.models._init import zero_bias
 from hpcheck.models._shapes import image_shape, windows
 
+SHALLOW = True  # so larger weight decays are tried (Smith 2018, 5, item 4)
+
 LRN_SIZE, LRN_ALPHA, LRN_BETA = 3, 5e-5, 0.75
 
 

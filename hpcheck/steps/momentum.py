@@ -15,13 +15,12 @@ from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import cycle, range_test, run, short_steps
+from hpcheck.steps.traits import search_of
 
 SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
 RAMP_OVER_MAX = 2.0  # ours: each momentum's ramp goes to twice the lr that is as fast as the known max_lr
 RAMP_FROM = 1 / 100
-VALUES = {"sgd": (0.9, 0.95, 0.97, 0.99), "adamw": (0.85, 0.9, 0.95)}  # 5, item 3; for beta1 ours: 1cycle with Adam runs from 0.95 to 0.85
-AVERAGES = {"adamw"}  # optimizers whose momentum is a moving average: the step's length does not grow with it
 FALLING = 1.0
 SHAPES_OVER = {"cycle": "cycle", "range": "range test"}
 SHAPES = {FALLING: "falling", 2.0: "constant", 3.0: "rising"}  # the decision rule compares numbers; these stand for the three shapes
@@ -39,7 +38,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     steps = short_steps(asked, "momentum", settings)
     held = constant_lr and settings.max_momentum < 1  # a momentum of 1 is rising momentum's peak, reached for an instant
     known_with = settings.max_momentum if held else settings.min_momentum
-    averages = asked.config.optimizer.name in AVERAGES
+    averages = search_of(asked.config.optimizer.name).averages
 
     def at_own_lr(momentum: float, steps: int) -> RunSpec:
         highest = RAMP_OVER_MAX * own_lr(settings, momentum, momentum if averages else known_with)
@@ -70,7 +69,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 def momenta(asked: Asked) -> tuple[float, ...]:
     """The config's values, or the optimizer's usual ones."""
-    return tuple(sorted(asked.config.momentum.values or VALUES.get(asked.config.optimizer.name, VALUES["sgd"])))
+    return tuple(sorted(asked.config.momentum.values or search_of(asked.config.optimizer.name).momenta))
 
 
 def own_lr(settings: Settings, momentum: float, known_with: float) -> float:

@@ -13,9 +13,9 @@ from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, Spec, evenly
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import FEWEST_STEPS, curve, range_test, run, short_steps
+from hpcheck.steps.traits import search_of
 
 SWEEP_SHARE = 0.5  # ours: the sweep only brackets, so it may be shorter than the ramp
-SWEEP_BOUNDS = {"sgd": (1e-5, 10.0), "adamw": (1e-6, 1.0)}  # ours: wide enough that every network of the paper diverges inside
 BEYOND_DIVERGENCE = 2.0  # DESIGN 3: the linear ramp goes to about twice where the sweep diverged
 RAMP_FROM = 1 / 100  # ours: the ramp starts this far below its end
 EARLY = 0.4  # ours: a ramp that diverges before this share of its range has too few evaluations where it matters, and is made again
@@ -117,7 +117,7 @@ def _overlays(asked: Asked, settings: Settings, like: RunRecord) -> Generator[Se
 def sweep_spec(asked: Asked, settings: Settings, ramp_steps: int) -> RunSpec:
     """The logarithmic sweep over every lr that could matter."""
     options = asked.config.lr_range
-    low, high = SWEEP_BOUNDS.get(asked.config.optimizer.name, SWEEP_BOUNDS["sgd"])
+    low, high = search_of(asked.config.optimizer.name).sweep
     steps = options.sweep_steps or max(100, round(ramp_steps * SWEEP_SHARE))
     lr = ramp(options.sweep_from or low, options.sweep_to or high, steps, log=True)
     return run(asked, settings, lr, constant(settings.max_momentum), steps, "lr sweep")

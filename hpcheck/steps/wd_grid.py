@@ -16,12 +16,11 @@ from hpcheck.steps.policies import steady_lr
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import cycle, range_test, run, short_steps
 from hpcheck.steps.snapshot import Snapshot, at_plateau, from_half_way, from_plateau, half_way
+from hpcheck.steps.traits import is_shallow, search_of
 
 SOURCE = "section 4.4, Remark 6; section 5, item 4"
 NO_IDEA = (1e-3, 1e-4, 1e-5, 0.0)  # 4.4: "if you have no idea of a reasonable value"
-DECOUPLED = (1e-1, 1e-2, 1e-3)  # ours, for AdamW: torch's default is 0.01; vision transformers use 0.05, language models 0.1
 SHALLOW = (1e-2, 1e-3, 1e-4)  # 5, item 4: "a shallow architecture requires more regularization"
-SHALLOW_MODELS = {"mlp", "lenet", "shallow3"}  # shipped networks with four weight layers or fewer
 RAMP_OVER_MAX = 1.5  # ours: range runs go somewhat past max_lr, where too much weight decay shows as instability (Fig. 10a)
 RAMP_FROM = 1 / 10
 
@@ -57,12 +56,11 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 
 def grid_values(asked: Asked) -> tuple[float, ...]:
-    """The config's values, else those the paper gives for what is known of the network."""
-    if asked.config.wd_grid.values is not None:
-        return tuple(sorted(asked.config.wd_grid.values))
-    if asked.config.optimizer.name == "adamw":
-        return tuple(sorted(DECOUPLED))
-    return tuple(sorted(SHALLOW if asked.config.model.name in SHALLOW_MODELS else NO_IDEA))
+    """The config's values, else the optimizer's, else those the paper gives for what is known of the network."""
+    config = asked.config
+    by_network = SHALLOW if is_shallow(config.model.name) else NO_IDEA
+    values = config.wd_grid.values
+    return tuple(sorted((search_of(config.optimizer.name).weight_decays or by_network) if values is None else values))
 
 
 def _rule(asked: Asked) -> Rule:
@@ -118,6 +116,5 @@ def _too_short(compared: Compared) -> bool:
         return False
     spec = compared.records[tied[0]][0].run
     count = spec.steps - spec.at_step
-    decoupled = spec.optimizer.name == "adamw"  # it shrinks weights by lr * weight decay itself; momentum has no part in that
-    momentum = constant(0.0) if decoupled else spec.momentum
+    momentum = constant(0.0) if search_of(spec.optimizer.name).decoupled else spec.momentum
     return bool(too_short_to_tell(values(spec.lr, count), values(momentum, count), tied[0], tied[-1]))
