@@ -161,6 +161,14 @@ def test_a_sweep_that_falls_back_to_chance_diverges_there_and_not_where_it_overf
     assert 4e-4 < reading.learns_from < 3e-3
 
 
+def test_a_spike_on_the_way_to_a_dead_network_is_nothing_learnt() -> None:
+    """A 3-layer network whose units die: uneasy at small lrs, then at chance to three digits, which makes the early values look far apart."""
+    uneasy = [2.303, 2.300, 2.282, 2.915, 2.278, 2.287, 2.302, 2.304, 2.266, 2.306, 2.364, 2.311]
+    reading = read_range(ramp(np.array(uneasy + [2.307 + 0.001 * (at % 3) for at in range(14)])))
+    assert reading.lr_limit.status == "abstained"
+    assert "never fell below its start" in reading.lr_limit.reason
+
+
 def test_an_accuracy_that_wanders_at_chance_is_no_reading() -> None:
     rng = np.random.default_rng(0)
     lr = np.linspace(0.0035, 0.35, 26)

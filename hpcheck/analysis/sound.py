@@ -87,7 +87,7 @@ def apart(trend: Smoothed, i: int, j: int) -> float:
 
 
 def _learnt(trend: Smoothed, lowest: int) -> bool:
-    return apart(trend, lowest, int(np.argmax(trend.fit[: lowest + 1]))) > LEARNT
+    return apart(trend, lowest, 0) > LEARNT
 
 
 def _moved(trend: Smoothed) -> bool:
