@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpcheck import recommend
+from hpcheck.report.scale import number
 
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
 
@@ -45,7 +46,7 @@ def reason_lines(content: Mapping[str, Any]) -> list[str]:
         reasons["learning rate"] += f"; {carried_words(read_at, content['settings'])}"
     lr = content["settings"].get("learning_rate")
     if lr:
-        reasons["schedule"] = f"one cycle over {lr['cycle_epochs']:.4g} of {lr['epochs']:g} epochs, then down to {lr['final']:g}"
+        reasons["schedule"] = lr_words(lr)[1]
     return [f"{label}: {reason}" for label, reason in reasons.items()]
 
 
@@ -66,16 +67,26 @@ def describe(name: str, value: Any) -> str:
     """A setting's value on one line."""
     if value is None:
         return "none known"
-    if name == "learning_rate" and "min" not in value:
-        return f"{value['policy']} {value['max']:.3g}, {value['epochs']:g} epochs"
-    if name == "learning_rate" and "final" not in value:
-        span = f"{value['min']:.3g} - {value['max']:.3g}"
-        return f"{value['policy']} {span}, {value['cycle_epochs']:.4g} epochs a cycle, {value['epochs']:g} epochs"
     if name == "learning_rate":
-        return f"1cycle, {value['min']:.3g} to {value['max']:.3g}"
+        return f"{value['policy']}, {lr_words(value)[0]}"
     if name == "momentum":
         return f"{value['max']:g}" if value["max"] == value["min"] else f"{value['max']:g} to {value['min']:g}"
     return f"{value:g}"
+
+
+def lr_words(lr: Mapping[str, Any]) -> tuple[str, str]:
+    """An lr's values, and its course over the training: one cycle with its tail, several cycles, or another policy from its largest on.
+
+    >>> lr_words({"policy": "step", "max": 0.1, "epochs": 25})
+    ('0.1', 'step over 25 epochs')
+    """
+    epochs, largest = f"{number(lr['epochs'])} epochs", number(lr["max"])
+    if "min" not in lr:
+        return largest, f"{lr['policy']} over {epochs}"
+    values, cycle = f"{number(lr['min'])} to {largest}", number(lr["cycle_epochs"])
+    if "final" not in lr:
+        return values, f"{lr['policy']}, {cycle} epochs a cycle, {epochs}"
+    return values, f"1cycle over {cycle} of {epochs}, then down to {number(lr['final'])}"
 
 
 def result_lines(content: Mapping[str, Any]) -> list[str]:

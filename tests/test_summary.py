@@ -2,10 +2,16 @@
 
 import io
 from pathlib import Path
+from typing import get_args
 
+import pytest
 from rich.console import Console
+from simulated import asked
 
-from hpcheck import summary
+from hpcheck import recommend, summary
+from hpcheck.config.sections import LrRange, Policy
+from hpcheck.report import overview
+from hpcheck.settings import Reading, Settings
 
 SETTINGS = {
     "total_batch_size": 128,
@@ -31,7 +37,7 @@ def test_a_row_a_setting_and_a_line_a_reason(tmp_path: Path) -> None:
     rows = [line.split("  ")[0].strip() for line in lines[4:8]]
     assert rows == ["batch size", "learning rate", "momentum", "weight decay"]
     assert "1cycle, 0.038 to 0.38 " in lines[5]
-    assert "schedule: one cycle over 98.8 of 110 epochs, then down to 3.8e-05" in lines
+    assert "schedule: 1cycle over 98.8 of 110 epochs, then down to 3.8e-5" in lines
     assert lines[5].endswith("tied, medium confidence")
     assert lines[4].endswith("not read: start")
     assert "recommended: test metric 0.9833 ± 0.0023 over 2 runs" in lines
@@ -40,6 +46,31 @@ def test_a_row_a_setting_and_a_line_a_reason(tmp_path: Path) -> None:
 def test_an_lr_that_the_batch_size_has_moved_says_from_where(tmp_path: Path) -> None:
     assert "0.093 was carried over to 0.38" in " ".join(shown(tmp_path, learning_rate=LR).split())
     assert "carried over" not in shown(tmp_path, learning_rate={**LR, "value": 0.38})
+
+
+CYCLES = {
+    "1cycle": ("0.05 to 0.5", "1cycle over 9 of 10 epochs, then down to 5e-5"),
+    **{policy: ("0.05 to 0.5", f"{policy}, 2.5 epochs a cycle, 10 epochs") for policy in ("triangular", "triangular2", "exp_range")},
+}
+COURSES = {f"lr_range.policy={policy}": words for policy, words in CYCLES.items()} | {
+    f"train.policy={policy}": ("0.5", f"{policy} over 10 epochs") for policy in ("constant", "step", "inv", "exp")
+}
+
+
+def test_the_lr_of_every_policy_is_put_into_words_below() -> None:
+    policies = {f"train.policy={one}" for one in get_args(Policy) if one != "1cycle"}
+    cycles = {f"lr_range.policy={one}" for one in get_args(LrRange.model_fields["policy"].annotation)}
+    assert COURSES.keys() == policies | cycles
+
+
+@pytest.mark.parametrize("override", COURSES)
+def test_an_lr_of_any_policy_is_told_in_terminal_and_report(override: str) -> None:
+    reading = Reading("train", Settings(100, 0.5, 0.05, 0.95, 0.85, 1e-4, 10.0), ())
+    settings = recommend.settings_block(asked(override), [reading])
+    values, course = COURSES[override]
+    assert summary.reason_lines({"settings": settings, "evidence": {}}) == [f"schedule: {course}"]
+    assert summary.describe("learning_rate", settings["learning_rate"]) == f"{override.split('=')[1]}, {values}"
+    assert overview.value_of("learning_rate", settings["learning_rate"]) == f"<span>{values}<small>{course}</small></span>"
 
 
 def test_the_files_that_are_there_are_named(tmp_path: Path) -> None:

@@ -85,13 +85,9 @@ def value_of(name: str, value: Any) -> object:
     """A setting as it is read."""
     if value is None:
         return "none known"
-    if name == "learning_rate" and "min" not in value:
-        return tag("span", number(value["max"]), tag("small", f"{value['policy']} over {number(value['epochs'])} epochs"))
     if name == "learning_rate":
-        cycle, epochs = number(value["cycle_epochs"]), number(value["epochs"])
-        words = f"1cycle over {cycle} of {epochs} epochs, then {number(value['final'])}" if "final" in value else ""
-        small = words or f"{value['policy']}, {cycle} epochs a cycle, {epochs} epochs"
-        return tag("span", f"{number(value['min'])} to {number(value['max'])}", tag("small", small))
+        values_, course = summary.lr_words(value)
+        return tag("span", values_, tag("small", course))
     if name == "momentum" and isinstance(value, Mapping):
         high, low = number(value["max"]), number(value["min"])
         return high if high == low else tag("span", f"{high} to {low}", tag("small", "falls while the lr rises"))
