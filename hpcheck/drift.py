@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpcheck.config.problems import ConfigError, Problem, shown
+from hpcheck.settings import rises
 
 CLOSE = 0.05  # ours: values within 5% are one value (two significant figures are what the checklist writes)
 # Ours: nearer values than these are no drift whatever the intervals, since the checklist tries lrs by factors of 2, weight decays by half
@@ -75,13 +76,18 @@ def judge(setting: str, old: Stated, new: Stated) -> Verdict:
 
 
 def shape(old: Content, new: Content) -> Verdict:
-    """The verdict on the smallest momentum: whether it still falls over the cycle, and how far."""
+    """The verdict on the smallest momentum: whether it still falls over the cycle, or rises, and how far."""
     before, now = (_min_momentum(content) for content in (old, new))
+    rose, rises_now = (rises(content["settings"].get("momentum") or {}) for content in (old, new))
+    if rose != rises_now:
+        return Verdict("momentum.shape", "drifted", before, now, "rising before, not now" if rose else "rising now, not before")
     if before.value is None or now.value is None or close(before.value, now.value, "momentum"):
         return Verdict("momentum.min", "same", before, now, "the same value")
     if before.edited_from is not None:
         why = f"the baseline says {number(before.value)}, but its own evidence is for {number(before.edited_from)}: edited by hand"
         return Verdict("momentum.min", "drifted", before, now, why)
+    if all(_is_constant(content["settings"]["momentum"]) for content in (old, new)):
+        return Verdict("momentum.min", "same", before, now, "constant in both: see momentum")
     found = [content["evidence"].get("momentum_shape", {}) for content in (old, new)]
     if any(stated(content, "momentum").abstained for content in (old, new)) or any(one.get("status") == "abstained" for one in found):
         why = f"{number(before.value)} before, {number(now.value)} now; a reading of momentum abstained"
@@ -175,6 +181,10 @@ def _min_momentum(content: Content) -> Stated:
     meant = evidence.get("min") if isinstance(evidence, Mapping) else None
     edited = value is not None and meant is not None and not close(value, meant, "momentum")
     return Stated(value, edited_from=meant if edited else None)
+
+
+def _is_constant(momentum: Mapping[str, Any]) -> bool:
+    return bool(momentum.get("min") == momentum.get("max"))
 
 
 def _at(values: Any, place: tuple[str, ...]) -> float | None:

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> di
     evidence = {item.setting: item for _, item in found}  # a later step's word is the last one
     return {
         "settings": settings_block(asked, readings),
-        "evidence": {name: evidence_block(item) | changes_of_mind(item, found) for name, item in evidence.items()},
+        "evidence": {name: evidence_block(as_trained(item, asked)) | changes_of_mind(item, found) for name, item in evidence.items()},
         "results": {reading.step: plain(reading.results) for reading in readings if reading.results},
         "provenance": provenance(runs, asked, readings),
     }
@@ -48,7 +48,7 @@ def settings_block(asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     block: dict[str, Any] = {"total_batch_size": settings.total_batch_size}
     if settings.max_lr is not None and settings.min_lr is not None:
         block["learning_rate"] = _learning_rate(asked, settings, settings.max_lr, settings.min_lr)
-    block["momentum"] = {"max": settings.max_momentum, "min": settings.min_momentum}
+    block["momentum"] = _momentum(asked.config.train.momentum, settings.max_momentum, settings.min_momentum)
     block["weight_decay"] = settings.weight_decay
     return block
 
@@ -60,6 +60,21 @@ def _learning_rate(asked: Asked, settings: Settings, largest: float, smallest: f
     policy = asked.config.lr_range.policy
     final = {"final": _short(smallest / FLOOR_DIVISOR)} if policy == "1cycle" else {}
     return {"policy": policy, "max": largest, "min": smallest, **final, **schedule(asked, settings)}
+
+
+def _momentum(shape: str, largest: float, smallest: float) -> dict[str, Any]:
+    """Momentum over a training as `train.momentum` has it: it falls from max to min and comes back, unless `shape` says that it rises."""
+    if shape == "constant":
+        return {"max": largest, "min": largest}
+    rises = {"shape": "rising"} if shape == "rising" and smallest < largest else {}
+    return {"max": largest, "min": smallest, **rises}
+
+
+def as_trained(item: Evidence, asked: Asked) -> Evidence:
+    """The evidence with its value as `settings` has it: for the momentum, in the shape that the training gives it."""
+    if item.setting != "momentum":
+        return item
+    return replace(item, value=_momentum(asked.config.train.momentum, item.value["max"], item.value["min"]))
 
 
 def carried_from(content: Mapping[str, Any]) -> float | None:

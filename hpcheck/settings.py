@@ -1,5 +1,6 @@
 """What the checklist sets: the settings known so far, and the evidence for each."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,11 @@ class Settings:
     min_momentum: float
     weight_decay: float
     epochs: float
+
+
+def rises(momentum: Mapping[str, Any]) -> bool:
+    """Whether the `momentum` of a recommendation rises with the lr."""
+    return momentum.get("shape") == "rising"
 
 
 @dataclass(frozen=True)

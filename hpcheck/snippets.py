@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hpcheck.settings import rises
+
 Settings = Mapping[str, Any]  # the `settings` of a recommended.yaml
 Options = Mapping[str, Any]  # the config's options of the optimizer
 DEFAULTS: Options = {"nesterov": True, "beta2": 0.999, "eps": 1e-8}  # as `optimizers` has them
@@ -209,16 +211,23 @@ STAND_IN = "sgd"  # stands in for an optimizer of the user's own
 
 
 def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, Any]) -> str:
-    """The snippet of that name for the config's optimizer and its options. Raises `ValueError` where no learning rate is known yet."""
-    if not known(settings):
-        raise ValueError("no 1cycle is known yet, so there is no snippet to print; read its learning rate first: hpcheck lr-range")
+    """The snippet of that name for the config's optimizer and its options. Raises `ValueError` where there is none (`refused`)."""
+    if why := refused(settings):
+        raise ValueError(f"there is no snippet to print: {why}")
     shipped = optimizer if optimizer in OPTIMIZERS else STAND_IN
     return SNIPPETS[name](settings, shipped, options)
 
 
-def known(settings: Settings) -> bool:
-    """Whether there is a 1cycle to write a snippet with: a learning rate, and not of another policy."""
-    return "final" in settings.get("learning_rate", {})
+def refused(settings: Settings) -> str:
+    """Why there is no snippet for these settings; "" where there is one."""
+    lr = settings.get("learning_rate")
+    if not lr:
+        return "no learning rate is known yet; read one first (hpcheck lr-range)"
+    if "final" not in lr:
+        return f"the lr's policy is {lr['policy']}, and snippets are written for 1cycle alone"
+    if rises(settings["momentum"]):
+        return "momentum rises with the lr, and snippets are written for falling and constant momentum alone"
+    return ""
 
 
 def _values(settings: Settings) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from hpcheck import recommend
 from hpcheck.report.scale import number
+from hpcheck.settings import rises
 
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
 
@@ -70,7 +71,7 @@ def describe(name: str, value: Any) -> str:
     if name == "learning_rate":
         return f"{value['policy']}, {lr_words(value)[0]}"
     if name == "momentum":
-        return f"{value['max']:g}" if value["max"] == value["min"] else f"{value['max']:g} to {value['min']:g}"
+        return momentum_words(value)[0]
     return f"{value:g}"
 
 
@@ -87,6 +88,20 @@ def lr_words(lr: Mapping[str, Any]) -> tuple[str, str]:
     if "final" not in lr:
         return values, f"{lr['policy']}, {cycle} epochs a cycle, {epochs}"
     return values, f"1cycle over {cycle} of {epochs}, then down to {number(lr['final'])}"
+
+
+def momentum_words(momentum: Mapping[str, Any]) -> tuple[str, str]:
+    """A momentum's values in the order in which a cycle takes them, and its course; "" where it is constant.
+
+    >>> momentum_words({"max": 0.95, "min": 0.85, "shape": "rising"})
+    ('0.85 to 0.95', 'rises and comes back in each cycle')
+    """
+    largest, smallest = number(momentum["max"]), number(momentum["min"])
+    if largest == smallest:
+        return largest, ""
+    if rises(momentum):
+        return f"{smallest} to {largest}", "rises and comes back in each cycle"
+    return f"{largest} to {smallest}", "falls and comes back in each cycle"
 
 
 def result_lines(content: Mapping[str, Any]) -> list[str]:

@@ -203,6 +203,10 @@ BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"learning_rate": {"epochs": 0}}, "error: r.yaml: settings.learning_rate.epochs: out of range (got 0; expected a number > 0)"),
     ({"learning_rate": {"max": 0.1, "min": 0.2}}, "error: r.yaml: settings.learning_rate.min: without a larger max_lr (got 0.2"),
     ({"momentum": {"max": 2}}, "error: r.yaml: settings.momentum.max: out of range (got 2; expected a number >= 0 and <= 1)"),
+    (
+        {"momentum": {"max": 0.9, "min": 0.8, "shape": "up"}},
+        "error: r.yaml: settings.momentum.shape: not one of the choices (got 'up'",
+    ),
     ({"total_batch_size": "os:system"}, "error: r.yaml: settings.total_batch_size: not a whole number"),
     ({"model": "os:system"}, "error: r.yaml: settings.model: unknown key"),
 ]

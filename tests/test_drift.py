@@ -176,3 +176,18 @@ def test_shapes_tied_with_another_in_each_are_not_tied_with_each_other():
     assert drifted(old, new) == ["momentum.min"]
     new["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
     assert drifted(old, new) == []
+
+
+def test_momentum_that_rises_is_not_momentum_that_falls():
+    rising = copy.deepcopy(BASE)
+    rising["settings"]["momentum"]["shape"] = "rising"
+    assert drifted(BASE, rising) == drifted(rising, BASE) == ["momentum.shape"]
+    assert drifted(rising, copy.deepcopy(rising)) == []
+
+
+def test_the_ends_of_a_constant_momentum_are_judged_once():
+    old, new = rerun("momentum", 0.95), rerun("momentum", 0.97)
+    for content in (old, new):
+        largest = content["settings"]["momentum"]["max"]
+        content["settings"]["momentum"]["min"] = content["evidence"]["momentum"]["value"]["min"] = largest
+    assert drifted(old, new) == []

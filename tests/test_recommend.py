@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from hpcheck.recommend import changes_of_mind
+from simulated import asked
+
+from hpcheck.recommend import as_trained, changes_of_mind
 from hpcheck.settings import Evidence
 
 FIRST = Evidence("learning_rate", 0.1, "tied", "medium", "0.1 is taken", "section 4.1")
@@ -17,3 +19,10 @@ def test_an_earlier_reading_is_kept_beside_the_one_that_counts() -> None:
 
 def test_what_was_read_once_has_nothing_earlier() -> None:
     assert changes_of_mind(FIRST, [("lr-range", FIRST)]) == {}
+
+
+def test_the_evidence_for_the_momentum_is_for_the_shape_that_is_trained() -> None:
+    item = Evidence("momentum", {"max": 0.9, "min": 0.85}, "chosen", "high", "0.9 is best", "section 4.3")
+    assert as_trained(item, asked()) == item
+    assert as_trained(item, asked("train.momentum=constant")).value == {"max": 0.9, "min": 0.9}
+    assert as_trained(item, asked("train.momentum=rising")).value == {"max": 0.9, "min": 0.85, "shape": "rising"}

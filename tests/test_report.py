@@ -123,7 +123,7 @@ def test_training_sets_nothing_and_so_leaves_no_start() -> None:
 def test_before_any_step_the_page_says_how_to_begin() -> None:
     text = Elements(report([], learning_rate=False)).text
     assert "none known" in text
-    assert "there is nothing to paste" in text
+    assert "Nothing to paste: no learning rate is known yet; read one first (hpcheck lr-range)." in text
     assert "Nothing has been read yet: run the checklist: hpcheck run" in text
 
 

@@ -97,6 +97,12 @@ def test_without_a_learning_rate_there_is_no_snippet() -> None:
         snippets.write("pytorch", nothing, "sgd", {})
 
 
+def test_for_another_policy_there_is_no_snippet() -> None:
+    constant = SETTINGS | {"learning_rate": {"policy": "constant", "max": 0.1, "epochs": 10.0}}
+    with pytest.raises(ValueError, match="policy is constant, and snippets are written for 1cycle alone"):
+        snippets.write("pytorch", constant, "sgd", {})
+
+
 def test_each_snippet_says_where_it_differs() -> None:
     assert snippets.DIFFERENCES.keys() == snippets.SNIPPETS.keys() == snippets.TITLES.keys()
 

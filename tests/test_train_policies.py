@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from simulated import asked
 
-from hpcheck import recommend, summary
-from hpcheck.config import parse
+from hpcheck import recommend, snippets, summary
+from hpcheck.config import overlay, parse
+from hpcheck.report import overview
 from hpcheck.schedules import constant, cyclical_momentum, inv, one_cycle, values
 from hpcheck.settings import Settings
 from hpcheck.steps import momentum, train
@@ -78,6 +80,47 @@ def test_a_recommendation_of_another_policy_says_so_and_offers_no_1cycle() -> No
     block = recommend.settings_block(question, [reading])["learning_rate"]
     assert block == {"policy": "constant", "max": 0.5, "epochs": question.config.budget.epochs}
     assert summary.describe("learning_rate", block) == "constant, 0.5"
+
+
+SHAPES = {
+    "falling": ({"max": 0.95, "min": 0.85}, "0.95 to 0.85"),
+    "constant": ({"max": 0.95, "min": 0.95}, "0.95"),
+    "rising": ({"max": 0.95, "min": 0.85, "shape": "rising"}, "0.85 to 0.95"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_momentum_that_is_recommended_is_the_one_that_is_trained_with(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    question = asked(f"train.momentum={shape}")
+    settings = recommend.settings_block(question, [train.Reading("train", KNOWN, ())])
+    assert (settings["momentum"], summary.describe("momentum", settings["momentum"])) == SHAPES[shape]
+    panels = []
+    monkeypatch.setattr(overview, "figure", lambda panel, *_: panels.append(panel))
+    overview.schedule(settings)
+    line = panels[1].series[0]
+    drawn = np.interp(np.arange(1000) / 100, line.x, line.raw)  # 100 steps an epoch
+    assert drawn == pytest.approx(values(final(f"train.momentum={shape}").momentum, 1000), abs=1e-9)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_training_from_a_recommendation_has_its_momentum(shape: str) -> None:
+    question = asked(f"train.momentum={shape}")
+    settings = recommend.settings_block(question, [train.Reading("train", KNOWN, ())])
+    again = replace(question, config=overlay(asked("batch.steps=50").config, settings))
+    known = Replays(again, lambda _: None).settings_before("train")
+    trained = [spec.momentum for spec in (train.final_run(again, known, "recommended"), final(f"train.momentum={shape}"))]
+    assert values(trained[0], 1000) == pytest.approx(values(trained[1], 1000))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_snippet_is_of_the_momentum_that_is_trained_with_or_refused(shape: str) -> None:
+    settings = recommend.settings_block(asked(f"train.momentum={shape}"), [train.Reading("train", KNOWN, ())])
+    if shape == "rising":
+        with pytest.raises(ValueError, match="momentum rises with the lr"):
+            snippets.write("pytorch", settings, "sgd", {})
+    else:
+        lowest = settings["momentum"]["min"]
+        assert f"MAX_MOMENTUM, MIN_MOMENTUM, WEIGHT_DECAY = 0.95, {lowest}, 0.0001" in snippets.write("pytorch", settings, "sgd", {})
 
 
 def test_momentum_of_one_is_accepted_as_a_peak_alone() -> None:

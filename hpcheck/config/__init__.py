@@ -58,6 +58,7 @@ SETTINGS: dict[KeyPath, KeyPath] = {  # key of the config: where recommended.yam
     ("start", "momentum"): ("momentum",),
     ("start", "max_lr"): ("learning_rate", "max"),
     ("start", "min_lr"): ("learning_rate", "min"),
+    ("train", "momentum"): ("momentum", "shape"),
     ("budget", "epochs"): ("learning_rate", "epochs"),
 }
 
@@ -99,7 +100,7 @@ def dump(config: Config) -> str:
 
 def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "recommended.yaml") -> Config:
     """`config` starting from the `settings` of a recommended.yaml: batch size, momentum, weight decay, the cycle's largest and smallest lr
-    and the training's length; nothing else, so the shape of the cycle stays the config's.
+    and the training's length, and rising momentum where it says so; nothing else, so the shape of the cycle stays the config's.
 
     Values only, so no setting can name code. Raises `ConfigError` for a key or a value that a recommendation cannot have.
     """
@@ -110,7 +111,10 @@ def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "rec
     given = {key: value for key, place in SETTINGS.items() if (value := _at(read, place)) is not None}
     if ("start", "max_lr") in given:
         given.setdefault(("start", "min_lr"), None)  # the config's own belongs to its own max_lr
-    sections: dict[str, Section] = {"start": config.start, "budget": config.budget}
+    momentum = given.get(("start", "momentum"))
+    if isinstance(momentum, Mapping):
+        given["start", "momentum"] = {key: value for key, value in momentum.items() if key != "shape"}
+    sections: dict[str, Section] = {"start": config.start, "budget": config.budget, "train": config.train}
     for name, section in sections.items():
         values = {key[1]: value for key, value in given.items() if key[0] == name}
         try:

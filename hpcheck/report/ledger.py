@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpcheck import plugins
+from hpcheck import plugins, summary
 from hpcheck.config import Config
 from hpcheck.report.scale import number
 
@@ -46,7 +46,7 @@ def _batch(settings: Mapping[str, Any], config: Config) -> Entry:
 def _momentum(settings: Mapping[str, Any], config: Config) -> Entry:
     now, start = settings["momentum"], config.start.momentum
     words = "Not a regularizer itself. Momentum that falls while the learning rate rises lets it rise further, and that regularizes."
-    return Entry("Momentum", _range(now["max"], now["min"]), _range(start.max, start.min), NEITHER, words, "section 4.3, Remark 5")
+    return Entry("Momentum", summary.momentum_words(now)[0], _range(start.max, start.min), NEITHER, words, "section 4.3, Remark 5")
 
 
 def _weight_decay(settings: Mapping[str, Any], config: Config) -> Entry:

@@ -12,7 +12,7 @@ from hpcheck.report.html import Markup, table, tag
 from hpcheck.report.scale import bound, number
 from hpcheck.report.strip import mean_and_spread, strip
 from hpcheck.schedules import cyclical_momentum, one_cycle, values
-from hpcheck.settings import Panel, Reading, Series
+from hpcheck.settings import Panel, Reading, Series, rises
 
 NAMES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
 PER_EPOCH = 1000  # the schedule's picture counts in thousandths of an epoch: knots are whole steps
@@ -88,9 +88,9 @@ def value_of(name: str, value: Any) -> object:
     if name == "learning_rate":
         values_, course = summary.lr_words(value)
         return tag("span", values_, tag("small", course))
-    if name == "momentum" and isinstance(value, Mapping):
-        high, low = number(value["max"]), number(value["min"])
-        return high if high == low else tag("span", f"{high} to {low}", tag("small", "falls while the lr rises"))
+    if name == "momentum":
+        values_, course = summary.momentum_words(value)
+        return tag("span", values_, tag("small", course)) if course else values_
     return number(value) if isinstance(value, int | float) else str(value)
 
 
@@ -101,7 +101,8 @@ def schedule(settings: Mapping[str, Any]) -> Markup | None:
         return None  # no lr is known, or it is not a 1cycle's
     stepsize, steps = round(lr["cycle_epochs"] * PER_EPOCH / 2), round(lr["epochs"] * PER_EPOCH)
     lrs = one_cycle(lr["max"], lr["min"], max(stepsize, 1), steps).points
-    cycles = cyclical_momentum(momentum["max"], momentum["min"], max(stepsize, 1), steps)
+    first, turned = ("min", "max") if rises(momentum) else ("max", "min")
+    cycles = cyclical_momentum(momentum[first], momentum[turned], max(stepsize, 1), steps)
     momenta = [point for point in cycles.points if point[0] < steps] + [(steps, float(values(cycles, steps + 1)[-1]))]
     panels = [_line("Learning rate", "learning rate", lrs, "lr"), _line("Momentum", "momentum", momenta, "momentum")]
     pictures = [figure(panel, f"schedule-{index}", (picture.SMALL,)) for index, panel in enumerate(panels)]

@@ -106,8 +106,8 @@ def _next(content: Mapping[str, Any], readings: Sequence[Reading], config: Confi
 
 def _use(settings: Mapping[str, Any], config: Config) -> Markup:
     title = tag("h2", "Use the settings")
-    if not snippets.known(settings):
-        return tag("section", title, tag("p", "No learning rate is known yet, so there is nothing to paste.", class_="empty"), id="use")
+    if why := snippets.refused(settings):
+        return tag("section", title, tag("p", overview.sentence(f"nothing to paste: {why}"), class_="empty"), id="use")
     shipped = config.optimizer.name in snippets.OPTIMIZERS
     own = None if shipped else tag("p", "Your own optimizer's place is taken by torch.optim.SGD here.", class_="fine")
     parts = [_snippet(key, settings, config) for key in snippets.SNIPPETS]
