@@ -86,9 +86,9 @@ def carried_from(content: Mapping[str, Any]) -> float | None:
 
 def evidence_block(item: Evidence) -> dict[str, Any]:
     """One setting's evidence as plain values, without what is empty."""
-    block = {key: plain(value) for key, value in asdict(item).items() if key != "setting" and value not in (None, (), [])}
+    block = {key: plain(value) for key, value in asdict(item).items() if key not in ("setting", "kept") and value not in (None, (), [])}
     if item.status == "abstained":
-        block["source"] = f"start (abstained): {item.reason}"
+        block["source"] = f"{item.kept} (abstained); {item.source}"
     return block
 
 

@@ -28,9 +28,9 @@ def rises(momentum: Mapping[str, Any]) -> bool:
 class Evidence:
     """Why a setting has its value: what was read, from which runs, how sure, and where in the paper the rule stands.
 
-    `status` is "chosen", "tied" (the candidates in `tied` cannot be told apart), or "abstained" (the value is the start's, kept for want
-    of evidence). `considered` holds a line per candidate: its value, its score and the score's standard error. `names` are what the values
-    in `considered` stand for, in the same order, where they are not numbers of the setting itself.
+    `status` is "chosen", "tied" (the candidates in `tied` cannot be told apart), or "abstained": for want of evidence a value is kept, the
+    start's or what `kept` says in words. `considered` holds a line per candidate: its value, its score and the score's standard error.
+    `names` are what the values in `considered` stand for, in the same order, where they are not numbers of the setting itself.
     """
 
     setting: str
@@ -46,6 +46,7 @@ class Evidence:
     considered: tuple[tuple[float, float, float], ...] = ()
     judged_by: str = "loss"
     names: tuple[str, ...] = ()
+    kept: str = "start"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from simulated import asked
 
-from hpcheck.recommend import as_trained, changes_of_mind
+from hpcheck.recommend import as_trained, changes_of_mind, evidence_block
 from hpcheck.settings import Evidence
 
 FIRST = Evidence("learning_rate", 0.1, "tied", "medium", "0.1 is taken", "section 4.1")
@@ -26,3 +26,11 @@ def test_the_evidence_for_the_momentum_is_for_the_shape_that_is_trained() -> Non
     assert as_trained(item, asked()) == item
     assert as_trained(item, asked("train.momentum=constant")).value == {"max": 0.9, "min": 0.9}
     assert as_trained(item, asked("train.momentum=rising")).value == {"max": 0.9, "min": 0.85, "shape": "rising"}
+
+
+def test_an_abstention_says_what_is_kept_beside_the_papers_section() -> None:
+    item = replace(FIRST, status="abstained")
+    assert evidence_block(item)["source"] == "start (abstained); section 4.1"
+    assert evidence_block(replace(item, kept="the lr known before"))["source"] == "the lr known before (abstained); section 4.1"
+    assert evidence_block(FIRST)["source"] == "section 4.1"
+    assert "kept" not in evidence_block(item)

@@ -104,10 +104,19 @@ def test_validation_on_the_test_split_is_said_loudly() -> None:
 def test_an_abstention_is_said_at_the_top_and_what_to_do_about_it() -> None:
     text = Elements(report([cases.lr_range(), cases.wd_grid("abstained")])).text
     assert "No answer for weight decay" in text
+    assert "The start's value is kept. No candidate could be read." in text
     assert "hpcheck wd-grid -s wd_grid.steps=ITERATIONS" in text
     assert (
         "Not run yet: batch, momentum, train. Their settings are where you started from. No full training has tried these settings." in text
     )
+
+
+def test_an_abstention_that_keeps_another_value_than_the_starts_says_which() -> None:
+    reading = cases.wd_grid("abstained")
+    kept = replace(reading.evidence[0], setting="learning_rate", kept="the lr known before")
+    text = Elements(report([replace(reading, step="lr-reprobe", evidence=(kept,))])).text
+    assert "The lr known before is kept. No candidate could be read." in text
+    assert "start's value is kept. No candidate" not in text
 
 
 def test_a_held_out_part_that_was_trained_on_is_called_that() -> None:

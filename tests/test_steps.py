@@ -49,6 +49,7 @@ def test_noise_alone_gives_no_number() -> None:
     reading = read(World(needed=1e9), lr_range.decide, asked(), start_settings(asked().config))
     assert reading.abstained
     assert reading.settings.max_lr is None
+    assert reading.evidence[0].kept == "no value"
 
 
 def test_an_abstention_keeps_the_users_own_lr() -> None:
@@ -56,6 +57,7 @@ def test_an_abstention_keeps_the_users_own_lr() -> None:
     reading = read(World(needed=1e9), lr_range.decide, question, start_settings(question.config))
     assert reading.abstained
     assert reading.settings.max_lr == 0.05
+    assert reading.evidence[0].kept == "start"
 
 
 @pytest.mark.parametrize("best", [1e-2, 1e-3, 1e-4, 1e-6])

@@ -134,6 +134,19 @@ def test_where_every_size_diverges_the_lr_stays_what_it_was() -> None:
     assert reading.settings == KNOWN
 
 
+def test_sizes_that_cannot_be_told_leave_the_start_or_what_fits_in_its_place() -> None:
+    diverges = read(LargerLrDiverges(bears=0.001), batch.decide, asked("batch.sizes=[64, 128]"), KNOWN)
+    assert diverges.evidence[0].kept == "start"
+
+    @dataclass
+    class Both(Small, LargerLrDiverges):
+        pass
+
+    smaller = read(Both(bears=0.001, holds=100, largest=96), batch.decide, asked(), KNOWN)
+    (item,) = smaller.evidence
+    assert (item.status, item.value, item.kept) == ("abstained", 96, "the size that fits")
+
+
 def test_no_size_is_tried_that_cannot_be_cut_into_its_parts() -> None:
     question = asked("run.bn_splits=8")
     assert batch.candidate_sizes(question, replace(KNOWN, total_batch_size=40)) == (40, 80, 160)

@@ -129,7 +129,7 @@ def test_the_minimum_lr_by_runs_is_the_largest_at_which_training_begins_well() -
 def test_where_training_begins_well_at_no_minimum_a_tenth_is_kept() -> None:
     reading = reading_of(OverfitsBelow(converges_up_to=0.0), "lr_range.min_lr_rule=runs", *LONG)
     (item,) = [one for one in reading.evidence if one.setting == "min_lr"]
-    assert item.status == "abstained"
+    assert (item.status, item.kept) == ("abstained", "a tenth of the largest")
     assert reading.settings.max_lr is not None
     assert reading.settings.min_lr == pytest.approx(reading.settings.max_lr / 10)
 
@@ -217,6 +217,12 @@ def test_the_lr_is_read_again_about_the_known_one_with_the_other_settings_as_the
     assert {spec.weight_decay for spec in specs} == {1e-3}
     assert reading.settings.max_lr != 0.1
     assert replace(reading.settings, max_lr=0.1, min_lr=now.min_lr) == now
+
+
+def test_an_lr_that_cannot_be_read_again_stays_as_it_was_known() -> None:
+    reading = read(World(needed=1e9), lr_range.reprobe, asked("start.max_lr=0.3"), replace(KNOWN, max_lr=0.1))
+    (item,) = reading.evidence
+    assert (item.status, item.value, item.kept) == ("abstained", 0.1, "the lr known before")
 
 
 def test_a_training_whose_stepsize_is_too_short_for_its_lr_is_warned_of() -> None:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from simulated import World, asked, read
 
+from hpcheck.analysis.choice import abstain
 from hpcheck.records import RunRecord
 from hpcheck.schedules import values
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps import momentum, momentum_range
+from hpcheck.steps.compare import Compared
 
 KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
 
@@ -67,6 +69,12 @@ def test_another_floor_is_used_where_it_is_better() -> None:
     world = LikesSmallMomentum(needed=5.0, noise=0.002)
     reading = read(world, momentum.decide, asked("momentum.other_floor=0.8"), KNOWN)
     assert reading.settings.min_momentum == 0.8
+
+
+def test_floors_that_cannot_be_read_leave_the_configs() -> None:
+    unread = Compared(abstain("every candidate diverged"), {}, 200)
+    (item,) = momentum._reading(replace(KNOWN, min_momentum=0.87), None, None, unread).evidence
+    assert (item.status, item.value, item.kept) == ("abstained", 0.87, "the config's momentum.floor")
 
 
 def test_no_floors_are_compared_unless_asked_for() -> None:
@@ -162,6 +170,7 @@ def test_where_no_shape_can_be_read_a_constant_momentum_stays_one() -> None:
     reading = read(NoShapes(), momentum.decide, asked("momentum.values=[0.9]"), held)
     assert reading.abstained
     assert (reading.settings.max_momentum, reading.settings.min_momentum) == (0.9, 0.9)
+    assert reading.evidence[0].kept == "constant momentum"
 
 
 def test_a_range_test_may_begin_at_an_lr_of_0() -> None:

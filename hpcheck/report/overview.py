@@ -30,8 +30,9 @@ def banners(readings: Sequence[Reading], config: Config) -> list[Markup]:
     for reading in readings:
         for item in reading.evidence:
             if item.status == "abstained":
-                kept = f"The start's value is kept. {sentence(item.reason)}"
-                found.append(_banner(f"No answer for {NAMES.get(item.setting, item.setting).lower()}", kept, "loud"))
+                kept = "the start's value" if item.kept == "start" else item.kept
+                title = f"No answer for {NAMES.get(item.setting, item.setting).lower()}"
+                found.append(_banner(title, f"{sentence(f'{kept} is kept')} {sentence(item.reason)}", "loud"))
     steps = missing(readings)
     if steps:
         found.append(_banner("Unfinished", f"Not run yet: {', '.join(steps)}. {_what_that_means(steps)}", "quiet"))

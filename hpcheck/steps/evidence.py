@@ -24,8 +24,10 @@ def evidence(
     runs: Sequence[str],
     value: Any = None,
     clues: Sequence[Clue] = (),
+    kept: str = "start",
 ) -> Evidence:
-    """`choice` as the evidence for `setting`; `value` is what the setting becomes, where that is not the choice's own value."""
+    """`choice` as the evidence for `setting`; `value` is what the setting becomes, where that is not the choice's own value, and `kept`
+    says whose it is where the choice abstains."""
     return Evidence(
         setting=setting,
         value=choice.value if value is None else value,
@@ -39,6 +41,7 @@ def evidence(
         clues=tuple(dict.fromkeys(describe(clue) for clue in (*choice.clues, *clues))),
         considered=choice.scores,
         judged_by=choice.judged_by,
+        kept=kept,
     )
 
 

@@ -94,8 +94,9 @@ def _min_by_runs(asked: Asked, settings: Settings) -> Generator[Sequence[Spec], 
     good = [lr for lr, record in zip(tries, records, strict=True) if begins_well(curve(record))]
     runs = tuple(record.run_id for record in records)
     if not good:
-        reason = f"training begins well at none of the constant lrs {', '.join(f'{lr:g}' for lr in tries)}; a tenth of the largest is kept"
-        return Evidence("min_lr", settings.min_lr, "abstained", "none", reason, MIN_SOURCE, runs=runs)
+        reason = f"training begins well at none of the constant lrs {', '.join(f'{lr:g}' for lr in tries)}"
+        kept = "start" if settings.min_lr == asked.config.start.min_lr else "a tenth of the largest"
+        return Evidence("min_lr", settings.min_lr, "abstained", "none", reason, MIN_SOURCE, runs=runs, kept=kept)
     value = max(good)
     reason = f"{value:g} is the largest of {', '.join(f'{lr:g}' for lr in tries)} at which training begins without signs of overfitting"
     return Evidence("min_lr", value, "chosen", "low", reason, MIN_SOURCE, runs=runs)
@@ -211,8 +212,9 @@ def _abstained(asked: Asked, settings: Settings, tested: RangeTested, runs: Sequ
     """Keep the lr that the user started from, if there was one, and say why."""
     start = asked.config.start.max_lr
     choice = choice or tested.reading.lr_limit
-    kept = evidence("learning_rate", choice, SOURCE, runs, value=start, clues=tested.reading.clues)
-    return Reading("lr-range", _as_started(asked, settings), (kept,), _range_panels(tested, None))
+    kept = "start" if start is not None else "no value"
+    item = evidence("learning_rate", choice, SOURCE, runs, value=start, clues=tested.reading.clues, kept=kept)
+    return Reading("lr-range", _as_started(asked, settings), (item,), _range_panels(tested, None))
 
 
 def _as_started(asked: Asked, settings: Settings) -> Settings:
@@ -229,7 +231,7 @@ def reprobe(asked: Asked, settings: Settings) -> Steps:
     survived = yield from survivors(asked, settings, tries, math.inf)
     choice = survived.choice
     value = choice.value if choice.value is not None else settings.max_lr
-    item: Evidence = evidence("learning_rate", choice, SOURCE, survived.run_ids, value=value)
+    item: Evidence = evidence("learning_rate", choice, SOURCE, survived.run_ids, value=value, kept="the lr known before")
     cycles = candidate_lines(survived, "max {:.2g}".format)
     panel = Panel("Short 1cycles, other settings set", "iteration", "validation loss", cycles)
     return Reading("lr-reprobe", with_lr(asked, settings, value), (item,), (panel,))

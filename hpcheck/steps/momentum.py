@@ -151,7 +151,10 @@ def _reading(
         lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
         panels.append(Panel(f"Shape of the momentum over the {SHAPES_OVER[over]}", "iteration", "validation loss", lines))
     if floors is not None:
-        items.append(evidence("momentum_floor", floors.choice, SOURCE, floors.run_ids, value=after.min_momentum))
+        floor = evidence(
+            "momentum_floor", floors.choice, SOURCE, floors.run_ids, value=after.min_momentum, kept="the config's momentum.floor"
+        )
+        items.append(floor)
         lines = candidate_lines(floors, "falling to {:g}".format)
         panels.append(Panel("Where the momentum falls to", "iteration", "validation loss", lines))
     return Reading("momentum", after, tuple(items), tuple(panels), tuple(remarks))
@@ -159,7 +162,7 @@ def _reading(
 
 def shape_evidence(shapes: Compared, taken: str) -> Evidence:
     """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
-    item = evidence("momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=taken)
+    item = evidence("momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
     return replace(item, reason=_shape_words(shapes, taken), interval=None, names=tuple(SHAPES.values()))
 
 
