@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from read_cases import falling, noise, ramp, turning
 
+from hpcheck import plots
 from hpcheck.analysis.curve import Curve
 from hpcheck.reading import describe
 from hpcheck.reading.curves import Loaded
 from hpcheck.reading.judge import CurveReading, Found, is_logarithmic, read_one
+from hpcheck.report.scale import view
 
 
 def loaded(losses: Sequence[float], lr: Sequence[float] | float = math.nan) -> Loaded:
@@ -111,7 +114,12 @@ def test_pictures_show_raw_values_trend_limit_and_clues() -> None:
 
 
 def test_a_name_with_a_formula_is_drawn_as_it_stands() -> None:
-    assert describe.drawn("_a$b") == " _a\\$b"
+    plain = loaded(falling())
+    (panel,) = describe.panels(Found((read_one(replace(plain, curve=replace(plain.curve, label="_a$b"))),)))
+    seen, ax = view(panel), Figure().subplots()
+    assert seen is not None
+    plots.draw_panel(ax, panel, seen)
+    assert ax.get_title(loc="left") == r" _a\$b"
 
 
 def test_a_training_loss_that_was_not_logged_last_is_not_drawn_as_diverged() -> None:

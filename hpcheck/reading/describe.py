@@ -175,8 +175,8 @@ def _verdict_lines(found: Comparison) -> list[str]:
 
 
 def drawn(text: str) -> str:
-    """A name from a file as a label that a picture shows as it stands: no formula, and not hidden as a leading underscore would be."""
-    return " " * text.startswith("_") + printable(text).replace("$", r"\$")
+    """A name from a file as a label that a picture does not hide, as it would one with a leading underscore."""
+    return " " * text.startswith("_") + printable(text)
 
 
 def panels(found: Found) -> tuple[Panel, ...]:
