@@ -67,6 +67,15 @@ def ramp(start: float, end: float, steps: int, log: bool = False) -> Knots:
     return Knots(((0, start), (max(steps - 1, 1), end)), log)
 
 
+def is_linear_ramp(knots: Knots) -> bool:
+    """Whether this is the lr range test's schedule: one straight rise, not a logarithmic sweep.
+
+    >>> [is_linear_ramp(of) for of in (ramp(0.01, 1.0, 100), ramp(0.01, 1.0, 100, log=True), constant(0.1), one_cycle(1.0, 0.1, 50, 100))]
+    [True, False, False, False]
+    """
+    return not knots.log and len(knots.points) == 2 and knots.points[0][1] < knots.points[1][1]
+
+
 def one_cycle(max_lr: float, min_lr: float, stepsize: int, steps: int) -> Knots:
     """Smith's 1cycle as his runs had it (4.1): up to `max_lr` over one stepsize, then down towards 0 over the next, floored at
     `min_lr`/1000, where the lr stays for the rest of the `steps`.

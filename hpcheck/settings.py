@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+# What a reading found that others act on; its remarks say the same to people, in words that may change.
+Finding = Literal["still falling", "too short to tell", "cannot be read", "shows no optimum"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ class Reading:
     remarks: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()  # every run the step looked at, for the cost
     results: dict[str, Any] = field(default_factory=dict)  # train: figures of the final runs
+    findings: frozenset[Finding] = frozenset()
     undone: bool = False  # nothing could be run, and a remark says why
 
     @property

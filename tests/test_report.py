@@ -178,11 +178,16 @@ def test_the_ledger_reads_dropout_from_the_model() -> None:
 
 
 def test_training_longer_is_advised_where_the_loss_still_falls() -> None:
-    falling = replace(
-        cases.train(), remarks=("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)",)
-    )
+    falling = replace(cases.train(), findings=frozenset({"still falling"}))
     commands = [command for _, command in advice.next_lines(cases.content([falling]), [falling], cases.config())]
     assert "hpcheck train -s budget.epochs=EPOCHS" in commands
+
+
+def test_words_of_a_remark_are_no_finding() -> None:
+    """lr-range says "train longer" of its stepsize, where no training has ended."""
+    read = replace(cases.train(), step="lr-range", remarks=("stepsize: too few, train longer or with a smaller max lr; too short to tell",))
+    commands = [command for _, command in advice.next_lines(cases.content([read]), [read], cases.config())]
+    assert not [command for command in commands if "budget.epochs" in command or "wd_grid.steps" in command]
 
 
 def test_the_same_readings_give_the_same_page() -> None:

@@ -16,7 +16,7 @@ from hpcheck.reproduce import commands, cost, experiments, found, orders, page, 
 from hpcheck.reproduce.experiments import Experiment, Run
 from hpcheck.reproduce.found import COMMITTED, Found, Kept
 from hpcheck.schedules import constant, ramp
-from hpcheck.settings import Box, Evidence, Panel, Reading, Settings
+from hpcheck.settings import Box, Evidence, Finding, Panel, Reading, Settings, nothing_run
 from hpcheck.spec import DataSpec, PartSpec, RunSpec
 
 ROOT = Path(__file__).parent.parent
@@ -156,11 +156,14 @@ def test_a_clue_agrees_where_one_of_its_kind_lies_between_the_papers_lrs() -> No
     assert verdicts.clue(answer, None).agrees is None
 
 
-def test_a_remark_agrees_where_the_reading_says_the_same() -> None:
-    said = replace(reading(), remarks=("the loss falls all the way to momentum 0.99: the test shows no optimum",))
-    assert verdicts.remark("shows no optimum", said).agrees is True
-    assert verdicts.remark("shows no optimum", replace(said, remarks=("the loss is lowest at momentum 0.9",))).agrees is False
-    assert verdicts.remark("shows no optimum", replace(said, remarks=("it cannot be read",))).agrees is None
+def test_a_finding_agrees_where_the_reading_has_it_whatever_its_remarks_say() -> None:
+    name: Finding = "shows no optimum"
+    told = replace(reading(), remarks=("the loss is lowest at momentum 0.9: this shows no optimum that cannot be read",))
+    assert verdicts.finding(name, told).agrees is False
+    assert verdicts.finding(name, replace(told, findings=frozenset({name}))).agrees is True
+    assert verdicts.finding(name, replace(told, findings=frozenset({"cannot be read"}))).agrees is None
+    assert verdicts.finding(name, nothing_run("momentum-range-test", told.settings)).agrees is None
+    assert verdicts.finding(name, None).agrees is None
 
 
 def test_better_compares_the_trainings_of_two_configs() -> None:
@@ -169,7 +172,7 @@ def test_better_compares_the_trainings_of_two_configs() -> None:
     assert verdicts.better("loss", trained(0.8), trained()).agrees is None
 
 
-def ramp_record(weight_decay: float, turns_at: float, steps: int = 4000, label: str = "lr range test to 0.01") -> RunRecord:
+def ramp_record(weight_decay: float, turns_at: float, steps: int = 4000, label: str = "whatever it is called") -> RunRecord:
     """A range test from 0.0001 to 0.01 whose loss falls up to one lr and rises after it."""
     schedule = ramp(1e-4, 1e-2, steps)
     spec = RunSpec(
@@ -184,8 +187,9 @@ def ramp_record(weight_decay: float, turns_at: float, steps: int = 4000, label: 
 
 
 def test_a_limit_rises_where_the_range_test_at_the_other_weight_decay_turns_later() -> None:
-    early, late, fast = ramp_record(1e-4, 0.004), ramp_record(4e-3, 0.008), ramp_record(4e-3, 0.001, 2000, "lr range test, 2 times as fast")
-    ramps = Found(Run(CONFIG, "lr-range", "cifar10"), reading(), (), 0, (late, fast, early))
+    early, late, fast = ramp_record(1e-4, 0.004), ramp_record(4e-3, 0.008), ramp_record(4e-3, 0.001, 2000, "twice as fast")
+    sweep = replace(late, spec=replace(late.run, lr=replace(late.run.lr, log=True), steps=9000))
+    ramps = Found(Run(CONFIG, "lr-range", "cifar10"), reading(), (), 0, (late, fast, sweep, early))
     assert verdicts.limit_rises([1e-4, 4e-3], ramps).agrees is True
     assert verdicts.limit_rises([4e-3, 1e-4], ramps).agrees is False
     assert verdicts.limit_rises([1e-4, 1e-2], ramps).agrees is None

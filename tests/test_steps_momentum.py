@@ -107,6 +107,7 @@ def test_a_momentum_range_test_rises_to_just_below_one_and_sets_nothing() -> Non
     assert reading.settings == KNOWN
     assert reading.evidence == ()
     assert "shows no optimum (Smith 2018, Fig. 7b)" in reading.remarks[0]
+    assert reading.findings == {"shows no optimum"}
     assert reading.panels[0].x_label == "momentum"
 
 

@@ -101,9 +101,15 @@ def test_a_policy_it_is_compared_with_ends_with_each_repeat() -> None:
         assert {step for step, _ in spec.lr.points[1:]} == {round(spec.steps * share) for share in (1 / 2, 3 / 4, 7 / 8, 15 / 16)}
 
 
+def test_the_first_runs_of_two_arms_leave_their_weights_and_no_other_runs() -> None:
+    arms = train.all_arms(asked("train.compare=[step]", "train.compare_epochs=30", "train.repeats=2", "start.max_lr=0.01"), KNOWN)
+    kept = {name: [spec.keep for spec in specs] for name, specs in arms.items()}
+    assert kept == {"recommended": ["best", ""], "step": ["", ""], "step, 30 epochs": ["", ""], "start": ["best", ""]}
+
+
 def test_where_the_validation_split_is_trained_on_the_last_weights_alone_are_kept() -> None:
     def kept(*overrides: str) -> str:
-        return train.final_run(asked(*overrides), KNOWN, "recommended, run 1").keep
+        return train.repeats(asked(*overrides), KNOWN, "recommended")[0].keep
 
     assert (kept(), kept("train.fit=all"), kept("train.fit=all", "data.validate_on=test")) == ("best", "last", "best")
 
@@ -133,5 +139,6 @@ def test_a_training_whose_loss_still_falls_at_its_end_is_told_to_be_longer() -> 
     given = asked("train.policy=constant", "train.repeats=1")
     falling, flat = (read(Finals(noise=0.001, needed=needed), train.decide, given, replace(KNOWN, max_lr=0.1)) for needed in (1500.0, 50.0))
     assert any(remark.endswith("train longer (Smith 2018, 4.2, Remark 4)") for remark in falling.remarks)
+    assert (falling.findings, flat.findings) == ({"still falling"}, frozenset())
     assert not any("train longer" in remark for remark in flat.remarks)
     assert any("going on so gains nothing more" in remark for remark in flat.remarks)

@@ -91,6 +91,7 @@ def test_short_runs_are_told_by_each_optimizers_own_decay(optimizer: str, said: 
     reading = read(world, wd_grid.decide, question, replace(KNOWN, max_lr=0.02))
     assert [item.status for item in reading.evidence] == ["tied"]
     assert any("too short" in remark for remark in reading.remarks) is said
+    assert ("too short to tell" in reading.findings) is said
 
 
 def test_where_no_plateau_comes_the_snapshot_is_taken_and_that_is_told() -> None:

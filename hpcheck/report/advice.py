@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcheck.config import Config
-from hpcheck.settings import Reading
+from hpcheck.settings import Finding, Reading
 
 COMMAND = {"lr-range": "lr-range", "batch": "batch", "momentum": "momentum", "wd-grid": "wd-grid", "train": "train"}
 Line = tuple[str, str]  # words, and the command that does it ("" where none does)
@@ -50,15 +50,15 @@ def _not_run(readings: Sequence[Reading]) -> list[Line]:
 
 
 def _training(readings: Sequence[Reading]) -> list[Line]:
-    remarks = [remark for reading in readings for remark in reading.remarks]
+    findings = frozenset[Finding]().union(*(reading.findings for reading in readings))
     lines = []
-    if any("train longer" in remark for remark in remarks):
+    if "still falling" in findings:
         lines.append(
             (
                 "The validation loss was still falling when training ended: train longer (section 4.2, Remark 4)",
                 "hpcheck train -s budget.epochs=EPOCHS",
             )
         )
-    if any("too short to tell" in remark for remark in remarks):
+    if "too short to tell" in findings:
         lines.append(("The weight decays had no time to act: compare them over longer runs", _longer("wd-grid")))
     return lines

@@ -11,13 +11,13 @@ from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.clues import find_clues
 from hpcheck.analysis.lr_range import read_range
 from hpcheck.reproduce.found import Found
-from hpcheck.settings import Evidence, Reading
+from hpcheck.schedules import is_linear_ramp
+from hpcheck.settings import Evidence, Finding, Reading
 from hpcheck.spec import RunSpec
 from hpcheck.steps.runs import curve
 
 SPREADS = 2.0  # ours: an accuracy below the paper's by more than so many standard deviations (theirs and ours together) is a miss
 CLOSE = 10**0.25  # ours: a value within half of the half-decade that the paper's grids step by is the same "one significant figure"
-RANGE_TEST = "lr range test"  # what the labels of the step's ramps begin with
 NAMES = {
     "weight_decay": "weight decay",
     "learning_rate": "max lr",
@@ -42,7 +42,8 @@ def judge(answer: Mapping[str, Any], found: Sequence[Found]) -> Verdict:
 
     accuracy, std: percent over the paper's runs. setting, value (or low and high, or tied): what a step recommends. clue, low, high: a clue
     between two lrs. limit_rises: two weight decays of a range test, the second bearing the larger lr. better: "accuracy" or "loss", by
-    which the first config's trainings beat the last's. kinds: for each config, a clue that its training shows. remark: words of a reading.
+    which the first config's trainings beat the last's. kinds: for each config, a clue that its training shows. finding: of a reading that
+    sets nothing.
     """
     if "accuracy" in answer:
         return accuracy(answer["accuracy"], answer["std"], found[0])
@@ -54,8 +55,8 @@ def judge(answer: Mapping[str, Any], found: Sequence[Found]) -> Verdict:
         return clue(answer, found[0].reading)
     if "limit_rises" in answer:
         return limit_rises(answer["limit_rises"], found[0])
-    if "remark" in answer:
-        return remark(answer["remark"], found[0].reading)
+    if "finding" in answer:
+        return finding(answer["finding"], found[0].reading)
     if "tied" in answer:
         return alike(answer, found[0].reading)
     return setting(answer, found[0].reading)
@@ -159,7 +160,7 @@ def limit_rises(weight_decays: Sequence[float], found: Found) -> Verdict:
     """Range tests at two weight decays: whether the second stays stable to a larger lr, or reaches the end where the first turns."""
     lower, higher = weight_decays
     told = f"weight decay {higher:g} bears larger lrs than {lower:g}"
-    ramps = [one for one in found.records if isinstance(one.spec, RunSpec) and one.run.label.startswith(RANGE_TEST)]
+    ramps = [one for one in found.records if isinstance(one.spec, RunSpec) and is_linear_ramp(one.run.lr)]
     tests = {one.run.weight_decay: one for one in sorted(ramps, key=lambda one: one.run.steps)}  # the slowest ramp at each
     if found.reading is None or not {lower, higher} <= set(tests):
         return Verdict(told, "", None)
@@ -188,10 +189,9 @@ def kinds(wanted: Sequence[str], found: Sequence[Found]) -> Verdict:
     return Verdict(told, ours, all(kind in clues for kind, clues in zip(wanted, seen, strict=True)))
 
 
-def remark(words: str, reading: Reading | None) -> Verdict:
-    """Words that the reading's remarks hold, where it sets nothing."""
+def finding(name: Finding, reading: Reading | None) -> Verdict:
+    """What a reading found, where it sets nothing."""
     if reading is None:
-        return Verdict(words, "", None)
-    if any("cannot be read" in one for one in reading.remarks):
-        return Verdict(words, reading.remarks[0], None)
-    return Verdict(words, reading.remarks[0], any(words in one for one in reading.remarks))
+        return Verdict(name, "", None)
+    unread = reading.undone or "cannot be read" in reading.findings
+    return Verdict(name, reading.remarks[0], None if unread else name in reading.findings)

@@ -6,7 +6,7 @@ import numpy as np
 from hpcheck.analysis.sound import sound
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, ramp
-from hpcheck.settings import Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Finding, Panel, Reading, Settings, nothing_run
 from hpcheck.steps.evidence import series
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import curve, run, short_steps
@@ -34,19 +34,23 @@ def decide(asked: Asked, settings: Settings) -> Steps:
             higher_is_better=line.higher_is_better,
         ),
     )
-    return Reading("momentum-range-test", settings, (), panels, (words(record), WHAT_TO_DO))
+    words, findings = told(record)
+    return Reading("momentum-range-test", settings, (), panels, (words, WHAT_TO_DO), findings=findings)
 
 
-def words(record: RunRecord) -> str:
-    """Where the loss is lowest, and why that is no momentum to take."""
+def told(record: RunRecord) -> tuple[str, frozenset[Finding]]:
+    """Where the loss is lowest, and why that is no momentum to take; and what of it others may act on."""
     read = sound(curve(record))
     if not read.enough or not read.learnt:
-        return "the momentum range test cannot be read: the loss does not leave its start before the end or its divergence"
+        unread = "the momentum range test cannot be read: the loss does not leave its start before the end or its divergence"
+        return unread, frozenset({"cannot be read"})
     at = float(record.column("momentum")[read.index[read.lowest]])
     far = (read.x[read.lowest] - read.x[0]) / max(record.run.steps - float(read.x[0]), 1.0)
     if far >= AT_END or read.lowest == len(read.index) - 1:
-        return f"the loss falls all the way to momentum {np.floor(at * 1000) / 1000:g}: the test shows no optimum (Smith 2018, Fig. 7b)"
-    return (
-        f"the loss is lowest at momentum {at:.3g} and rises after it, but momentum and training time rise together here, and at another lr "
-        "it would turn elsewhere: it is no momentum to take"
+        lowest = f"{np.floor(at * 1000) / 1000:g}"
+        falls = f"the loss falls all the way to momentum {lowest}: the test shows no optimum (Smith 2018, Fig. 7b)"
+        return falls, frozenset({"shows no optimum"})
+    turns = (
+        f"the loss is lowest at momentum {at:.3g} and rises after it, but momentum and training time rise together here, and at another lr"
     )
+    return f"{turns} it would turn elsewhere: it is no momentum to take", frozenset()

@@ -10,7 +10,7 @@ import numpy as np
 from hpcheck.analysis.clues import find_clues
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, inv, multistep
-from hpcheck.settings import Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Finding, Panel, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, evenly
 from hpcheck.steps.early import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
@@ -24,6 +24,7 @@ STEP_GAMMA = 0.316  # the author's "step" policy on CIFAR: half a decade at 1/2,
 STEP_MILESTONES = (1 / 2, 3 / 4, 7 / 8, 15 / 16)
 EXP_GAMMA, EXP_EVERY_EPOCHS = 0.94, 2  # what Fig. 16 compares with: x0.94 every two epochs (5.5, after Szegedy et al. 2017)
 INITS = ("xavier", "msra")  # A.1: the four runs alternate between these
+KEPT = ("recommended", "start")  # arms whose first run leaves its weights: either may be the other's run
 EVALUATIONS = 40  # of a full training: enough to see whether its tail has flattened
 
 
@@ -60,15 +61,16 @@ def compared_with(asked: Asked) -> list[str]:
     return wanted
 
 
-def repeats(asked: Asked, settings: Settings, label: str) -> list[RunSpec]:
-    """The final runs: the same settings with other seeds, or with A.1's neighbouring batch sizes (one example more in each part of the
-    batch from run to run) and alternating inits."""
+def repeats(asked: Asked, settings: Settings, arm: str) -> list[RunSpec]:
+    """An arm's final runs: the same settings with other seeds, or with A.1's neighbouring batch sizes (one example more in each part of
+    the batch from run to run) and alternating inits."""
     run, as_paper = asked.config.run, asked.config.train.variation == "paper"
     specs = []
     for number in range(asked.config.train.repeats):
         size = settings.total_batch_size + (number * run.cut_into() if as_paper else 0)
-        spec = final_run(asked, replace(settings, total_batch_size=size), f"{label}, run {number + 1}")
-        spec = replace(spec, seed=spec.seed + number)
+        spec = final_run(asked, replace(settings, total_batch_size=size), f"{arm}, run {number + 1}")
+        keep = _kept(asked) if number == 0 and arm in KEPT else ""
+        spec = replace(spec, seed=spec.seed + number, keep=keep)
         specs.append(replace(spec, init=INITS[number % 2]) if as_paper else spec)
     return specs
 
@@ -85,7 +87,6 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
         data=data_spec(asked, asked.config.train.fit),
         evaluate_after=evenly(steps, EVALUATIONS),
         finally_on=("val", "test"),
-        keep=_kept(asked) if label in ("recommended, run 1", "start, run 1") else "",  # either may be the other's run
     )
 
 
@@ -137,6 +138,7 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     first = curve(found["recommended"][0], "recommended")
     clues = find_clues(first)
     results = {name: summary(records) for name, records in found.items()}
+    findings: set[Finding] = set()
     remarks = [describe(clue) for clue in clues]
     if is_folded(asked):
         remarks.append(
@@ -146,6 +148,7 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     remarks += [f"{name}: {count} of {len(found[name])} final runs diverged" for name, count in lost.items() if count]
     if any(clue.kind == "underfitting" for clue in clues):
         remarks.append("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)")
+        findings.add("still falling")
     lines = tuple(repeated(records, label=name) for name, records in found.items())
     loss = Panel("Full training", "iteration", "validation loss", lines, (), boxes(clues))
     metric = Panel(
@@ -159,7 +162,7 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     if agreement is not None:
         remarks.append(agreement.words)
         results["early_ranking"] = {"kendall_tau": agreement.tau, "iterations": agreement.steps, "early_loss": agreement.early}
-    return Reading("train", settings, (), (loss, metric), tuple(remarks), results=results)
+    return Reading("train", settings, (), (loss, metric), tuple(remarks), results=results, findings=frozenset(findings))
 
 
 def summary(records: Sequence[RunRecord]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hpcheck.analysis.choose import too_short_to_tell
 from hpcheck.analysis.exponent import next_weight_decays
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, values
-from hpcheck.settings import Evidence, Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Evidence, Finding, Panel, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared, Make, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
@@ -103,10 +103,12 @@ def _reading(settings: Settings, compared: Compared, remarks: Sequence[str]) -> 
     value = settings.weight_decay if choice.value is None else choice.value
     items: tuple[Evidence, ...] = (evidence("weight_decay", choice, SOURCE, compared.run_ids, value=value),)
     lines = candidate_lines(compared, "weight decay {:g}".format)
-    if _too_short(compared):
+    too_short = _too_short(compared)
+    if too_short:
         remarks = [*remarks, "the runs are too short to tell these weight decays apart: longer ones may"]
+    findings: frozenset[Finding] = frozenset({"too short to tell"} if too_short else ())
     panel = Panel("Weight decay", "iteration", "validation loss", lines)
-    return Reading("wd-grid", replace(settings, weight_decay=value), items, (panel,), tuple(remarks))
+    return Reading("wd-grid", replace(settings, weight_decay=value), items, (panel,), tuple(remarks), findings=findings)
 
 
 def _too_short(compared: Compared) -> bool:
