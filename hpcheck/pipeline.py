@@ -7,7 +7,7 @@ from hpcheck.config import Config
 from hpcheck.data._cache import load_raw
 from hpcheck.data._prepare import held_out_counts
 from hpcheck.engine.ddp import join_outer
-from hpcheck.engine.engines import engine_of
+from hpcheck.engine.engines import Engine, engine_of
 from hpcheck.fits import refuse_what_does_not_fit
 from hpcheck.identity import identify
 from hpcheck.progress import Progress
@@ -29,12 +29,10 @@ class Checklist:
         if tensorboard:
             event_files.refuse_without_tensorboard()
         self.tensorboard = tensorboard
-        join_outer(config.run.device)
+        self.pool = engine(config)  # before the run directory: under a torchrun one process alone comes back from here
         self.runs = RunDirectory.of(config)
         self.runs.claim()
         self.progress = progress
-        run = config.run
-        self.pool = engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address, run.together)
         self.asked = Asked(config, facts(config))
         self.replays = Replays(self.asked, self.runs.find)
         self.runs.create(config)
@@ -96,6 +94,13 @@ class Checklist:
         jobs = list({identify(spec): spec for spec in missing.specs}.items())
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
             self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
+
+
+def engine(config: Config) -> Engine:
+    """What computes runs where and how the section `run` says. Under an outer torchrun the first process alone returns."""
+    run = config.run
+    join_outer(run.device)
+    return engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address, run.together)
 
 
 def facts(config: Config) -> Facts:

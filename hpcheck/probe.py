@@ -7,9 +7,8 @@ from typing import Any
 
 from hpcheck import records
 from hpcheck.config import Config
-from hpcheck.engine.processes import Pool
 from hpcheck.identity import identify
-from hpcheck.pipeline import facts
+from hpcheck.pipeline import engine, facts
 from hpcheck.spec import TimingSpec
 from hpcheck.steps.batch import fastest, timing_spec
 from hpcheck.steps.replay import Asked
@@ -36,12 +35,12 @@ def probe(config: Config) -> dict[str, Any]:
 
 
 def _measured(config: Config, spec: TimingSpec) -> records.RunRecord:
-    pool, run_id = Pool(config.run.device, config.run.jobs, config.run.threads), identify(spec)
+    measuring, run_id = engine(config), identify(spec)
     with tempfile.TemporaryDirectory(prefix="hpcheck-probe-") as folder:
         try:
-            pool.execute([(run_id, spec)], Path(folder))
+            measuring.execute([(run_id, spec)], Path(folder))
         finally:
-            pool.close()
+            measuring.close()
         found = records.read(Path(folder) / f"{run_id}.jsonl")
     if found is None:
         raise RuntimeError("the probe left no record")

@@ -138,7 +138,7 @@ def test_a_cancelled_run_leaves_nothing_running(engine: Engine, tmp_path: Path) 
 
 @pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_device_that_is_not_there_is_refused(devices: int, tmp_path: Path) -> None:
-    refusing = engine_of("local", "cuda", devices, None, None, None)
+    refusing = engine_of("local", "cuda", devices, None, None, None, "auto")
     with pytest.raises(ValueError, match="this machine has no cuda"):
         refusing.execute([job(PARTS)], tmp_path)
     refusing.close()

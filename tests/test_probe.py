@@ -4,8 +4,14 @@ import json
 
 import pytest
 
-from hpcheck import probe
+from hpcheck import pipeline, probe
 from hpcheck.__main__ import run
+from hpcheck.engine.ddp import Devices
+from hpcheck.engine.grouped import Grouped
+from hpcheck.engine.processes import Pool
+from hpcheck.engine.ray import Tasks
+from hpcheck.steps.batch import timing_spec
+from hpcheck.steps.replay import Asked, Facts
 
 SMALL = """
 data: {name: digits, limit: 300}
@@ -43,6 +49,43 @@ def test_a_batch_size_that_does_not_fit_is_refused(tmp_path, monkeypatch):
     (tmp_path / "small.yaml").write_text(SMALL)
     with pytest.raises(ValueError, match="does not fit"):
         probe.probe(probe_config(tmp_path / "small.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("section", "engine"),
+    [
+        ("{}", Grouped),
+        ("{together: off}", Pool),
+        ("{jobs: 2}", Pool),
+        ("{devices: 2}", Devices),
+        ("{engine: ray, address: a}", Tasks),
+    ],
+)
+def test_what_is_timed_is_what_the_checklist_would_compute_with(tmp_path, monkeypatch, section, engine):
+    """Not always one worker process: a step over several devices, or by Ray, is another step."""
+    (tmp_path / "small.yaml").write_text(SMALL.replace("{device: cpu}", section))
+
+    class MadeError(Exception):
+        pass
+
+    def made(self, *_, **__):
+        raise MadeError
+
+    monkeypatch.setattr(engine, "execute", made)
+    loaded = probe_config(tmp_path / "small.yaml")
+    with pytest.raises(MadeError):
+        probe._measured(loaded, timing_spec(Asked(loaded, Facts(300, 30, 30)), (32,)))
+    assert type(pipeline.engine(loaded)) is engine
+
+
+def test_a_probe_over_two_devices_is_of_both(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.yaml").write_text(SMALL)
+    started = []
+    monkeypatch.setattr(Devices, "_torchrun", lambda self, real=Devices._torchrun: started.append(self.devices) or real(self))
+    assert run(["plan", "small.yaml", "--probe", "--json", "-s", "run.devices=2"]) == 0
+    assert started == [2]
+    assert json.loads(capsys.readouterr().out)["probe"]["seconds_a_step"] > 0
 
 
 def probe_config(path):

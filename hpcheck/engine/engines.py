@@ -23,9 +23,7 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-def engine_of(
-    name: str, device: str, devices: int, jobs: int | None, threads: int | None, address: str | None, together: str = "off"
-) -> Engine:
+def engine_of(name: str, device: str, devices: int, jobs: int | None, threads: int | None, address: str | None, together: str) -> Engine:
     """`run.engine` with what else the section `run` says."""
     if name == "ray":
         from hpcheck.engine.ray import Tasks
