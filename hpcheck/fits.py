@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from hpcheck.config import Config
 from hpcheck.data._arrays import DataError, Raw
 from hpcheck.data._prepare import task_and_outputs
+from hpcheck.spec import can_be_cut
+from hpcheck.steps.batch import candidate_sizes
+from hpcheck.steps.checklist import start_settings
+from hpcheck.steps.replay import Asked, Facts
 
 
 def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_examples: int) -> None:
-    """Raise `DataError` for splits that cannot be made, targets that cannot be learned, or batches larger than the training set."""
+    """Raise `DataError` for splits that cannot be made, targets that cannot be learned, or batch sizes that nothing can be run at."""
     if config.data.validate_on == "test" and raw.test is None:
         raise DataError("data.validate_on: is test, but the data have no test split; use held-out")
     if train_examples < 1 or val_examples < 1:
@@ -17,7 +21,24 @@ def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_
             f"(got {config.data.val_fraction}; expected at least one of each)"
         )
     task_and_outputs(raw)
+    _refuse_batch_sizes(config, train_examples)
+    if not candidate_sizes(Asked(config, Facts(train_examples, val_examples, 0)), start_settings(config)):
+        raise DataError(
+            f"batch.max_size: below every batch size to try (got {config.batch.max_size}; "
+            f"expected at least start.total_batch_size, {config.start.total_batch_size}, or batch.sizes given)"
+        )
+
+
+def _refuse_batch_sizes(config: Config, train_examples: int) -> None:
+    """Larger than the training set, or not to be cut into BatchNorm's parts or the devices' shares."""
+    parts, why = config.run.cut_into(), "run.devices" if config.run.bn_splits in (None, 1) else "run.bn_splits"
     sizes: dict[str, Sequence[int]] = {"start.total_batch_size": [config.start.total_batch_size], "batch.sizes": config.batch.sizes or ()}
     for key, values in sizes.items():
         if max(values, default=0) > train_examples:
             raise DataError(f"{key}: larger than the training set (got {max(values)}; expected at most {train_examples})")
+        uncut = next((size for size in values if not can_be_cut(size, parts)), None)
+        if uncut is not None:
+            whole = -(-uncut // parts) * parts
+            raise DataError(
+                f"{key}: cannot be cut into the {parts} parts that {why} asks for (got {uncut}; expected a multiple, such as {whole})"
+            )
