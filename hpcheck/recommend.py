@@ -15,7 +15,7 @@ from hpcheck.identity import data_fingerprint
 from hpcheck.records import RunRecord, examples_processed, iterations_done, seconds_spent
 from hpcheck.rundir import RunDirectory
 from hpcheck.schedules import FLOOR_DIVISOR
-from hpcheck.settings import Evidence, Reading, Settings
+from hpcheck.settings import Evidence, LearningRateBlock, MomentumBlock, Reading, Settings, SettingsBlock
 from hpcheck.steps.checklist import start_settings
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import data_spec
@@ -42,10 +42,10 @@ def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> di
     }
 
 
-def settings_block(asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
+def settings_block(asked: Asked, readings: Sequence[Reading]) -> SettingsBlock:
     """The settings after the last reading; the learning rate is left out where none is known."""
     settings = readings[-1].settings if readings else start_settings(asked.config)
-    block: dict[str, Any] = {"total_batch_size": settings.total_batch_size}
+    block: SettingsBlock = {"total_batch_size": settings.total_batch_size}
     if settings.max_lr is not None and settings.min_lr is not None:
         block["learning_rate"] = _learning_rate(asked, settings, settings.max_lr, settings.min_lr)
     block["momentum"] = _momentum(asked.config.train.momentum, settings.max_momentum, settings.min_momentum)
@@ -53,21 +53,25 @@ def settings_block(asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     return block
 
 
-def _learning_rate(asked: Asked, settings: Settings, largest: float, smallest: float) -> dict[str, Any]:
+def _learning_rate(asked: Asked, settings: Settings, largest: float, smallest: float) -> LearningRateBlock:
     """The lr over a training: its cycle or cycles, or the value that another policy of the config begins with."""
     if asked.config.train.policy != "1cycle":
         return {"policy": asked.config.train.policy, "max": largest, "epochs": settings.epochs}
     policy = asked.config.lr_range.policy
-    final = {"final": _short(smallest / FLOOR_DIVISOR)} if policy == "1cycle" else {}
-    return {"policy": policy, "max": largest, "min": smallest, **final, **schedule(asked, settings)}
+    block: LearningRateBlock = {"policy": policy, "max": largest, "min": smallest}
+    if policy == "1cycle":
+        block["final"] = _short(smallest / FLOOR_DIVISOR)
+    return {**block, **schedule(asked, settings)}
 
 
-def _momentum(shape: str, largest: float, smallest: float) -> dict[str, Any]:
+def _momentum(shape: str, largest: float, smallest: float) -> MomentumBlock:
     """Momentum over a training as `train.momentum` has it: it falls from max to min and comes back, unless `shape` says that it rises."""
     if shape == "constant":
         return {"max": largest, "min": largest}
-    rises = {"shape": "rising"} if shape == "rising" and smallest < largest else {}
-    return {"max": largest, "min": smallest, **rises}
+    block: MomentumBlock = {"max": largest, "min": smallest}
+    if shape == "rising" and smallest < largest:
+        block["shape"] = "rising"
+    return block
 
 
 def as_trained(item: Evidence, asked: Asked) -> Evidence:

@@ -2,10 +2,43 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 # What a reading found that others act on; its remarks say the same to people, in words that may change.
 Finding = Literal["still falling", "too short to tell", "cannot be read", "shows no optimum"]
+
+
+class Schedule(TypedDict, total=False):
+    """The length in epochs of a training and of each of its cycles."""
+
+    cycle_epochs: float
+    epochs: float
+
+
+class LearningRateBlock(Schedule, total=False):
+    """The learning rate over a training, as recommended.yaml has it."""
+
+    policy: str
+    max: float
+    min: float
+    final: float
+
+
+class MomentumBlock(TypedDict, total=False):
+    """The momentum over a training, as recommended.yaml has it."""
+
+    max: float
+    min: float
+    shape: str
+
+
+class SettingsBlock(TypedDict, total=False):
+    """`settings` of a recommended.yaml: the keys that are written, and so those that `--from` knows."""
+
+    total_batch_size: int
+    learning_rate: LearningRateBlock
+    momentum: MomentumBlock
+    weight_decay: float
 
 
 @dataclass(frozen=True)

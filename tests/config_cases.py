@@ -15,7 +15,7 @@ SHIPPED = {
     "data/fashion_mnist.py": "def load(root, *, download=False): ...",
     "data/image_folder.py": "def load(root, *, folder=None, image_size=None): ...",
     "models/net.py": "def build(shape, outputs, *, width=64, dropout=0.0, hidden=(64, 64), kind='relu', extra=None): ...",
-    "optimizers/sgd.py": "def build(groups, *, nesterov=True, velocity='pytorch'): ...",
+    "optimizers/sgd.py": "SEARCH = {'momenta': (0.9,), 'sweep': (1e-5, 10.0)}\ndef build(groups, *, nesterov=True, velocity=''): ...",
     "optimizers/adamw.py": "def build(groups, *, beta2=0.999, eps=1e-8): ...",
 }
 
@@ -28,9 +28,14 @@ def few_plugins(package: Path) -> Iterator[None]:
         (package / name).write_text(source)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plugins, "PACKAGE", package)
-        plugins.options.cache_clear()
+        _forget()
         yield
-    plugins.options.cache_clear()  # its names are those of what hpcheck ships
+    _forget()  # its names are those of what hpcheck ships
+
+
+def _forget() -> None:
+    plugins.options.cache_clear()
+    plugins.literal.cache_clear()
 
 
 def lines_said_about(text: str, overrides: Sequence[str]) -> list[str]:

@@ -162,7 +162,7 @@ def test_a_sweep_that_falls_back_to_chance_diverges_there_and_not_where_it_overf
 
 
 def test_a_spike_on_the_way_to_a_dead_network_is_nothing_learnt() -> None:
-    """A 3-layer network whose units die: uneasy at small lrs, then at chance to three digits, which makes the early values look far apart."""
+    """A 3-layer network whose units die: uneasy at small lrs, then at chance to three digits, and the early values look far apart."""
     uneasy = [2.303, 2.300, 2.282, 2.915, 2.278, 2.287, 2.302, 2.304, 2.266, 2.306, 2.364, 2.311]
     reading = read_range(ramp(np.array(uneasy + [2.307 + 0.001 * (at % 3) for at in range(14)])))
     assert reading.lr_limit.status == "abstained"

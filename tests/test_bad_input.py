@@ -148,7 +148,7 @@ TEXTS: list[tuple[str, str]] = [  # what is added to the least config, what is s
         "start.total_batch_size: cannot be cut into the 8 parts that run.bn_splits asks for (got 7; expected a multiple, such as 8)",
     ),
     ("run: {devices: 2}\nbatch: {sizes: [64, 1]}", "batch.sizes: cannot be cut into the 2 parts that run.devices asks for (got 1"),
-    ("batch: {max_size: 16}", "batch.max_size: below every batch size to try (got 16; expected at least start.total_batch_size, 128"),
+    ("batch: {max_size: 1}\nrun: {devices: 2}", "batch.max_size: leaves no batch size that can be cut into 2 parts (got 1)"),
     ("momentum: {values: [0.9, 1.0]}", "momentum.values[1]: out of range"),
     ("wd_grid: {values: []}", "wd_grid.values: empty"),
     ("wd_grid: {values: [1e-3, 1e-3]}", "wd_grid.values: 0.001 is repeated"),

@@ -182,7 +182,7 @@ def test_every_key_is_described_in_one_line_in_the_json_schema() -> None:
 
 def test_json_schema_states_ranges_and_short_forms() -> None:
     definitions = schema()["$defs"]
-    assert definitions["Budget"]["properties"]["evals"] | {"minimum": 5, "maximum": 200} == definitions["Budget"]["properties"]["evals"]
+    assert definitions["Budget"]["properties"]["evals"] | {"minimum": 7, "maximum": 200} == definitions["Budget"]["properties"]["evals"]
     sizes = definitions["Batch"]["properties"]["sizes"]["anyOf"][0]
     assert (sizes["items"]["minimum"], sizes["minItems"], sizes["maxItems"]) == (1, 1, 100)
     assert "A-Za-z" in schema()["properties"]["name"]["pattern"]

@@ -28,7 +28,7 @@ SHORT = replace(
 )
 CONFIG = """data: {name: digits, val_fraction: 0.25}
 model: {name: mlp, hidden: [8]}
-budget: {epochs: 0.2, evals: 5}
+budget: {epochs: 0.2, evals: 7}
 start: {max_lr: 0.1, total_batch_size: 32}
 train: {repeats: 1}
 """

@@ -81,6 +81,21 @@ def test_a_ramp_that_went_on_upwards_is_not_made_again_because_the_faster_one_en
     assert {record.run.steps for record in runs(world, "range test") if record.run.parent is None} == {400, 800}
 
 
+def test_the_fewest_evaluations_that_a_config_may_ask_for_are_enough_to_read() -> None:
+    assert not reading_of(World(), "budget.evals=7", *LONG).abstained
+
+
+def test_a_ramp_that_the_sweep_leaves_no_room_for_is_not_run_and_why_is_said() -> None:
+    """`lr_range.min` alone is known to be too large only once the sweep has found the end: 4 (1 - 0.95), twice."""
+    world = World()
+    reading = reading_of(world, "lr_range.min=5", "start.max_lr=0.1", *LONG)
+    assert not runs(world, "range test")
+    (item,) = reading.evidence
+    assert (item.status, item.value, reading.settings.max_lr) == ("abstained", 0.1, 0.1)
+    assert item.reason.startswith("lr_range.min is 5, but the ramp ends at 0.")
+    assert reading.abstained
+
+
 def test_a_stepsize_is_recommended_from_the_fastest_ramp_that_was_confirmed() -> None:
     world = World()
     reading_of(world, *LONG)

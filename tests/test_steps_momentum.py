@@ -137,6 +137,14 @@ def test_a_single_value_is_taken_without_a_run_and_its_shapes_are_compared_over_
     assert [item.setting for item in reading.evidence] == ["momentum_shape"]
 
 
+def test_a_range_test_of_shapes_rises_though_the_configs_smallest_lr_is_above_its_end() -> None:
+    world = World()
+    read(world, momentum.decide, asked("momentum.values=[0.95]", "momentum.over=range", "lr_range.min=5"), KNOWN)
+    ends = [(record.run.lr.points[0][1], record.run.lr.points[-1][1]) for record in world.records.values()]
+    assert ends
+    assert all(low < high for low, high in ends)
+
+
 def test_where_the_configs_constant_momentum_is_best_that_one_is_recommended() -> None:
     given = asked("momentum.values=[0.95]", "momentum.constant=0.9", "momentum.over=range")
     world = Prefers(fastest=40.0, dislikes=("falling momentum", "rising momentum"), noise=0.002)

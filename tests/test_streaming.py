@@ -139,7 +139,7 @@ def test_a_broken_image_is_named_when_it_is_reached(folder):
 CONFIG = """
 data: {name: image-folder, root: ROOT, folder: ., image_size: 16, crop: 12, augment: mirror, stream: STREAM}
 model: {name: resnet_cifar, depth: 8}
-budget: {epochs: 2, evals: 5}
+budget: {epochs: 2, evals: 7}
 start: {total_batch_size: 6, max_lr: 0.05}
 train: {repeats: 1, fit: all}
 run: {device: cpu, jobs: 1, threads: 1, dir: DIR}

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from hpcheck import plugins
-from hpcheck.steps.traits import Search, is_shallow, search_of
+from hpcheck.traits import Search, is_shallow, search_of
 
 
 @pytest.mark.parametrize("name", plugins.known("optimizers"))
@@ -28,5 +28,5 @@ def test_the_papers_shallow_networks_say_so() -> None:
 
 
 def test_nothing_is_imported_to_find_out() -> None:
-    code = "import sys; from hpcheck.steps.traits import search_of; search_of('adamw'); assert 'torch' not in sys.modules"
+    code = "import sys; from hpcheck.traits import search_of; search_of('adamw'); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints, is_typeddict
 
 from pydantic import ValidationError
 
 from hpcheck import yaml12
-from hpcheck.config.problems import ConfigError, Problem, key_text, of_parts, of_validation, unknown_key
+from hpcheck.config.between import of_whole
+from hpcheck.config.problems import ConfigError, Finding, Problem, key_text, of_parts, of_validation, unknown_key
 from hpcheck.config.sections import (
     Batch,
     Budget,
@@ -27,6 +28,7 @@ from hpcheck.config.sections import (
     WdGrid,
 )
 from hpcheck.config.source import read, read_text, run_name
+from hpcheck.settings import SettingsBlock
 from hpcheck.yaml12 import KeyPath
 
 __all__ = [
@@ -75,6 +77,7 @@ def parse(text: str, source_name: str, overrides: Sequence[str] = ()) -> Config:
     findings = of_parts(source.values, schema())
     try:
         config = Config.model_validate(source.values)
+        findings += of_whole(config)
     except ValidationError as error:
         findings = of_validation(error, schema()) + findings
     problems = [source.located(finding) for finding in findings]
@@ -104,10 +107,9 @@ def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "rec
 
     Values only, so no setting can name code. Raises `ConfigError` for a key or a value that a recommendation cannot have.
     """
-    known = list(dict.fromkeys(str(place[0]) for place in SETTINGS.values()))
-    findings = [unknown_key(("settings", key), known) for key in settings if key not in known]
-    lr = settings.get("learning_rate", {})
-    read = {**settings, "learning_rate": lr if isinstance(lr, Mapping) else {"max": lr}}
+    known, findings = _written(settings, SettingsBlock, ("settings",))
+    lr = known.get("learning_rate", {})
+    read = {**known, "learning_rate": lr if isinstance(lr, Mapping) else {"max": lr}}
     given = {key: value for key, place in SETTINGS.items() if (value := _at(read, place)) is not None}
     if ("start", "max_lr") in given:
         given.setdefault(("start", "min_lr"), None)  # the config's own belongs to its own max_lr
@@ -126,6 +128,21 @@ def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "rec
     if findings:
         raise ConfigError([Problem(source_name, None, key_text(one.path), one.problem, one.got, one.expected) for one in findings])
     return config.model_copy(update=sections)
+
+
+def _written(values: Mapping[str, Any], block: Any, path: KeyPath) -> tuple[dict[str, Any], list[Finding]]:
+    """What of `values` has a key that recommended.yaml is written with (`block`), blocks inside too; and a finding for each other key."""
+    keys, known, findings = get_type_hints(block), {}, []
+    for key, value in values.items():
+        if key not in keys:
+            findings.append(unknown_key((*path, key), list(keys)))
+            continue
+        inner: list[Finding] = []
+        known[key], inner = (
+            _written(value, keys[key], (*path, key)) if is_typeddict(keys[key]) and isinstance(value, Mapping) else (value, [])
+        )
+        findings += inner
+    return known, findings
 
 
 def _at(values: Mapping[str, Any], path: KeyPath) -> Any:

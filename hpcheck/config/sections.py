@@ -31,6 +31,7 @@ from hpcheck.config.types import (
     refused,
 )
 from hpcheck.config.types import Section as Section
+from hpcheck.traits import search_of
 
 Extremes = Literal["max/10", "max/20", "max/3", "max/4", "runs"]
 Baseline = Literal["start", "step", "inv", "constant"]
@@ -164,7 +165,7 @@ class LrRange(Section):
     )
     policy: Literal["1cycle", "triangular", "triangular2", "exp_range"] = Field(default="1cycle", description="Shape of the cycle")
     weight_decays: Some[NotNegative] = Field(default=(), description="Weight decays to overlay (Smith 2018, Fig. 4a, 5b)")
-    cycles: bool = Field(default=True, description="Short 1cycles find max_lr about the limit; false: range tests alone, no lr is set")
+    cycles: Flag = Field(default=True, description="Short 1cycles find max_lr about the limit; false: range tests alone, no lr is set")
 
     @field_validator("max")
     @classmethod
@@ -175,6 +176,11 @@ class LrRange(Section):
     @classmethod
     def _sweep_ordered(cls, most: float | None, info: ValidationInfo) -> float | None:
         return _above(most, info, "sweep_from")
+
+    def sweep_ends(self, optimizer: str) -> tuple[float, float]:
+        """Where the logarithmic sweep starts and ends: as given, else what is usual for the optimizer."""
+        low, high = search_of(optimizer).sweep
+        return self.sweep_from or low, self.sweep_to or high
 
 
 class Batch(Section):

@@ -108,7 +108,7 @@ Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1, le=MAX_COUNT), WHOLE]
 Several = Annotated[int, Strict(), Field(ge=0, le=20), WHOLE]  # rounds of extending or bisecting
 Seed = Annotated[int, Strict(), Field(ge=0, le=MAX_SEED), WHOLE]
-Evals = Annotated[int, Strict(), Field(ge=5, le=200), WHOLE]
+Evals = Annotated[int, Strict(), Field(ge=7, le=200), WHOLE]  # with the one before training eight: the fewest that are read
 Repeats = Annotated[int, Strict(), Field(ge=1, le=32), WHOLE]
 
 Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]

@@ -175,6 +175,8 @@ def _constant_words(asked: Asked, settings: Settings) -> tuple[str, ...]:
 
 
 def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...]:
+    if not tested.ramp_records:
+        return ()
     ramp_curve = curve(tested.ramp_records)
     limit = tested.reading.lr_limit
     marks = [(limit.value, f"limit {_limit_words(limit)}")] if limit.value is not None else []

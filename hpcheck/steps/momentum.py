@@ -15,7 +15,7 @@ from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import cycle, range_test, run, short_steps
-from hpcheck.steps.traits import search_of
+from hpcheck.traits import search_of
 
 SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
@@ -117,7 +117,8 @@ def _range_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> R
     """A range test over the config's range, else to twice max_lr, in which momentum falls, stays or rises (Fig. 7c, 14a)."""
     highest = asked.config.lr_range.max or RAMP_OVER_MAX * (settings.max_lr or 0.0)
     given = asked.config.lr_range.min
-    spec = range_test(asked, settings, highest * RAMP_FROM if given is None else given, highest, steps, f"{shape} momentum")
+    lowest = given if given is not None and given < highest else highest * RAMP_FROM
+    spec = range_test(asked, settings, lowest, highest, steps, f"{shape} momentum")
     high, low = settings.max_momentum, settings.min_momentum
     by_shape = {"constant": constant(_constant(asked, settings)), "falling": ramp(high, low, steps), "rising": ramp(low, high, steps)}
     return replace(spec, momentum=by_shape[shape])

@@ -5,6 +5,7 @@ import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
+from hpcheck.analysis.choice import abstain
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.lr_range import RangeReading, SweepReading, read_range, read_sweep
 from hpcheck.records import RunRecord
@@ -13,7 +14,6 @@ from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, Spec, evenly
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import FEWEST_STEPS, curve, range_test, run, short_steps
-from hpcheck.steps.traits import search_of
 
 SWEEP_SHARE = 0.5  # ours: the sweep only brackets, so it may be shorter than the ramp
 BEYOND_DIVERGENCE = 2.0  # DESIGN 3: the linear ramp goes to about twice where the sweep diverged
@@ -29,8 +29,8 @@ Ramp = Generator[Sequence[Spec], Sequence[RunRecord], tuple[tuple[RunRecord, ...
 
 @dataclass(frozen=True)
 class RangeTested:
-    """The sweep (where there was one), the ramp with its continuations and what was read from them; the faster ramp beside it, and the
-    ramps at other weight decays."""
+    """The sweep (where there was one), the ramp with its continuations (none where it had no room) and what was read from them; the faster
+    ramp beside it, and the ramps at other weight decays."""
 
     sweep: SweepReading | None
     sweep_record: RunRecord | None
@@ -56,8 +56,11 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
     if highest is None:
         sweep_record, sweep, highest = yield from _sweep(asked, settings, steps)
     faster, speed_matters = None, False
+    records: tuple[RunRecord, ...] = ()
     for ramp_number in range(1, MOST_RAMPS + 1):
         lowest = highest * RAMP_FROM if options.min is None else options.min
+        if lowest >= highest:
+            return RangeTested(sweep, sweep_record, records, _no_room(lowest, highest))
         records, reading = yield from _ramp(asked, settings, lowest, highest, steps)
         diverged_at, unread = _diverged_at(records, reading), reading.lr_limit.status == "abstained"
         if diverged_at < EARLY * highest and options.max is None:
@@ -76,6 +79,12 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
             steps *= 2
     overlays = yield from _overlays(asked, settings, records[0])
     return RangeTested(sweep, sweep_record, records, reading, faster, speed_matters, overlays)
+
+
+def _no_room(lowest: float, highest: float) -> RangeReading:
+    """The reading where the config's `lr_range.min` is not below the end that the runs have found for the ramp."""
+    why = f"lr_range.min is {lowest:g}, but the ramp ends at {highest:.2g} for what has run so far: take less, or give lr_range.max"
+    return RangeReading(abstain(why), abstain(why), turned=False, too_fast=False)
 
 
 def _sweep(
@@ -117,9 +126,8 @@ def _overlays(asked: Asked, settings: Settings, like: RunRecord) -> Generator[Se
 def sweep_spec(asked: Asked, settings: Settings, ramp_steps: int) -> RunSpec:
     """The logarithmic sweep over every lr that could matter."""
     options = asked.config.lr_range
-    low, high = search_of(asked.config.optimizer.name).sweep
     steps = options.sweep_steps or max(100, round(ramp_steps * SWEEP_SHARE))
-    lr = ramp(options.sweep_from or low, options.sweep_to or high, steps, log=True)
+    lr = ramp(*options.sweep_ends(asked.config.optimizer.name), steps, log=True)
     return run(asked, settings, lr, constant(settings.max_momentum), steps, "lr sweep")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from hpcheck.analysis.clues import find_clues
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, inv, multistep
-from hpcheck.settings import Finding, Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Finding, Panel, Reading, Schedule, Settings, nothing_run
 from hpcheck.spec import RunSpec, evenly
 from hpcheck.steps.early import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
@@ -137,7 +137,7 @@ def lr_by_policy(policy: str, lr: float, steps: int, epochs: float) -> Knots:
 def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord, ...]], agreement: Agreement | None) -> Reading:
     first = curve(found["recommended"][0], "recommended")
     clues = find_clues(first)
-    results = {name: summary(records) for name, records in found.items()}
+    results: dict[str, Any] = {name: summary(records) for name, records in found.items()}
     findings: set[Finding] = set()
     remarks = [describe(clue) for clue in clues]
     if is_folded(asked):
@@ -177,7 +177,7 @@ def summary(records: Sequence[RunRecord]) -> dict[str, Any]:
     return figures
 
 
-def schedule(asked: Asked, settings: Settings) -> dict[str, float]:
+def schedule(asked: Asked, settings: Settings) -> Schedule:
     """The training's length in epochs, and that of its one cycle, or of each of its cycles."""
     steps = full_steps(asked, settings)
     return {"cycle_epochs": round(2 * stepsize_of(asked, steps) * settings.epochs / steps, 4), "epochs": settings.epochs}

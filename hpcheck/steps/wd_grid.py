@@ -16,7 +16,7 @@ from hpcheck.steps.policies import steady_lr
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import cycle, range_test, run, short_steps
 from hpcheck.steps.snapshot import Snapshot, at_plateau, from_half_way, from_plateau, half_way
-from hpcheck.steps.traits import is_shallow, search_of
+from hpcheck.traits import is_shallow, search_of
 
 SOURCE = "section 4.4, Remark 6; section 5, item 4"
 NO_IDEA = (1e-3, 1e-4, 1e-5, 0.0)  # 4.4: "if you have no idea of a reasonable value"
