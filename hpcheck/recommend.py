@@ -90,7 +90,8 @@ def carried_from(content: Mapping[str, Any]) -> float | None:
 
 def evidence_block(item: Evidence) -> dict[str, Any]:
     """One setting's evidence as plain values, without what is empty."""
-    block = {key: plain(value) for key, value in asdict(item).items() if key not in ("setting", "kept") and value not in (None, (), [])}
+    apart = ("setting", "kept", "higher_is_better")  # the block's own key, what its source says, and what the config says
+    block = {key: plain(value) for key, value in asdict(item).items() if key not in apart and value not in (None, (), [])}
     if item.status == "abstained":
         block["source"] = f"{item.kept} (abstained); {item.source}"
     return block

@@ -66,7 +66,8 @@ class Evidence:
 
     `status` is "chosen", "tied" (the candidates in `tied` cannot be told apart), or "abstained": for want of evidence a value is kept, the
     start's or what `kept` says in words. `considered` holds a line per candidate: its value, its score and the score's standard error.
-    `names` are what the values in `considered` stand for, in the same order, where they are not numbers of the setting itself.
+    `names` are what the values in `considered` stand for, in the same order, where they are not numbers of the setting itself. Scores are
+    costs, lower being better: `as_measured` turns one back, for which it needs `higher_is_better`, the metric's direction.
     """
 
     setting: str
@@ -83,6 +84,16 @@ class Evidence:
     judged_by: str = "loss"
     names: tuple[str, ...] = ()
     kept: str = "start"
+    higher_is_better: bool = True
+
+
+def as_measured(score: float, judged_by: str, higher_is_better: bool) -> float:
+    """A score as it was measured: that of a metric which is better when higher was turned around, so that lower is better.
+
+    >>> as_measured(-0.97, "accuracy", True), as_measured(0.11, "accuracy", False), as_measured(0.3, "loss", True)
+    (0.97, 0.11, 0.3)
+    """
+    return -score if judged_by == "accuracy" and higher_is_better else score
 
 
 @dataclass(frozen=True)

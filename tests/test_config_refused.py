@@ -141,6 +141,8 @@ BAD_PARTS = [  # a whole config, the start of the error, part of the rest
     ("data: {name: digits, image_size: 32}\nmodel: net", "c.yaml:1: data.image_size: ", "not an option of this one"),
     ("data: {name: digits, loss: huber}\nmodel: net", "c.yaml:1: data.loss: ", "auto, cross_entropy, mse or pkg.module:function"),
     ("data: {name: digits, metric: 'a:'}\nmodel: net", "c.yaml:1: data.metric: ", "not one of the choices"),
+    ("data: {name: digits, metric_is: lower}\nmodel: net", "c.yaml:1: data.metric_is: ", "data.metric is auto, of which more is better"),
+    ("data: {name: digits, metric: r2, metric_is: lower}\nmodel: net", "c.yaml:1: data.metric_is: ", "or a data.metric of your own"),
     ("data: {name: digits, augment: flip}\nmodel: net", "c.yaml:1: data.augment: ", "none, mirror, mirror-crop"),
     ("data: {name: digits, nromalize: unit}\nmodel: net", "c.yaml:1: data.nromalize: ", "did you mean 'normalize'?"),
     ("data: fashion_mnist\nmodel: net", "c.yaml:1: data: ", "did you mean 'fashion-mnist'?"),

@@ -147,6 +147,12 @@ def test_scores_by_accuracy_are_shown_as_accuracies() -> None:
     assert "-0.9852" not in text
 
 
+def test_an_error_of_which_less_is_better_is_shown_as_it_was_measured() -> None:
+    text = sections.considered(replace(cases.batch().evidence[0], considered=((64.0, 0.1137, 0.0055),), higher_is_better=False))
+    assert "0.1137" in text
+    assert "-0.1137" not in text
+
+
 def test_what_was_considered_says_what_became_of_it() -> None:
     rows = re.findall(
         r"<tr><th scope=\"row\">(.*?)</th>.*?<span>([^<]*|<strong>taken</strong>)</span></td></tr>",

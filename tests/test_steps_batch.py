@@ -74,6 +74,13 @@ def test_where_every_lr_of_a_size_diverges_half_of_the_smallest_is_tried() -> No
     assert reading.settings.max_lr == 0.15
 
 
+def test_the_evidence_says_which_way_the_metric_is_better() -> None:
+    for direction in ("higher", "lower"):
+        question = asked("data.metric=own:measure", f"data.metric_is={direction}", "batch.sizes=[64, 128]")
+        (item,) = read(World(), batch.decide, question, KNOWN).evidence
+        assert (item.judged_by, item.higher_is_better) == ("accuracy", direction == "higher")
+
+
 def test_sizes_beyond_one_that_is_beaten_are_left_out_unless_asked_for() -> None:
     slow = LargerLrDiverges(seconds_an_example=1e-2, needed=100.0)  # twice the batch takes twice as long, and bears no larger lr
     read(slow, batch.decide, asked(), KNOWN)

@@ -57,7 +57,8 @@ def test_early_losses_that_order_them_the_other_way_disagree_fully() -> None:
 
 
 def test_a_metric_that_is_better_when_lower_is_ranked_so() -> None:
-    reading = read(Finals(noise=0.001, needed=400.0, upside_down=True), train.decide, asked(*THREE, "data.metric_is=lower"), KNOWN)
+    question = asked(*THREE, "data.metric=own:error", "data.metric_is=lower")
+    reading = read(Finals(noise=0.001, needed=400.0, upside_down=True), train.decide, question, KNOWN)
     assert reading.results["early_ranking"]["kendall_tau"] == 1.0
 
 
@@ -78,7 +79,8 @@ def test_a_training_in_small_has_the_whole_schedule_and_never_sees_the_test_spli
 
 
 def test_the_direction_of_the_metric_reaches_every_reading_and_changes_no_run() -> None:
-    higher, lower = (train.final_run(asked(*given), KNOWN, "recommended") for given in ((), ("data.metric_is=lower",)))
+    own = "data.metric=own:error"
+    higher, lower = (train.final_run(asked(own, *given), KNOWN, "recommended") for given in ((), ("data.metric_is=lower",)))
     assert run_id(higher, "f") == run_id(lower, "f")
     assert curve(World().trained(lower)).higher_is_better is False
     assert curve(World().trained(higher)).higher_is_better is True

@@ -64,7 +64,7 @@ def stretch(candidates: Sequence[Candidate], by: Judge) -> Stretch | None:
     """
     rows = sorted(candidates, key=lambda one: one.value)
     at = np.array([one.value for one in rows])  # (C,)
-    lost = _lost([[track(curve, by) for curve in one.curves] for one in rows])
+    lost = _lost([[track(curve, by) for curve in one.curves] for one in rows], by)
     if lost is None:
         return None
     best = int(np.argmin(lost))
@@ -82,9 +82,9 @@ def stretch(candidates: Sequence[Candidate], by: Judge) -> Stretch | None:
     )
 
 
-def _lost(tracks: Sequence[Sequence[Track]]) -> FloatArray | None:
+def _lost(tracks: Sequence[Sequence[Track]], by: Judge) -> FloatArray | None:
     """The share of the best run's descent that each candidate loses against it, mean over its replicates; (C,). A loss of `MORE_OF_LOSS`
-    times the best loss counts as `GIVEN_AWAY` at least (not for metrics, whose costs are not above 0)."""
+    times the best loss counts as `GIVEN_AWAY` at least; not so a metric, not even one whose cost is above 0."""
     started = [one.fit[0] for row in tracks for one in row if not one.empty]
     if not started:
         return None
@@ -95,7 +95,9 @@ def _lost(tracks: Sequence[Sequence[Track]]) -> FloatArray | None:
     if start <= best:
         return None
     lost = (means - best) / (start - best)
-    return np.maximum(lost, GIVEN_AWAY * (means - best) / (MORE_OF_LOSS * best)) if best > 0 else lost
+    if by != "loss" or best <= 0:
+        return lost
+    return np.maximum(lost, GIVEN_AWAY * (means - best) / (MORE_OF_LOSS * best))
 
 
 def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> float:

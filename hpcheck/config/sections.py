@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from hpcheck import plugins
 from hpcheck.config.problems import LOADER_KEYS
 from hpcheck.config.run import Run as Run
 from hpcheck.config.types import (
@@ -72,6 +73,14 @@ class Data(Part):
     loss: Loss = Field(default="auto", description="auto, cross_entropy, mse, or your own pkg.module:function")
     metric: Metric = Field(default="auto", description="auto, accuracy, r2, or your own pkg.module:function")
     metric_is: Literal["higher", "lower"] = Field(default="higher", description="Which values of the metric are better")
+
+    @field_validator("metric_is")
+    @classmethod
+    def _of_a_known_metric(cls, direction: str, info: ValidationInfo) -> str:
+        metric = str(info.data.get("metric", "auto"))
+        if direction == "lower" and not plugins.is_users_own(metric):
+            raise refused(f"data.metric is {metric}, of which more is better", "higher, or a data.metric of your own")
+        return direction
 
     def options(self) -> dict[str, Any]:
         """The keys given beyond the described ones, with those of some loaders where they are given: options of the loader."""

@@ -11,7 +11,7 @@ from hpcheck.analysis.trend import falls_with_lr
 from hpcheck.reading.compare import Comparison, Extremes, extremes
 from hpcheck.reading.judge import CurveReading, Found
 from hpcheck.reading.table import printable
-from hpcheck.settings import Panel
+from hpcheck.settings import Panel, as_measured
 from hpcheck.steps.evidence import boxes, series
 
 SPOKEN = {"lr": "lr", "momentum": "momentum", "weight_decay": "weight decay"}
@@ -107,8 +107,8 @@ def compared_row(found: Comparison, value: float, score: float, error: float) ->
 
 
 def metric_or_loss(found: Comparison, score: float) -> float:
-    """A score as it was measured: scores of metrics that are better when higher are turned around for choosing."""
-    return -score if found.choice.judged_by == "accuracy" and found.higher_is_better else score
+    """A score of the comparison as it was measured."""
+    return as_measured(score, found.choice.judged_by, found.higher_is_better)
 
 
 def verdict(choice: Choice, value: float, score: float) -> str:

@@ -11,7 +11,7 @@ from hpcheck.report.html import Markup, table, tag
 from hpcheck.report.ledger import ledger
 from hpcheck.report.overview import NAMES, badge, sentence
 from hpcheck.report.scale import bound, number
-from hpcheck.settings import Evidence, Reading
+from hpcheck.settings import Evidence, Reading, as_measured
 
 # Step -> its title, what it asks and how, and the part of the paper that says so.
 ABOUT = {
@@ -148,7 +148,7 @@ def _candidate(item: Evidence, name: str, value: float, score: float, error: flo
         verdict = "diverged" if math.isinf(score) else "worse"
     if item.status == "abstained" and math.isfinite(score):
         verdict = "cannot be told"
-    figure = -score if item.judged_by == "accuracy" else score  # scores are costs: an accuracy comes with its sign turned
+    figure = as_measured(score, item.judged_by, item.higher_is_better)
     return name, f"{figure:.4g}" if math.isfinite(score) else "\u2013", f"{error:.2g}" if math.isfinite(score) else "\u2013", verdict
 
 

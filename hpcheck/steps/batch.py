@@ -242,7 +242,7 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
         "small batches regularize more, large ones less (Smith 2018, 5, item 2)",
     )
     kept = "start" if settings.total_batch_size == asked.config.start.total_batch_size else "the size that fits"
-    item = evidence("total_batch_size", choice, SOURCE, compared.run_ids, value=after.total_batch_size, kept=kept)
+    item = evidence(asked, "total_batch_size", choice, SOURCE, compared.run_ids, value=after.total_batch_size, kept=kept)
     return Reading("batch", after, (item,), panels, remarks)
 
 

@@ -14,10 +14,12 @@ from hpcheck.analysis.smooth import smooth
 from hpcheck.records import RunRecord
 from hpcheck.settings import Box, Evidence, Series
 from hpcheck.steps.compare import Compared
+from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import curve
 
 
 def evidence(
+    asked: Asked,
     setting: str,
     choice: Choice,
     source: str,
@@ -42,6 +44,7 @@ def evidence(
         considered=choice.scores,
         judged_by=choice.judged_by,
         kept=kept,
+        higher_is_better=asked.config.data.metric_is == "higher",
     )
 
 

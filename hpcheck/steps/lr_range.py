@@ -105,8 +105,8 @@ def _min_by_runs(asked: Asked, settings: Settings) -> Generator[Sequence[Spec], 
 def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compared, minimum: Evidence | None) -> Reading:
     choice, limit = survived.choice, tested.reading.lr_limit
     items = [
-        evidence("learning_rate", choice, SOURCE, [*tested.run_ids, *survived.run_ids]),
-        evidence("lr_limit", limit, SOURCE, tested.run_ids, clues=tested.reading.clues),
+        evidence(asked, "learning_rate", choice, SOURCE, [*tested.run_ids, *survived.run_ids]),
+        evidence(asked, "lr_limit", limit, SOURCE, tested.run_ids, clues=tested.reading.clues),
     ]
     items += [minimum] if minimum is not None else []
     cycles = candidate_lines(survived, "max {:.2g}".format)
@@ -117,7 +117,7 @@ def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compa
 
 def _range_alone(asked: Asked, settings: Settings, tested: RangeTested) -> Reading:
     """The limit, and what it is not: an lr to train with (`lr_range.cycles: false`). The start's lr stays, if there was one."""
-    items = (evidence("lr_limit", tested.reading.lr_limit, SOURCE, tested.run_ids, clues=tested.reading.clues),)
+    items = (evidence(asked, "lr_limit", tested.reading.lr_limit, SOURCE, tested.run_ids, clues=tested.reading.clues),)
     remarks = ("range tests alone: no max_lr was looked for (lr_range.cycles: false)", *_overlay_words(tested))
     return Reading("lr-range", _as_started(asked, settings), items, _range_panels(tested, None), remarks)
 
@@ -215,7 +215,7 @@ def _abstained(asked: Asked, settings: Settings, tested: RangeTested, runs: Sequ
     start = asked.config.start.max_lr
     choice = choice or tested.reading.lr_limit
     kept = "start" if start is not None else "no value"
-    item = evidence("learning_rate", choice, SOURCE, runs, value=start, clues=tested.reading.clues, kept=kept)
+    item = evidence(asked, "learning_rate", choice, SOURCE, runs, value=start, clues=tested.reading.clues, kept=kept)
     return Reading("lr-range", _as_started(asked, settings), (item,), _range_panels(tested, None))
 
 
@@ -233,7 +233,7 @@ def reprobe(asked: Asked, settings: Settings) -> Steps:
     survived = yield from survivors(asked, settings, tries, math.inf)
     choice = survived.choice
     value = choice.value if choice.value is not None else settings.max_lr
-    item: Evidence = evidence("learning_rate", choice, SOURCE, survived.run_ids, value=value, kept="the lr known before")
+    item: Evidence = evidence(asked, "learning_rate", choice, SOURCE, survived.run_ids, value=value, kept="the lr known before")
     cycles = candidate_lines(survived, "max {:.2g}".format)
     panel = Panel("Short 1cycles, other settings set", "iteration", "validation loss", cycles)
     return Reading("lr-reprobe", with_lr(asked, settings, value), (item,), (panel,))

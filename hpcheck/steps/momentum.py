@@ -50,21 +50,21 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if len(tried) > 1:
         best = yield from compare(tried, at_own_lr, steps, Rule(at="own-best", prefer=PREFERRED, scale="log1m"))
         if best.choice.value is None:
-            return _reading(settings, best)  # abstained: the start's pair stays
+            return _reading(asked, settings, best)  # abstained: the start's pair stays
         largest = best.choice.value
     after = replace(settings, max_momentum=largest, min_momentum=min(options.floor, largest))
     if constant_lr or not options.cyclical or after.min_momentum == largest:
-        return _reading(replace(after, min_momentum=largest), best)
+        return _reading(asked, replace(after, min_momentum=largest), best)
     shapes = yield from compared_shapes(asked, after, steps)
     if shapes.choice.value is None and settings.min_momentum == settings.max_momentum:
-        return _reading(replace(after, min_momentum=largest), best, shapes, over=options.over)  # abstained: constant, as it started
+        return _reading(asked, replace(after, min_momentum=largest), best, shapes)  # abstained: constant, as it started
     if SHAPES[shapes.choice.value or FALLING] == "constant":
         held_at = _constant(asked, after)
-        return _reading(replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes, over=options.over)
+        return _reading(asked, replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes)
     floors = yield from _compared_floors(asked, after, steps)
     if floors is not None and floors.choice.value is not None:
         after = replace(after, min_momentum=floors.choice.value)
-    return _reading(after, best, shapes, floors, options.over)
+    return _reading(asked, after, best, shapes, floors)
 
 
 def momenta(asked: Asked) -> tuple[float, ...]:
@@ -139,21 +139,22 @@ def shape_knots(asked: Asked, shape: str, largest: float, floor: float, steps: i
 
 
 def _reading(
-    after: Settings, best: Compared | None, shapes: Compared | None = None, floors: Compared | None = None, over: str = "cycle"
+    asked: Asked, after: Settings, best: Compared | None, shapes: Compared | None = None, floors: Compared | None = None
 ) -> Reading:
     items, panels, remarks = [], [], [WHY_NO_RANGE_TEST]
     if best is not None:
         value = {"max": after.max_momentum, "min": after.min_momentum}
-        items.append(evidence("momentum", best.choice, SOURCE, best.run_ids, value=value))
+        items.append(evidence(asked, "momentum", best.choice, SOURCE, best.run_ids, value=value))
         lines = candidate_lines(best, "momentum {:g}".format)
         panels.append(Panel("Momentum, each on its own lr scale", "iteration", "validation loss", lines))
     if shapes is not None:
-        items.append(shape_evidence(shapes, "falling" if after.min_momentum < after.max_momentum else "constant"))
+        items.append(shape_evidence(asked, shapes, "falling" if after.min_momentum < after.max_momentum else "constant"))
         lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
-        panels.append(Panel(f"Shape of the momentum over the {SHAPES_OVER[over]}", "iteration", "validation loss", lines))
+        title = f"Shape of the momentum over the {SHAPES_OVER[asked.config.momentum.over]}"
+        panels.append(Panel(title, "iteration", "validation loss", lines))
     if floors is not None:
         floor = evidence(
-            "momentum_floor", floors.choice, SOURCE, floors.run_ids, value=after.min_momentum, kept="the config's momentum.floor"
+            asked, "momentum_floor", floors.choice, SOURCE, floors.run_ids, value=after.min_momentum, kept="the config's momentum.floor"
         )
         items.append(floor)
         lines = candidate_lines(floors, "falling to {:g}".format)
@@ -161,9 +162,9 @@ def _reading(
     return Reading("momentum", after, tuple(items), tuple(panels), tuple(remarks))
 
 
-def shape_evidence(shapes: Compared, taken: str) -> Evidence:
+def shape_evidence(asked: Asked, shapes: Compared, taken: str) -> Evidence:
     """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
-    item = evidence("momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
+    item = evidence(asked, "momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
     return replace(item, reason=_shape_words(shapes, taken), interval=None, names=tuple(SHAPES.values()))
 
 

@@ -61,7 +61,7 @@ class Over:
         between = halfway(compared.choice, self.values)
         if between is not None and not self.whole:
             compared = yield from compare(sorted((*self.values, between)), make, compared.steps, rule)
-        item = evidence(self.key, compared.choice, SOURCE, compared.run_ids, kept="the config's value")
+        item = evidence(asked, self.key, compared.choice, SOURCE, compared.run_ids, kept="the config's value")
         panel = Panel(self.key, "iteration", "validation loss", candidate_lines(compared, (self.option + " {:g}").format))
         return Reading("wd-grid-over", settings, (item,), (panel,), _words(self, compared.choice))
 

@@ -52,7 +52,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         compared = yield from compare(sorted(tried), make, compared.steps, rule)
     if compared.forked and compared.choice.confidence == "high":  # its seeds differ after the snapshot alone
         compared = replace(compared, choice=replace(compared.choice, confidence="medium"))
-    return _reading(settings, compared, remarks)
+    return _reading(asked, settings, compared, remarks)
 
 
 def grid_values(asked: Asked) -> tuple[float, ...]:
@@ -98,10 +98,10 @@ def _forked(asked: Asked, settings: Settings, whole: Make, steps: int) -> Forkin
     return None if half is None else (from_half_way(asked, half.record, whole), half)
 
 
-def _reading(settings: Settings, compared: Compared, remarks: Sequence[str]) -> Reading:
+def _reading(asked: Asked, settings: Settings, compared: Compared, remarks: Sequence[str]) -> Reading:
     choice = compared.choice
     value = settings.weight_decay if choice.value is None else choice.value
-    items: tuple[Evidence, ...] = (evidence("weight_decay", choice, SOURCE, compared.run_ids, value=value),)
+    items: tuple[Evidence, ...] = (evidence(asked, "weight_decay", choice, SOURCE, compared.run_ids, value=value),)
     lines = candidate_lines(compared, "weight decay {:g}".format)
     too_short = _too_short(compared)
     if too_short:
