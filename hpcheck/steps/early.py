@@ -16,7 +16,7 @@ from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import curve
 
 FEWEST = 3  # arms: two can only agree or not
-SHARE = 1 / 10  # ours: length of a small run, that of the batch step's
+SHARE = 1 / 10  # ours: length of a small run, between those of the search (`runs.SHARE_OF_TRAINING`)
 
 
 @dataclass(frozen=True)
