@@ -1,7 +1,6 @@
 """`hpcheck doctor`: versions, devices, data sets found, memory, disk and cache, on one screen. torch is asked in a process of its own."""
 
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -11,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck import __version__
+from hpcheck.config.sections import folder_of_data
 from hpcheck.data._cache import cache_directory
 from hpcheck.data._memory import free_bytes
+from hpcheck.engine.processes import available_cores
 from hpcheck.finding import find
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pydantic", "matplotlib")
@@ -31,13 +32,13 @@ print(json.dumps({
 
 def examine(directory: Path = Path()) -> dict[str, Any]:
     """What a person would ask about this machine, as plain values."""
-    root = Path(os.environ.get("HPCHECK_DATA") or "data")
+    root = folder_of_data()
     return {
         "hpcheck": __version__,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "devices": _devices(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_cores(),
         "free_memory": free_bytes(),
         "free_disk": _free_disk(directory),
         "cache": {"directory": str(cache_directory()), "bytes": _size(cache_directory()), "free_disk": _free_disk(cache_directory())},

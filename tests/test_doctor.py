@@ -1,12 +1,14 @@
 """`hpcheck doctor`: everything a person would ask, on one screen, whatever is broken."""
 
 import json
+import os
 import subprocess
 
 import pytest
 
 from hpcheck import doctor
 from hpcheck.__main__ import run
+from hpcheck.engine import processes
 
 ANSWER = {"cuda": [["Some GPU", 3 * 2**30, 8 * 2**30]], "built_for": "13.2", "mps": False, "cpu_bf16": True}
 
@@ -60,6 +62,23 @@ def test_data_and_a_broken_config_are_told(asked, tmp_path, capsys):
     assert any("mnist" in words for words in found["data"])
     assert "1 problem(s)" in found["config"]
     assert "model" in found["config"]
+
+
+def test_cores_are_those_that_runs_may_use(asked, tmp_path, monkeypatch):
+    (tmp_path / "cpu.max").write_text("100000 100000")
+    monkeypatch.setattr(processes, "CPU_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert doctor.examine()["cores"] == 1
+
+
+def test_a_data_folder_below_home_is_looked_into(asked, tmp_path, monkeypatch):
+    (tmp_path / "sets" / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "sets" / "MNIST" / "raw" / "train-images-idx3-ubyte").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HPCHECK_DATA", "~/sets")
+    found = doctor.examine()
+    assert found["data_root"] == str(tmp_path / "sets")
+    assert any("mnist" in words for words in found["data"])
 
 
 def test_a_missing_package_is_said():

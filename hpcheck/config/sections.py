@@ -39,6 +39,11 @@ Baseline = Literal["start", "step", "inv", "constant"]
 Policy = Literal["1cycle", "constant", "step", "inv", "exp"]
 
 
+def folder_of_data(given: str | None = None) -> Path:
+    """The folder that data sets lie in: the one given, else $HPCHECK_DATA, else ./data."""
+    return Path(given or os.environ.get("HPCHECK_DATA") or "data").expanduser()
+
+
 class Part(Section):
     """A block whose further keys are options of what it names (checked by `problems.of_parts`)."""
 
@@ -88,8 +93,8 @@ class Data(Part):
         return given | super().options()
 
     def data_root(self) -> Path:
-        """The folder that data sets lie in: `root`, else $HPCHECK_DATA, else ./data."""
-        return Path(self.root or os.environ.get("HPCHECK_DATA") or "data").expanduser()
+        """The folder that data sets lie in, `root` where it is given."""
+        return folder_of_data(self.root)
 
 
 class Model(Part):
