@@ -16,7 +16,7 @@ SHIPPED = {
     "data/image_folder.py": "def load(root, *, folder=None, image_size=None): ...",
     "models/net.py": "def build(shape, outputs, *, width=64, dropout=0.0, hidden=(64, 64), kind='relu', extra=None): ...",
     "optimizers/sgd.py": "SEARCH = {'momenta': (0.9,), 'sweep': (1e-5, 10.0)}\ndef build(groups, *, nesterov=True, velocity=''): ...",
-    "optimizers/adamw.py": "def build(groups, *, beta2=0.999, eps=1e-8): ...",
+    "optimizers/adamw.py": "SEARCH = {'momenta': (0.9,), 'sweep': (1e-6, 1.0)}\ndef build(groups, *, beta2=0.999, eps=1e-8): ...",
 }
 
 
