@@ -231,7 +231,10 @@ def test_a_single_momentum_is_taken_without_a_run(override: str) -> None:
     replays = Replays(asked("start.max_lr=0.1", "momentum.values=[0.9]", override), lambda _: None)
     settings = replays.settings_before("train")
     assert (settings.max_momentum, settings.min_momentum) == (0.9, 0.9)
-    assert [reading.step for reading in replays.readings()] == ["momentum"]
+    (reading,) = replays.readings()
+    (item,) = reading.evidence
+    assert (item.setting, item.status, item.confidence, item.value) == ("momentum", "chosen", "none", {"max": 0.9, "min": 0.9})
+    assert "taken without a run" in item.reason
 
 
 def test_with_few_validation_examples_no_confidence_is_more_than_low() -> None:

@@ -73,7 +73,7 @@ def test_another_floor_is_used_where_it_is_better() -> None:
 
 def test_floors_that_cannot_be_read_leave_the_configs() -> None:
     unread = Compared(abstain("every candidate diverged"), {}, 200)
-    (item,) = momentum._reading(replace(KNOWN, min_momentum=0.87), None, None, unread).evidence
+    (_, item) = momentum._reading(asked(), replace(KNOWN, min_momentum=0.87), None, None, unread).evidence
     assert (item.status, item.value, item.kept) == ("abstained", 0.87, "the config's momentum.floor")
 
 

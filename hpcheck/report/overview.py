@@ -15,6 +15,7 @@ from hpcheck.schedules import cyclical_momentum, one_cycle, values
 from hpcheck.settings import Panel, Reading, Series, rises
 
 NAMES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
+ALL_NAMES = NAMES | {"min_lr": "Smallest learning rate", "momentum_shape": "Shape of the momentum", "momentum_floor": "Least momentum"}
 PER_EPOCH = 1000  # the schedule's picture counts in thousandths of an epoch: knots are whole steps
 
 
@@ -31,7 +32,7 @@ def banners(readings: Sequence[Reading], config: Config) -> list[Markup]:
         for item in reading.evidence:
             if item.status == "abstained":
                 kept = "the start's value" if item.kept == "start" else item.kept
-                title = f"No answer for {NAMES.get(item.setting, item.setting).lower()}"
+                title = f"No answer for {ALL_NAMES.get(item.setting, item.setting).lower()}"
                 found.append(_banner(title, f"{sentence(f'{kept} is kept')} {sentence(item.reason)}", "loud"))
     steps = missing(readings)
     if steps:

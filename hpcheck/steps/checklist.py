@@ -34,7 +34,7 @@ def cautious(reading: Reading, facts: Facts) -> Reading:
     nothing shows that of the examples it is measured on."""
     if facts.val_examples >= FEWEST_VALIDATION or not reading.evidence:
         return reading
-    weaker = tuple(item if item.status == "abstained" else replace(item, confidence="low") for item in reading.evidence)
+    weaker = tuple(item if item.confidence == "none" else replace(item, confidence="low") for item in reading.evidence)
     words = f"only {facts.val_examples} validation examples: their own chance is in no interval here, so confidence is low throughout"
     return replace(reading, evidence=weaker, remarks=(*reading.remarks, words))
 

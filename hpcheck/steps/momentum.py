@@ -5,6 +5,7 @@ import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.choose import choose
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, ramp
@@ -141,10 +142,11 @@ def shape_knots(asked: Asked, shape: str, largest: float, floor: float, steps: i
 def _reading(
     asked: Asked, after: Settings, best: Compared | None, shapes: Compared | None = None, floors: Compared | None = None
 ) -> Reading:
-    items, panels, remarks = [], [], [WHY_NO_RANGE_TEST]
+    unread = Choice(after.max_momentum, None, "none", "chosen", "the only value that the config has to try, so taken without a run")
+    choice, runs = (unread, ()) if best is None else (best.choice, best.run_ids)
+    value = {"max": after.max_momentum, "min": after.min_momentum}
+    items, panels, remarks = [evidence(asked, "momentum", choice, SOURCE, runs, value=value)], [], [WHY_NO_RANGE_TEST]
     if best is not None:
-        value = {"max": after.max_momentum, "min": after.min_momentum}
-        items.append(evidence(asked, "momentum", best.choice, SOURCE, best.run_ids, value=value))
         lines = candidate_lines(best, "momentum {:g}".format)
         panels.append(Panel("Momentum, each on its own lr scale", "iteration", "validation loss", lines))
     if shapes is not None:
