@@ -1,12 +1,13 @@
 """The commands: each loads a config, calls the checklist and prints what came out. Nothing here imports torch."""
 
 import json
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand
+
+from hpcheck import output
 
 if TYPE_CHECKING:
     from hpcheck.config import Config
@@ -32,10 +33,18 @@ Snippet = Literal["pytorch", "onecycle", "lightning", "hf", "timm"]
 ABSTAINED = 6
 
 
+class Command(TyperCommand):
+    """A command that has stdout for its data alone; its help, which is asked for before it begins, goes there too."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with output.for_data_alone():
+            return super().invoke(ctx)
+
+
 def _add(name: str, words: str) -> None:
     """Add the command of one step, or of all of them (`run`): they take the same options."""
 
-    @app.command(name, help=words)
+    @app.command(name, cls=Command, help=words)
     def command(
         config: ConfigPath = None,
         set_: Overrides = None,
@@ -52,7 +61,7 @@ _add("run", "The whole checklist, then train: lr-range, batch, momentum, wd-grid
 _add("lr-range", "Step 1: the largest stable learning rate, from a range test and short 1cycles (Smith 2018, 4.1).")
 
 
-@app.command()
+@app.command(cls=Command)
 def batch(
     config: ConfigPath = None,
     set_: Overrides = None,
@@ -67,7 +76,7 @@ def batch(
     _steps("batch", _load(config, set_, from_), as_json, quiet, tensorboard, measure_again)
 
 
-@app.command()
+@app.command(cls=Command)
 def momentum(
     config: ConfigPath = None,
     set_: Overrides = None,
@@ -89,7 +98,7 @@ def momentum(
     return _steps("momentum", loaded, as_json, quiet, tensorboard)
 
 
-@app.command("wd-grid")
+@app.command("wd-grid", cls=Command)
 def wd_grid(
     config: ConfigPath = None,
     set_: Overrides = None,
@@ -119,7 +128,7 @@ def wd_grid(
 _add("train", "Train with what is recommended, several times; the lr is probed again first where other settings have moved it.")
 
 
-@app.command()
+@app.command(cls=Command)
 def plan(
     config: ConfigPath = None,
     probe: Annotated[bool, typer.Option("--probe", help="Make 20 steps to tell time and memory.")] = False,
@@ -132,17 +141,16 @@ def plan(
     from hpcheck import planning
     from hpcheck import probe as probes
 
-    with redirect_stdout(sys.stderr):
-        loaded = _load(config, set_, from_)
-        found = planning.planned(loaded)
-        if probe:
-            found["probe"] = measured = probes.probe(loaded)
-            found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
+    loaded = _load(config, set_, from_)
+    found = planning.planned(loaded)
+    if probe:
+        found["probe"] = measured = probes.probe(loaded)
+        found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
     words = [*planning.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())]
-    typer.echo(json.dumps(found) if as_json else "\n".join(words))
+    output.write(json.dumps(found) if as_json else "\n".join(words))
 
 
-@app.command()
+@app.command(cls=Command)
 def show(
     config: ConfigPath = None,
     snippet: Annotated[Snippet | None, typer.Option("--snippet", help="Print code that uses the settings, ready to paste.")] = None,
@@ -157,11 +165,11 @@ def show(
     runs = RunDirectory.of(loaded)
     content = recommend.read(runs.recommended, ("settings", "evidence", "provenance"))
     if snippet is not None:
-        return typer.echo(snippets.write(snippet, content["settings"], loaded.optimizer.name, loaded.optimizer.options()), nl=False)
+        return output.write(snippets.write(snippet, content["settings"], loaded.optimizer.name, loaded.optimizer.options()), end="")
     return _print(content, runs.path, as_json)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(
     of: Annotated[
         Path | None, typer.Argument(metavar="[RUN]", help="Run directory or config; default: ./hpcheck.yaml, else the newest.")
@@ -174,12 +182,12 @@ def report(
     from hpcheck.report import again
 
     path = again.of_directory(of) if of is not None and of.is_dir() else again.of_config(_load(of, set_, None))
-    typer.echo(path)
+    output.write(str(path))
     if open_:
         typer.launch(str(path))
 
 
-@app.command()
+@app.command(cls=Command)
 def read(
     curves: Annotated[
         list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")
@@ -212,7 +220,7 @@ def read(
         raise typer.Exit(ABSTAINED)
 
 
-@app.command()
+@app.command(cls=Command)
 def init(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to start; data in it are recognised.")] = Path(),
     preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="A shipped config instead, such as quickstart.")] = None,
@@ -222,10 +230,10 @@ def init(
     """Write a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
     from hpcheck import starting
 
-    typer.echo("\n".join(starting.begin(directory, preset, force).words))
+    output.write("\n".join(starting.begin(directory, preset, force).words))
 
 
-@app.command()
+@app.command(cls=Command)
 def check(
     config: ConfigPath = None,
     baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed one.")] = Path("recommended.yaml"),
@@ -242,11 +250,11 @@ def check(
 
     found = checking.check(_load(config, set_, None), baseline, update, quiet)
     for line in checking.told(found, update, diff, github, as_json):
-        typer.echo(line)
+        output.write(line)
     raise typer.Exit(0 if update else found.exit_code)
 
 
-@app.command()
+@app.command(cls=Command)
 def reproduce(
     what: Annotated[list[str] | None, typer.Argument(metavar="[WHAT]...", help="table1, table2-lenet-12, fig9a, fig7 ...")] = None,
     row: Annotated[int | None, typer.Option("--row", metavar="N", help="That row of the table alone.")] = None,
@@ -263,22 +271,21 @@ def reproduce(
     from hpcheck.reproduce import commands
 
     asked = commands.Wanted(what or [], row, records, set_ or [])
-    with redirect_stdout(sys.stderr):
-        states = commands.listed(asked) if list_ or not (what or all_) else commands.run(asked, budget if all_ else None, quiet)
-    typer.echo("\n".join(commands.told(states, as_json)))
+    states = commands.listed(asked) if list_ or not (what or all_) else commands.run(asked, budget if all_ else None, quiet)
+    output.write("\n".join(commands.told(states, as_json)))
     raise typer.Exit(commands.exit_code(states, list_))
 
 
-@app.command()
+@app.command(cls=Command)
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False, debug: Debug = False) -> None:
     """Versions, devices, data sets found, free memory and disk: one screen."""
     from hpcheck import doctor as doctors
 
     found = doctors.examine()
-    typer.echo(json.dumps(found) if as_json else "\n".join(doctors.lines(found)))
+    output.write(json.dumps(found) if as_json else "\n".join(doctors.lines(found)))
 
 
-@app.command()
+@app.command(cls=Command)
 def validate(
     paths: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Config files.")], set_: Overrides = None, debug: Debug = False
 ) -> None:
@@ -289,19 +296,19 @@ def validate(
     for path in paths:
         try:
             configs.load(path, set_ or [])
-            typer.echo(f"ok: {path}")
+            output.write(f"ok: {path}")
         except configs.ConfigError as error:
             wrong += error.problems
     if wrong:
         raise configs.ConfigError(wrong)
 
 
-@app.command()
+@app.command(cls=Command)
 def schema() -> None:
     """JSON schema of the config, for editors."""
     from hpcheck import config
 
-    typer.echo(json.dumps(config.schema(), indent=2))
+    output.write(json.dumps(config.schema(), indent=2))
 
 
 def _load(path: Path | None, overrides: list[str] | None, from_: Path | None, runs_code: bool = True) -> "Config":
@@ -329,7 +336,7 @@ def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tenso
     from hpcheck.progress import Progress
 
     progress = Progress(quiet)
-    with redirect_stdout(sys.stderr), Checklist(config, progress, tensorboard) as checklist:  # what the user's code prints is no data
+    with Checklist(config, progress, tensorboard) as checklist:
         if measure_again:
             checklist.forget_step_times()
         readings = checklist.run_all() if step is None else checklist.run_step(step)
@@ -347,6 +354,6 @@ def _print(content: dict[str, Any], folder: Path, as_json: bool, to_stderr: bool
     from hpcheck import summary
 
     if as_json:
-        typer.echo(json.dumps(content))
+        output.write(json.dumps(content))
     else:
-        summary.show(content, Console(stderr=to_stderr, highlight=False), folder)
+        summary.show(content, Console(file=None if to_stderr else output.stream(), stderr=to_stderr, highlight=False), folder)

@@ -1,11 +1,8 @@
 """Readings beside the checklist, such as a momentum range test: run, drawn and told; they set nothing."""
 
 import json
-import sys
-from contextlib import redirect_stdout
 
-import typer
-
+from hpcheck import output
 from hpcheck.config import Config
 from hpcheck.pipeline import Checklist
 from hpcheck.progress import Progress
@@ -16,11 +13,11 @@ from hpcheck.steps.replay import Decide
 def look(name: str, decide: Decide, before: str, config: Config, as_json: bool, quiet: bool) -> bool:
     """Print what the reading says, from the settings that the step `before` would start from; returns whether it abstained."""
     progress = Progress(quiet)
-    with redirect_stdout(sys.stderr), Checklist(config, progress) as checklist:  # what the user's code prints is no data
+    with Checklist(config, progress) as checklist:
         reading = checklist.look(name, decide, before)
     for remark in reading.remarks:
         progress.say(remark)
     if as_json:
         evidence = {item.setting: evidence_block(item) for item in reading.evidence}
-        typer.echo(json.dumps({"evidence": evidence, "remarks": reading.remarks, "runs": reading.runs}))
+        output.write(json.dumps({"evidence": evidence, "remarks": reading.remarks, "runs": reading.runs}))
     return reading.abstained

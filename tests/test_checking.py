@@ -85,6 +85,17 @@ def test_json_is_all_that_stands_on_stdout(project, capsys):
     assert {one["setting"]: one["status"] for one in found["settings"]}["weight_decay"] == "drifted"
 
 
+def test_what_is_printed_while_it_regenerates_is_not_in_the_json(project, capsys, monkeypatch):
+    folder, _ = project
+    commit(folder, BASE)
+    quietly = checking.regenerate
+    monkeypatch.setattr(checking, "regenerate", lambda config, quiet: print("the user's loader prints") or quietly(config, quiet))
+    assert run(["check", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["exit_code"] == 0
+    assert "the user's loader prints" in err
+
+
 def test_diff_shows_old_against_new(project, capsys):
     commit(project[0], edited("weight_decay", 0.003))
     run(["check", "--diff"])

@@ -162,6 +162,9 @@ def test_what_the_users_code_prints_is_not_in_the_json(folder):
     assert "a line that the network prints" in ended.stderr
     assert "a line that the loader prints" in ended.stderr
     assert "Traceback" not in ended.stderr
+    ended = subprocess.run([*HPCHECK, "report", *command[4:-1]], capture_output=True, text=True, check=False)
+    assert ended.stdout == "runs/LearnsNothing/report.html\n"
+    assert "a line that the loader prints" in ended.stderr
 
 
 def test_event_files_of_runs_that_were_made_without_them(whole, hpcheck):

@@ -1,7 +1,5 @@
 """Reading data sets through torchvision's own classes: what is on disk, downloaded when missing."""
 
-import contextlib
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,7 @@ def _split(class_name: str, root: Path, folder: Path, train: bool) -> Any:
 
     dataset_class = getattr(torchvision.datasets, class_name)
     try:
-        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():  # torchvision prints about its downloads
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)  # CIFAR's pickles are older than numpy 2.4
             return dataset_class(root, train=train, download=True)
     except Exception as error:  # whatever a broken file or network raises

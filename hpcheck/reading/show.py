@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hpcheck import output
 from hpcheck.analysis.choice import Choice
 from hpcheck.reading import describe
 from hpcheck.reading.compare import Comparison, extremes
@@ -24,9 +25,9 @@ def report(found: Found, as_json: bool, quiet: bool) -> None:
     if not quiet:
         sys.stderr.writelines(f"{note}\n" for note in notes(found))
     if as_json:
-        print(json.dumps(as_plain(found), allow_nan=False))
+        output.write(json.dumps(as_plain(found), allow_nan=False))
     else:
-        show(found, Console())
+        show(found, Console(file=output.stream()))
 
 
 def show(found: Found, console: Console) -> None:

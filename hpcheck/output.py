@@ -1,0 +1,30 @@
+"""stdout is for a command's data alone: within a command whatever else is printed, by the user's code or a library, goes to stderr."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
+
+_kept: list[TextIO] = []  # stdout as it was when the command began
+
+
+@contextmanager
+def for_data_alone() -> Iterator[None]:
+    """Within the body `print` and the like write to stderr; `write` and `stream` reach stdout."""
+    _kept.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _kept.pop()
+
+
+def stream() -> TextIO:
+    """Where a command's data go."""
+    return _kept[-1] if _kept else sys.stdout
+
+
+def write(text: str, end: str = "\n") -> None:
+    """A command's data, or a part of them, to stdout."""
+    stream().write(f"{text}{end}")
+    stream().flush()
