@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
-from hpcheck import output
+from hpcheck import exits, output
 
 if TYPE_CHECKING:
     from hpcheck.config import Config
@@ -29,8 +29,6 @@ EventFiles = Annotated[bool, typer.Option("--tensorboard", help="Write the runs 
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 CurveFormat = Literal["csv", "jsonl", "tensorboard", "caffe"]
 Snippet = Literal["pytorch", "onecycle", "lightning", "hf", "timm"]
-
-ABSTAINED = 6
 
 
 class Command(TyperCommand):
@@ -93,8 +91,7 @@ def momentum(
         from hpcheck.looking import look
         from hpcheck.steps import momentum_range
 
-        look("momentum-range-test", momentum_range.decide, "momentum", loaded, as_json, quiet)
-        return None
+        return _exit(look("momentum-range-test", momentum_range.decide, "momentum", loaded, as_json, quiet, tensorboard))
     return _steps("momentum", loaded, as_json, quiet, tensorboard)
 
 
@@ -119,9 +116,7 @@ def wd_grid(
         from hpcheck.looking import look
         from hpcheck.steps.over import parse
 
-        if look("wd-grid-over", parse(over, loaded).decide, "lr-reprobe", loaded, as_json, quiet):
-            raise typer.Exit(ABSTAINED)
-        return None
+        return _exit(look("wd-grid-over", parse(over, loaded).decide, "lr-reprobe", loaded, as_json, quiet, tensorboard))
     return _steps("wd-grid", loaded, as_json, quiet, tensorboard)
 
 
@@ -216,8 +211,7 @@ def read(
     if plot is not None:
         plots.draw_panels(describe.panels(found), plot)
     show.report(found, as_json, quiet)
-    if found.abstained:
-        raise typer.Exit(ABSTAINED)
+    _exit(found.abstained)
 
 
 @app.command(cls=Command)
@@ -251,7 +245,7 @@ def check(
     found = checking.check(_load(config, set_, None), baseline, update, quiet)
     for line in checking.told(found, update, diff, github, as_json):
         output.write(line)
-    raise typer.Exit(0 if update else found.exit_code)
+    raise typer.Exit(exits.FINE if update else found.exit_code)
 
 
 @app.command(cls=Command)
@@ -317,9 +311,9 @@ def _load(path: Path | None, overrides: list[str] | None, from_: Path | None, ru
     from hpcheck import recommend, rundir
     from hpcheck.engine.ddp import outer_settings
 
-    newest = rundir.newest(Path("runs")) if path is None else None
     default = Path("hpcheck.yaml")
-    fallback = newest.config if newest is not None and not default.exists() else default
+    newest = rundir.newest(Path("runs")) if path is None and not default.exists() else None
+    fallback = default if newest is None else newest.config
     of_newest = path is None and fallback != default
     if of_newest:
         typer.echo(f"config: {fallback}, that of the newest run, with what was set for it by -s", err=True)
@@ -344,8 +338,12 @@ def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tenso
         progress.say(f"{step}: {remark}")
     if as_json or not quiet:
         _print(recommend.read(checklist.runs.recommended), checklist.runs.path, as_json, to_stderr=True)
-    if any(reading.abstained for reading in readings):
-        raise typer.Exit(ABSTAINED)
+    _exit(any(reading.abstained for reading in readings))
+
+
+def _exit(abstained: bool) -> None:
+    if abstained:
+        raise typer.Exit(exits.ABSTAINED)
 
 
 def _print(content: dict[str, Any], folder: Path, as_json: bool, to_stderr: bool = False) -> None:

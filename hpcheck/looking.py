@@ -10,10 +10,10 @@ from hpcheck.recommend import evidence_block
 from hpcheck.steps.replay import Decide
 
 
-def look(name: str, decide: Decide, before: str, config: Config, as_json: bool, quiet: bool) -> bool:
+def look(name: str, decide: Decide, before: str, config: Config, as_json: bool, quiet: bool, tensorboard: bool) -> bool:
     """Print what the reading says, from the settings that the step `before` would start from; returns whether it abstained."""
     progress = Progress(quiet)
-    with Checklist(config, progress) as checklist:
+    with Checklist(config, progress, tensorboard) as checklist:
         reading = checklist.look(name, decide, before)
     for remark in reading.remarks:
         progress.say(remark)

@@ -57,10 +57,8 @@ class Checklist:
         for name in self.replays.unfinished_before(step):
             self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
         reading = self._read(step)
-        plots.draw(reading, self.runs.plots)
+        self._draw(reading)
         self.write()
-        if self.tensorboard:
-            event_files.write(self.runs, step, reading.runs)
         return [*before, reading]
 
     def forget_step_times(self) -> None:
@@ -76,8 +74,13 @@ class Checklist:
     def look(self, name: str, decide: Decide, before: str) -> Reading:
         """A reading beside the checklist, from the settings that `before` would start from: drawn, but it sets nothing."""
         reading = self._answer(name, decide, self.replays.settings_before(before))
-        plots.draw(reading, self.runs.plots)
+        self._draw(reading)
         return reading
+
+    def _draw(self, reading: Reading) -> None:
+        plots.draw(reading, self.runs.plots)
+        if self.tensorboard:
+            event_files.write(self.runs, reading.step, reading.runs)
 
     def _read(self, step: str) -> Reading:
         return self._answer(step, STEPS[step], self.replays.settings_before(step))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcheck import plots
+from hpcheck import event_files, plots
 from hpcheck.__main__ import run
 
 SMALL = """
@@ -245,10 +245,32 @@ def test_a_step_that_nothing_could_be_run_for_exits_6(hpcheck):
         code, _, err = hpcheck(step, "small.yaml", "-s", f"name=nothing-{step}")
         assert code == 6
         assert f"{step}: no learning rate is known; read one" in err
+    assert hpcheck("momentum", "small.yaml", "-q", "--range-test", "-s", "name=nothing-range-test")[0] == 6
+
+
+def test_a_reading_beside_the_checklist_writes_event_files_too(hpcheck, monkeypatch):
+    written = []
+    monkeypatch.setattr(event_files, "refuse_without_tensorboard", lambda: None)
+    monkeypatch.setattr(event_files, "write", lambda runs, step, run_ids: written.append((step, len(run_ids))))
+    settings = ("-q", "--tensorboard", "-s", "name=looked", "-s", "start.max_lr=0.1")
+    assert hpcheck("momentum", "small.yaml", "--range-test", *settings)[0] == 0
+    assert hpcheck("wd-grid", "small.yaml", "--over", "model.dropout=0,0.2", *settings)[0] in (0, 6)
+    assert [step for step, runs in written if runs] == ["momentum-range-test", "wd-grid-over"]
 
 
 def test_a_reprobe_that_is_not_needed_is_not_said_to_be_unfinished(whole, hpcheck):
     assert "begun and not finished" not in hpcheck("train", "small.yaml")[2]
+
+
+def test_other_run_directories_are_no_matter_where_there_is_a_config(hpcheck, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hpcheck.yaml").write_text(SMALL)
+    (tmp_path / "runs" / "evil").mkdir(parents=True)
+    (tmp_path / "runs" / "evil" / "config.yaml").symlink_to(folder / "small.yaml")
+    assert hpcheck("plan")[0] == 0
+    (tmp_path / "hpcheck.yaml").unlink()
+    code, _, err = hpcheck("plan")
+    assert (code, "leads out of the run directory" in err) == (2, True)
 
 
 def test_code_that_a_run_directorys_config_names_is_not_run(hpcheck, tmp_path, monkeypatch):
