@@ -8,12 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hpcheck import drift, recommend, yaml12
+from hpcheck import drift, exits, recommend, yaml12
 from hpcheck.config import Config, ConfigError, Problem
 from hpcheck.drift import Content, Verdict, number
 from hpcheck.storage import naming, write_whole
 
-SAME, DRIFTED, ABSTAINED = 0, 1, 6
 PICTURE_WIDTH = 48  # characters from one end of the scale to the other
 BEYOND = 2.0  # ours: the picture's scale goes so many times past the outermost value
 
@@ -33,7 +32,7 @@ class Checked:
     def exit_code(self) -> int:
         """0 same, 1 drifted, 6 where nothing drifted but a reading abstained, so that a setting could not be compared."""
         statuses = {verdict.status for verdict in self.verdicts}
-        return DRIFTED if "drifted" in statuses else ABSTAINED if "not compared" in statuses else SAME
+        return exits.DIFFERS if "drifted" in statuses else exits.ABSTAINED if "not compared" in statuses else exits.FINE
 
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""

@@ -22,7 +22,7 @@ def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_
         )
     task_and_outputs(raw)
     _refuse_batch_sizes(config, train_examples)
-    if not candidate_sizes(Asked(config, Facts(train_examples, val_examples, 0)), start_settings(config)):
+    if not candidate_sizes(Asked(config, Facts(train_examples, val_examples)), start_settings(config)):
         parts = config.run.cut_into()
         raise DataError(f"batch.max_size: leaves no batch size that can be cut into {parts} parts (got {config.batch.max_size})")
 

@@ -30,8 +30,7 @@ def users_source(spec: Spec) -> str:
 
 def users_modules(spec: Spec) -> list[str]:
     """The user's modules that `spec` names, sorted."""
-    named = [spec.data.name, spec.data.loss, spec.data.metric, spec.model.name, spec.optimizer.name]
-    return sorted({name.split(":")[0] for name in named if plugins.is_users_own(name)})
+    return sorted({name.split(":")[0] for name in plugins.users_names(spec.data, spec.model, spec.optimizer)})
 
 
 @cache

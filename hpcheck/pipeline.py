@@ -108,8 +108,8 @@ def engine(config: Config) -> Engine:
 
 def facts(config: Config) -> Facts:
     """The sizes of the splits, from the data themselves. Raises `DataError` where they cannot be read."""
-    spec = data_spec(Asked(config, Facts(0, 0, 0)))
+    spec = data_spec(Asked(config, Facts(0, 0)))
     raw, _ = load_raw(spec.name, Path(spec.root), dict(spec.options))
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
     refuse_what_does_not_fit(config, raw, train, held_out)
-    return Facts(train, held_out, 0 if raw.test is None else len(raw.test))
+    return Facts(train, held_out)

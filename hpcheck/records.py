@@ -205,12 +205,6 @@ def standing(path: Path) -> Standing:
     return Standing(row, tail[-1].get("status", "") if tail else "")
 
 
-def steps_done(path: Path) -> float:
-    """The step of a run's last row, 0 before the first; inf once its record is complete, as a diverged run's is."""
-    found = standing(path)
-    return math.inf if found.status else float(found.row.get("step", 0.0))
-
-
 def seconds_spent(record: RunRecord) -> float:
     """Device time of a run, of all its devices, evaluations included."""
     seconds = float(record.result.get("train_seconds", 0.0)) + float(record.result.get("eval_seconds", 0.0))

@@ -108,11 +108,10 @@ def refuse_users_code(config: Config, path: Path) -> None:
 
     What is read from a run directory carries values only, and never has code imported (DESIGN 6): code is named by the user's own config.
     """
-    named = (config.data.name, config.data.loss, config.data.metric, config.model.name, config.optimizer.name)
-    own = next(filter(plugins.is_users_own, named), None)
-    if own is not None:
+    own = plugins.users_names(config.data, config.model, config.optimizer)
+    if own:
         raise OutsideError(
-            f"{path} names your own code ({own}), which is not imported from a run directory: give your config, or call it hpcheck.yaml"
+            f"{path} names your own code ({own[0]}), which is not imported from a run directory: give your config, or call it hpcheck.yaml"
         )
 
 

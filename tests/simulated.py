@@ -92,7 +92,7 @@ def row(step: int, lr: float, momentum: float, loss: float, metric: float) -> di
 
 def asked(*overrides: str) -> Asked:
     """A small checklist: 10,000 examples, 10 epochs."""
-    return Asked(parse("data: digits\nmodel: mlp\nbudget: {epochs: 10}\n", "test", overrides), Facts(10_000, 1_000, 1_000))
+    return Asked(parse("data: digits\nmodel: mlp\nbudget: {epochs: 10}\n", "test", overrides), Facts(10_000, 1_000))
 
 
 def read(world: World, decide: Decide, question: Asked, settings: Settings) -> Reading:

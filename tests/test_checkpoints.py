@@ -12,7 +12,7 @@ from hpcheck.engine import checkpoints, loop
 from hpcheck.engine.checkpoints import Checkpoints, Stopped
 from hpcheck.engine.snapshots import SEAL, read_sealed, sealed
 from hpcheck.identity import identify
-from hpcheck.records import RunRecord, steps_done
+from hpcheck.records import RunRecord, standing
 from hpcheck.schedules import constant
 from hpcheck.spec import PartSpec, RunSpec, freeze
 from hpcheck.storage import StorageError
@@ -96,7 +96,9 @@ def test_a_run_stopped_at_any_step_goes_on_to_the_same_to_the_bit(tmp_path: Path
     for step in steps:
         (pieces,) = folders(tmp_path, f"stopped{step}")
         stop_after(step, spec, pieces)
-        assert steps_done(pieces / f"{identify(spec)}.jsonl") <= step
+        stopped = standing(pieces / f"{identify(spec)}.jsonl")
+        assert not stopped.status
+        assert stopped.row.get("step", 0) <= step
         resumed, updates = gone_on(spec, pieces)
         assert updates == spec.steps - step
         assert curves(resumed) == curves(reference)

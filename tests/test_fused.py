@@ -143,7 +143,7 @@ def test_what_cannot_be_computed_together_is_refused_by_name_and_writes_no_row(t
     specs = [replace(SHORT, **changes[-1]), replace(SHORT, **(changes[-1] if len(changes) == 2 else {}), weight_decay=0.1)]
     with pytest.raises(RefusedError, match=reason):
         together(specs, tmp_path, mode)
-    assert all(records.steps_done(path) == 0 for path in tmp_path.glob("*.jsonl"))
+    assert all(records.standing(path) == records.Standing({}, "") for path in tmp_path.glob("*.jsonl"))
 
 
 def test_groups_hold_what_may_be_computed_together():

@@ -8,7 +8,7 @@ import pytest
 
 from hpcheck import progress
 from hpcheck.progress import Progress, amount
-from hpcheck.records import RecordWriter, standing, steps_done
+from hpcheck.records import RecordWriter, standing
 from hpcheck.schedules import constant
 from hpcheck.spec import DataSpec, PartSpec, RunSpec, TimingSpec
 
@@ -48,7 +48,7 @@ def test_a_run_that_has_ended_is_all_done_wherever_it_diverged(tmp_path, spec):
     record = writer(tmp_path, spec, *([] if spec is TIMING else [70]))
     assert done("a", spec, tmp_path) < amount(spec)
     record.finish("diverged", {})
-    assert steps_done(tmp_path / "a.jsonl") == math.inf
+    assert standing(tmp_path / "a.jsonl").status == "diverged"
     assert done("a", spec, tmp_path) == amount(spec)
 
 

@@ -1,6 +1,5 @@
 """Steps are replayed from nothing: what they ask for depends on their own records alone."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from hpcheck.config import parse
@@ -8,9 +7,9 @@ from hpcheck.records import RunRecord
 from hpcheck.schedules import constant
 from hpcheck.settings import Reading, Settings
 from hpcheck.spec import DataSpec, PartSpec, RunSpec, Spec, run_id
-from hpcheck.steps.replay import Asked, Facts, Steps, plan, replay
+from hpcheck.steps.replay import Asked, Facts, Missing, Steps, replay
 
-ASKED = Asked(parse("data: digits\nmodel: mlp\n", "test"), Facts(1000, 100, 100))
+ASKED = Asked(parse("data: digits\nmodel: mlp\n", "test"), Facts(1000, 100))
 SETTINGS = Settings(32, 0.1, 0.01, 0.95, 0.85, 1e-4, 25)
 RUN = RunSpec(DataSpec("digits"), PartSpec("mlp"), PartSpec("sgd"), 32, 20, constant(0.1), constant(0.9), 0.0, (10, 20))
 
@@ -38,16 +37,17 @@ def test_a_step_asks_again_until_nothing_is_missing() -> None:
     def lookup(spec: Spec) -> RunRecord | None:
         return records.get(run_id(spec, ""))
 
-    def seeds(specs: Sequence[Spec]) -> list[int]:
-        return [spec.seed for spec in specs if isinstance(spec, RunSpec)]
+    def seeds_missing() -> list[int]:
+        outcome = replay(bisecting, ASKED, SETTINGS, lookup)
+        return [spec.seed for spec in outcome.specs if isinstance(spec, RunSpec)] if isinstance(outcome, Missing) else []
 
-    assert seeds(plan(bisecting, ASKED, SETTINGS, lookup)) == [1, 2]
+    assert seeds_missing() == [1, 2]
     records |= store(finished(replace(RUN, seed=2), 0.1))
-    assert seeds(plan(bisecting, ASKED, SETTINGS, lookup)) == [1]
+    assert seeds_missing() == [1]
     records |= store(finished(replace(RUN, seed=1), 0.5), finished(replace(RUN, seed=99), 0.0))
-    assert seeds(plan(bisecting, ASKED, SETTINGS, lookup)) == [20]
+    assert seeds_missing() == [20]
     records |= store(finished(replace(RUN, seed=20), 0.5))
-    assert plan(bisecting, ASKED, SETTINGS, lookup) == []
+    assert seeds_missing() == []
     reading = replay(bisecting, ASKED, SETTINGS, lookup)
     assert isinstance(reading, Reading)
     assert reading.remarks == ("seed 20",)

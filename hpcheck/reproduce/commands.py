@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcheck import doctor
+from hpcheck import doctor, exits
 from hpcheck.progress import Progress
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import chosen
@@ -13,7 +13,6 @@ from hpcheck.reproduce.found import COMMITTED, Kept
 from hpcheck.reproduce.states import State, lines, standing
 
 RUNS = Path("runs")
-MISSED = 1
 
 
 @dataclass(frozen=True)
@@ -67,4 +66,4 @@ def told(states: Sequence[State], as_json: bool) -> list[str]:
 
 def exit_code(states: Sequence[State], only_listed: bool) -> int:
     """1 where something that was run misses the paper's value."""
-    return MISSED if not only_listed and any(state.verdict.agrees is False for state in states) else 0
+    return exits.DIFFERS if not only_listed and any(state.verdict.agrees is False for state in states) else exits.FINE

@@ -76,12 +76,10 @@ def decides(step: str) -> tuple[Decide, str]:
 def official_facts(run: Run) -> Facts:
     """The sizes of the paper's data sets, so that nothing has to be read to say which runs an experiment wants."""
     train, test = SIZES[run.data]
-    if run.data == "image-folder":  # its validation images are a split of their own
-        return Facts(train, test, 0)
-    if run.config.data.validate_on == "test":
-        return Facts(train, test, test)
+    if run.data == "image-folder" or run.config.data.validate_on == "test":  # ImageNet's validation images are a split of their own
+        return Facts(train, test)
     held_out = round(run.config.data.val_fraction * train)
-    return Facts(train - held_out, held_out, test)
+    return Facts(train - held_out, held_out)
 
 
 class Kept:

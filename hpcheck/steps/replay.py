@@ -22,8 +22,6 @@ class Facts:
 
     train_examples: int
     val_examples: int
-    test_examples: int
-    task: str = "classes"
 
 
 @dataclass(frozen=True)
@@ -63,9 +61,3 @@ def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> 
     except StopIteration as finished:
         reading: Reading = finished.value
         return Reading(**{**vars(reading), "runs": tuple(seen)})
-
-
-def plan(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> list[Spec]:
-    """The runs that the step wants next, given the records that exist; empty when it can be read."""
-    outcome = replay(decide, asked, settings, lookup)
-    return [] if isinstance(outcome, Reading) else list(outcome.specs)
