@@ -22,7 +22,7 @@ EXIT_CODES = {  # DESIGN 1
     0: "fine; a tie is an answer",
     1: "`check`: a setting has drifted; `reproduce`: something that was run misses the paper's value",
     2: "something given was wrong",
-    3: "a run failed",
+    3: "a run failed, or hpcheck itself",
     4: "another process holds the run directory",
     5: "storage failed",
     6: "a reading abstained, or a step had no learning rate to run with",

@@ -4,7 +4,10 @@ import shlex
 import sys
 import traceback
 
-GIVEN_WRONG, RUN_FAILED, HELD, STORAGE_FAILED = 2, 3, 4, 5
+from hpcheck.exits import GIVEN_WRONG, HELD, RUN_FAILED, STORAGE_FAILED
+
+# What a mistake in hpcheck raises; torch, a driver or Ray raise a `RuntimeError` for what they cannot do.
+OUR_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
 def main() -> None:
@@ -37,7 +40,8 @@ def run(arguments: list[str]) -> int:
 def report(error: Exception) -> int:
     """Say what went wrong in a line, and choose the exit code."""
     from hpcheck.config import ConfigError
-    from hpcheck.engine.processes import RunFailedError
+    from hpcheck.engine.processes import ChangedError, RunFailedError
+    from hpcheck.errors import InputError
     from hpcheck.lock import HeldError
     from hpcheck.storage import StorageError
     from hpcheck.users_code import UsersCodeError, as_theirs
@@ -48,11 +52,15 @@ def report(error: Exception) -> int:
     if isinstance(error, ConfigError):
         say(str(error))  # a line for each problem
         return GIVEN_WRONG
-    expected: dict[type[Exception], int] = {HeldError: HELD, StorageError: STORAGE_FAILED, RunFailedError: RUN_FAILED}
-    expected |= {UsersCodeError: GIVEN_WRONG, ValueError: GIVEN_WRONG}
+    expected: dict[type[Exception], int] = {HeldError: HELD, StorageError: STORAGE_FAILED}
+    expected |= {RunFailedError: RUN_FAILED, ChangedError: RUN_FAILED, UsersCodeError: GIVEN_WRONG, InputError: GIVEN_WRONG}
     code = next((code for kind, code in expected.items() if isinstance(error, kind)), None)
-    say(f"error: {error}" if code is not None else f"error: {type(error).__name__}: {error}")
-    return RUN_FAILED if code is None else code
+    if code is not None:
+        say(f"error: {error}")
+        return code
+    whose = "hpcheck's own error" if isinstance(error, OUR_FAULTS) else "error"
+    say(f"{whose}: {type(error).__name__}: {error}; --debug shows where")
+    return RUN_FAILED
 
 
 def say(text: str) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpcheck.errors import InputError
 from hpcheck.reading.tensorboard import without_tensorflow
 from hpcheck.records import RunRecord
 from hpcheck.rundir import RunDirectory
@@ -17,9 +18,9 @@ TAGS = {"val_loss": "val_loss", "metric": "val_metric", "train_loss": "train_los
 
 
 def refuse_without_tensorboard() -> None:
-    """Raise `ValueError` where the package is missing: better before the runs than after them."""
+    """Raise `InputError` where the package is missing: better before the runs than after them."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise ValueError("--tensorboard: needs the package tensorboard; pip install 'hpcheck[tensorboard]'")
+        raise InputError("--tensorboard: needs the package tensorboard; pip install 'hpcheck[tensorboard]'")
 
 
 def write(runs: RunDirectory, step: str, run_ids: Sequence[str]) -> list[Path]:

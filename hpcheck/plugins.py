@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from hpcheck.errors import InputError
 from hpcheck.users_code import UsersCodeError
 
 PACKAGE = Path(__file__).parent
@@ -40,6 +41,27 @@ def is_hpchecks_network(name: str) -> bool:
 def is_users_own(name: str) -> bool:
     """Whether `name` points at the user's code: `pkg.module:function`."""
     return ":" in name
+
+
+class Named(Protocol):
+    """A model or an optimizer, of a config or of a spec."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class NamedData(Named, Protocol):
+    """Data, of a config or of a spec."""
+
+    @property
+    def loss(self) -> str: ...
+    @property
+    def metric(self) -> str: ...
+
+
+def users_names(data: NamedData, model: Named, optimizer: Named) -> list[str]:
+    """All of the user's code that a config or a spec names."""
+    return list(filter(is_users_own, (data.name, data.loss, data.metric, model.name, optimizer.name)))
 
 
 @cache
@@ -95,7 +117,8 @@ def literal(kind: str, name: str, constant: str) -> Any:
 
 
 def call(name: str, function: Callable[..., Any], *given: Any, **options: Any) -> Any:
-    """What `function`, the entry behind `name`, makes of the arguments. Raises `UsersCodeError` where the user's own does not take them."""
+    """What `function`, the entry behind `name`, makes of the arguments. Raises `UsersCodeError` where the user's own does not take them,
+    `InputError` where a shipped one, or the library it calls, refuses the value of an option."""
     if is_users_own(name):
         try:
             inspect.signature(function).bind(*given, **options)
@@ -105,7 +128,13 @@ def call(name: str, function: Callable[..., Any], *given: Any, **options: Any) -
             raise UsersCodeError(f"{name} is called with {told}, which it does not take: {error}") from None
         except ValueError:  # no signature to be had: it is found out by calling
             pass
-    return function(*given, **options)
+        return function(*given, **options)
+    try:
+        return function(*given, **options)
+    except ValueError as error:
+        if isinstance(error, InputError) or not options:
+            raise
+        raise InputError(f"{name} with the options {', '.join(options)}: {error}") from error
 
 
 def load(kind: str, name: str) -> Callable[..., Any]:

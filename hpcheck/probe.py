@@ -7,6 +7,7 @@ from typing import Any
 
 from hpcheck import records
 from hpcheck.config import Config
+from hpcheck.errors import InputError
 from hpcheck.identity import identify
 from hpcheck.pipeline import engine, facts
 from hpcheck.spec import TimingSpec
@@ -18,13 +19,13 @@ from hpcheck.steps.runs import EVAL_SHARE
 def probe(config: Config) -> dict[str, Any]:
     """Seconds of a step at the start's batch size (the fastest round of 4 in 5), peak memory, and the device. Leaves nothing behind.
 
-    Raises `ValueError` where that batch size does not fit.
+    Raises `InputError` where that batch size does not fit.
     """
     size = config.start.total_batch_size
     record = _measured(config, timing_spec(Asked(config, facts(config)), (size,)))
     timed = {one["size"]: one for one in record.result["sizes"]}
     if size not in timed:
-        raise ValueError(f"start.total_batch_size: {size} does not fit into this machine's memory; lower it")
+        raise InputError(f"start.total_batch_size: {size} does not fit into this machine's memory; lower it")
     where = record.environment
     return {
         "total_batch_size": size,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcheck.errors import InputError
 from hpcheck.spec import RunSpec, Spec, TimingSpec, from_dict, to_dict
 from hpcheck.storage import Growing, naming
 from hpcheck.storage import StorageError as StorageError
@@ -21,7 +22,7 @@ RECORD_VERSION = 1
 FloatArray = NDArray[np.float64]
 
 
-class NewerRecordError(ValueError):
+class NewerRecordError(InputError):
     """A record was written by a newer hpcheck; the message names it. It is neither read nor written over."""
 
 

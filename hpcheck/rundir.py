@@ -8,6 +8,7 @@ from pathlib import Path
 from hpcheck import config as configs
 from hpcheck import plugins, records
 from hpcheck.config import Config
+from hpcheck.errors import InputError
 from hpcheck.identity import identify
 from hpcheck.lock import RunLock
 from hpcheck.records import RunRecord
@@ -18,7 +19,7 @@ from hpcheck.storage import write_whole as write_whole
 RUN_ID = re.compile("[0-9a-f]{16}")
 
 
-class OutsideError(ValueError):
+class OutsideError(InputError):
     """Something in a run directory leads out of it; the message says what."""
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hpcheck.errors import InputError
 from hpcheck.settings import rises
 
 Settings = Mapping[str, Any]  # the `settings` of a recommended.yaml
@@ -211,9 +212,9 @@ STAND_IN = "sgd"  # stands in for an optimizer of the user's own
 
 
 def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, Any]) -> str:
-    """The snippet of that name for the config's optimizer and its options. Raises `ValueError` where there is none (`refused`)."""
+    """The snippet of that name for the config's optimizer and its options. Raises `InputError` where there is none (`refused`)."""
     if why := refused(settings):
-        raise ValueError(f"there is no snippet to print: {why}")
+        raise InputError(f"there is no snippet to print: {why}")
     shipped = optimizer if optimizer in OPTIMIZERS else STAND_IN
     return SNIPPETS[name](settings, shipped, options)
 

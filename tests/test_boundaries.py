@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "hpcheck.settings": set(),
     "hpcheck.analysis": set(),
     "hpcheck.spec": {"hpcheck.schedules"},
-    "hpcheck.records": {"hpcheck.schedules", "hpcheck.spec", "hpcheck.storage"},
+    "hpcheck.errors": set(),
+    "hpcheck.records": {"hpcheck.errors", "hpcheck.schedules", "hpcheck.spec", "hpcheck.storage"},
     "hpcheck.plots": {"hpcheck.settings", "hpcheck.storage", "hpcheck.report.scale", "hpcheck.report.marks"},
 }
 MAY_NOT_IMPORT = {

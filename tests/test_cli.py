@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from hpcheck import event_files, plots
-from hpcheck.__main__ import run
+from hpcheck.__main__ import report, run
+from hpcheck.engine.processes import ChangedError
+from hpcheck.errors import InputError
 
 SMALL = """
 data: {name: digits, val_fraction: 0.25, limit: 600}
@@ -48,6 +50,9 @@ class IsKilled(Network):
 class LearnsNothing(Network):
     def act(self, x):
         return x * 0
+
+def normed(inputs, outputs):
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(inputs), nn.Linear(inputs, outputs))
 
 def build(shape, outputs, *, kind):
     print("a line that the network prints")
@@ -214,6 +219,32 @@ def test_a_users_function_that_raises_is_their_mistake_and_their_traceback(hpche
     assert "the user's own words" in err
     assert "own_network.py" in err
     assert "hpcheck/engine" not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (InputError("a.key: too large"), 2, "error: a.key: too large\n"),
+        (ValueError("min() arg is empty"), 3, "hpcheck's own error: ValueError: min() arg is empty; --debug shows where\n"),
+        (RuntimeError("CUDA error"), 3, "error: RuntimeError: CUDA error; --debug shows where\n"),
+        (ChangedError("your code changed"), 3, "error: your code changed\n"),
+    ],
+)
+def test_only_what_the_user_gave_wrong_is_told_as_theirs(capsys, error, code, words):
+    assert report(error) == code
+    assert capsys.readouterr() == ("", words)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        (("-s", "model.dropout=2", "-s", "name=dropout"), "error: mlp with the options dropout, hidden: dropout probability has to be"),
+        (("-s", "start.total_batch_size=1", *own("normed")), "start.total_batch_size: BatchNorm has a single value a channel"),
+    ],
+)
+def test_a_value_that_torch_refuses_is_the_users_mistake(hpcheck, override, words):
+    code, _, err = hpcheck("lr-range", "small.yaml", "-q", *override)
+    assert (code, words in err) == (2, True), err
 
 
 def test_a_run_that_fails_is_exit_3_and_one_line(hpcheck):

@@ -16,6 +16,7 @@ from hpcheck.engine.ddp import Devices
 from hpcheck.engine.engines import Engine, engine_of
 from hpcheck.engine.processes import Job, Pool
 from hpcheck.engine.ray import Tasks
+from hpcheck.errors import InputError
 from hpcheck.identity import identify
 from hpcheck.spec import PartSpec, RunSpec, TimingSpec, freeze
 from hpcheck.users_code import UsersCodeError
@@ -139,6 +140,6 @@ def test_a_cancelled_run_leaves_nothing_running(engine: Engine, tmp_path: Path) 
 @pytest.mark.parametrize("devices", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_device_that_is_not_there_is_refused(devices: int, tmp_path: Path) -> None:
     refusing = engine_of("local", "cuda", devices, None, None, None, "auto")
-    with pytest.raises(ValueError, match="this machine has no cuda"):
+    with pytest.raises(InputError, match="this machine has no cuda"):
         refusing.execute([job(PARTS)], tmp_path)
     refusing.close()

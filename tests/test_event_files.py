@@ -5,6 +5,7 @@ import math
 import pytest
 
 from hpcheck import event_files
+from hpcheck.errors import InputError
 from hpcheck.records import RecordWriter
 from hpcheck.rundir import OutsideError, RunDirectory
 from hpcheck.schedules import constant
@@ -32,7 +33,7 @@ def runs(tmp_path):
 
 def test_without_the_package_it_is_refused_before_anything_runs(monkeypatch):
     monkeypatch.setattr(event_files.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"hpcheck\[tensorboard\]"):
+    with pytest.raises(InputError, match=r"hpcheck\[tensorboard\]"):
         event_files.refuse_without_tensorboard()
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from hpcheck import plugins
+from hpcheck.errors import InputError
 from hpcheck.models import shallow3
 from hpcheck.models._init import reinitialize, xavier_
 from hpcheck.models.shallow3 import normalize_within_channel
@@ -215,7 +216,7 @@ def test_reinitialize_depends_on_scheme_and_seed_alone():
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(name, input_shape, options, message):
-    with pytest.raises(ValueError, match=message) as refused:
+    with pytest.raises(InputError, match=message) as refused:
         build(name, input_shape, **options)
     assert "\n" not in str(refused.value)
 

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from hpcheck import plugins
+from hpcheck.errors import InputError
 from hpcheck.optimizers._groups import parameter_groups, set_hyper
 
 CIFAR = (3, 32, 32)
@@ -118,7 +119,7 @@ def test_wide_resnets_block_keeps_what_it_was_given_where_its_residual_is_zero()
     ("options", "message"), [({"depth": 20}, "depth is 20; it must be 6n"), ({"depth": 4}, "depth is 4"), ({"widen": 0}, "widen is 0")]
 )
 def test_wide_resnet_refuses_what_it_cannot_be(options, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         build("wide_resnet", **options)
 
 
@@ -127,11 +128,11 @@ def test_a_network_of_timm_is_built_by_its_name_and_a_slip_is_answered():
     model = build("timm", (1, 64, 64), outputs=3, arch="resnet10t", init="xavier")
     assert model(torch.randn(2, 1, 64, 64)).shape == (2, 3)
     assert all(not layer.bias.any() for layer in model.modules() if isinstance(layer, nn.Linear))
-    with pytest.raises(ValueError, match="arch is 'inception_resnet_v3', which timm does not have; did you mean inception_resnet_v2"):
+    with pytest.raises(InputError, match="arch is 'inception_resnet_v3', which timm does not have; did you mean inception_resnet_v2"):
         build("timm", arch="inception_resnet_v3")
 
 
 def test_without_timm_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(ValueError, match=r"pip install 'hpcheck\[timm\]'"):
+    with pytest.raises(InputError, match=r"pip install 'hpcheck\[timm\]'"):
         build("timm")

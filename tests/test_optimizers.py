@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from hpcheck import plugins
+from hpcheck.errors import InputError
 from hpcheck.optimizers._groups import declared_multipliers, parameter_groups, set_hyper
 from hpcheck.optimizers.sgd import CaffeSGD, caffe_update_
 
@@ -139,7 +140,7 @@ def test_multipliers_are_found_inside_a_wrapped_model_and_frozen_parameters_left
 def test_multipliers_for_a_name_that_is_no_parameter_are_refused():
     model = nn.Linear(2, 2)
     model.hyper_multipliers = {"biass": (2.0, 0.0)}
-    with pytest.raises(ValueError, match="'biass', which is not one of its parameters"):
+    with pytest.raises(InputError, match="'biass', which is not one of its parameters"):
         parameter_groups(model)
 
 
@@ -174,5 +175,5 @@ def test_torchs_fused_kernel_is_used_for_floating_weights():
 
 
 def test_unknown_velocity_is_refused():
-    with pytest.raises(ValueError, match='velocity is \'nesterov\'; allowed are "pytorch" and "caffe"'):
+    with pytest.raises(InputError, match='velocity is \'nesterov\'; allowed are "pytorch" and "caffe"'):
         optimizer_of(quadratic(), velocity="nesterov")

@@ -10,6 +10,7 @@ from hpcheck.engine.ddp import Devices
 from hpcheck.engine.grouped import Grouped
 from hpcheck.engine.processes import Pool
 from hpcheck.engine.ray import Tasks
+from hpcheck.errors import InputError
 from hpcheck.steps.batch import timing_spec
 from hpcheck.steps.replay import Asked, Facts
 
@@ -47,7 +48,7 @@ def test_the_words_say_what_was_measured_and_sum_it_up():
 def test_a_batch_size_that_does_not_fit_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(probe, "_measured", lambda config, spec: type("Record", (), {"result": {"sizes": []}, "environment": {}}))
     (tmp_path / "small.yaml").write_text(SMALL)
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(InputError, match="does not fit"):
         probe.probe(probe_config(tmp_path / "small.yaml"))
 
 

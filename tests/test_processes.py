@@ -12,6 +12,7 @@ from hpcheck import records
 from hpcheck.engine import processes
 from hpcheck.engine.processes import Pool, RunFailedError, shared
 from hpcheck.engine.slots import Slots
+from hpcheck.errors import InputError
 from hpcheck.identity import data_fingerprint, identify
 from hpcheck.spec import PartSpec
 from hpcheck.users_code import UsersCodeError
@@ -107,7 +108,7 @@ def test_a_failing_run_shows_the_users_traceback_and_leaves_the_others_finished(
 
 def test_a_device_that_is_not_there_is_refused_before_anything_runs(tmp_path):
     pool = Pool("cuda:99", None, None)
-    with pytest.raises(ValueError, match=r"run\.device: this machine has no cuda:99"):
+    with pytest.raises(InputError, match=r"run\.device: this machine has no cuda:99"):
         pool.execute(jobs(RUN), tmp_path / "records")
     pool.close()
     assert not list((tmp_path / "records").iterdir())

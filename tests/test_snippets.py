@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from hpcheck import snippets
+from hpcheck.errors import InputError
 from hpcheck.schedules import cyclical_momentum, one_cycle, values
 
 EXAMPLES = 1078
@@ -93,7 +94,7 @@ def test_an_optimizer_of_ones_own_gets_the_sgd_snippet() -> None:
 
 def test_without_a_learning_rate_there_is_no_snippet() -> None:
     nothing = {key: value for key, value in SETTINGS.items() if key != "learning_rate"}
-    with pytest.raises(ValueError, match="hpcheck lr-range"):
+    with pytest.raises(InputError, match="hpcheck lr-range"):
         snippets.write("pytorch", nothing, "sgd", {})
 
 

@@ -14,6 +14,7 @@ from hpcheck import records
 from hpcheck.engine import team, timing, worker
 from hpcheck.engine.batches import BatchStream
 from hpcheck.engine.loop import Training
+from hpcheck.errors import InputError
 from hpcheck.identity import identify
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant
@@ -147,5 +148,5 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(
     monkeypatch: pytest.MonkeyPatch, batch_size: int, splits: int, count: int, words: str
 ) -> None:
     monkeypatch.setattr(team, "size", lambda: count)
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(InputError, match=words):
         team.Share(batch_size, splits)

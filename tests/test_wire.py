@@ -8,6 +8,7 @@ from engine_runs import DIGITS, RUN
 from hpcheck.data._arrays import DataError
 from hpcheck.engine.processes import ChangedError, RunFailedError
 from hpcheck.engine.wire import error_from_text, error_to_text, spec_from_text, spec_to_text
+from hpcheck.errors import InputError
 from hpcheck.spec import Spec, TimingSpec, run_id
 from hpcheck.storage import StorageError
 from hpcheck.users_code import UsersCodeError
@@ -26,7 +27,7 @@ def test_a_spec_comes_out_as_it_went_in(spec: Spec) -> None:
     assert run_id(again, "x") == run_id(spec, "x")
 
 
-@pytest.mark.parametrize("kind", [ChangedError, DataError, RunFailedError, StorageError, UsersCodeError, ValueError])
+@pytest.mark.parametrize("kind", [ChangedError, DataError, RunFailedError, StorageError, UsersCodeError, InputError])
 def test_what_is_said_for_people_keeps_its_kind_and_words(kind: type[Exception]) -> None:
     again = error_from_text(error_to_text(kind("what, and what to do\nin two lines")))
     assert type(again) is kind

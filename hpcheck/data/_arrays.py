@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcheck.errors import InputError
 
-class DataError(ValueError):
+
+class DataError(InputError):
     """The data cannot be used as given: one line that says what came, where, and what to do."""
 
 

@@ -15,6 +15,7 @@ from torch.distributed.rendezvous import rendezvous
 from hpcheck.engine import team, worker
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.mailbox import Mailbox, Order
+from hpcheck.errors import InputError
 
 IDLE_SECONDS = 0.02
 PATIENCE = datetime.timedelta(days=1)  # ours: the others may load data for long; a lost process is noticed by torchrun, not by waiting
@@ -59,15 +60,15 @@ def join(backend: str) -> None:
 
 
 def own_device(name: str) -> torch.device:
-    """One device each. Raises `ValueError` where the machine has too few."""
+    """One device each. Raises `InputError` where the machine has too few."""
     device = worker.resolve_device(name)
     if device.type == "mps":
-        raise ValueError("run.devices: mps is one device; take device cpu, or run.devices 1")
+        raise InputError("run.devices: mps is one device; take device cpu, or run.devices 1")
     if device.type != "cuda":
         return device
     number, here = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if number >= here:
-        raise ValueError(f"run.devices: {os.environ['LOCAL_WORLD_SIZE']} on this machine, which has {here} CUDA devices")
+        raise InputError(f"run.devices: {os.environ['LOCAL_WORLD_SIZE']} on this machine, which has {here} CUDA devices")
     return torch.device("cuda", number)
 
 

@@ -23,13 +23,14 @@ from hpcheck.engine.loop import Training, draws_random_numbers
 from hpcheck.engine.objectives import arithmetic
 from hpcheck.engine.tensor_updates import Hyper, State, state_of, update_of
 from hpcheck.engine.together import COMPILED, may_draw, refusal_of
+from hpcheck.errors import InputError
 
 BLOCK = 64  # steps whose examples and augmentation are sent to the device at a time
 EAGER_STEPS = 3  # first steps of a graphed run, made one by one on a side stream: libraries choose their kernels in them
 ALIGNED = 64  # weights of a flat tensor begin at multiples of so many, 256 bytes, as those that are allocated do
 
 
-class RefusedError(ValueError):
+class RefusedError(InputError):
     """These runs cannot be computed together; the message names why. They are computed one by one instead."""
 
 

@@ -93,7 +93,7 @@ class Pool:
             raise failed
 
     def _share(self, asked_at_once: int) -> tuple[Slots, int]:
-        """Runs at once on the devices there are, and the threads of each. Raises `ValueError` where the machine has none such."""
+        """Runs at once on the devices there are, and the threads of each. Raises `InputError` where the machine has none such."""
         if self._devices is None:
             self._devices = self._workers().submit(_free, self.device).result()
         at_once, threads = shared(available_cores(), next(iter(self._devices)), self.jobs, self.threads, asked_at_once, len(self._devices))

@@ -15,6 +15,7 @@ from hpcheck.engine import ray_task
 from hpcheck.engine.processes import POLL_SECONDS, Job, RunFailedError, available_cores, cost, shared
 from hpcheck.engine.ray_task import Outcome, Task
 from hpcheck.engine.wire import error_from_text
+from hpcheck.errors import InputError
 from hpcheck.identity import user_sources, users_modules
 from hpcheck.spec import RunSpec, Spec, TimingSpec
 from hpcheck.storage import StorageError, naming, write_whole
@@ -95,11 +96,11 @@ class Tasks:
         return Task(spec, run_id, self.device, threads, snapshot, str(Path.cwd()), modules, where)
 
     def _share(self, asked_at_once: int) -> tuple[int, int, float]:
-        """Tasks under way, and the threads and GPUs of each. Raises `ValueError` where the cluster has no such device."""
+        """Tasks under way, and the threads and GPUs of each. Raises `InputError` where the cluster has no such device."""
         there = self._ray.cluster_resources()
         gpus = there.get("GPU", 0)
         if self.device.startswith("cuda") and not gpus:
-            raise ValueError(f"run.device: the Ray cluster has no {self.device} (use auto or cpu)")
+            raise InputError(f"run.device: the Ray cluster has no {self.device} (use auto or cpu)")
         self.device = "cuda" if gpus and self.device in ("auto", "cuda") else "cpu"
         largest = max((int(node["Resources"].get("CPU", 1)) for node in self._ray.nodes() if node["Alive"]), default=1)
         cores = int(there.get("CPU", 1))
@@ -116,7 +117,7 @@ class Tasks:
             try:
                 ray: Any = importlib.import_module("ray")
             except ModuleNotFoundError:
-                raise ValueError("run.engine: ray is not installed; pip install 'hpcheck[ray]'") from None
+                raise InputError("run.engine: ray is not installed; pip install 'hpcheck[ray]'") from None
             handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
             quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
             try:
@@ -126,7 +127,7 @@ class Tasks:
                 else:
                     ray.init(address=self.address, **quiet)
             except ConnectionError as error:
-                raise ValueError(f"run.address: no Ray cluster at {self.address} ({str(error).splitlines()[0]})") from None
+                raise InputError(f"run.address: no Ray cluster at {self.address} ({str(error).splitlines()[0]})") from None
             finally:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)  # Ray puts its own in place of the command's

@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from hpcheck.engine.snapshots import unpacked
 from hpcheck.engine.syncnorm import synchronised
+from hpcheck.errors import InputError
 from hpcheck.spec import can_be_cut
 
 # torch 2.14 has another name for it, and warns of the old one
@@ -64,9 +65,9 @@ class Share:
         self.part = -(-batch_size // parts)  # the last part is smaller where they do not come out even, as `Tensor.chunk` has it
         self.parts_here = parts // size()
         if not can_be_cut(batch_size, parts):
-            raise ValueError(f"a batch of {batch_size} cannot be cut into {parts} parts: take a larger total batch size, or fewer devices")
+            raise InputError(f"a batch of {batch_size} cannot be cut into {parts} parts: take a larger total batch size, or fewer devices")
         if parts % size() or splits not in (1, parts):
-            raise ValueError(
+            raise InputError(
                 f"run.bn_splits is {splits}, but run.devices is {size()}; take a multiple of it, or 1 to synchronise the statistics"
             )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from hpcheck.data._arrays import DataError
 from hpcheck.engine.processes import ChangedError, RunFailedError
+from hpcheck.errors import InputError
 from hpcheck.lock import HeldError
 from hpcheck.records import NewerRecordError
 from hpcheck.spec import Spec, from_dict, to_dict
@@ -13,7 +14,7 @@ from hpcheck.users_code import UsersCodeError
 
 KINDS: dict[str, type[Exception]] = {  # what a run may raise for a person to read; anything else arrives as a `RunFailedError`
     kind.__name__: kind
-    for kind in (ChangedError, DataError, HeldError, NewerRecordError, RunFailedError, StorageError, UsersCodeError, ValueError)
+    for kind in (ChangedError, DataError, HeldError, NewerRecordError, RunFailedError, StorageError, UsersCodeError, InputError)
 }
 
 

@@ -22,6 +22,7 @@ from hpcheck.engine.loop import train
 from hpcheck.engine.malloc import keep_freed_memory
 from hpcheck.engine.processes import ChangedError, RunFailedError
 from hpcheck.engine.timing import is_out_of_memory, measure
+from hpcheck.errors import InputError
 from hpcheck.identity import users_source
 from hpcheck.records import RecordWriter, begun_with
 from hpcheck.spec import DataSpec, RunSpec, Spec
@@ -29,6 +30,10 @@ from hpcheck.spec import run_id as computed_id
 from hpcheck.users_code import as_theirs
 
 CONTEXT_BYTES = 600 * 2**20  # ours, generous: what a process takes of a GPU before it computes anything
+
+ONE_VALUE = (
+    "start.total_batch_size: BatchNorm has a single value a channel to take its statistics of; take a larger batch, or fewer run.bn_splits"
+)
 
 
 def start() -> None:
@@ -61,6 +66,8 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
     except (Exception, SystemExit) as error:
         if is_out_of_memory(error):
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
+        if "more than 1 value per channel" in str(error):  # torch's BatchNorm
+            raise InputError(f"{spec.label or run_id}: {ONE_VALUE}") from None
         raise (as_theirs(error) or error) from None
 
 
@@ -87,20 +94,20 @@ def out_of_memory(spec: Spec, device_name: str) -> str:
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device behind `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises `ValueError` where the machine has none such."""
+    """The device behind `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises `InputError` where the machine has none such."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
-        raise ValueError(f"run.device: this machine has no {name} ({torch.cuda.device_count()} CUDA devices; use auto or cpu)")
+        raise InputError(f"run.device: this machine has no {name} ({torch.cuda.device_count()} CUDA devices; use auto or cpu)")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ValueError("run.device: this machine has no mps (use auto or cpu)")
+        raise InputError("run.device: this machine has no mps (use auto or cpu)")
     return device
 
 
 def free_bytes_of(name: str) -> dict[str, int | None]:
     """The devices behind a name (`auto` and `cuda` are all the GPUs there are), each with its free bytes; None where nobody counts them.
-    Raises `ValueError` as `resolve_device` does."""
+    Raises `InputError` as `resolve_device` does."""
     device = resolve_device(name)
     if device.type != "cuda":
         return {str(device): None}

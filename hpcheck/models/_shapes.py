@@ -2,11 +2,13 @@
 
 import math
 
+from hpcheck.errors import InputError
+
 
 def image_shape(model: str, input_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """`input_shape` as (C, H, W). Raises `ValueError` where the data are not images."""
+    """`input_shape` as (C, H, W). Raises `InputError` where the data are not images."""
     if len(input_shape) != 3:
-        raise ValueError(f"model {model} needs images (channels, height, width), but the data have shape {input_shape}; try mlp")
+        raise InputError(f"model {model} needs images (channels, height, width), but the data have shape {input_shape}; try mlp")
     channels, height, width = input_shape
     return channels, height, width
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hpcheck.errors import InputError
 from hpcheck.models._init import fill, xavier_
 from hpcheck.models._shapes import image_shape
 
@@ -62,7 +63,7 @@ def build(input_shape: tuple[int, ...], outputs: int, *, depth: int = 40, growth
     channels, height, width = image_shape("densenet_cifar", input_shape)
     layers_a_block, rest = divmod(depth - 4, DENSE_BLOCKS)
     if rest or layers_a_block < 1:
-        raise ValueError(f"model densenet_cifar: depth is {depth}; it must be 3n + 4, such as 22 or 40")
+        raise InputError(f"model densenet_cifar: depth is {depth}; it must be 3n + 4, such as 22 or 40")
     if min(height, width) < 4:
-        raise ValueError(f"model densenet_cifar needs images of at least 4x4, but the data have {height}x{width}; try mlp")
+        raise InputError(f"model densenet_cifar needs images of at least 4x4, but the data have {height}x{width}; try mlp")
     return DenseNet(channels, outputs, layers_a_block, growth, dropout)

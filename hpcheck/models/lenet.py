@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hpcheck.errors import InputError
 from hpcheck.models._init import fill
 from hpcheck.models._shapes import image_shape, windows
 
@@ -17,7 +18,7 @@ class LeNet(nn.Module):
         channels, *sides = image_shape("lenet", input_shape)
         height, width = (_side_after_pools(side) for side in sides)
         if min(height, width) < 1:
-            raise ValueError(f"model lenet needs images of at least 13x13, but the data have {sides[0]}x{sides[1]}; try mlp")
+            raise InputError(f"model lenet needs images of at least 13x13, but the data have {sides[0]}x{sides[1]}; try mlp")
         self.conv1 = nn.Conv2d(channels, 20, 5)
         self.conv2 = nn.Conv2d(20, 50, 5)
         self.fc1 = nn.Linear(50 * height * width, 500)

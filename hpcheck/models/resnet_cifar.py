@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hpcheck.errors import InputError
 from hpcheck.models._init import fill
 from hpcheck.models._shapes import image_shape
 
@@ -81,7 +82,7 @@ def build(
     blocks = _blocks(depth, variant, widths)
     halvings = len(widths) - 1
     if variant == "paper" and (height % 2**halvings or width % 2**halvings):
-        raise ValueError(
+        raise InputError(
             f'model resnet_cifar: variant "paper" halves images {halvings} times, but the data have {height}x{width}; try "he"'
         )
     return ResNet(channels, outputs, blocks, tuple(widths), paper=variant == "paper")
@@ -90,12 +91,12 @@ def build(
 def _blocks(depth: int, variant: str, widths: tuple[int, ...]) -> tuple[int, ...]:
     """Blocks in each group."""
     if variant not in ("paper", "he"):
-        raise ValueError(f'model resnet_cifar: variant is {variant!r}; allowed are "paper" and "he"')
+        raise InputError(f'model resnet_cifar: variant is {variant!r}; allowed are "paper" and "he"')
     if not widths or any(after < before for before, after in pairwise(widths)):
-        raise ValueError(f"model resnet_cifar: widths are {tuple(widths)}; they must not fall from group to group")
+        raise InputError(f"model resnet_cifar: widths are {tuple(widths)}; they must not fall from group to group")
     layers = 2 * len(widths)  # that one block in each group adds
     if depth <= 2 or (depth - 2) % layers:
-        raise ValueError(
+        raise InputError(
             f"model resnet_cifar: depth is {depth}; with {len(widths)} widths it must be {layers}n + 2, such as {layers * 3 + 2}"
         )
     uniform = ((depth - 2) // layers,) * len(widths)

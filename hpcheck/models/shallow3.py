@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hpcheck.errors import InputError
 from hpcheck.models._init import zero_bias
 from hpcheck.models._shapes import image_shape, windows
 
@@ -59,7 +60,7 @@ class Shallow3(nn.Module):
         channels, *sides = image_shape("shallow3", input_shape)
         height, width = (_side_after_pools(side) for side in sides)
         if min(height, width) < 1:
-            raise ValueError(f"model shallow3 needs images of at least 8x8, but the data have {sides[0]}x{sides[1]}; try mlp")
+            raise InputError(f"model shallow3 needs images of at least 8x8, but the data have {sides[0]}x{sides[1]}; try mlp")
         self.conv1 = nn.Conv2d(channels, 32, 5, padding=2)
         self.conv2 = nn.Conv2d(32, 32, 5, padding=2)
         self.conv3 = nn.Conv2d(32, 64, 5, padding=2)

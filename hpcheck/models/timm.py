@@ -4,6 +4,7 @@ import difflib
 
 from torch import nn
 
+from hpcheck.errors import InputError
 from hpcheck.models._init import fill
 from hpcheck.models._shapes import image_shape
 
@@ -18,11 +19,11 @@ def build(
     try:
         import timm
     except ImportError:
-        raise ValueError("model timm: timm is not installed; pip install 'hpcheck[timm]'") from None
+        raise InputError("model timm: timm is not installed; pip install 'hpcheck[timm]'") from None
     channels, _, _ = image_shape("timm", input_shape)
     if not timm.is_model(arch):
         close = difflib.get_close_matches(arch, timm.list_models(), n=3) or ["inception_resnet_v2"]
-        raise ValueError(f"model timm: arch is {arch!r}, which timm does not have; did you mean {' or '.join(close)}?")
+        raise InputError(f"model timm: arch is {arch!r}, which timm does not have; did you mean {' or '.join(close)}?")
     network: nn.Module = timm.create_model(arch, pretrained=False, num_classes=outputs, in_chans=channels, drop_rate=dropout)
     if init is not None:
         fill(network, init)

@@ -4,6 +4,7 @@ import difflib
 
 from torch import nn
 
+from hpcheck.errors import InputError
 from hpcheck.models._init import fill
 from hpcheck.models._shapes import image_shape
 
@@ -20,9 +21,9 @@ def build(input_shape: tuple[int, ...], outputs: int, *, arch: str = "resnet18",
     known = models.list_models(module=models)
     if arch not in known:
         close = difflib.get_close_matches(arch, known, n=3) or ["resnet18"]
-        raise ValueError(f"model torchvision: arch is {arch!r}, which torchvision does not have; did you mean {' or '.join(close)}?")
+        raise InputError(f"model torchvision: arch is {arch!r}, which torchvision does not have; did you mean {' or '.join(close)}?")
     if channels != CHANNELS:
-        raise ValueError(f"model torchvision: its networks take images of 3 channels, but the data have {channels}; try resnet_cifar")
+        raise InputError(f"model torchvision: its networks take images of 3 channels, but the data have {channels}; try resnet_cifar")
     network: nn.Module = models.get_model(arch, weights=None, num_classes=outputs, **OPTIONS.get(arch, {}))
     if init is not None:
         fill(network, init)

@@ -5,6 +5,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hpcheck.errors import InputError
 from hpcheck.models._init import fill
 from hpcheck.models._shapes import image_shape
 
@@ -55,7 +56,7 @@ def build(input_shape: tuple[int, ...], outputs: int, *, depth: int = 28, widen:
     channels, _, _ = image_shape("wide_resnet", input_shape)
     blocks, rest = divmod(depth - 4, 2 * len(GROUPS))
     if rest or blocks < 1:
-        raise ValueError(f"model wide_resnet: depth is {depth}; it must be 6n + 4, such as 16 or 28")
+        raise InputError(f"model wide_resnet: depth is {depth}; it must be 6n + 4, such as 16 or 28")
     if widen < 1:
-        raise ValueError(f"model wide_resnet: widen is {widen}; it must be 1 or more")
+        raise InputError(f"model wide_resnet: widen is {widen}; it must be 1 or more")
     return WideResNet(channels, outputs, blocks, widen, dropout)

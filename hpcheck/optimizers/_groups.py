@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from hpcheck.errors import InputError
+
 FUSED_DEVICES = {"cpu", "cuda"}
 Multipliers = tuple[float, float]  # of the lr, of the weight decay
 
@@ -14,7 +16,7 @@ Multipliers = tuple[float, float]  # of the lr, of the weight decay
 def declared_multipliers(model: nn.Module) -> dict[str, Multipliers]:
     """Full parameter name -> (lr multiplier, decay multiplier), from every module's plain attribute `hyper_multipliers`.
 
-    Raises `ValueError` for a name that is no parameter of its module.
+    Raises `InputError` for a name that is no parameter of its module.
     """
     declared: dict[str, Multipliers] = {}
     names = dict(model.named_parameters(remove_duplicate=False))
@@ -22,7 +24,7 @@ def declared_multipliers(model: nn.Module) -> dict[str, Multipliers]:
         for name, multipliers in vars(module).get("hyper_multipliers", {}).items():
             full_name = f"{prefix}.{name}" if prefix else name
             if full_name not in names:
-                raise ValueError(f"hyper_multipliers of {type(module).__name__} names {name!r}, which is not one of its parameters")
+                raise InputError(f"hyper_multipliers of {type(module).__name__} names {name!r}, which is not one of its parameters")
             declared[full_name] = multipliers
     return declared
 

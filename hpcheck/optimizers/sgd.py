@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hpcheck.errors import InputError
 from hpcheck.optimizers._groups import can_fuse, set_hyper, set_lr_and_decay
 
 # How it is searched (`traits.py`). Momenta: Smith 2018, 5, item 3. Sweep, ours: every network of the paper diverges inside.
@@ -75,5 +76,5 @@ def build(groups: list[dict[str, Any]], *, nesterov: bool = True, velocity: str 
     if velocity == "caffe":
         return CaffeSGD(groups, nesterov)
     if velocity != "pytorch":
-        raise ValueError(f'optimizer sgd: velocity is {velocity!r}; allowed are "pytorch" and "caffe"')
+        raise InputError(f'optimizer sgd: velocity is {velocity!r}; allowed are "pytorch" and "caffe"')
     return torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=nesterov, fused=can_fuse(groups))

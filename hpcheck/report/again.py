@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hpcheck import config as configs
 from hpcheck.config import Config
+from hpcheck.errors import InputError
 from hpcheck.pipeline import facts
 from hpcheck.report import page
 from hpcheck.rundir import RunDirectory, refuse_users_code
@@ -14,21 +15,21 @@ from hpcheck.steps.replay import Asked
 def of_directory(path: Path) -> Path:
     """Write the report into a run directory, by the config that lies there; returns the report's path.
 
-    Raises `ValueError` where there is no run directory, or its config names the user's own code: what is read from a run directory carries
+    Raises `InputError` where there is no run directory, or its config names the user's own code: what is read from a run directory carries
     values only, and never has code imported (DESIGN 6).
     """
     if not (path / "config.yaml").is_file():
-        raise ValueError(f"{path}: not a run directory (it has no config.yaml); give runs/NAME, or nothing for the newest")
+        raise InputError(f"{path}: not a run directory (it has no config.yaml); give runs/NAME, or nothing for the newest")
     config = configs.load(path / "config.yaml", [])
     refuse_users_code(config, path / "config.yaml")
     return _write(config, RunDirectory(path))
 
 
 def of_config(config: Config) -> Path:
-    """Write the report of the run directory that `config` works in. Raises `ValueError` where there is none yet."""
+    """Write the report of the run directory that `config` works in. Raises `InputError` where there is none yet."""
     runs = RunDirectory.of(config)
     if not runs.path.is_dir():
-        raise ValueError(f"{runs.path}: no such run directory yet; `hpcheck run` makes it")
+        raise InputError(f"{runs.path}: no such run directory yet; `hpcheck run` makes it")
     return _write(config, runs)
 
 

@@ -1,0 +1,6 @@
+"""The error of a command that was given something wrong; the lowest layer, which every other may import."""
+
+
+class InputError(ValueError):
+    """What was given cannot be used: one line that says which key or file, what is allowed and what to do. Any other `ValueError` that
+    leaves a command is hpcheck's own fault, and is told as that."""
