@@ -19,7 +19,7 @@ from hpcheck.storage import StorageError, naming, write_whole
 if TYPE_CHECKING:
     from hpcheck.engine.loop import Training
 
-FORMAT = 1
+FORMAT = 2  # 1 had one batch's loss for the start, and none of those before the last row
 EVERY_SECONDS = 30.0  # ours: at most so much is computed twice after a crash; shorter runs write none
 KEPT = 2  # the newest may be damaged
 GO_ON, SAVE, STOP = range(3)  # what a process wants after a step
@@ -66,8 +66,9 @@ class Checkpoints:
         if team.size() == 1:
             return progress
         team.put_as_first(training.model, training.optimizer)
-        said = (progress.done, progress.best, [float(loss) for loss in progress.stretch], progress.eval_seconds, training.first_loss)
-        done, best, stretch, eval_seconds, training.first_loss = team.told(said)
+        said = (progress.done, progress.best, [float(loss) for loss in progress.stretch], progress.eval_seconds, training.levels.state())
+        done, best, stretch, eval_seconds, levels = team.told(said)
+        training.levels.put(levels)
         device = training.evaluated_on[0].device
         return Progress(done, best, [torch.tensor(loss, device=device) for loss in stretch], eval_seconds, progress.started)
 
@@ -117,12 +118,12 @@ class Checkpoints:
             "rows": self._record.rows,
             "model": training.model.state_dict(),
             "optimizer": training.optimizer.state_dict(),
-            "first_loss": training.first_loss,
             "done": progress.done,
             "best": progress.best,
             "stretch": torch.stack(progress.stretch).cpu() if progress.stretch else torch.empty(0),
             "seconds": time.perf_counter() - progress.started,
             "eval_seconds": progress.eval_seconds,
+            **training.levels.state(),
         }
         write_whole(self._folder / f"{self._record.run_id}.step{progress.done:09d}.checkpoint", sealed(state))
         self._remove(self.found()[:-KEPT])
@@ -156,7 +157,7 @@ def _put(state: dict[str, Any], training: "Training", path: Path) -> Progress:
         put(state, training.model, training.optimizer)
     except ValueError as error:
         raise StorageError(f"{path}: cannot be used; remove it ({error})") from error
-    training.first_loss = state["first_loss"]
+    training.levels.put(state)
     device = training.evaluated_on[0].device
     stretch = list(state["stretch"].to(device).unbind())
     return Progress(state["done"], state["best"], stretch, state["eval_seconds"], time.perf_counter() - state["seconds"])

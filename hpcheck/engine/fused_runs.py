@@ -1,7 +1,6 @@
 """Runs computed together, each with its own record as loop.py would have written it; how, is found by trying."""
 
 import gc
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from hpcheck import schedules
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Checkpoints, Progress, Stopped, stop_asked
 from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together, refuse
-from hpcheck.engine.loop import CHECK_EVERY, Training, finish, first_row, has_diverged, next_row, prepare, update
+from hpcheck.engine.levels import CHECK_EVERY
+from hpcheck.engine.loop import Training, begin, finish, next_row, prepare, update
 from hpcheck.engine.timing import is_out_of_memory
 from hpcheck.engine.together import MODES, refusal, refusal_of
 from hpcheck.optimizers._groups import set_hyper
@@ -67,10 +67,10 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
     together = Together(trainings, mode)
     members = _begin(trainings, records, snapshots, mode)
     spec, first = specs[0], specs[0].at_step
-    if first == 0 and 0 in spec.evaluate_after:
+    if first == 0:
         for member in members:
             before = time.perf_counter()
-            member.record.row(**first_row(member.training, data, member.lrs[0], member.momenta[0]))
+            begin(member.training, data, member.record, member.lrs[0], member.momenta[0])
             member.at.eval_seconds = time.perf_counter() - before
     for training in trainings:
         training.model.train()
@@ -111,12 +111,12 @@ def _begin(trainings: Sequence[Training], records: Sequence[RecordWriter], snaps
 def _look(member: Member, losses: torch.Tensor, stop: int, data: OnDevice, snapshots: Path) -> None:
     """What loop.py does where it looks: divergence, a row, the end. `losses` are the member's since the last look."""
     training, at, spec = member.training, member.at, member.training.spec
-    at.stretch += losses.unbind()
-    at.done = stop
-    if math.isnan(training.first_loss):
-        training.first_loss = float(losses[0])
+    for loss in losses:
+        at.stretch.append(loss)
+        at.done += 1
+        training.levels.add(loss)
     if stop % CHECK_EVERY == 0 or stop in spec.evaluate_after:
-        member.ended = has_diverged(at.stretch[-CHECK_EVERY:], training.first_loss)
+        member.ended = training.levels.diverged(at.stretch)
     lr, momentum = member.lrs[stop - spec.at_step - 1], member.momenta[stop - spec.at_step - 1]
     set_hyper(training.optimizer, lr, momentum, spec.weight_decay)  # for snapshots: as a run alone has them
     if stop in spec.evaluate_after or member.ended:

@@ -17,6 +17,7 @@ from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints, Progress
 from hpcheck.engine.fits import refuse_other_than_module, refuse_what_does_not_fit
+from hpcheck.engine.levels import CHECK_EVERY, Levels
 from hpcheck.engine.objectives import Objective, arithmetic, evaluate, fresh_batchnorm, objectives
 from hpcheck.engine.snapshots import load_snapshot, save_snapshot
 from hpcheck.models._init import reinitialize
@@ -24,10 +25,8 @@ from hpcheck.optimizers._groups import parameter_groups, set_hyper
 from hpcheck.records import RecordWriter
 from hpcheck.spec import RunSpec
 
-DIVERGED_FACTOR = 4.0  # ours: a training loss this many times its start is divergence (a network at chance stays near 1)
 PART_SEED = 1 << 52  # ours: above every seed * 1_000_003 + step
 NOTHING: Mapping[str, Any] = {}
-CHECK_EVERY = 10  # steps between looks at the training loss, so that a GPU is not made to wait at each step
 
 
 @dataclass
@@ -43,7 +42,7 @@ class Training:
     evaluated_on: tuple[Images, Tensor]  # the fixed validation subset
     forward: nn.Module  # the model as a training step calls it: over several devices it averages the gradients
     share: team.Share  # this process's part of each batch, and how it is cut for BatchNorm
-    first_loss: float = math.nan  # training loss at the run's very first step
+    levels: Levels  # of the training loss, by which divergence is judged
 
 
 def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
@@ -65,11 +64,12 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)
     share, forward = team.Share(spec.total_batch_size, spec.bn_splits), team.wrapped(model, spec.bn_splits)
-    training = Training(spec, model, optimizer, batches, loss, metric, (data.val_x[subset], data.val_y[subset]), forward, share)
+    evaluated_on, levels = (data.val_x[subset], data.val_y[subset]), Levels(spec.total_batch_size)
+    training = Training(spec, model, optimizer, batches, loss, metric, evaluated_on, forward, share, levels)
     if any(map(plugins.is_users_own, (spec.model.name, spec.data.loss, spec.data.metric))):
         refuse_what_does_not_fit(spec, model, data, loss, metric)
     if spec.parent is not None and team.is_first():  # the others are given what it has (`Checkpoints.resume`)
-        training.first_loss = load_snapshot(snapshots / f"{spec.parent}.pt", model, optimizer, spec.at_step)
+        levels.put(load_snapshot(snapshots / f"{spec.parent}.pt", model, optimizer, spec.at_step))
     return training
 
 
@@ -83,8 +83,8 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
     evaluate_after, random, diverged = set(spec.evaluate_after), draws_random_numbers(training.model, spec), False
     training.model.train()
 
-    if at.done == 0 and 0 in evaluate_after and spec.parent is None:
-        record.row(**first_row(training, data, lrs[0], momenta[0]))
+    if at.done == 0 and spec.parent is None:
+        begin(training, data, record, lrs[0], momenta[0])
         at.eval_seconds = time.perf_counter() - at.started
     for step in range(at.done, spec.steps):
         lr, momentum = lrs[step - spec.at_step], momenta[step - spec.at_step]
@@ -93,10 +93,9 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
         at.stretch.append(update(training, *training.batches.batch(step, training.share.rows), seed))
 
         at.done = step + 1
-        if math.isnan(training.first_loss):
-            training.first_loss = float(at.stretch[0])
+        training.levels.add(at.stretch[-1])
         if at.done % CHECK_EVERY == 0 or at.done in evaluate_after:
-            diverged = has_diverged(at.stretch[-CHECK_EVERY:], training.first_loss)
+            diverged = training.levels.diverged(at.stretch)
         if at.done in evaluate_after or diverged:
             record.row(**next_row(training, data, record, snapshots, at, lr, momentum))
         if diverged:
@@ -107,10 +106,17 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
     checkpoints.remove()
 
 
-def first_row(training: Training, data: OnDevice, lr: float, momentum: float) -> dict[str, float]:
-    """The evaluation before the first update: where the validation loss starts. There is no training loss yet (NaN)."""
-    val_loss, value = evaluated(training, data, 0)
-    return {"step": 0, "lr": lr, "momentum": momentum, "train_loss": math.nan, "val_loss": val_loss, "metric": value, "seconds": 0.0}
+def begin(training: Training, data: OnDevice, record: RecordWriter, lr: float, momentum: float) -> None:
+    """What is evaluated before the first update: where the validation loss starts, as a row, and where the training loss does, where one
+    batch says too little of it. Over the updates that as many batches make, a large lr has often diverged already."""
+    levels, batches = training.levels, training.batches
+    if levels.batches > 1:
+        rows = batches.indices(0, levels.batches)
+        levels.begin(evaluated(training, data, 0, (data.train_x[rows], data.train_y[rows]))[0])
+    if 0 in training.spec.evaluate_after:
+        val_loss, value = evaluated(training, data, 0, training.evaluated_on)
+        scheduled = {"step": 0, "lr": lr, "momentum": momentum}
+        record.row(**scheduled, train_loss=math.nan, val_loss=val_loss, metric=value, seconds=0.0)
 
 
 def next_row(
@@ -118,12 +124,12 @@ def next_row(
 ) -> dict[str, float]:
     """The evaluation after `at.done` updates, the last of them at this lr and momentum; the best weights are saved where wanted."""
     before = time.perf_counter()
-    val_loss, value = evaluated(training, data, at.done)
+    val_loss, value = evaluated(training, data, at.done, training.evaluated_on)
     train_loss, at.stretch = float(torch.stack(at.stretch).mean()), []
     worth = value if training.spec.data.metric_is == "higher" else -value
     if training.spec.keep == "best" and worth > at.best and team.is_first():
         at.best = worth
-        save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, at.done, training.first_loss)
+        save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, at.done, training.levels)
     at.eval_seconds += time.perf_counter() - before
     scheduled = {"step": at.done, "lr": lr, "momentum": momentum}
     return {**scheduled, "train_loss": train_loss, "val_loss": val_loss, "metric": value, "seconds": round(at.train_seconds, 4)}
@@ -144,15 +150,15 @@ def finish(
     at.eval_seconds += time.perf_counter() - before
     spec, seconds = training.spec, {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4)}
     if spec.keep and not diverged and team.is_first():
-        save_snapshot(snapshots / f"{record.run_id}.pt", training.model, training.optimizer, spec.steps, training.first_loss)
-    record.finish("diverged" if diverged else "finished", {**seconds, "first_loss": training.first_loss, **final, **told})
+        save_snapshot(snapshots / f"{record.run_id}.pt", training.model, training.optimizer, spec.steps, training.levels)
+    record.finish("diverged" if diverged else "finished", {**seconds, "first_loss": training.levels.first, **final, **told})
 
 
-def evaluated(training: Training, data: OnDevice, step: int) -> tuple[float, float]:
-    """Validation loss and metric on the fixed subset after `step` updates, computed in the precision of the run."""
+def evaluated(training: Training, data: OnDevice, step: int, on: tuple[Images, Tensor]) -> tuple[float, float]:
+    """Loss and metric on these examples after `step` updates, computed in the precision of the run."""
     spec = training.spec
     with arithmetic(data.train_x.device, spec.precision), fresh_batchnorm(training.model, training.batches, step, spec.bn_splits):
-        return evaluate(training.model, *training.evaluated_on, data, training.loss, training.metric)
+        return evaluate(training.model, *on, data, training.loss, training.metric)
 
 
 def update(training: Training, x: Tensor, y: Tensor, seed: int | None = None) -> Tensor:
@@ -175,12 +181,6 @@ def update(training: Training, x: Tensor, y: Tensor, seed: int | None = None) ->
         total += loss.detach()
     training.optimizer.step()
     return team.mean(total)
-
-
-def has_diverged(losses: list[Tensor], first_loss: float) -> bool:
-    """Whether the latest training losses, averaged, are NaN, inf or far above the loss at the run's start."""
-    recent = float(torch.stack(losses).mean())
-    return not math.isfinite(recent) or recent > DIVERGED_FACTOR * abs(first_loss)
 
 
 def final_figures(training: Training, data: OnDevice) -> dict[str, Any]:

@@ -9,18 +9,19 @@ from typing import Any
 import torch
 from torch import nn
 
+from hpcheck.engine.levels import Levels
 from hpcheck.storage import StorageError, naming, write_whole
 
 SEAL = b"\n#sha256 "  # ends the file, followed by the hash of all before it: torch.load takes most flipped bits for weights
 
 
-def save_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, first_loss: float) -> None:
+def save_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, levels: Levels) -> None:
     """Write the state after `step` updates; the file appears whole or not at all. Raises `StorageError`."""
-    write_whole(path, sealed({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "first_loss": first_loss}))
+    write_whole(path, sealed({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, **levels.state()}))
 
 
-def load_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> float:
-    """Put the state in `path` into `model` and `optimizer`; returns the training loss at that run's first step.
+def load_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Any]:
+    """Put the state in `path` into `model` and `optimizer`; returns it, for the levels that it holds.
 
     Raises `StorageError` where the file is missing, damaged, of another architecture, or not of this step.
     """
@@ -32,7 +33,7 @@ def load_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
     except (ValueError, KeyError, TypeError) as error:
         remedy = f"remove {path.with_suffix('.jsonl').name} beside it, and the run that leaves it is made again"
         raise StorageError(f"{path}: the snapshot cannot be used ({error}); {remedy}") from error
-    return float(state["first_loss"])
+    return state
 
 
 def put(state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
