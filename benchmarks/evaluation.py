@@ -17,8 +17,8 @@ from hpcheck import config as configs
 from hpcheck.engine import worker
 from hpcheck.engine.loop import evaluated, prepare, update
 from hpcheck.engine.malloc import keep_freed_memory
+from hpcheck.facts import facts
 from hpcheck.optimizers._groups import set_hyper
-from hpcheck.pipeline import facts
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps.replay import Asked

@@ -69,7 +69,7 @@ def measure(config_name: str, folder: Path, steps: int, batch: int) -> dict[str,
     from hpcheck import config
     from hpcheck.engine.loop import train
     from hpcheck.engine.worker import environment, on_device
-    from hpcheck.pipeline import facts
+    from hpcheck.facts import facts
     from hpcheck.records import RecordWriter, read
     from hpcheck.steps.checklist import Replays
     from hpcheck.steps.replay import Asked

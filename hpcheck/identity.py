@@ -9,18 +9,36 @@ from pathlib import Path
 
 from hpcheck import plugins
 from hpcheck.data._cache import load_raw
-from hpcheck.spec import Spec, run_id
+from hpcheck.spec import DataSpec, Spec, run_id
+
+_fingerprints: dict[tuple[object, ...], str] = {}  # of the data that this process has looked at
 
 
-@cache
-def data_fingerprint(name: str, root: str, options: tuple[tuple[str, object], ...]) -> str:
-    """Hash of the contents of a data set as its loader returns it; the same data elsewhere has the same."""
-    return load_raw(name, Path(root), dict(options))[1]
+def data_fingerprint(data: DataSpec) -> str:
+    """Hash of the contents of a data set as its loader returns it; the same data elsewhere has the same. The first question loads them."""
+    if _place(data) not in _fingerprints:
+        remember(data, load_raw(data.name, Path(data.root), dict(data.options))[1])
+    return _fingerprints[_place(data)]
+
+
+def remember(data: DataSpec, fingerprint: str) -> None:
+    """Have `data_fingerprint` say this of data that have just been loaded."""
+    _fingerprints[_place(data)] = fingerprint
+
+
+def forget() -> None:
+    """As in a new process: data and the user's code are looked at again."""
+    _fingerprints.clear()
+    source_hash.cache_clear()
+
+
+def _place(data: DataSpec) -> tuple[object, ...]:
+    return data.name, data.root, data.options
 
 
 def identify(spec: Spec) -> str:
     """The run id of `spec`, with its data and the user's code as they are now."""
-    return run_id(spec, data_fingerprint(spec.data.name, spec.data.root, spec.data.options), users_source(spec))
+    return run_id(spec, data_fingerprint(spec.data), users_source(spec))
 
 
 def users_source(spec: Spec) -> str:

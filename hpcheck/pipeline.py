@@ -1,14 +1,10 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
-from pathlib import Path
-
 from hpcheck import event_files, plots, recommend
 from hpcheck.config import Config
-from hpcheck.data._cache import load_raw
-from hpcheck.data._prepare import held_out_counts
 from hpcheck.engine.ddp import join_outer
 from hpcheck.engine.engines import Engine, engine_of
-from hpcheck.fits import refuse_what_does_not_fit
+from hpcheck.facts import facts
 from hpcheck.identity import identify
 from hpcheck.progress import Progress
 from hpcheck.report import page
@@ -16,8 +12,7 @@ from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
 from hpcheck.steps import batch
 from hpcheck.steps.checklist import REPROBE, STEPS, Replays
-from hpcheck.steps.replay import Asked, Decide, Facts, Missing
-from hpcheck.steps.runs import data_spec
+from hpcheck.steps.replay import Asked, Decide, Missing
 
 MOST_ROUNDS = 60  # ours: no step needs nearly so many; a step that does is broken, and says so instead of running for ever
 
@@ -104,12 +99,3 @@ def engine(config: Config) -> Engine:
     run = config.run
     join_outer(run.device)
     return engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address, run.together)
-
-
-def facts(config: Config) -> Facts:
-    """The sizes of the splits, from the data themselves. Raises `DataError` where they cannot be read."""
-    spec = data_spec(Asked(config, Facts(0, 0)))
-    raw, _ = load_raw(spec.name, Path(spec.root), dict(spec.options))
-    train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
-    refuse_what_does_not_fit(config, raw, train, held_out)
-    return Facts(train, held_out)

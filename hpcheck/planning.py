@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hpcheck.config import Config
-from hpcheck.pipeline import facts
+from hpcheck.facts import facts
 from hpcheck.rundir import RunDirectory
 from hpcheck.settings import Reading, Settings
 from hpcheck.spec import RunSpec, Spec

@@ -8,8 +8,9 @@ from typing import Any
 from hpcheck import records
 from hpcheck.config import Config
 from hpcheck.errors import InputError
+from hpcheck.facts import facts
 from hpcheck.identity import identify
-from hpcheck.pipeline import engine, facts
+from hpcheck.pipeline import engine
 from hpcheck.spec import TimingSpec
 from hpcheck.steps.batch import fastest, timing_spec
 from hpcheck.steps.replay import Asked

@@ -112,7 +112,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
     return {
         "hpcheck": __version__,
         "config": hashlib.sha256(configs.dump(asked.config).encode()).hexdigest()[:16],
-        "data": data_fingerprint(data.name, data.root, data.options)[:16],
+        "data": data_fingerprint(data)[:16],
         "seed": asked.config.seed,
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
         "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},

@@ -70,8 +70,8 @@ def symlink(name: str, target: str) -> Prepare:
 def newer_record() -> None:
     """Each record of an imagined version 2: the name is found by asking for it."""
     from hpcheck import config as configs
+    from hpcheck.facts import facts
     from hpcheck.identity import identify
-    from hpcheck.pipeline import facts
     from hpcheck.planning import known_now
     from hpcheck.records import seal
     from hpcheck.rundir import RunDirectory

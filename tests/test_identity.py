@@ -46,8 +46,7 @@ def importer_caches_of(folder: Path) -> None:
 
 def as_a_new_command(spec=USERS) -> str:
     """The id that another command would give: nothing is remembered."""
-    identity.source_hash.cache_clear()
-    identity.data_fingerprint.cache_clear()
+    identity.forget()
     return identify(spec)
 
 

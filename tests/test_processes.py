@@ -87,7 +87,7 @@ def test_workers_compute_what_this_process_does(tmp_path, pool):
         assert curves(record) == curves(computed(spec, tmp_path))
         assert record.environment["threads"] == 1
         data = spec.data
-        assert record.environment["data"] == data_fingerprint(data.name, data.root, data.options)[:16]
+        assert record.environment["data"] == data_fingerprint(data)[:16]
     assert polls
 
 

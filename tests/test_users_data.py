@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from hpcheck.__main__ import run
 from hpcheck.data._arrays import DataError
 from hpcheck.data._cache import fingerprint, load_raw
 from hpcheck.data._users import from_users
@@ -25,6 +26,22 @@ def test_users_loader_is_called_with_its_options_and_never_cached(tmp_path, monk
     assert raw.test.y.tolist() == [0, 1, 2, 3, 4]
     assert identity == fingerprint(raw)
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_command_runs_the_users_loader_once(tmp_path, monkeypatch):
+    (tmp_path / "counted_data.py").write_text(
+        "import numpy as np\n"
+        "from pathlib import Path\n"
+        "def load():\n"
+        "    with Path('loaded').open('a') as file:\n"
+        "        file.write('x')\n"
+        "    pair = (np.arange(600.0).reshape(200, 3), np.arange(200) % 2)\n"
+        "    return pair, pair\n"
+    )
+    (tmp_path / "c.yaml").write_text("data: counted_data:load\nmodel: mlp\n")
+    monkeypatch.chdir(tmp_path)
+    assert run(["plan", "c.yaml"]) == 0
+    assert (tmp_path / "loaded").read_text() == "x"
 
 
 def test_vectors_and_classes_get_the_types_that_the_engine_knows():

@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.reading.peers import RULES, answer
 from hpcheck import config as configs
 from hpcheck.engine import worker
+from hpcheck.facts import facts
 from hpcheck.identity import identify
-from hpcheck.pipeline import facts
 from hpcheck.rundir import RunDirectory
 from hpcheck.schedules import constant, ramp
 from hpcheck.settings import Reading, Settings

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import check_reruns
 from benchmarks.tuning.trials import CONFIG, read
 from hpcheck import config as configs
-from hpcheck.pipeline import facts
+from hpcheck.facts import facts
 from hpcheck.recommend import cost_records
 from hpcheck.records import RunRecord, examples_processed, seconds_spent
 from hpcheck.rundir import RunDirectory

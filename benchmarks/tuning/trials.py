@@ -16,7 +16,7 @@ import optuna
 
 from hpcheck import config as configs
 from hpcheck import records
-from hpcheck.pipeline import facts
+from hpcheck.facts import facts
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec
 from hpcheck.steps.replay import Asked

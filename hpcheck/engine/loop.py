@@ -16,10 +16,10 @@ from hpcheck.data._prepare import stratified_subset
 from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints, Progress
-from hpcheck.engine.fits import refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.engine.levels import CHECK_EVERY, Levels
 from hpcheck.engine.objectives import Objective, arithmetic, evaluate, fresh_batchnorm, objectives
 from hpcheck.engine.snapshots import load_snapshot, save_snapshot
+from hpcheck.engine.tried import refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.models._init import reinitialize
 from hpcheck.optimizers._groups import parameter_groups, set_hyper
 from hpcheck.records import RecordWriter

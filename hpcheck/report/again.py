@@ -5,7 +5,7 @@ from pathlib import Path
 from hpcheck import config as configs
 from hpcheck.config import Config
 from hpcheck.errors import InputError
-from hpcheck.pipeline import facts
+from hpcheck.facts import facts
 from hpcheck.report import page
 from hpcheck.rundir import RunDirectory, refuse_users_code
 from hpcheck.steps.checklist import Replays

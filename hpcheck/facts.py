@@ -1,14 +1,31 @@
-"""What a config asks against what the data hold: refused before anything runs or is written."""
+"""What is known of a config's data before anything runs or is written, and what of the config does not fit them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from hpcheck import identity
 from hpcheck.config import Config
 from hpcheck.data._arrays import DataError, Raw
-from hpcheck.data._prepare import task_and_outputs
+from hpcheck.data._cache import load_raw
+from hpcheck.data._prepare import held_out_counts, task_and_outputs
 from hpcheck.spec import can_be_cut
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.checklist import start_settings
 from hpcheck.steps.replay import Asked, Facts
+from hpcheck.steps.runs import data_spec
+
+
+def facts(config: Config) -> Facts:
+    """The sizes of the splits, from the data themselves; their fingerprint is kept, so that a user's loader runs once a command.
+
+    Raises `DataError` where they cannot be read, or where the config does not fit them.
+    """
+    spec = data_spec(Asked(config, Facts(0, 0)))
+    raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
+    identity.remember(spec, fingerprint)
+    train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
+    refuse_what_does_not_fit(config, raw, train, held_out)
+    return Facts(train, held_out)
 
 
 def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_examples: int) -> None:
