@@ -36,6 +36,7 @@ SPECS = {
     "dropout, to be continued": DROPOUT,
     "dropout, continued": replace(DROPOUT, parent=identify(DROPOUT), at_step=50, steps=60, evaluate_after=(60,)),
     "diverges": replace(FIFTY, lr=constant(8.0), momentum=constant(0.0), steps=200, evaluate_after=(200,)),
+    "diverges, by batches of 4": replace(FIFTY, total_batch_size=4, lr=constant(8.0), momentum=constant(0.0), evaluate_after=(8, 50)),
 }
 
 
@@ -79,9 +80,10 @@ def largest_difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -
 @pytest.mark.parametrize("name", SPECS)
 def test_two_processes_compute_what_one_does_with_its_batch_in_parts(by_two: Path, by_one: Path, name: str) -> None:
     both, one = record_in(by_two, SPECS[name]), record_in(by_one, SPECS[name])
-    assert both.status == one.status == ("diverged" if name == "diverges" else "finished")
+    assert both.status == one.status == ("diverged" if name.startswith("diverges") else "finished")
     for column in ("step", "lr", "momentum", "train_loss", "val_loss", "metric"):
         assert both.column(column) == pytest.approx(one.column(column), rel=1e-5, abs=1e-6, nan_ok=True), column
+    assert both.result["first_loss"] == pytest.approx(one.result["first_loss"], rel=1e-5)
     if both.diverged:
         return
     difference = largest_difference(weights(by_two, both), weights(by_one, one))
