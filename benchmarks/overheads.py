@@ -39,7 +39,8 @@ def seconds(work: Callable[[], object], rounds: int) -> tuple[float, float]:
 def draw() -> None:
     """The pictures of one reading, as a step draws them."""
     from hpcheck import plots
-    from hpcheck.settings import Panel, Reading, Series, Settings
+    from hpcheck.panels import Panel, Series
+    from hpcheck.settings import Reading, Settings
 
     line = tuple(float(index) for index in range(26))
     panels = tuple(

@@ -6,10 +6,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from hpcheck.panels import Panel, Series
 from hpcheck.report import scale
 from hpcheck.report.marks import drawn, ends_early, merged, spoken
 from hpcheck.report.scale import View, number
-from hpcheck.settings import Panel, Reading, Series
+from hpcheck.settings import Reading
 from hpcheck.storage import write_whole
 
 # Okabe and Ito's colours, safe for the colour-blind, darkened where a thin line would be faint on white.

@@ -1,8 +1,10 @@
-"""What the checklist sets: the settings known so far, and the evidence for each."""
+"""What the checklist sets: the settings known so far, the evidence for each, and a step's reading of both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
+
+from hpcheck.panels import Panel
 
 # What a reading found that others act on; its remarks say the same to people, in words that may change.
 Finding = Literal["still falling", "too short to tell", "cannot be read", "shows no optimum"]
@@ -94,52 +96,6 @@ def as_measured(score: float, judged_by: str, higher_is_better: bool) -> float:
     (0.97, 0.11, 0.3)
     """
     return -score if judged_by == "accuracy" and higher_is_better else score
-
-
-@dataclass(frozen=True)
-class Series:
-    """One line of a picture: raw values as dots, the smoothed curve through them, in plain tuples.
-
-    `low` and `high` bound a band at each x (the spread over repeats). A candidate that was taken is `chosen`; `note` is a word after its
-    label, such as "4 runs". Where the smoothed curve ends before the raw values do, the run diverged.
-    """
-
-    label: str
-    x: tuple[float, ...]
-    raw: tuple[float, ...]
-    smooth: tuple[float, ...] = ()
-    dashed: bool = False
-    low: tuple[float, ...] = ()
-    high: tuple[float, ...] = ()
-    chosen: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A clue as a box over a stretch of x, around the curve it was read in (Smith 2018, Fig. 1a); `words` say what it means."""
-
-    from_x: float
-    to_x: float
-    text: str
-    words: str = ""
-    series: int = 0  # which of the panel's curves
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One picture's worth of values; drawing it needs no further computing. Values far worse than where the curves start (a divergence)
-    lie outside the picture; `higher_is_better` says which way is worse."""
-
-    title: str
-    x_label: str
-    y_label: str
-    series: tuple[Series, ...]
-    marks: tuple[tuple[float, str], ...] = ()  # vertical lines: x, text
-    boxes: tuple[Box, ...] = ()
-    log_x: bool = False
-    log_y: bool = False
-    higher_is_better: bool = False
 
 
 @dataclass(frozen=True)

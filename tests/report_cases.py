@@ -6,7 +6,8 @@ from typing import Any
 
 from hpcheck import config as configs
 from hpcheck.config import Config
-from hpcheck.settings import Box, Evidence, Panel, Reading, Series, Settings
+from hpcheck.panels import Box, Panel, Series
+from hpcheck.settings import Evidence, Reading, Settings
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = Settings(128, 0.2, 0.02, 0.9, 0.85, 1e-3, 100.0)

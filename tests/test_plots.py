@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpcheck import plots
+from hpcheck.panels import Box, Panel, Series
 from hpcheck.report import marks, scale
-from hpcheck.settings import Box, Panel, Reading, Series
+from hpcheck.settings import Reading
 
 
 def panel(*series: Series, **more: object) -> Panel:

@@ -11,8 +11,9 @@ import report_cases as cases
 from typer.testing import CliRunner
 
 from hpcheck.cli import app
+from hpcheck.panels import Panel, Series
 from hpcheck.report import advice, html, ledger, page, sections
-from hpcheck.settings import Panel, Reading, Series
+from hpcheck.settings import Reading
 
 COST = {"runs": 9, "iterations": 1400, "epochs": 55.0, "device_seconds": 9.1}
 

@@ -11,12 +11,13 @@ from test_boundaries import imported, modules
 from hpcheck import config, records
 from hpcheck.__main__ import run
 from hpcheck.config import ConfigError, parse
+from hpcheck.panels import Box, Panel
 from hpcheck.records import RunRecord
 from hpcheck.reproduce import commands, cost, experiments, found, orders, page, states, verdicts
 from hpcheck.reproduce.experiments import Experiment, Run
 from hpcheck.reproduce.found import COMMITTED, Found, Kept
 from hpcheck.schedules import constant, ramp
-from hpcheck.settings import Box, Evidence, Finding, Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Evidence, Finding, Reading, Settings, nothing_run
 from hpcheck.spec import DataSpec, PartSpec, RunSpec
 
 ROOT = Path(__file__).parent.parent

@@ -8,10 +8,11 @@ from hpcheck.analysis.clue import Clue
 from hpcheck.analysis.lr_range import RangeReading, SweepReading, min_lr
 from hpcheck.analysis.sound import sound
 from hpcheck.analysis.trend import falls_with_lr
+from hpcheck.panels import Panel
 from hpcheck.reading.compare import Comparison, Extremes, extremes
 from hpcheck.reading.judge import CurveReading, Found
 from hpcheck.reading.table import printable
-from hpcheck.settings import Panel, as_measured
+from hpcheck.settings import as_measured
 from hpcheck.steps.evidence import boxes, series
 
 SPOKEN = {"lr": "lr", "momentum": "momentum", "weight_decay": "weight decay"}

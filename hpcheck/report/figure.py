@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hpcheck.panels import Box, Panel, Series
 from hpcheck.report import picture, scale
 from hpcheck.report.html import Markup, data_block, tag
 from hpcheck.report.marks import ends_early, merged, spoken
 from hpcheck.report.scale import number
-from hpcheck.settings import Box, Panel, Series
 
 CLOSER = (picture.FLAT, picture.NARROW)
 

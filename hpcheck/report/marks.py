@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hpcheck.panels import Box, Panel
 from hpcheck.report.scale import View, share
-from hpcheck.settings import Box, Panel
 
 ROOM = 0.035  # ours: room between a box and the curve in it, as a share of the axis
 NARROWEST = 0.02

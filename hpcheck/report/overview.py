@@ -5,6 +5,7 @@ from typing import Any
 
 from hpcheck import recommend, summary
 from hpcheck.config import Config
+from hpcheck.panels import Panel, Series
 from hpcheck.report import picture
 from hpcheck.report.advice import missing
 from hpcheck.report.figure import figure
@@ -12,7 +13,7 @@ from hpcheck.report.html import Markup, table, tag
 from hpcheck.report.scale import bound, number
 from hpcheck.report.strip import mean_and_spread, strip
 from hpcheck.schedules import cyclical_momentum, one_cycle, values
-from hpcheck.settings import Panel, Reading, Series, rises
+from hpcheck.settings import Reading, rises
 
 NAMES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
 ALL_NAMES = NAMES | {"min_lr": "Smallest learning rate", "momentum_shape": "Shape of the momentum", "momentum_floor": "Least momentum"}

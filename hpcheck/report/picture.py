@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from hpcheck.panels import Panel, Series
 from hpcheck.report import scale
 from hpcheck.report.html import Markup, tag
 from hpcheck.report.marks import drawn, ends_early
 from hpcheck.report.scale import View, number
-from hpcheck.settings import Panel, Series
 
 COLOURS = 7  # how many the style sheet has; further curves are dashed
 RIGHT = 16.0  # pixels: half of a tick's number may stand there

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hpcheck.settings import Panel, Series
+from hpcheck.panels import Panel, Series
 
 BEYOND_START = 0.2  # ours: a picture ends this share of the way from the best to the worst start beyond that start
 MARGIN = 0.04  # ours: room around the curves, as a share of the axis

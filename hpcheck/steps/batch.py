@@ -10,8 +10,9 @@ import numpy as np
 from hpcheck.analysis.choose import choose
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.smooth import smooth
+from hpcheck.panels import Panel
 from hpcheck.records import RunRecord
-from hpcheck.settings import Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.compare import Compared, Rule, candidates, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence

@@ -11,8 +11,9 @@ from hpcheck.analysis.clues import Clue
 from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.smooth import smooth
+from hpcheck.panels import Box, Series
 from hpcheck.records import RunRecord
-from hpcheck.settings import Box, Evidence, Series
+from hpcheck.settings import Evidence
 from hpcheck.steps.compare import Compared
 from hpcheck.steps.replay import Asked
 from hpcheck.steps.runs import curve

@@ -8,9 +8,10 @@ from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.lr_range import min_lr, read_range
 from hpcheck.analysis.start import begins_well
+from hpcheck.panels import Panel
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant
-from hpcheck.settings import Evidence, Panel, Reading, Settings
+from hpcheck.settings import Evidence, Reading, Settings
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared
 from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.choose import choose
+from hpcheck.panels import Panel
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, ramp
-from hpcheck.settings import Evidence, Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Evidence, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates, compare, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence

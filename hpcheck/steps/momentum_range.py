@@ -4,9 +4,10 @@ optimum (Smith 2018, 4.3, Fig. 7b)."""
 import numpy as np
 
 from hpcheck.analysis.sound import sound
+from hpcheck.panels import Panel
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, ramp
-from hpcheck.settings import Finding, Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Finding, Reading, Settings, nothing_run
 from hpcheck.steps.evidence import series
 from hpcheck.steps.replay import Asked, Steps
 from hpcheck.steps.runs import curve, run, short_steps

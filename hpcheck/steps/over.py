@@ -9,7 +9,8 @@ from hpcheck import plugins
 from hpcheck.analysis.choice import Choice
 from hpcheck.config import Config, ConfigError, Problem
 from hpcheck.config.problems import did_you_mean
-from hpcheck.settings import NO_LR, Panel, Reading, Settings, nothing_run
+from hpcheck.panels import Panel
+from hpcheck.settings import NO_LR, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec
 from hpcheck.steps.compare import Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence

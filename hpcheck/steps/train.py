@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from hpcheck.analysis.clues import find_clues
+from hpcheck.panels import Panel
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, inv, multistep
-from hpcheck.settings import Finding, Panel, Reading, Schedule, Settings, nothing_run
+from hpcheck.settings import Finding, Reading, Schedule, Settings, nothing_run
 from hpcheck.spec import RunSpec, evenly
 from hpcheck.steps.early import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated

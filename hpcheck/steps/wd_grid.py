@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from hpcheck.analysis.choose import too_short_to_tell
 from hpcheck.analysis.exponent import next_weight_decays
+from hpcheck.panels import Panel
 from hpcheck.records import RunRecord
 from hpcheck.schedules import constant, values
-from hpcheck.settings import Evidence, Finding, Panel, Reading, Settings, nothing_run
+from hpcheck.settings import Evidence, Finding, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared, Make, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
