@@ -16,12 +16,13 @@ TORCH_FREE_ENGINE = {f"hpcheck.engine.{name}" for name in ("processes", "mailbox
 MAY_IMPORT = {
     "hpcheck.schedules": set(),
     "hpcheck.storage": set(),
-    "hpcheck.settings": set(),
+    "hpcheck.panels": set(),
+    "hpcheck.settings": {"hpcheck.panels"},
     "hpcheck.analysis": set(),
     "hpcheck.spec": {"hpcheck.schedules"},
     "hpcheck.errors": set(),
     "hpcheck.records": {"hpcheck.errors", "hpcheck.schedules", "hpcheck.spec", "hpcheck.storage"},
-    "hpcheck.plots": {"hpcheck.settings", "hpcheck.storage", "hpcheck.report.scale", "hpcheck.report.marks"},
+    "hpcheck.plots": {"hpcheck.panels", "hpcheck.settings", "hpcheck.storage", "hpcheck.report.scale", "hpcheck.report.marks"},
 }
 MAY_NOT_IMPORT = {
     "hpcheck.engine": {"hpcheck.steps", "hpcheck.pipeline", "hpcheck.config", "hpcheck.cli", "hpcheck.analysis"},
