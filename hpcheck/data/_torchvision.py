@@ -1,5 +1,7 @@
 """Reading data sets through torchvision's own classes: what is on disk, downloaded when missing."""
 
+import contextlib
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ def _split(class_name: str, root: Path, folder: Path, train: bool) -> Any:
 
     dataset_class = getattr(torchvision.datasets, class_name)
     try:
-        with warnings.catch_warnings():
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():  # torchvision prints about its downloads
             warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)  # CIFAR's pickles are older than numpy 2.4
             return dataset_class(root, train=train, download=True)
     except Exception as error:  # whatever a broken file or network raises
