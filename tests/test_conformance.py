@@ -12,6 +12,7 @@ from engine_runs import RUN, computed, curves, in_two, same, weights
 from test_interrupts import children, patiently, running
 
 from hpcheck import records
+from hpcheck.engine import checkpoints
 from hpcheck.engine.ddp import Devices
 from hpcheck.engine.engines import Engine, engine_of
 from hpcheck.engine.processes import Job, Pool
@@ -61,6 +62,7 @@ MARKS: dict[str, list[pytest.MarkDecorator]] = {"local": [], "ddp": [pytest.mark
 def engine(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     (tmp_path / "users_network.py").write_text(USERS)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checkpoints, "EVERY_SECONDS", checkpoints.EVERY_SECONDS)  # the network sets it here too: put back afterwards
     torch.set_num_threads(1)
     opened = OPEN[request.param]()
     yield opened
