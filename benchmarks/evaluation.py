@@ -39,7 +39,7 @@ def unit_costs(spec: RunSpec) -> tuple[float, float]:
         for step in range(STEPS_A_ROUND):
             update(training, *training.batches.batch(number * STEPS_A_ROUND + step, training.share.rows))
         between = time.process_time()
-        evaluated(training, data, number)
+        evaluated(training, data, number, training.evaluated_on)
         if number > 0:
             steps.append((between - before) / STEPS_A_ROUND)
             evaluations.append(time.process_time() - between)

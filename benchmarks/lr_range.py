@@ -33,7 +33,7 @@ EVALS = 25  # hpcheck's default
 def tensor_loaders(spec: RunSpec, data: OnDevice) -> tuple[DataLoader[Any], DataLoader[Any]]:
     """The same examples as tensors in memory, normalised beforehand: the fastest that a DataLoader can be."""
     training, validation = loops.picture_loaders(spec, data)
-    rows = list(validation.dataset.indices)  # type: ignore[attr-defined]
+    rows = list(validation.dataset.indices)
 
     def tensors(x: Tensor, y: Tensor) -> TensorDataset:
         return TensorDataset(data.normalised(x), y)
