@@ -13,6 +13,7 @@ from hpcheck.analysis.choose import (
     too_short_to_tell,
 )
 from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.standings import standings, supposed
 
 U = np.linspace(1 / 30, 1, 30)
 
@@ -245,3 +246,48 @@ def test_rank_agreement_is_kendalls_tau() -> None:
     assert rank_agreement([1, 2, 3, 4], [10, 20, 30, 40]) == 1.0
     assert rank_agreement([1, 2, 3], [3, 2, 1]) == -1.0
     assert np.isnan(rank_agreement([1.0], [2.0]))
+
+
+def test_confidence_is_high_at_a_tenth_of_the_chance_that_separates_and_with_replicates_of_both() -> None:
+    best = replicated(1e-2, (0.80, 0.80))
+    assert choose([best, replicated(1e-3, (0.90, 0.90))]).confidence == "high"
+    close = choose([Candidate(1e-2, (run(0.80, 1), run(0.80, 2))), Candidate(1e-3, (run(0.82, 3), run(0.82, 4)))])
+    assert (close.status, close.confidence) == ("chosen", "medium")
+    assert choose([best, replicated(1e-3, (0.90,))]).confidence == "low"
+
+
+def test_without_a_metric_a_loss_that_cannot_be_read_is_still_what_is_judged_by() -> None:
+    stuck = [Candidate(value, (Curve(1000 * U, 0.1 * U, 2.303 + noise(0.01, seed)),)) for seed, value in enumerate((0.1, 0.2))]
+    assert choose(stuck).judged_by == "loss"
+
+
+def test_a_run_that_diverged_has_not_plateaued() -> None:
+    flat = run(0.8)
+    assert not plateaued(Curve(flat.step, flat.lr, np.where(U > 0.9, np.nan, flat.val_loss)))
+
+
+def test_an_accuracy_near_1_is_told_apart_by_what_it_still_lacks() -> None:
+    """0.998 and 0.99 are a fifth of the errors and all of them, though within a hundredth of each other."""
+
+    def accurate(top: float, seed: int) -> Curve:
+        return Curve(1000 * U, 0.1 * U, 2.3 - U, accuracy=0.1 + (top - 0.1) * (1 - np.exp(-U / 0.1)) + noise(0.0003, seed))
+
+    sizes = [Candidate(64, (accurate(0.998, 1), accurate(0.998, 2))), Candidate(128, (accurate(0.99, 3), accurate(0.99, 4)))]
+    assert choose(sizes, Rule(judge="accuracy", tie="largest")).value == 64
+
+
+def test_a_span_is_scored_where_the_best_are_near_their_best() -> None:
+    """A head start is worth nothing by itself: the first is ahead until the second, once it has fallen, stays below it."""
+    first = np.interp(U, [0, 0.5, 0.7, 1], [2.3, 1.0, 0.5, 0.5]) + noise(0.01, 1)
+    second = np.interp(U, [0, 0.5, 0.55, 1], [2.3, 2.2, 0.4, 0.4]) + noise(0.01, 2)
+    runs = [Candidate(value, (Curve(1000 * U, np.full(30, 0.1), loss),)) for value, loss in ((1.0, first), (2.0, second))]
+    assert choose(runs, Rule(at="span")).value == 2.0
+
+
+def test_the_noise_within_curves_counts_until_seeds_have_shown_what_it_does() -> None:
+    once = standings([replicated(1e-2, (0.8,)), replicated(1e-3, (0.9,))], "loss", "end", "step")
+    twice = standings([replicated(1e-2, (0.8, 0.8)), replicated(1e-3, (0.9, 0.9))], "loss", "end", "step")
+    prior = [2 * supposed(*rows, "loss") ** 2 for rows in (once, twice)]
+    spread = np.var([row.value - best.value for best, row in zip(twice[0].scores, twice[1].scores, strict=True)], ddof=1)
+    assert once[1].error == pytest.approx(np.sqrt(prior[0] + once[0].within ** 2 + once[1].within ** 2))
+    assert twice[1].error == pytest.approx(np.sqrt((spread + 4 * prior[1]) / 5 / 2))

@@ -376,3 +376,33 @@ def test_training_begins_well_where_the_loss_falls_and_shows_no_overfitting() ->
     assert begins_well(curve(DESCENT + noise()))
     assert not begins_well(curve(DESCENT + 0.3 * np.clip(U - 0.4, 0, 1) + noise()))
     assert not begins_well(curve(2.3 + noise(0.02)))
+
+
+def test_a_plateau_begins_where_the_loss_has_come_to_its_last_level() -> None:
+    clue = the("plateau", curve(DESCENT + noise()))
+    assert DESCENT[int(clue.from_step / 50) - 1] == pytest.approx(0.82, abs=0.02)
+    assert clue.to_step == 2000
+
+
+def test_a_gap_of_a_twentieth_of_the_loss_is_not_overfitting() -> None:
+    assert kinds(curve(DESCENT + noise(0.001), train_loss=DESCENT - 0.08 * U)) == {"plateau"}
+    assert "overfitting" in kinds(curve(DESCENT + noise(0.001), train_loss=DESCENT - 0.4 * U))
+
+
+def test_a_bump_late_in_the_run_is_no_early_rise() -> None:
+    bump = DESCENT - 0.3 * U + 0.35 * np.exp(-0.5 * ((U - 0.82) / 0.05) ** 2) + noise()
+    assert "overfitting" not in kinds(curve(bump))
+
+
+def test_loss_down_and_accuracy_down_disagree_too() -> None:
+    accuracy = 0.5 + 0.3 * np.minimum(U, 0.3) - 0.3 * np.clip(U - 0.3, 0, 1) + noise(0.005, seed=1)
+    clue = the("loss-accuracy-disagree", curve(2.3 - 1.2 * U + noise(), accuracy=accuracy))
+    assert clue.form == "loss-falls-metric-worsens"
+    assert clue.from_step == pytest.approx(600, abs=100)
+
+
+def test_a_long_gradual_rise_to_above_the_start_is_overfitting() -> None:
+    """Fig. 7a; without a training loss or a metric the time that it takes is all there is to go by."""
+    clues = kinds(curve(DESCENT + 2.5 * np.clip(U - 0.1, 0, 1) + noise()))
+    assert "overfitting" in clues
+    assert "divergence" not in clues

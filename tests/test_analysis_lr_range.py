@@ -186,3 +186,10 @@ def test_a_loss_that_cannot_be_read_hands_over_to_the_accuracy() -> None:
     turned = read_range(ramp(loss, accuracy=accuracy - 1.2 * np.clip(U - 0.6, 0, 1))).lr_limit
     assert turned.judged_by == "accuracy"
     assert turned.value == pytest.approx(0.06, rel=0.2)
+
+
+def test_the_limits_interval_reaches_to_the_first_lr_at_which_the_loss_is_clearly_higher() -> None:
+    limit = read_range(ramp(DESCENT + 8.0 * np.clip(U - 0.6, 0, 1) + noise())).lr_limit
+    assert limit.value == pytest.approx(0.06)
+    assert limit.interval is not None
+    assert limit.interval[1] == pytest.approx(0.0625)

@@ -169,3 +169,12 @@ def test_what_is_recommended_has_been_run_with_two_seeds() -> None:
     assert "0.12 is the nearest that two seeds have run" in settled(choice, twice).reason
     ran = [*once, *runs({choice.value or 0: 0.3}, seeds=2)]
     assert settled(choice, ran) == choice
+
+
+def test_of_several_maxima_that_two_seeds_have_run_the_nearest_is_recommended() -> None:
+    choice = middle_maximum(runs(APART))  # about 0.09
+    assert settled(choice, [*runs(APART), *runs({0.08: 0.31, 0.15: 0.31}, seeds=2)]).value == 0.08
+
+
+def test_a_maximum_a_little_above_the_limit_is_not_taken_for_it() -> None:
+    assert middle_maximum(runs({0.1: 0.3, 0.2: 0.31, 0.4: 0.32}), highest=0.19).value == 0.19

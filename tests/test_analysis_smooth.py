@@ -111,3 +111,9 @@ def test_constant_noise_stays_one_level_however_far_the_loss_falls() -> None:
     u = np.linspace(0, 1, 60)
     found = smooth(u, 0.2 + 4 * np.exp(-u / 0.15) + 0.05 * np.random.default_rng(3).standard_normal(60))
     assert np.all(found.local_noise > 0.02)
+
+
+def test_the_local_noise_of_a_long_curve_is_that_of_a_raw_value_too() -> None:
+    at = np.arange(20_000.0)
+    smoothed = smooth(at, 1 + np.exp(-at / 2000) + noise(0.05, 20_000))
+    assert np.median(smoothed.local_noise) == pytest.approx(0.05, rel=0.2)

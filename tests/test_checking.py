@@ -157,3 +157,17 @@ def test_the_checklist_is_not_trained_by_check(project, monkeypatch):
     commit(project[0], BASE)
     assert run(["check", "-q"]) == 0
     assert ran == ["lr-range", "batch", "momentum", "wd-grid", "lr-reprobe"]
+
+
+def test_a_drift_exits_1_whatever_else_could_not_be_compared(project, capsys):
+    commit(project[0], edited("learning_rate", 1.2))
+    project[1](rerun("weight_decay", 1e-6, status="abstained", interval=None))
+    assert run(["check"]) == 1
+
+
+def test_picture_of_momentum_is_of_1_minus_it():
+    title, before, now = checking.picture(
+        next(one for one in checking.drift.compare(BASE, rerun("momentum", 0.9)) if one.setting == "momentum")
+    )
+    assert title == "momentum (1 - m), 0.02 to 0.2"
+    assert before.rindex("o") < now.rindex("o")

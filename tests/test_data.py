@@ -209,3 +209,16 @@ def test_mnist_is_read_from_torchvisions_files():
 def test_a_tenth_of_mnist_held_out_is_stratified():
     prepared = prepare(plugins.load("data", "mnist")(Path(REAL_DATA)), normalize="unit")
     assert np.bincount(prepared.val.y).tolist()[:3] == [592, 674, 596]
+
+
+def test_the_test_split_is_never_trained_on():
+    prepared = prepare(Raw(images(100), None, images(20, seed=1)), validate_on="test", fit="all")
+    assert (len(prepared.train), len(prepared.val)) == (100, 20)
+
+
+def test_a_class_that_only_another_split_has_gets_an_output():
+    assert prepare(Raw(images(50, classes=2), None, images(20, classes=3))).outputs == 3
+
+
+def test_what_is_held_out_is_rounded_to_the_nearest_example():
+    assert len(prepare(Raw(images(98))).val) == 10

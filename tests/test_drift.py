@@ -191,3 +191,23 @@ def test_the_ends_of_a_constant_momentum_are_judged_once():
         largest = content["settings"]["momentum"]["max"]
         content["settings"]["momentum"]["min"] = content["evidence"]["momentum"]["value"]["min"] = largest
     assert drifted(old, new) == []
+
+
+def test_an_abstention_is_said_of_the_reading_that_it_was_in():
+    abstained = rerun("weight_decay", 1e-5, status="abstained", interval=None)
+    assert verdict(BASE, abstained, "weight_decay").why.endswith("the reading abstained this time")
+    assert verdict(abstained, BASE, "weight_decay").why.endswith("the reading abstained in the baseline")
+
+
+def test_a_smallest_momentum_edited_by_hand_has_drifted_though_the_shapes_are_tied():
+    old = copy.deepcopy(BASE)
+    old["settings"]["momentum"]["min"] = 0.5
+    old["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    assert drifted(old, BASE) == ["momentum.min"]
+    assert "edited by hand" in verdict(old, BASE, "momentum.min").why
+
+
+def test_what_the_baseline_does_not_name_has_not_changed():
+    new = copy.deepcopy(BASE)
+    new["provenance"]["environment"]["cudnn"] = "9"
+    assert changed(BASE, new) == []

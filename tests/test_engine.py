@@ -13,8 +13,9 @@ from torch import nn
 
 from hpcheck import records
 from hpcheck.data._arrays import DataError
-from hpcheck.engine import timing, worker
-from hpcheck.engine.batches import BatchStream, augmented
+from hpcheck.engine import loop, timing, worker
+from hpcheck.engine.batches import BatchStream, augmented, draws, moved
+from hpcheck.engine.levels import Levels
 from hpcheck.engine.loop import prepare, update
 from hpcheck.engine.objectives import accuracy, cross_entropy, fresh_batchnorm
 from hpcheck.identity import identify
@@ -331,3 +332,54 @@ def test_a_row_has_the_lr_and_momentum_of_the_update_before_it(tmp_path):
     at = [0, 15, 31, 47, 63]  # the row before the first update has the first one's
     assert record.column("lr").tolist() == values(RUN.lr, 64)[at].tolist()
     assert record.column("momentum").tolist() == values(RUN.momentum, 64)[at].tolist()
+
+
+@pytest.mark.parametrize("init", [None, "msra"])
+def test_each_seed_has_initial_weights_and_a_data_order_of_its_own(init):
+    data = worker.on_device(DIGITS, "cpu")[0]
+    first, again, other = (prepare(replace(RUN, seed=seed, init=init), data, Path()) for seed in (0, 0, 1))
+    assert same(first.model.state_dict(), again.model.state_dict())
+    assert not torch.equal(first.model.state_dict()["1.weight"], other.model.state_dict()["1.weight"])
+    assert torch.equal(first.batches.indices(0), again.batches.indices(0))
+    assert not torch.equal(first.batches.indices(0), other.batches.indices(0))
+
+
+def test_no_two_steps_of_any_two_seeds_draw_the_same_dropout(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(loop, "reseed", lambda device, number: seen.append(number))
+    for seed in (0, 1):
+        computed(replace(SHORT, model=DROPOUT, seed=seed), tmp_path)
+    assert len(set(seen)) == len(seen) == 16
+
+
+def test_a_loss_below_0_that_only_gets_less_good_has_not_diverged():
+    levels = Levels(64, first=-5.0)
+    assert not levels.diverged([torch.tensor(-4.0)])
+    assert levels.diverged([torch.tensor(21.0)])
+
+
+def test_the_best_weights_by_a_metric_that_is_better_when_lower_are_those_of_its_minimum(tmp_path):
+    lower = replace(RUN, data=replace(DIGITS, metric_is="lower"), keep="best", evaluate_after=tuple(range(1, 65)))
+    record = computed(lower, tmp_path)
+    best = torch.load(tmp_path / f"{record.run_id}.best.pt", weights_only=True)
+    assert best["step"] == record.column("step")[record.column("metric").argmin()]
+
+
+def test_final_figures_are_in_fp32_whatever_the_run_was_computed_in(tmp_path):
+    record = computed(replace(SHORT, precision="bf16", eval_size=None, finally_on=("val",)), tmp_path)
+    assert record.result["val"]["loss"] != record.rows[-1]["val_loss"]  # of the same weights and examples, in bf16
+    assert record.result["val"]["loss"] == pytest.approx(record.rows[-1]["val_loss"], rel=0.05)
+
+
+def test_a_shifted_image_is_a_window_of_itself_with_its_borders_reflected():
+    x = torch.arange(64, dtype=torch.uint8).reshape(1, 8, 8, 1)
+    padded = np.pad(x[0, :, :, 0].numpy(), 4, mode="reflect")
+    for top, left in ((0, 8), (4, 4), (7, 1)):
+        (found,) = moved(x, torch.tensor([False]), torch.tensor([top]), torch.tensor([left]))
+        assert found[:, :, 0].tolist() == padded[top : top + 8, left : left + 8].tolist()
+
+
+def test_images_are_shifted_by_up_to_four_pixels_each_way_and_mirrored_half_of_the_time():
+    mirrored, *shifts = draws("mirror-crop", 2000, np.random.default_rng(0))
+    assert all(set(shift) == set(range(9)) for shift in shifts)
+    assert mirrored.mean() == pytest.approx(0.5, abs=0.05)

@@ -136,6 +136,7 @@ def test_bf16_members_are_close_to_bf16_runs(tmp_path, alone):
     [
         pytest.param([{"total_batch_size": 12}], "members of different total_batch_size", id="batch size"),
         pytest.param([{"steps": 12}], "members of different steps", id="length"),
+        pytest.param([{}, {"data": replace(DIGITS, crop=6)}], "data.crop draws its places on the host", id="crop"),
         pytest.param([{}, {"model": PartSpec("mlp", freeze({"dropout": 0.5}))}], "may draw random numbers", id="dropout"),
     ],
 )
@@ -385,3 +386,16 @@ def test_auto_on_a_gpu_finds_a_way(tmp_path):
 def test_the_engine_is_the_one_that_the_config_asks_for(asked, engine):
     given = {"name": "local", "device": "cpu", "devices": 1, "jobs": None, "threads": 1, "address": None, "together": "auto"}
     assert type(engine_of(**{**given, **asked})) is engine
+
+
+def test_a_member_is_looked_at_for_divergence_where_it_would_be_alone(tmp_path, alone):
+    wild = replace(SHORT, lr=constant(1e6), evaluate_after=(24,))
+    found, _ = together([wild, replace(SHORT, evaluate_after=(24,))], tmp_path, "vmapped")
+    assert list(found.column("step")) == list(alone(wild).column("step")) == [10]
+
+
+def test_members_share_the_time_that_all_train_and_leave_out_everyones_evaluations():
+    shares = [fused_runs.Share(0) for _ in range(4)]
+    for share in shares:
+        share.members, share.started, share.eval_seconds = shares, share.started - 8, 1.0
+    assert [share.train_seconds for share in shares] == pytest.approx([1.0] * 4, abs=0.2)

@@ -177,3 +177,8 @@ def test_torchs_fused_kernel_is_used_for_floating_weights():
 def test_unknown_velocity_is_refused():
     with pytest.raises(InputError, match='velocity is \'nesterov\'; allowed are "pytorch" and "caffe"'):
         optimizer_of(quadratic(), velocity="nesterov")
+
+
+def test_adamws_own_options_reach_it():
+    (group,) = optimizer_of(quadratic(), "adamw", beta2=0.99, eps=1e-4).param_groups
+    assert (group["betas"][1], group["eps"]) == (0.99, 1e-4)

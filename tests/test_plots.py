@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hpcheck import plots
 from hpcheck.panels import Box, Panel, Series
-from hpcheck.report import marks, scale
+from hpcheck.report import marks, picture, scale
 from hpcheck.settings import Reading
 
 
@@ -154,3 +154,18 @@ def test_log_axes_are_drawn(tmp_path: Path) -> None:
     sweep = Panel("sweep", "learning rate", "loss", (Series("a", (1e-5, 1e-3, 0.1), (2.3, 0.5, 0.01)),), log_x=True, log_y=True)
     plots.draw_panels((sweep,), tmp_path / "sweep.png")
     assert (tmp_path / "sweep.png").stat().st_size > 5000
+
+
+def test_what_is_larger_is_drawn_higher_and_what_is_beyond_is_marked_at_its_own_edge() -> None:
+    view = scale.View((0.0, 1.0), (0.0, 1.0), cut=True)
+    frame = picture.Frame(picture.WIDE, view, False, False, 12.0)
+    _, top, _, bottom = frame.box
+    assert (frame.y(1.0), frame.y(0.0)) == (top, bottom)  # pixels are counted from the top
+    assert frame.x(0.0) < frame.x(1.0)
+    above, below = (str(picture._overflow(frame, line(value), 0)) for value in (9.0, -9.0))
+    assert f" {top + 7:g}l" in above
+    assert f" {bottom - 7:g}l" in below
+
+
+def test_the_same_clue_over_two_stretches_is_two_boxes() -> None:
+    assert len(marks.merged([Box(0.1, 0.2, "plateau"), Box(0.5, 0.6, "plateau")])) == 2

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from read_cases import falling, noise, ramp
 
 from hpcheck.analysis.curve import Curve
@@ -161,3 +163,28 @@ def test_of_a_best_curve_that_never_leaves_its_noise_that_is_told() -> None:
     found = compared(flat, curve([2.3 * 0.97**at for at in range(20)], "falling"))
     assert found.unlearnt == ("flat",)
     assert any("the loss of flat never leaves its noise" in line for line in describe.comparison_lines(found))
+
+
+def test_an_error_rate_is_shown_as_it_was_measured() -> None:
+    down = np.linspace(0.5, 0.001, 40).tolist()
+    error = np.array(falling(end=0.1, seed=3, noise=0.002))
+    found = compared(
+        *(curve(falling(), name, down, accuracy=error + more, higher_is_better=False) for name, more in (("a", 0.0), ("b", 0.2)))
+    )
+    assert (found.choice.judged_by, found.choice.value) == ("accuracy", 1.0)
+    assert [describe.metric_or_loss(found, score) for _, score, _ in found.choice.scores] == pytest.approx([0.1, 0.3], abs=0.02)
+
+
+def test_one_run_that_is_long_enough_is_enough_to_tell_weight_decays_apart() -> None:
+    short, long = curve(falling(end=0.9), "a", 0.001, 1e-4, 0.9), curve(falling(end=0.5), "b", 0.1, 1e-3, 0.9)
+    same = [Loaded(Path("a.csv"), "csv", one, {"step": "iteration"}, 40) for one in (short, replace(long, lr=np.full(40, 0.1)))]
+    assert not compare(same).too_short
+
+
+def test_finished_trainings_are_compared_at_their_ends_though_one_diverged_before_its_lr_came_down() -> None:
+    down = np.linspace(0.5, 0.001, 40).tolist()
+    broke = curve([*falling(10), math.nan], "broke", 0.5)
+    accuracy = 1 - np.array(falling(seed=3)) / 3
+    found = compared(broke, *(curve(falling(), name, down, accuracy=accuracy - less) for name, less in (("a", 0.0), ("b", 0.1))))
+    assert found.finished
+    assert describe.comparison_lines(found)[1] == "compared at their ends, since the lr of each has come down"

@@ -131,3 +131,13 @@ def test_a_training_loss_that_was_not_logged_last_is_not_drawn_as_diverged() -> 
     assert len(loss.series[1].raw) == 39
     assert math.isfinite(loss.series[1].smooth[-1])
     assert metric.higher_is_better
+
+
+def test_a_sweep_is_followed_by_a_range_test_to_twice_where_it_diverges() -> None:
+    losses = [*([2.3] * 10), *np.linspace(2.3, 0.5, 20), *([0.5] * 10), *([math.nan] * 5)]
+    found = read((np.array(losses) + 0.01 * np.array(noise(45))).tolist(), np.geomspace(1e-5, 10, 45).tolist())
+    assert found.sweep is not None
+    assert found.sweep.diverges_at is not None
+    assert describe.conclusions(found)[1].startswith(
+        f"follow it with a linear range test to about {2 * found.sweep.diverges_at:.2g}, twice"
+    )

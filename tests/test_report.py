@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from hpcheck.cli import app
 from hpcheck.panels import Panel, Series
-from hpcheck.report import advice, html, ledger, page, sections
+from hpcheck.report import advice, html, ledger, overview, page, sections
 from hpcheck.settings import Reading
 
 COST = {"runs": 9, "iterations": 1400, "epochs": 55.0, "device_seconds": 9.1}
@@ -215,3 +215,23 @@ def test_a_run_directorys_config_cannot_have_code_imported(tmp_path: Path) -> No
     (tmp_path / "config.yaml").write_text(text)
     result = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert "your own code (evil:model)" in str(result.exception)
+
+
+@pytest.mark.parametrize(("size", "effect"), [(16, "adds"), (32, "neither"), (64, "takes away")])
+def test_a_smaller_batch_adds_regularization_and_a_larger_one_takes_it_away(size: int, effect: str) -> None:
+    settings = {**cases.content([])["settings"], "total_batch_size": size}
+    (entry,) = [entry for entry in ledger.ledger(settings, cases.config()) if entry.name == "Batch size"]
+    assert entry.effect == effect
+
+
+def test_settings_are_to_be_committed_where_every_one_was_read() -> None:
+    read, abstained = [cases.lr_range(), cases.wd_grid()], [cases.lr_range(), cases.wd_grid("abstained")]
+    commands = [[command for _, command in advice.next_lines(cases.content(given), given, cases.config())] for given in (read, abstained)]
+    assert ["hpcheck train --from recommended.yaml" in found for found in commands] == [True, False]
+
+
+def test_trainings_are_shown_by_their_figures_on_the_test_split_where_there_are_any() -> None:
+    arm = {"runs": ["a"], "diverged": 0, "val": {"metric": 0.7, "each": [0.7]}, "test": {"metric": 0.6, "each": [0.6]}}
+    held_out = {key: value for key, value in arm.items() if key != "test"}
+    for given, words in ((arm, "metric on the test split: recommended 0.6"), (held_out, "metric on the held-out split: recommended 0.7")):
+        assert words in str(overview.results({"results": {"train": {"recommended": given}}}, "train"))

@@ -10,6 +10,7 @@ from hpcheck.schedules import (
     constant,
     cut,
     cyclical_momentum,
+    exp_range,
     inv,
     multistep,
     one_cycle,
@@ -88,3 +89,8 @@ def test_values_stay_between_the_knots(points: list[tuple[int, float]], steps: i
     assert found.shape == (steps,)
     assert np.all(found >= knots.smallest - 1e-9)
     assert np.all(found <= knots.largest + 1e-9)
+
+
+def test_exp_range_goes_on_in_a_cycle_that_the_training_cuts_short() -> None:
+    lr = values(exp_range(0.0, 1.0, 10, 36, gamma=0.9), 36)
+    assert lr[35] == pytest.approx(0.5 * 0.9**35, rel=0.01)

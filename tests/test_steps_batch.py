@@ -176,3 +176,30 @@ def test_sizes_are_judged_by_accuracy_on_the_whole_validation_set() -> None:
     reading = read(world, batch.decide, asked("batch.sizes=[64, 128]"), KNOWN)
     assert reading.evidence[0].judged_by == "accuracy"
     assert {record.spec.eval_size for record in world.records.values() if isinstance(record.spec, RunSpec)} == {None}
+
+
+def test_iterations_at_equal_time_are_rounded_to_a_twentieth_and_never_too_few_to_train() -> None:
+    assert batch.iterations(1000, 1.0, 0.97) == 1040  # 1030.9, in units of 52
+    assert batch.iterations(100, 0.001, 0.1) == 25
+
+
+@pytest.mark.parametrize(("hold", "epochs"), [("epochs", 10.0), ("time", 11.0)])
+def test_a_batch_size_that_moves_holds_what_the_config_says(hold: str, epochs: float) -> None:
+    reading = read(World(fastest=40.0), batch.decide, asked(f"budget.hold={hold}", "batch.sizes=[128, 512]"), KNOWN)
+    assert (reading.settings.total_batch_size, reading.settings.epochs) == (512, epochs)
+
+
+def test_every_size_that_cannot_be_told_apart_reaches_the_accuracy_whose_time_is_told() -> None:
+    reading = read(World(noise=0.02), batch.decide, asked("batch.sizes=[64, 128, 256]"), KNOWN)
+    assert reading.evidence[0].tied == (64.0, 128.0, 256.0)
+    assert "never" not in told(reading, "seconds of training to the same accuracy").values()
+
+
+def test_an_lr_is_halved_twice_before_a_size_is_given_up() -> None:
+    world = LargerLrDiverges(bears=0.1)
+    assert read(world, batch.decide, asked("batch.sizes=[128]"), KNOWN).settings.max_lr == 0.075
+    assert lrs_run(world, 128) == {0.3, 0.15, 0.075}
+
+
+def test_no_batch_size_is_larger_than_the_config_allows() -> None:
+    assert batch.candidate_sizes(asked("batch.max_size=256"), KNOWN) == (64, 128, 256)

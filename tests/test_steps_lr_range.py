@@ -15,6 +15,7 @@ from hpcheck.spec import RunSpec
 from hpcheck.steps import lr_range, train
 from hpcheck.steps.checklist import start_settings
 from hpcheck.steps.policies import lr_over, momentum_over
+from hpcheck.steps.range_tests import sweep_spec
 
 KNOWN = Settings(100, 0.5, 0.05, 0.95, 0.85, 1e-4, 10.0)  # 1,000 steps of the simulated 10,000 examples
 LONG = ("lr_range.steps=800",)
@@ -251,3 +252,44 @@ def test_a_range_that_turns_nowhere_is_the_sign_of_super_convergence() -> None:
         any("super-converge" in remark for remark in reading_of(world, "lr_range.max=0.3", *LONG).remarks) for world in (bears_all, turns)
     ]
     assert told == [True, False]
+
+
+def test_each_later_cycle_of_triangular2_is_half_as_high_and_momentum_follows() -> None:
+    for policy, height in (("triangular", 1.0), ("triangular2", 0.5)):
+        lr, momentum = values(lr_over(policy, 0.5, 0.1, 100, 400), 400), values(momentum_over(policy, 0.95, 0.85, 100, 400), 400)
+        assert (lr[300], momentum[300]) == pytest.approx((0.1 + 0.4 * height, 0.95 - 0.1 * height))
+
+
+def test_where_a_faster_ramp_turned_earlier_the_stepsize_is_that_of_the_slower_one() -> None:
+    world = World()
+    reading_of(world, *LONG)
+    (slower,), (faster,) = ([one for one in runs(world, "range test") if one.run.steps == steps] for steps in (800, 400))
+    tested = lr_range.RangeTested(None, None, (slower,), None, faster, speed_matters=True)  # type: ignore[arg-type]
+    assert lr_range.shortest_sound_stepsize(tested, slower.run.lr.largest, slower.run.lr.smallest) == 800
+
+
+def test_a_smallest_lr_that_was_given_with_the_largest_goes_when_that_moves() -> None:
+    question = asked("start.max_lr=0.5", "start.min_lr=0.2")
+    assert [lr_range.with_lr(question, KNOWN, lr).min_lr for lr in (0.5, 0.3)] == [0.2, 0.03]
+
+
+def test_the_constant_lr_that_is_advised_is_at_most_half_the_maximum() -> None:
+    reading = reading_of(World(), *LONG)
+    (words,) = [remark for remark in reading.remarks if remark.startswith("for a constant lr a smaller value is necessary, ")]
+    assert float(words.split(", ")[1].split()[0]) == pytest.approx((reading.settings.max_lr or 0.0) / 2, rel=0.05)
+
+
+def test_a_range_test_that_goes_on_keeps_its_speed_and_the_momentum_it_had_come_down_to() -> None:
+    world = World()
+    reading_of(world, "lr_range.max=0.3", *LONG)
+    spec = next(record.run for record in world.records.values() if record.run.parent is not None)
+    before = world.records[spec.parent or ""].run
+    assert set(values(spec.momentum, 800)) == {0.85}
+    assert values(spec.lr, 2)[0] == 0.3
+    assert np.diff(values(spec.lr, 2)) == pytest.approx(np.diff(values(before.lr, 2)))
+
+
+def test_the_sweep_spans_the_lrs_that_the_optimizer_may_need() -> None:
+    for optimizer, ends in (("sgd", (1e-5, 10.0)), ("adamw", (1e-6, 1.0))):
+        spec = sweep_spec(asked(f"optimizer={optimizer}"), KNOWN, 400)
+        assert values(spec.lr, spec.steps)[[0, -1]] == pytest.approx(ends)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
 from simulated import World, asked, read
 
 from hpcheck.analysis.choice import abstain
@@ -193,3 +194,9 @@ def test_the_papers_four_momenta_are_tried_and_the_one_that_performs_best_is_tak
     reading = read(world, momentum.decide, asked("momentum.cyclical=false"), KNOWN)
     assert {record.run.momentum.largest for record in world.records.values()} == {0.9, 0.95, 0.97, 0.99}
     assert reading.settings.max_momentum == 0.97
+
+
+def test_a_constant_lr_was_read_with_the_largest_momentum_and_a_cycles_with_the_smallest() -> None:
+    for policy, highest in (("constant", 2 * 0.3), ("1cycle", 2 * 0.3 * 0.05 / 0.15)):
+        first = next(momentum.decide(asked(f"train.policy={policy}"), KNOWN))
+        assert [spec.lr.largest for spec in first if spec.momentum.largest == 0.95] == [pytest.approx(highest)]

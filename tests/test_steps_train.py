@@ -7,6 +7,7 @@ import pytest
 from simulated import World, asked, read
 
 from hpcheck.records import RunRecord
+from hpcheck.schedules import constant
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, run_id
 from hpcheck.steps import early, train
@@ -144,3 +145,25 @@ def test_a_training_whose_loss_still_falls_at_its_end_is_told_to_be_longer() -> 
     assert (falling.findings, flat.findings) == ({"still falling"}, frozenset())
     assert not any("train longer" in remark for remark in flat.remarks)
     assert any("going on so gains nothing more" in remark for remark in flat.remarks)
+
+
+def test_what_a_1cycle_is_compared_with_holds_the_largest_momentum() -> None:
+    (spec,) = train.comparison(asked("train.repeats=1"), KNOWN, "step")
+    assert spec.momentum == constant(0.95)
+
+
+def test_final_runs_that_diverged_are_told_of_and_left_out_of_the_figures() -> None:
+    reading = read(Finals(), train.decide, asked("train.repeats=2"), replace(KNOWN, max_lr=50.0, min_lr=5.0))
+    assert "recommended: 2 of 2 final runs diverged" in reading.remarks
+    assert reading.results["recommended"]["diverged"] == 2
+    assert "val" not in reading.results["recommended"]
+    assert not any("diverged" in remark for remark in read(Finals(), train.decide, asked("train.repeats=1"), KNOWN).remarks)
+
+
+def test_repeats_differ_in_their_seed_and_their_spread_is_that_of_a_sample() -> None:
+    specs = train.repeats(asked("train.repeats=2"), KNOWN, "recommended")
+    assert [spec.seed for spec in specs] == [0, 1]
+    records = [
+        RunRecord(str(metric), spec, (), "finished", {"test": {"metric": metric}}) for metric, spec in zip((0.9, 0.92), specs, strict=True)
+    ]
+    assert train.summary(records)["test"]["std"] == pytest.approx(0.02 / math.sqrt(2))

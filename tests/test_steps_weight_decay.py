@@ -115,3 +115,9 @@ def test_the_grid_is_the_papers_for_what_is_known_of_the_network() -> None:
     assert wd_grid.grid_values(asked("model=lenet")) == (1e-4, 1e-3, 1e-2)
     assert wd_grid.grid_values(asked("model=resnet_cifar")) == (0.0, 1e-5, 1e-4, 1e-3)
     assert wd_grid.grid_values(asked("wd_grid.values=[3e-3, 1e-3]")) == (1e-3, 3e-3)
+
+
+def test_the_snapshot_is_taken_at_the_weight_decay_that_the_config_names() -> None:
+    world = World(noise=0.002)
+    read(world, wd_grid.decide, asked("wd_grid.from_snapshot=true", "wd_grid.snapshot_weight_decay=2e-4"), KNOWN)
+    assert {spec.weight_decay for spec in runs(world) if spec.keep == "last"} == {2e-4}
