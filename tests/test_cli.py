@@ -160,7 +160,7 @@ def test_stdout_is_json_alone_and_words_go_to_stderr(hpcheck):
 
 def test_what_the_users_code_prints_is_not_in_the_json(folder):
     (folder / "all_own.yaml").write_text(SMALL.replace("data: {name: digits,", "data: {name: 'own_network:load',"))
-    command = [*HPCHECK, "lr-range", "all_own.yaml", *own("LearnsNothing"), "-s", "lr_range.steps=10", "--json"]
+    command = [*HPCHECK, "lr-range", "all_own.yaml", *own("LearnsNothing"), "-s", "lr_range.steps=14", "--json"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 6  # nothing can be read from a loss that does not move
     assert json.loads(ended.stdout)["evidence"]["learning_rate"]["status"] == "abstained"

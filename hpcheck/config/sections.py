@@ -26,6 +26,7 @@ from hpcheck.config.types import (
     Seed,
     Several,
     Share,
+    ShortRun,
     Some,
     SubFolder,
     Text,
@@ -116,7 +117,7 @@ class Budget(Section):
     hold: Literal["time", "epochs"] = Field(
         default="time", description="What another batch size keeps of the full training: its execution time, or its epochs"
     )
-    short_steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
+    short_steps: ShortRun | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
     evals: Evals = Field(default=25, description="Evaluations in a run")
     eval_size: Count | None = Field(default=None, description="Validation examples used during runs; null: so many that it stays cheap")
 
@@ -168,10 +169,10 @@ class LrRange(Section):
 
     min: NotNegative | None = Field(default=None, description="Learning rate that the ramp starts from; null: a hundredth of its end")
     max: Positive | None = Field(default=None, description="Learning rate that the ramp ends at; given: no logarithmic sweep")
-    steps: Count | None = Field(default=None, description="Iterations of the ramp; null: derived from the budget")
+    steps: ShortRun | None = Field(default=None, description="Iterations of the ramp; null: derived from the budget")
     sweep_from: Positive | None = Field(default=None, description="Where the logarithmic sweep starts; null: 1e-5 for sgd")
     sweep_to: Positive | None = Field(default=None, description="Where the logarithmic sweep ends; null: 10 for sgd")
-    sweep_steps: Count | None = Field(default=None, description="Iterations of the logarithmic sweep; null: derived from the budget")
+    sweep_steps: ShortRun | None = Field(default=None, description="Iterations of the logarithmic sweep; null: derived from the budget")
     max_extensions: Several = Field(default=2, description="How often the range may be extended when nothing turned")
     momentum: Literal["falling", "constant"] = Field(default="falling", description="Momentum while the learning rate rises")
     min_lr_rule: Extremes | None = Field(
@@ -202,7 +203,7 @@ class Batch(Section):
 
     max_size: Count | None = Field(default=None, description="Largest batch size to try; null: what fits in memory")
     sizes: OneOrMore[Count] | None = Field(default=None, description="Batch sizes to try; null: a half, one, two and four times start's")
-    steps: Count | None = Field(default=None, description="Iterations at start's batch size; null: derived from the budget")
+    steps: ShortRun | None = Field(default=None, description="Iterations at start's batch size; null: derived from the budget")
 
     @field_validator("sizes")
     @classmethod
@@ -228,7 +229,7 @@ class Momentum(Section):
     over: Literal["cycle", "range"] = Field(
         default="cycle", description="Shapes are compared over a short 1cycle, or a range test (Smith 2018, Fig. 7c, 14a)"
     )
-    steps: Count | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
+    steps: ShortRun | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
 
     @field_validator("floor")
     @classmethod
@@ -246,7 +247,7 @@ class WdGrid(Section):
     mode: Literal["cycle", "range", "constant"] = Field(
         default="cycle", description="Runs that are a short 1cycle, a range test (Fig. 10a), or at a constant learning rate (Fig. 9)"
     )
-    steps: Count | None = Field(default=None, description="Iterations of one run; null: derived from the budget")
+    steps: ShortRun | None = Field(default=None, description="Iterations of one run; null: derived from the budget")
     max_rounds: Several = Field(default=3, description="How often the grid may be refined or extended")
     from_snapshot: Flag = Field(
         default=True, description="Continue every value from one snapshot (Smith 2018, Fig. 12); false: a whole run each"

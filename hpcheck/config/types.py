@@ -106,6 +106,7 @@ LIST = BeforeValidator(_as_tuple)
 
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1, le=MAX_COUNT), WHOLE]
+ShortRun = Annotated[int, Strict(), Field(ge=14, le=MAX_COUNT), WHOLE]  # half of it, as some runs are, can be read too
 Several = Annotated[int, Strict(), Field(ge=0, le=20), WHOLE]  # rounds of extending or bisecting
 Seed = Annotated[int, Strict(), Field(ge=0, le=MAX_SEED), WHOLE]
 Evals = Annotated[int, Strict(), Field(ge=7, le=200), WHOLE]  # with the one before training eight: the fewest that are read
