@@ -20,7 +20,7 @@ BAR = 20  # characters: leaves room for a run's name and its loss in a terminal 
 
 
 @dataclass
-class Member:
+class Watched:
     """One of the runs that a step makes together, and where its record grows; once that has ended it is not read again."""
 
     name: str
@@ -44,16 +44,16 @@ class Progress:
     @contextmanager
     def watching(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> Iterator[Callable[[], None]]:
         """Show these jobs while the body runs; it calls what it is given every now and then."""
-        members = [Member(name(step, jobs, at), spec, records / f"{run_id}.jsonl") for at, (run_id, spec) in enumerate(jobs)]
+        runs = [Watched(name(step, jobs, at), spec, records / f"{run_id}.jsonl") for at, (run_id, spec) in enumerate(jobs)]
         if self.console.is_terminal and not self.quiet:
-            with self._bars(members) as poll:
+            with self._bars(runs) as poll:
                 yield poll
         else:
             self.say(f"{step}: {announced([spec for _, spec in jobs])}")
-            yield self._lines(step, members)
+            yield self._lines(step, runs)
 
     @contextmanager
-    def _bars(self, members: Sequence[Member]) -> Iterator[Callable[[], None]]:
+    def _bars(self, runs: Sequence[Watched]) -> Iterator[Callable[[], None]]:
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(BAR),
@@ -62,34 +62,34 @@ class Progress:
             TimeRemainingColumn(),
         )
         with Bars(*columns, console=self.console, transient=True) as bars:
-            tasks = [bars.add_task(member.name, total=amount(member.spec), now="") for member in members]
+            tasks = [bars.add_task(run.name, total=amount(run.spec), now="") for run in runs]
 
             def poll() -> None:
-                for task, member in zip(tasks, members, strict=True):
-                    found = member.standing()
-                    bars.update(task, completed=done(member.spec, found), now=now(found))
+                for task, run in zip(tasks, runs, strict=True):
+                    found = run.standing()
+                    bars.update(task, completed=done(run.spec, found), now=now(found))
 
             yield poll
 
-    def _lines(self, step: str, members: Sequence[Member]) -> Callable[[], None]:
-        started, total = time.monotonic(), sum(amount(member.spec) for member in members)
+    def _lines(self, step: str, runs: Sequence[Watched]) -> Callable[[], None]:
+        started, total = time.monotonic(), sum(amount(run.spec) for run in runs)
         last, told = started, set[str]()
 
         def poll() -> None:
             nonlocal last
-            found = {member.name: member.standing() for member in members}
-            for ended in [member for member in members if found[member.name].status and member.name not in told]:
+            found = {run.name: run.standing() for run in runs}
+            for ended in [run for run in runs if found[run.name].status and run.name not in told]:
                 told.add(ended.name)
                 self.say(f"{ended.name}: {ending(ended.spec, found[ended.name])}")
             elapsed = time.monotonic() - started
             if time.monotonic() - last < SECONDS_A_LINE:
                 return
             last = time.monotonic()
-            for member in members:
-                at = found[member.name]
-                if at.row and not at.status and isinstance(member.spec, RunSpec):
-                    self.say(f"{member.name}: iteration {at.row['step']:.0f} of {member.spec.steps}, {now(at)}")
-            share = sum(done(member.spec, found[member.name]) for member in members) / total
+            for run in runs:
+                at = found[run.name]
+                if at.row and not at.status and isinstance(run.spec, RunSpec):
+                    self.say(f"{run.name}: iteration {at.row['step']:.0f} of {run.spec.steps}, {now(at)}")
+            share = sum(done(run.spec, found[run.name]) for run in runs) / total
             left = f", about {elapsed * (1 - share) / share:.0f} s left" if share > 0 else ""
             if share < 1:  # at the end only the last evaluation is missing, and the line of the run's ending comes at once
                 self.say(f"{step}: {share:.0%} done{left}")
@@ -103,8 +103,8 @@ class Progress:
 
 def name(step: str, jobs: Sequence[tuple[str, Spec]], at: int) -> str:
     """What a run is called: its step, which of the runs made together it is, and its label."""
-    member = f" {at + 1}/{len(jobs)}" if len(jobs) > 1 else ""
-    return f"{step}{member}: {jobs[at][1].label}"
+    run = f" {at + 1}/{len(jobs)}" if len(jobs) > 1 else ""
+    return f"{step}{run}: {jobs[at][1].label}"
 
 
 def announced(specs: Sequence[Spec]) -> str:

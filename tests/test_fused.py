@@ -395,7 +395,7 @@ def test_a_member_is_looked_at_for_divergence_where_it_would_be_alone(tmp_path, 
 
 
 def test_members_share_the_time_that_all_train_and_leave_out_everyones_evaluations():
-    shares = [fused_runs.Share(0) for _ in range(4)]
+    shares = [fused_runs.HowFarInGroup(0) for _ in range(4)]
     for share in shares:
         share.members, share.started, share.eval_seconds = shares, share.started - 8, 1.0
     assert [share.train_seconds for share in shares] == pytest.approx([1.0] * 4, abs=0.2)

@@ -36,7 +36,7 @@ class Stopped(RunFailedError):  # noqa: N818  where the command itself asked for
 
 
 @dataclass
-class Progress:
+class HowFar:
     """How far a run has come, beside its weights and optimizer. Order of data, augmentation and dropout are functions of (seed, step)."""
 
     done: int  # updates so far
@@ -57,22 +57,22 @@ class Checkpoints:
         self._folder, self._record = folder, record
         self._next = time.monotonic() + EVERY_SECONDS
 
-    def resume(self, training: "Training") -> Progress:
+    def resume(self, training: "Training") -> HowFar:
         """Put `training` where the newest checkpoint that can be used was, and cut the record there; else where the run begins.
 
         Of several processes the first one looks, and the others are put where it is.
         """
-        progress = self._resume(training) if team.is_first() else Progress(training.spec.at_step)
+        how_far = self._resume(training) if team.is_first() else HowFar(training.spec.at_step)
         if team.size() == 1:
-            return progress
+            return how_far
         team.put_as_first(training.model, training.optimizer)
-        said = (progress.done, progress.best, [float(loss) for loss in progress.stretch], progress.eval_seconds, training.levels.state())
+        said = (how_far.done, how_far.best, [float(loss) for loss in how_far.stretch], how_far.eval_seconds, training.levels.state())
         done, best, stretch, eval_seconds, levels = team.told(said)
         training.levels.put(levels)
         device = training.evaluated_on[0].device
-        return Progress(done, best, [torch.tensor(loss, device=device) for loss in stretch], eval_seconds, progress.started)
+        return HowFar(done, best, [torch.tensor(loss, device=device) for loss in stretch], eval_seconds, how_far.started)
 
-    def _resume(self, training: "Training") -> Progress:
+    def _resume(self, training: "Training") -> HowFar:
         """`resume` in the process that writes. What cannot be used is said once, on stderr, and removed: the run is about to write its
         own in those places."""
         unusable: dict[Path, Exception] = {}
@@ -83,33 +83,33 @@ class Checkpoints:
             except (ValueError, StorageError) as problem:
                 unusable[path] = problem
                 continue
-            progress = _put(state, training, path)
+            how_far = _put(state, training, path)
             break
         else:
-            state, progress = {"rows": 0}, Progress(training.spec.at_step)
+            state, how_far = {"rows": 0}, HowFar(training.spec.at_step)
         if unusable:
             path, why = next(iter(unusable.items()))
-            words = f"warning: {path}: cannot be used ({why}); the run goes on from step {progress.done}"
+            words = f"warning: {path}: cannot be used ({why}); the run goes on from step {how_far.done}"
             print(words, file=sys.stderr, flush=True)
         self._record.keep(state["rows"])
         self._remove(list(unusable))
-        return progress
+        return how_far
 
-    def step_done(self, training: "Training", progress: Progress) -> None:
+    def step_done(self, training: "Training", how_far: HowFar) -> None:
         """Save when it is time. Asked to stop, save at once and raise `Stopped`. Of several processes all do what one of them wants."""
         word = team.agreed(STOP if stop_asked() else SAVE if time.monotonic() >= self._next else GO_ON)
         if word == GO_ON:
             return
         before = time.perf_counter()
         if team.is_first():
-            self.save(training, progress)
-        progress.eval_seconds += time.perf_counter() - before
+            self.save(training, how_far)
+        how_far.eval_seconds += time.perf_counter() - before
         self._next = time.monotonic() + EVERY_SECONDS
         if word == STOP:
             raise Stopped
 
-    def save(self, training: "Training", progress: Progress) -> None:
-        """Write the state after `progress.done` updates; the record reaches the disk before it, older checkpoints go after it."""
+    def save(self, training: "Training", how_far: HowFar) -> None:
+        """Write the state after `how_far.done` updates; the record reaches the disk before it, older checkpoints go after it."""
         self._record.sync()
         state = {
             "checkpoint": FORMAT,
@@ -118,14 +118,14 @@ class Checkpoints:
             "rows": self._record.rows,
             "model": training.model.state_dict(),
             "optimizer": training.optimizer.state_dict(),
-            "done": progress.done,
-            "best": progress.best,
-            "stretch": torch.stack(progress.stretch).cpu() if progress.stretch else torch.empty(0),
-            "seconds": time.perf_counter() - progress.started,
-            "eval_seconds": progress.eval_seconds,
+            "done": how_far.done,
+            "best": how_far.best,
+            "stretch": torch.stack(how_far.stretch).cpu() if how_far.stretch else torch.empty(0),
+            "seconds": time.perf_counter() - how_far.started,
+            "eval_seconds": how_far.eval_seconds,
             **training.levels.state(),
         }
-        write_whole(self._folder / f"{self._record.run_id}.step{progress.done:09d}.checkpoint", sealed(state))
+        write_whole(self._folder / f"{self._record.run_id}.step{how_far.done:09d}.checkpoint", sealed(state))
         self._remove(self.found()[:-KEPT])
 
     def remove(self) -> None:
@@ -152,7 +152,7 @@ class Checkpoints:
             raise ValueError("the record has fewer rows than it had then")
 
 
-def _put(state: dict[str, Any], training: "Training", path: Path) -> Progress:
+def _put(state: dict[str, Any], training: "Training", path: Path) -> HowFar:
     try:
         put(state, training.model, training.optimizer)
     except ValueError as error:
@@ -160,7 +160,7 @@ def _put(state: dict[str, Any], training: "Training", path: Path) -> Progress:
     training.levels.put(state)
     device = training.evaluated_on[0].device
     stretch = list(state["stretch"].to(device).unbind())
-    return Progress(state["done"], state["best"], stretch, state["eval_seconds"], time.perf_counter() - state["seconds"])
+    return HowFar(state["done"], state["best"], stretch, state["eval_seconds"], time.perf_counter() - state["seconds"])
 
 
 _stop: list[bool] = []  # a list, for a signal's handler to append to: it may come at any time, even within itself

@@ -11,7 +11,7 @@ import torch
 
 from hpcheck import schedules
 from hpcheck.engine.batches import OnDevice
-from hpcheck.engine.checkpoints import Checkpoints, Progress, Stopped, stop_asked
+from hpcheck.engine.checkpoints import Checkpoints, HowFar, Stopped, stop_asked
 from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together, refuse
 from hpcheck.engine.levels import CHECK_EVERY
 from hpcheck.engine.loop import Training, begin, finish, next_row, prepare, update
@@ -26,10 +26,10 @@ ONE_BY_ONE = "one by one"
 
 
 @dataclass
-class Share(Progress):
+class HowFarInGroup(HowFar):
     """How far a member has come; the time that all train is shared out evenly, evaluations are each one's own."""
 
-    members: list["Share"] = field(default_factory=list)  # all of the group, itself included
+    members: list["HowFarInGroup"] = field(default_factory=list)  # all of the group, itself included
 
     @property
     def train_seconds(self) -> float:
@@ -44,7 +44,7 @@ class Member:
     training: Training
     record: RecordWriter
     checkpoints: Checkpoints
-    at: Share
+    at: HowFarInGroup
     lrs: list[float]  # by step since `at_step`
     momenta: list[float]
     how: str  # for the record: by which mode, among how many
@@ -96,14 +96,14 @@ def _stops(spec: RunSpec) -> list[int]:
 
 def _begin(trainings: Sequence[Training], records: Sequence[RecordWriter], snapshots: Path, mode: str) -> list[Member]:
     """Members at their first step; rows that an interrupted process left are cut."""
-    shares = [Share(training.spec.at_step) for training in trainings]
+    all_at = [HowFarInGroup(training.spec.at_step) for training in trainings]
     members = []
-    for training, record, at in zip(trainings, records, shares, strict=True):
+    for training, record, at in zip(trainings, records, all_at, strict=True):
         record.keep(0)
-        at.members = shares
+        at.members = all_at
         count = training.spec.steps - training.spec.at_step
         lrs, momenta = (schedules.values(knots, count).tolist() for knots in (training.spec.lr, training.spec.momentum))
-        how = f"{mode}, {len(shares)} members" if len(shares) > 1 else "one CUDA graph"
+        how = f"{mode}, {len(all_at)} members" if len(all_at) > 1 else "one CUDA graph"
         members.append(Member(training, record, Checkpoints(snapshots, record), at, lrs, momenta, how))
     return members
 

@@ -15,7 +15,7 @@ from hpcheck import plugins, schedules
 from hpcheck.data._prepare import stratified_subset
 from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
-from hpcheck.engine.checkpoints import Checkpoints, Progress
+from hpcheck.engine.checkpoints import Checkpoints, HowFar
 from hpcheck.engine.levels import CHECK_EVERY, Levels
 from hpcheck.engine.objectives import Objective, arithmetic, evaluate, fresh_batchnorm, objectives
 from hpcheck.engine.snapshots import load_snapshot, save_snapshot
@@ -120,7 +120,7 @@ def begin(training: Training, data: OnDevice, record: RecordWriter, lr: float, m
 
 
 def next_row(
-    training: Training, data: OnDevice, record: RecordWriter, snapshots: Path, at: Progress, lr: float, momentum: float
+    training: Training, data: OnDevice, record: RecordWriter, snapshots: Path, at: HowFar, lr: float, momentum: float
 ) -> dict[str, float]:
     """The evaluation after `at.done` updates, the last of them at this lr and momentum; the best weights are saved where wanted."""
     before = time.perf_counter()
@@ -140,7 +140,7 @@ def finish(
     data: OnDevice,
     record: RecordWriter,
     snapshots: Path,
-    at: Progress,
+    at: HowFar,
     diverged: bool,
     told: Mapping[str, Any] = NOTHING,
 ) -> None:
