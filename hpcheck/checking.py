@@ -1,14 +1,13 @@
 """`hpcheck check`: regenerate the recommendation, compare it with the committed one, and tell people, programs and GitHub."""
 
 import difflib
-import json
 import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hpcheck import drift, exits, recommend, yaml12
+from hpcheck import drift, exits, output, recommend, yaml12
 from hpcheck.config import Config, ConfigError, Problem
 from hpcheck.drift import Content, Verdict, number
 from hpcheck.storage import naming, write_whole
@@ -82,15 +81,11 @@ def regenerate(config: Config, quiet: bool) -> str:
     return checklist.runs.recommended.read_text(encoding="utf-8")
 
 
-def told(checked: Checked, updated: bool, diff: bool, github: bool, as_json: bool) -> list[str]:
-    """All lines that the command prints; `github` also appends to the job's summary."""
-    if github:
-        write_summary(checked)
-    return [
-        *([json.dumps(checked.as_json())] if as_json else lines(checked, updated)),
-        *(difference(checked) if diff and not as_json else ()),
-        *(annotations(checked) if github else ()),
-    ]
+def told(checked: Checked, updated: bool, diff: bool, as_json: bool) -> list[str]:
+    """All lines that the command prints on stdout, one where that is JSON."""
+    if as_json:
+        return [output.as_json(checked.as_json())]
+    return [*lines(checked, updated), *(difference(checked) if diff else ())]
 
 
 def lines(checked: Checked, updated: bool) -> list[str]:

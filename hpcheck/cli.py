@@ -1,6 +1,7 @@
 """The commands: each loads a config, calls the checklist and prints what came out. Nothing here imports torch."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -142,7 +143,7 @@ def plan(
         found["probe"] = measured = probes.probe(loaded)
         found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
     words = [*planning.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())]
-    output.write(json.dumps(found) if as_json else "\n".join(words))
+    output.write(output.as_json(found) if as_json else "\n".join(words))
 
 
 @app.command(cls=Command)
@@ -243,8 +244,12 @@ def check(
     from hpcheck import checking
 
     found = checking.check(_load(config, set_, None), baseline, update, quiet)
-    for line in checking.told(found, update, diff, github, as_json):
+    for line in checking.told(found, update, diff, as_json):
         output.write(line)
+    if github:
+        checking.write_summary(found)
+        for line in checking.annotations(found):  # GitHub reads both streams
+            typer.echo(line, file=sys.stderr if as_json else output.stream())
     raise typer.Exit(exits.FINE if update else found.exit_code)
 
 
@@ -276,7 +281,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     from hpcheck import doctor as doctors
 
     found = doctors.examine()
-    output.write(json.dumps(found) if as_json else "\n".join(doctors.lines(found)))
+    output.write(output.as_json(found) if as_json else "\n".join(doctors.lines(found)))
 
 
 @app.command(cls=Command)
@@ -320,7 +325,7 @@ def _load(path: Path | None, overrides: list[str] | None, from_: Path | None, ru
     loaded = configs.load(path or fallback, [*(overrides or []), *outer_settings()])
     if of_newest and runs_code:
         rundir.refuse_users_code(loaded, fallback)
-    return loaded if from_ is None else configs.overlay(loaded, recommend.read(from_)["settings"], str(from_))
+    return loaded if from_ is None else configs.overlay(loaded, recommend.read(from_)["settings"], str(from_), overrides or ())
 
 
 def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tensorboard: bool, measure_again: bool = False) -> None:
@@ -352,6 +357,6 @@ def _print(content: dict[str, Any], folder: Path, as_json: bool, to_stderr: bool
     from hpcheck import summary
 
     if as_json:
-        output.write(json.dumps(content))
+        output.write(output.as_json(content))
     else:
         summary.show(content, Console(file=None if to_stderr else output.stream(), stderr=to_stderr, highlight=False), folder)

@@ -1,7 +1,5 @@
 """Readings beside the checklist, such as a momentum range test: run, drawn and told; they set nothing."""
 
-import json
-
 from hpcheck import output
 from hpcheck.config import Config
 from hpcheck.pipeline import Checklist
@@ -19,5 +17,5 @@ def look(name: str, decide: Decide, before: str, config: Config, as_json: bool, 
         progress.say(remark)
     if as_json:
         evidence = {item.setting: evidence_block(item) for item in reading.evidence}
-        output.write(json.dumps({"evidence": evidence, "remarks": reading.remarks, "runs": reading.runs}))
+        output.write(output.as_json({"evidence": evidence, "remarks": reading.remarks, "runs": reading.runs}))
     return reading.abstained

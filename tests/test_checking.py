@@ -118,6 +118,14 @@ def test_github_annotations_and_summary(project, capsys, monkeypatch):
     assert "injected, 100%" in summary
 
 
+def test_annotations_are_not_in_the_json(project, capsys):
+    commit(project[0], edited("learning_rate", 1.2))
+    assert run(["check", "--github", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["exit_code"] == 1
+    assert "::error file=recommended.yaml" in err
+
+
 def test_annotations_escape_what_would_end_them():
     assert checking.escaped_property("a:b,c%\n") == "a%3Ab%2Cc%25%0A"
 

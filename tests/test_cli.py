@@ -139,6 +139,17 @@ def test_the_same_command_again_runs_nothing_and_says_the_same(whole, hpcheck):
     assert made("small") == before
 
 
+def test_json_has_no_word_for_infinity(whole, hpcheck):
+    recommended = Path("runs/odd/recommended.yaml")
+    recommended.parent.mkdir()
+    text = Path("runs/small/recommended.yaml").read_text()
+    recommended.write_text(re.sub(r"- \[([^,]+), [0-9.]+, ", r"- [\1, .inf, ", text).replace("runs/small", "runs/odd"))
+    Path("odd.yaml").write_text(SMALL)
+    code, out, _ = hpcheck("show", "odd.yaml", "--json")
+    found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert (code, '"inf"' in json.dumps(found["evidence"])) == (0, True)
+
+
 def test_the_steps_one_by_one_give_the_settings_of_run(whole, hpcheck):
     expected = json.loads(hpcheck("show", "small.yaml", "--json")[1])
     for step in COMMANDS[1:]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcheck import yaml12
-from hpcheck.config import Config, MomentumRange, dump, load, overlay, parse, schema
+from hpcheck.config import Config, ConfigError, MomentumRange, dump, load, overlay, parse, schema
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -170,6 +170,23 @@ def test_overlay_keeps_what_is_not_recommended() -> None:
     config = parse(f"{LEAST}start: {{max_lr: 0.1, total_batch_size: 32}}", "c.yaml")
     assert overlay(config, {"weight_decay": 0, "learning_rate": {"policy": "1cycle"}}).start.max_lr == 0.1
     assert overlay(config, {}) == config
+
+
+def test_what_is_overridden_is_so_whatever_is_recommended() -> None:
+    def started(*overrides: str) -> Config:
+        return overlay(parse(LEAST, "c.yaml", overrides), SETTINGS, "r.yaml", overrides)
+
+    assert started("budget.epochs=2").budget.epochs == 2
+    assert started("start.momentum.max=0.97").start.momentum == MomentumRange(max=0.97, min=0.8)
+    assert started("start.momentum=0.7").start.momentum == MomentumRange(max=0.7, min=0.7)
+    larger = started("start.max_lr=0.05", "seed=3")
+    assert (larger.start.max_lr, larger.start.min_lr, larger.seed, larger.start.weight_decay) == (0.05, None, 3, 0.003)
+    both = started("start.max_lr=0.05", "start.min_lr=0.01").start
+    assert (both.max_lr, both.min_lr) == (0.05, 0.01)
+    with pytest.raises(ConfigError, match=r"error: -s start.momentum.min: reversed range .got 0.92; expected at most max, 0.9."):
+        started("start.momentum.min=0.92")
+    with pytest.raises(ConfigError, match=r"error: r.yaml: start.momentum.min: reversed range .got 0.8; expected at most max, 0.7."):
+        overlay(parse(LEAST, "c.yaml"), SETTINGS, "r.yaml", ["start.momentum.max=0.7"])
 
 
 def test_every_key_is_described_in_one_line_in_the_json_schema() -> None:

@@ -101,9 +101,10 @@ def dump(config: Config) -> str:
     return yaml12.write(config.model_dump(mode="json"))
 
 
-def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "recommended.yaml") -> Config:
+def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "recommended.yaml", overrides: Sequence[str] = ()) -> Config:
     """`config` starting from the `settings` of a recommended.yaml: batch size, momentum, weight decay, the cycle's largest and smallest lr
     and the training's length, and rising momentum where it says so; nothing else, so the shape of the cycle stays the config's.
+    What `overrides` ("a.b=value") name they set, whatever the recommendation says.
 
     Values only, so no setting can name code. Raises `ConfigError` for a key or a value that a recommendation cannot have.
     """
@@ -127,7 +128,17 @@ def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "rec
                 findings.append(replace(finding, path=("settings", *place, *finding.path[2:])))
     if findings:
         raise ConfigError([Problem(source_name, None, key_text(one.path), one.problem, one.got, one.expected) for one in findings])
-    return config.model_copy(update=sections)
+    return _overridden(config.model_copy(update=sections), overrides, source_name)
+
+
+def _overridden(config: Config, overrides: Sequence[str], source_name: str) -> Config:
+    """`config` with `overrides` put in; another largest lr takes the smallest lr with it, which belonged to the one before."""
+    named = {override.partition("=")[0].strip() for override in overrides}
+    forgotten = ["start.min_lr=null"] * ("start.max_lr" in named)
+    try:
+        return parse(dump(config), source_name, [*forgotten, *overrides])
+    except ConfigError as error:  # of an override beside what was recommended: the lines are not the file's
+        raise ConfigError([replace(problem, line=None) for problem in error.problems]) from None
 
 
 def _written(values: Mapping[str, Any], block: Any, path: KeyPath) -> tuple[dict[str, Any], list[Finding]]:

@@ -1,9 +1,7 @@
 """Readings on the terminal, and as plain values for JSON."""
 
-import json
-import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,7 +23,7 @@ def report(found: Found, as_json: bool, quiet: bool) -> None:
     if not quiet:
         sys.stderr.writelines(f"{note}\n" for note in notes(found))
     if as_json:
-        output.write(json.dumps(as_plain(found), allow_nan=False))
+        output.write(output.as_json(content(found)))
     else:
         show(found, Console(file=output.stream()))
 
@@ -65,11 +63,10 @@ def notes(found: Found) -> list[str]:
     return [printable(f"{reading.loaded.path}: {note}") for reading in found.readings for note in reading.loaded.notes]
 
 
-def as_plain(found: Found) -> dict[str, Any]:
-    """Everything that was read, for JSON: NaN becomes null, the infinities the strings "inf" and "-inf"."""
+def content(found: Found) -> dict[str, Any]:
+    """Everything that was read, for JSON."""
     comparison = None if found.comparison is None else _comparison(found.comparison)
-    content = {"curves": [_curve(reading) for reading in found.readings], "comparison": comparison, "abstained": found.abstained}
-    return dict(_plain(content))
+    return {"curves": [_curve(reading) for reading in found.readings], "comparison": comparison, "abstained": found.abstained}
 
 
 def _curve(reading: CurveReading) -> dict[str, Any]:
@@ -132,13 +129,3 @@ def _comparison(found: Comparison) -> dict[str, Any]:
         "too_short_to_tell": found.too_short,
         "lines": describe.comparison_lines(found),
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None if math.isnan(value) else str(float(value))
-    return value

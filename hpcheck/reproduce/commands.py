@@ -1,11 +1,10 @@
 """`hpcheck reproduce`: what was asked for, run or listed, and said."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcheck import doctor, exits
+from hpcheck import doctor, exits, output
 from hpcheck.progress import Progress
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import chosen
@@ -61,7 +60,7 @@ def beyond_this_machine(state: State) -> bool:
 
 
 def told(states: Sequence[State], as_json: bool) -> list[str]:
-    return [json.dumps([state.plain() for state in states])] if as_json else lines(states)
+    return [output.as_json([state.plain() for state in states])] if as_json else lines(states)
 
 
 def exit_code(states: Sequence[State], only_listed: bool) -> int:
