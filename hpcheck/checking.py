@@ -74,10 +74,13 @@ def regenerate(config: Config, quiet: bool) -> str:
     from hpcheck.progress import Progress
     from hpcheck.steps.checklist import STEPS
 
-    with Checklist(config, Progress(quiet)) as checklist:
+    progress = Progress(quiet)
+    with Checklist(config, progress) as checklist:
         for step in STEPS:
             if step != "train":
                 checklist.run_step(step)
+    for words in checklist.lost():
+        progress.say(words)
     return checklist.runs.recommended.read_text(encoding="utf-8")
 
 

@@ -177,7 +177,9 @@ def report(
     """Write the HTML report of a run directory again, from its records; prints its path."""
     from hpcheck.report import again
 
-    path = again.of_directory(of) if of is not None and of.is_dir() else again.of_config(_load(of, set_, None))
+    path, lost = again.of_directory(of) if of is not None and of.is_dir() else again.of_config(_load(of, set_, None))
+    for words in lost:
+        typer.echo(words, err=True)
     output.write(str(path))
     if open_:
         typer.launch(str(path))
@@ -341,6 +343,8 @@ def _steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tenso
         readings = checklist.run_all() if step is None else checklist.run_step(step)
     for step, remark in ((reading.step, remark) for reading in readings for remark in reading.remarks):
         progress.say(f"{step}: {remark}")
+    for words in checklist.lost():
+        progress.say(words)
     if as_json or not quiet:
         _print(recommend.read(checklist.runs.recommended), checklist.runs.path, as_json, to_stderr=True)
     _exit(any(reading.abstained for reading in readings))

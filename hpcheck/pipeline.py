@@ -31,6 +31,7 @@ class Checklist:
         self.asked = Asked(config, facts(config))
         self.replays = Replays(self.asked, self.runs.find)
         self.runs.create(config)
+        self._topics_before = recommend.topics_in(self.runs.recommended)
 
     def __enter__(self) -> "Checklist":
         return self
@@ -65,6 +66,10 @@ class Checklist:
         readings = list(self.replays.readings())
         recommend.write(self.runs, self.asked, readings)
         page.write(self.runs, self.asked, readings)
+
+    def lost(self) -> list[str]:
+        """In words: what recommended.yaml spoke of when the command began, and speaks of no longer."""
+        return recommend.lost_words(self._topics_before, recommend.topics_in(self.runs.recommended))
 
     def look(self, name: str, decide: Decide, before: str) -> Reading:
         """A reading beside the checklist, from the settings that `before` would start from: drawn, but it sets nothing."""

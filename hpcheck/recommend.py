@@ -150,6 +150,26 @@ def read(path: Path, sections: Sequence[str] = ("settings",)) -> dict[str, Any]:
     return content
 
 
+def topics(content: Mapping[str, Any]) -> list[str]:
+    """What a recommendation speaks of: settings that it has evidence for, and how they trained."""
+    return [*content.get("evidence", {}), *(["the training"] * bool(content.get("results")))]
+
+
+def topics_in(path: Path) -> list[str]:
+    """The topics of the recommended.yaml at `path`; none where there is no such file, or none that can be read."""
+    try:
+        return topics(read(path, ("evidence", "results")))
+    except ConfigError:
+        return []
+
+
+def lost_words(before: Sequence[str], now: Sequence[str]) -> list[str]:
+    """That what a recommendation had said of some topics holds no longer; nothing where it holds."""
+    lost = ", ".join(topic for topic in before if topic not in now)
+    why = "it was read with another config, or before another step changed a setting"
+    return [f"what recommended.yaml had of {lost} holds no longer: {why}; hpcheck run reads it again"] * bool(lost)
+
+
 def plain(value: Any) -> Any:
     """Tuples as lists, numpy numbers as Python's, floats to four significant figures: small, stable, and it diffs well."""
     if isinstance(value, Mapping):

@@ -1,8 +1,10 @@
 """The report of a run directory, written again from its records: after an update of hpcheck, or where the file was lost."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from hpcheck import config as configs
+from hpcheck import recommend
 from hpcheck.config import Config
 from hpcheck.errors import InputError
 from hpcheck.facts import facts
@@ -12,8 +14,15 @@ from hpcheck.steps.checklist import Replays
 from hpcheck.steps.replay import Asked
 
 
-def of_directory(path: Path) -> Path:
-    """Write the report into a run directory, by the config that lies there; returns the report's path.
+class Written(NamedTuple):
+    """Where the report is, and in words what recommended.yaml beside it speaks of and the report does not."""
+
+    path: Path
+    lost: list[str]
+
+
+def of_directory(path: Path) -> Written:
+    """Write the report into a run directory, by the config that lies there.
 
     Raises `InputError` where there is no run directory, or its config names the user's own code: what is read from a run directory carries
     values only, and never has code imported (DESIGN 6).
@@ -25,7 +34,7 @@ def of_directory(path: Path) -> Path:
     return _write(config, RunDirectory(path))
 
 
-def of_config(config: Config) -> Path:
+def of_config(config: Config) -> Written:
     """Write the report of the run directory that `config` works in. Raises `InputError` where there is none yet."""
     runs = RunDirectory.of(config)
     if not runs.path.is_dir():
@@ -33,7 +42,9 @@ def of_config(config: Config) -> Path:
     return _write(config, runs)
 
 
-def _write(config: Config, runs: RunDirectory) -> Path:
+def _write(config: Config, runs: RunDirectory) -> Written:
     asked = Asked(config, facts(config))
-    page.write(runs, asked, list(Replays(asked, runs.find).readings()))
-    return runs.path / page.FILE
+    readings = list(Replays(asked, runs.find).readings())
+    page.write(runs, asked, readings)
+    now = recommend.topics(recommend.content(runs, asked, readings))
+    return Written(runs.path / page.FILE, recommend.lost_words(recommend.topics_in(runs.recommended), now))
