@@ -150,6 +150,7 @@ def plan(
 def show(
     config: ConfigPath = None,
     snippet: Annotated[Snippet | None, typer.Option("--snippet", help="Print code that uses the settings, ready to paste.")] = None,
+    set_: Overrides = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -157,12 +158,22 @@ def show(
     from hpcheck import recommend, snippets
     from hpcheck.rundir import RunDirectory
 
-    loaded = _load(config, None, None, runs_code=False)
+    loaded = _load(config, set_, None, runs_code=False)
     runs = RunDirectory.of(loaded)
     content = recommend.read(runs.recommended, ("settings", "evidence", "provenance"))
-    if snippet is not None:
-        return output.write(snippets.write(snippet, content["settings"], loaded.optimizer.name, loaded.optimizer.options()), end="")
-    return _print(content, runs.path, as_json)
+    made_with = runs.made_with() or loaded
+    for part in ("data", "model", "optimizer"):
+        if getattr(made_with, part) != getattr(loaded, part):
+            typer.echo(
+                f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)", err=True
+            )
+    if snippet is None:
+        return _print(content, runs.path, as_json)
+    optimizer = made_with.optimizer.name, made_with.optimizer.options()
+    output.write(snippets.write(snippet, content["settings"], *optimizer), end="")
+    for difference in snippets.differences(snippet, *optimizer):
+        typer.echo(difference, err=True)
+    return None
 
 
 @app.command(cls=Command)

@@ -41,6 +41,13 @@ class RunDirectory:
     def of(cls, config: Config) -> "RunDirectory":
         return cls(Path(config.run.dir) / config.name)
 
+    def made_with(self) -> Config | None:
+        """The config that the last command here had; None where there is none that can be read."""
+        try:
+            return configs.load(self.config)
+        except configs.ConfigError:
+            return None
+
     def claim(self) -> None:
         """Take the directory's lock where there is a directory yet. Raises `HeldError` where another process has it."""
         if self._lock is None and self.path.is_dir():

@@ -219,6 +219,16 @@ def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, A
     return SNIPPETS[name](settings, shipped, options)
 
 
+def differences(name: str, optimizer: str, options: Options) -> list[str]:
+    """Where a training by the snippet of that name departs from the runs that the settings were read from, a sentence each."""
+    found = list(DIFFERENCES[name])
+    if optimizer not in OPTIMIZERS:
+        found.append("Your own optimizer's place is taken by torch.optim.SGD here.")
+    elif options.get("velocity") == "caffe":
+        found.append("hpcheck's runs had Caffe's velocity, with the learning rate inside; torch's SGD multiplies it outside.")
+    return found
+
+
 def refused(settings: Settings) -> str:
     """Why there is no snippet for these settings; "" where there is one."""
     lr = settings.get("learning_rate")

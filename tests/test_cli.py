@@ -139,6 +139,14 @@ def test_the_same_command_again_runs_nothing_and_says_the_same(whole, hpcheck):
     assert made("small") == before
 
 
+def test_code_to_paste_is_for_the_optimizer_that_the_settings_were_read_with(whole, hpcheck):
+    code, out, err = hpcheck("show", "small.yaml", "--snippet", "timm")
+    assert (code, "--opt sgd " in out, "timm keeps momentum constant" in err, "is another" in err) == (0, True, True, False)
+    code, out, err = hpcheck("show", "small.yaml", "--snippet", "pytorch", "-s", "optimizer=adamw")
+    assert (code, "torch.optim.SGD" in out) == (0, True)
+    assert "the section optimizer of this config is another than these settings were read with" in err
+
+
 def test_json_has_no_word_for_infinity(whole, hpcheck):
     recommended = Path("runs/odd/recommended.yaml")
     recommended.parent.mkdir()

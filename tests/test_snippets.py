@@ -106,6 +106,11 @@ def test_for_another_policy_there_is_no_snippet() -> None:
 
 def test_each_snippet_says_where_it_differs() -> None:
     assert snippets.DIFFERENCES.keys() == snippets.SNIPPETS.keys() == snippets.TITLES.keys()
+    for name in snippets.SNIPPETS:
+        always = list(snippets.DIFFERENCES[name])
+        assert snippets.differences(name, "adamw", {}) == snippets.differences(name, "sgd", {"velocity": "pytorch"}) == always
+        assert "Caffe's velocity" in snippets.differences(name, "sgd", {"velocity": "caffe"})[-1]
+        assert "Your own optimizer's place" in snippets.differences(name, "own:build", {"velocity": "caffe"})[-1]
 
 
 def timm_arguments() -> dict[str, str | bool]:

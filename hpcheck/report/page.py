@@ -108,21 +108,19 @@ def _use(settings: Mapping[str, Any], config: Config) -> Markup:
     title = tag("h2", "Use the settings")
     if why := snippets.refused(settings):
         return tag("section", title, tag("p", overview.sentence(f"nothing to paste: {why}"), class_="empty"), id="use")
-    shipped = config.optimizer.name in snippets.OPTIMIZERS
-    own = None if shipped else tag("p", "Your own optimizer's place is taken by torch.optim.SGD here.", class_="fine")
     parts = [_snippet(key, settings, config) for key in snippets.SNIPPETS]
     words = tag(
         "p",
         "The schedule is counted in optimizer steps; train_set and model are yours. Also: ",
         tag("code", "hpcheck show --snippet pytorch"),
     )
-    return tag("section", title, words, own, parts, id="use")
+    return tag("section", title, words, parts, id="use")
 
 
 def _snippet(key: str, settings: Mapping[str, Any], config: Config) -> Markup:
     text = snippets.write(key, settings, config.optimizer.name, config.optimizer.options())
     code = tag("pre", tag("code", text), tabindex=0, aria_label=f"{snippets.TITLES[key]}: code", role="region")
-    differs = tag("ul", [tag("li", line) for line in snippets.DIFFERENCES[key]])
+    differs = tag("ul", [tag("li", line) for line in snippets.differences(key, config.optimizer.name, config.optimizer.options())])
     body = (tag("p", "Where it differs from the runs that the settings were read from:"), differs, code)
     return tag("details", tag("summary", snippets.TITLES[key]), body, open=key == "pytorch")
 
