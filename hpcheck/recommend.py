@@ -90,7 +90,7 @@ def carried_from(content: Mapping[str, Any]) -> float | None:
 
 def evidence_block(item: Evidence) -> dict[str, Any]:
     """One setting's evidence as plain values, without what is empty."""
-    apart = ("setting", "kept", "higher_is_better")  # the block's own key, what its source says, and what the config says
+    apart = ("setting", "kept", "higher_is_better", "good")  # the block's own key, what its source, the config and its reason say
     block = {key: plain(value) for key, value in asdict(item).items() if key not in apart and value not in (None, (), [])}
     if item.status == "abstained":
         block["source"] = f"{item.kept} (abstained); {item.source}"

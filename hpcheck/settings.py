@@ -67,7 +67,8 @@ class Evidence:
     """Why a setting has its value: what was read, from which runs, how sure, and where in the paper the rule stands.
 
     `status` is "chosen", "tied" (the candidates in `tied` cannot be told apart), or "abstained": for want of evidence a value is kept, the
-    start's or what `kept` says in words. `considered` holds a line per candidate: its value, its score and the score's standard error.
+    start's or what `kept` says in words. `good` are candidates that lose little, where a stretch of such was looked for. `considered`
+    holds a line per candidate: its value, its score and the score's standard error.
     `names` are what the values in `considered` stand for, in the same order, where they are not numbers of the setting itself. Scores are
     costs, lower being better: `as_measured` turns one back, for which it needs `higher_is_better`, the metric's direction.
     """
@@ -80,6 +81,7 @@ class Evidence:
     source: str
     interval: tuple[float, float] | None = None
     tied: tuple[float, ...] = ()
+    good: tuple[float, ...] = ()
     runs: tuple[str, ...] = ()
     clues: tuple[str, ...] = ()
     considered: tuple[tuple[float, float, float], ...] = ()

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpcheck.analysis.clue import ADVICE
+from hpcheck.analysis.clue import clue as make
 from hpcheck.analysis.clues import Clue, find_clues
 from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.start import begins_well
+from hpcheck.steps.evidence import describe
 
 U = np.linspace(0.025, 1, 40)
 DESCENT = 0.8 + 1.5 * np.exp(-U / 0.08)  # from 2.3 down to 0.8, and flat from a third on
@@ -40,6 +42,16 @@ def test_a_loss_still_falling_at_the_end_is_underfitting() -> None:
     clue = the("underfitting", curve(2.3 - 1.2 * U + noise()))
     assert clue.section == "section 3.2, Fig. 3"
     assert clue.to_step == 2000
+
+
+def test_an_lr_that_rises_all_along_tells_where_a_clue_is_and_one_that_comes_back_does_not() -> None:
+    cycle = np.concatenate([np.linspace(0.01, 0.1, 20), np.linspace(0.1, 0.01, 20)])
+    found = [describe(make(curve(DESCENT, **more), "plateau", "flat", 20, 39, 1.0)) for more in ({"ramp": True}, {"lr": cycle}, {})]
+    assert [words.partition(":")[0] for words in found] == [
+        "plateau (flat), lr 0.052 to 0.1",
+        "plateau (flat), iteration 1050 to 2000",
+        "plateau (flat), iteration 1050 to 2000",
+    ]
 
 
 def test_a_horizontal_end_is_a_plateau_and_nothing_else() -> None:

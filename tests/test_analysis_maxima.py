@@ -42,6 +42,7 @@ def test_the_middle_of_what_gives_little_away_is_taken() -> None:
     assert middle_maximum(runs(BOWL)).value == 0.1  # which is next to the middle
     choice = middle_maximum(runs(APART))
     assert choice.value == pytest.approx(0.09, rel=0.1)
+    assert choice.good == (0.025, 0.2)
     assert (choice.status, choice.edge, choice.confidence) == ("chosen", None, "medium")
     assert choice.interval == pytest.approx((0.00625**0.4 * 0.2**0.6, 0.025**0.4 * 0.4**0.6))
 

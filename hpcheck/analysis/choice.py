@@ -14,7 +14,8 @@ class Choice:
     """One setting as read from curves.
 
     `value` is None exactly where `status` is "abstained". `tied` lists every value that cannot be told from the best, the value itself
-    included, and is empty otherwise. `edge` says that the value is the lowest or highest tried, so that a better one may lie beyond.
+    included, and is empty otherwise; `good` those tried that lose little against the best, where a stretch of such is looked for.
+    `edge` says that the value is the lowest or highest tried, so that a better one may lie beyond.
     `scores` has (value, score, standard error) for each candidate, lower being better; a candidate that diverged has score inf.
     """
 
@@ -28,6 +29,7 @@ class Choice:
     clues: tuple[Clue, ...] = ()
     judged_by: Literal["loss", "accuracy"] = "loss"
     scores: tuple[tuple[float, float, float], ...] = ()
+    good: tuple[float, ...] = ()
 
 
 def abstain(

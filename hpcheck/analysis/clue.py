@@ -68,7 +68,8 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Clue:
-    """One sign and the stretch it covers; `strength` is its size in units of the noise of one raw value."""
+    """One sign and the stretch it covers; `strength` is its size in units of the noise of one raw value. `lr_rises` says that the lr
+    does, all along the curve, and so tells where the stretch is; a cycle passes each lr twice."""
 
     kind: str
     form: str
@@ -79,6 +80,7 @@ class Clue:
     strength: float
     section: str
     advice: str
+    lr_rises: bool
 
 
 def clue(curve: Curve, kind: str, form: str, first: int, last: int, strength: float) -> Clue:
@@ -88,4 +90,5 @@ def clue(curve: Curve, kind: str, form: str, first: int, last: int, strength: fl
     lr = lr[np.isfinite(lr)]
     lowest, highest = (float(lr.min()), float(lr.max())) if len(lr) else (np.nan, np.nan)
     from_step, to_step = (float(curve.step[first]), float(curve.step[last])) if len(curve) else (np.nan, np.nan)
-    return Clue(kind, form, from_step, to_step, lowest, highest, float(strength), section, advice)
+    rises = len(curve) > 1 and bool((curve.lr[1:] > curve.lr[:-1]).all())
+    return Clue(kind, form, from_step, to_step, lowest, highest, float(strength), section, advice, rises)

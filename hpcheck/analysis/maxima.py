@@ -129,7 +129,8 @@ def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf) -
     good = f"maxima from {found.low:.2g} to {found.high:.2g} lose little of the descent in {what}"
     reason = f"{good}, so any would do; {value:g} is {where}"
     interval = (min(found.interval[0], value), max(found.interval[1], value))
-    return Choice(value, interval, _confidence(candidates, found, value), "chosen", reason, (), edge, clues, by, scores)
+    inside = tuple(sorted(one.value for one in candidates if found.inside[0] <= one.value <= found.inside[1]))
+    return Choice(value, interval, _confidence(candidates, found, value), "chosen", reason, (), edge, clues, by, scores, inside)
 
 
 def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float, ...]:

@@ -105,7 +105,8 @@ def answer(item: Evidence, is_last_word: bool) -> Markup:
     )
     parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
     if item.interval:
-        parts.append(tag("p", f"Interval: {' to '.join(map(bound, item.interval))}.", class_="fine"))
+        name = "Where that middle may lie" if item.good else "Interval"
+        parts.append(tag("p", f"{name}: {' to '.join(map(bound, item.interval))}.", class_="fine"))
     if item.setting in NAMES and not is_last_word:
         parts.append(tag("p", tag("a", "Read again once the other settings were known.", href=f"#setting-{item.setting}"), class_="fine"))
     return tag("div", parts, class_="evidence", id=f"setting-{item.setting}" if item.setting in NAMES and is_last_word else None)
@@ -144,6 +145,8 @@ def _candidate(item: Evidence, name: str, value: float, score: float, error: flo
         verdict: object = tag("strong", "taken")
     elif value in item.tied:
         verdict = "as good"
+    elif value in item.good:
+        verdict = "loses little"
     else:
         verdict = "diverged" if math.isinf(score) else "worse"
     if item.status == "abstained" and math.isfinite(score):

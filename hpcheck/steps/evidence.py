@@ -40,6 +40,7 @@ def evidence(
         source=source,
         interval=choice.interval,
         tied=choice.tied,
+        good=choice.good,
         runs=tuple(runs),
         clues=tuple(dict.fromkeys(describe(clue) for clue in (*choice.clues, *clues))),
         considered=choice.scores,
@@ -52,7 +53,8 @@ def evidence(
 def describe(clue: Clue) -> str:
     """A clue in a line: what, where, and what the paper says to do."""
     form = f" ({clue.form})" if clue.form else ""
-    return f"{clue.kind}{form}, lr {clue.from_lr:.2g} to {clue.to_lr:.2g}: {clue.advice} [{clue.section}]"
+    lrs, steps = f"lr {clue.from_lr:.2g} to {clue.to_lr:.2g}", f"iteration {clue.from_step:g} to {clue.to_step:g}"
+    return f"{clue.kind}{form}, {lrs if clue.lr_rises else steps}: {clue.advice} [{clue.section}]"
 
 
 def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str = "") -> Series:
