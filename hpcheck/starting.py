@@ -111,4 +111,5 @@ def _words(directory: Path, texts: dict[str, str], found: list[Found], preset: s
     lines += [f"wrote {directory / name}" for name in texts]
     own = f"; your own model goes into {ENTRY}" if config.model.name == OWN else ""
     inside = "" if directory == Path() else f"cd {directory} && "
-    return [*lines, f"next: {inside}hpcheck lr-range (the first step), or hpcheck run (everything){own}"]
+    kept = "runs/ will hold records, pictures and weights, for .gitignore; `hpcheck check --update` writes the recommended.yaml to commit"
+    return [*lines, kept, f"next: {inside}hpcheck lr-range (the first step), or hpcheck run (everything){own}"]
