@@ -55,6 +55,8 @@ class Checklist:
         reading = self._read(step)
         self._draw(reading)
         self.write()
+        for words in self._weights(reading):
+            self.progress.say(words)
         return [*before, reading]
 
     def forget_step_times(self) -> None:
@@ -66,6 +68,19 @@ class Checklist:
         readings = list(self.replays.readings())
         recommend.write(self.runs, self.asked, readings)
         page.write(self.runs, self.asked, readings)
+
+    def _weights(self, reading: Reading) -> list[str]:
+        """Where the weights of the first final training are, or why there are none; nothing of a step that trains none to the end."""
+        run_id = next(iter(reading.results.get("recommended", {}).get("runs", ())), "")
+        record = self.runs.by_id(run_id)
+        if record is None or record.diverged:
+            return []
+        kept = {"the last": self.runs.records / f"{run_id}.pt", "the best by validation": self.runs.records / f"{run_id}.best.pt"}
+        there = [f"{path} ({which})" for which, path in kept.items() if path.exists()]
+        if there:
+            return [f"weights of the first training: {', '.join(there)}"]
+        record_path = self.runs.records / f"{run_id}.jsonl"
+        return [f"no weights of the first training: its record was copied or made as a repeat; once {record_path} is gone it is made again"]
 
     def lost(self) -> list[str]:
         """In words: what recommended.yaml spoke of when the command began, and speaks of no longer."""

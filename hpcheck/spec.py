@@ -34,7 +34,7 @@ class DataSpec:
     loss: str = "auto"
     metric: str = "auto"
     crop: int | None = None
-    metric_is: str = "higher"  # which values are better: says which weights are the best ones, and is not part of the identity
+    metric_is: str = "higher"  # which values are better: says which weights are the best ones, and counts only where they are kept
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ def computed(spec: Spec) -> dict[str, Any]:
     """What of a spec counts for its identity: all but labels, defaults and where the data lie."""
     described = _told(spec)
     described["data"] = {key: value for key, value in _told(spec.data).items() if key not in WHERE_DATA_IS}
+    if isinstance(spec, RunSpec) and spec.keep == "best" and spec.data.metric_is == "lower":
+        described["best"] = spec.data.metric_is  # the weights kept are others, though the curve is the same
     return described
 
 

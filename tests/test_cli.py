@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from hpcheck import event_files, plots
 from hpcheck.__main__ import report, run
@@ -145,6 +146,21 @@ def test_code_to_paste_is_for_the_optimizer_that_the_settings_were_read_with(who
     code, out, err = hpcheck("show", "small.yaml", "--snippet", "pytorch", "-s", "optimizer=adamw")
     assert (code, "torch.optim.SGD" in out) == (0, True)
     assert "the section optimizer of this config is another than these settings were read with" in err
+
+
+def test_the_weights_of_the_first_training_are_named_and_missing_ones_told_of(whole, hpcheck):
+    run_id = json.loads(hpcheck("show", "small.yaml", "--json")[1])["results"]["train"]["recommended"]["runs"][0]
+    last, best = (Path(f"runs/small/records/{run_id}{ending}.pt") for ending in ("", ".best"))
+    words = hpcheck("train", "small.yaml")[2]
+    assert f"weights of the first training: {last} (the last), {best} (the best by validation)" in words
+    assert torch.load(best, weights_only=True)["model"].keys() == torch.load(last, weights_only=True)["model"].keys()
+    moved = [path.rename(path.with_suffix(".away")) for path in (last, best)]
+    assert (
+        f"no weights of the first training: its record was copied or made as a repeat; once {last.with_suffix('.jsonl')} is gone"
+        in (hpcheck("train", "small.yaml")[2])
+    )
+    for path in moved:
+        path.rename(path.with_suffix(".pt"))
 
 
 def test_json_has_no_word_for_infinity(whole, hpcheck):

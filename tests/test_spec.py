@@ -25,6 +25,12 @@ def test_same_computation_same_identity_wherever_the_data_lie() -> None:
     assert run_id(moved, "f") == run_id(RUN, "f")
 
 
+def test_which_metrics_are_better_counts_where_the_best_weights_are_kept() -> None:
+    lower = replace(RUN, data=replace(RUN.data, metric_is="lower"))
+    assert run_id(lower, "f") == run_id(replace(lower, keep="last"), "f") == run_id(replace(RUN, keep="best"), "f") == run_id(RUN, "f")
+    assert run_id(replace(lower, keep="best"), "f") != run_id(RUN, "f")
+
+
 @pytest.mark.parametrize(
     "changed",
     [
