@@ -27,6 +27,7 @@ EXIT_CODES = {  # DESIGN 1
     5: "storage failed",
     6: "a reading abstained, or a step had no learning rate to run with",
     130: "interrupted (143: terminated); the same command goes on where it stopped",
+    141: "whatever stdout was piped into closed it (`| head`)",
 }
 
 

@@ -4,7 +4,7 @@ import shlex
 import sys
 import traceback
 
-from hpcheck.exits import GIVEN_WRONG, HELD, RUN_FAILED, STORAGE_FAILED
+from hpcheck.exits import GIVEN_WRONG, HELD, PIPE_CLOSED, RUN_FAILED, STORAGE_FAILED
 
 # What a mistake in hpcheck raises; torch, a driver or Ray raise a `RuntimeError` for what they cannot do.
 OUR_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
@@ -24,7 +24,7 @@ def run(arguments: list[str]) -> int:
         with interruptible():
             return int(app(args=arguments or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
     except SystemExit as end:
-        return int(end.code or 0)
+        return ended(end)
     except Interrupted as interrupt:
         say(f"interrupted; to go on where it stopped: {shlex.join(['hpcheck', *arguments])}")
         return interrupt.exit_code
@@ -35,6 +35,16 @@ def run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             traceback.print_exc()
         return report(error)
+
+
+def ended(end: SystemExit) -> int:
+    """The exit code where something ended the process: the user's code, one process of several, or a library whose stdout was closed."""
+    from hpcheck.users_code import as_theirs
+
+    theirs = as_theirs(end)
+    if theirs is not None:
+        return report(theirs)
+    return PIPE_CLOSED if end.code == 1 else int(end.code or 0)  # click and rich say 1, which is a drift's
 
 
 def report(error: Exception) -> int:

@@ -7,3 +7,4 @@ RUN_FAILED = 3  # or hpcheck itself did
 HELD = 4  # another process has the run directory
 STORAGE_FAILED = 5
 ABSTAINED = 6  # a reading did, or nothing could be run
+PIPE_CLOSED = 141  # whoever read stdout did not wait for the end (`| head`): 128 and SIGPIPE's number

@@ -193,6 +193,21 @@ def test_stdout_is_json_alone_and_words_go_to_stderr(hpcheck):
     assert hpcheck("wd-grid", "small.yaml", "-q", "-s", "name=words", "-s", "start.max_lr=0.1") == (0, "", "")
 
 
+def test_a_closed_pipe_is_no_drift(folder):
+    for command in (["reproduce", "--list"], ["--help"], ["schema"]):
+        begun = subprocess.Popen([*HPCHECK, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        begun.stdout.close()
+        assert (begun.wait(), begun.stderr.read()) == (141, b"")
+        begun.stderr.close()
+
+
+def test_a_loader_that_exits_is_the_users_own_error(folder):
+    Path("exits_at_once.py").write_text("import sys\n\ndef load():\n    sys.exit(1)\n")
+    Path("exits.yaml").write_text(SMALL.replace("data: {name: digits,", "data: {name: 'exits_at_once:load',"))
+    ended = subprocess.run([*HPCHECK, "lr-range", "exits.yaml"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, "exits_at_once.py:4: load raised SystemExit" in ended.stderr) == (2, True)
+
+
 def test_what_the_users_code_prints_is_not_in_the_json(folder):
     (folder / "all_own.yaml").write_text(SMALL.replace("data: {name: digits,", "data: {name: 'own_network:load',"))
     command = [*HPCHECK, "lr-range", "all_own.yaml", *own("LearnsNothing"), "-s", "lr_range.steps=14", "--json"]
