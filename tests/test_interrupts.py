@@ -93,6 +93,19 @@ def grid(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
             process.stderr.close()
 
 
+def test_a_signal_while_workers_start_leaves_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(LONG)
+    command = [sys.executable, "-m", "hpcheck", "train", "c.yaml", "-q"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    patiently(lambda: any("forkserver" in said(Path(f"/proc/{pid}/cmdline")) for pid in children(process.pid)))
+    time.sleep(0.2)  # it imports torch for a second and more
+    left = children(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "interrupted; to go on where it stopped: hpcheck train c.yaml -q\n")
+    patiently(lambda: not running(left), 5)
+
+
 @pytest.mark.crash
 @pytest.mark.parametrize("whole_group", [False, True], ids=["parent alone", "terminal"])
 @pytest.mark.parametrize(("number", "code"), SHELL_CODES)

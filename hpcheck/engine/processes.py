@@ -104,6 +104,8 @@ class Pool:
         executor, self._executor = self._executor, None
         if executor is None:
             return
+        if executor._processes == {}:
+            _end_server()
         alive = {process.sentinel: process for process in list((executor._processes or {}).values())}
         for process in alive.values():
             process.terminate()
@@ -147,6 +149,14 @@ def _start_server() -> None:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_server() -> None:
+    """Kill the server where no worker has come of it yet: it may be importing torch still, and would then fork one for a command that is
+    gone, which writes a traceback over the last words."""
+    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # multiprocessing starts another where it is wanted
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
 
 
 def shared(cores: int, device: str, jobs: int | None, threads: int | None, asked_at_once: int, devices: int = 1) -> tuple[int, int]:
