@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["hpcheck.engine.worker"])
+SERVER.set_forkserver_preload(["hpcheck.engine.preload"])
 
 
 def together(count: int, folder: Path, function: Callable[..., None], *arguments: Any) -> None:

@@ -121,7 +121,7 @@ class Pool:
     def _workers(self) -> ProcessPoolExecutor:
         if self._executor is None:
             context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["hpcheck.engine.worker"])
+            context.set_forkserver_preload(["hpcheck.engine.preload"])
             _start_server()
             self._executor = ProcessPoolExecutor(max(self.jobs or 1, available_cores()), mp_context=context, initializer=_start)
         return self._executor
