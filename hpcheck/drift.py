@@ -15,6 +15,9 @@ CLOSE = 0.05  # ours: values within 5% are one value (two significant figures ar
 RESOLUTION = {"learning_rate": 2.5, "weight_decay": 2.5, "momentum": 1.9}
 SETTINGS = ("total_batch_size", "learning_rate", "momentum", "weight_decay")
 PLACES = {"learning_rate": ("learning_rate", "max"), "momentum": ("momentum", "max")}  # in `settings`, where it is not the name itself
+SHAPED = 0.1  # ours: the shape of a cycle is the config's, but for the rounding of the smallest lr to two figures
+BY_RUNS = 3.5  # ours: a smallest lr that runs found (`min_lr_rule: runs`) is one of three that lie a factor of 3 apart
+MEASURED = 1.5  # ours: a training's length in epochs follows from measured step times where the batch size is not the start's
 NAMED_WHEN_CHANGED = ("config", "data", "seed", "hpcheck")  # of `provenance`; the environment's own keys come after them
 
 Content = Mapping[str, Any]  # of a recommended.yaml
@@ -50,7 +53,7 @@ def compare(old: Content, new: Content) -> list[Verdict]:
     further apart than the checklist resolves; or when `old` states a value that its own evidence is not for (it was edited by hand).
     """
     verdicts = [judge(name, stated(old, name), stated(new, name)) for name in SETTINGS]
-    return [*verdicts, shape(old, new)]
+    return [*verdicts, shape(old, new), cycle(old, new)]
 
 
 def judge(setting: str, old: Stated, new: Stated) -> Verdict:
@@ -97,6 +100,35 @@ def shape(old: Content, new: Content) -> Verdict:
     return Verdict("momentum.min", "drifted", before, now, f"{number(before.value)} before, {number(now.value)} now")
 
 
+def cycle(old: Content, new: Content) -> Verdict:
+    """The verdict on what the lr does over the training beside its largest value: the policy, how far it falls, the length and the cycle's
+    share of it. Where the batch sizes differ lengths are not compared: they keep the time (Smith 2018, 4.2)."""
+    before, now = (content["settings"].get("learning_rate") or {} for content in (old, new))
+    policies = [lr.get("policy") for lr in (before, now)]
+    why = []
+    if None not in policies and policies[0] != policies[1]:
+        why.append(f"policy {policies[0]} before, {policies[1]} now")
+    by_runs = any("min_lr" in content["evidence"] for content in (old, new))
+    same_batch = old["settings"].get("total_batch_size") == new["settings"].get("total_batch_size")
+    for name, top, bottom, factor in (
+        ("max / min", "max", "min", BY_RUNS if by_runs else 1 + SHAPED),
+        ("epochs", "epochs", None, MEASURED if same_batch else math.inf),
+        ("cycle_epochs / epochs", "cycle_epochs", "epochs", 1 + SHAPED),
+    ):
+        first, second = (_ratio(lr, top, bottom) for lr in (before, now))
+        if first and second and not within(first, second, "learning_rate", factor):
+            why.append(f"{name} {number(first)} before, {number(second)} now")
+    was, is_now = (Stated(_at(lr, ("epochs",))) for lr in (before, now))
+    words = "; ".join(why) or "the same policy and length"
+    return Verdict("learning_rate.cycle", "drifted" if why else "same", was, is_now, words)
+
+
+def _ratio(values: Mapping[str, Any], top: str, bottom: str | None) -> float | None:
+    """One number over another, or itself where there is no other; None where one of them is missing or not positive."""
+    above, below = _at(values, (top,)), 1.0 if bottom is None else _at(values, (bottom,))
+    return above / below if above and below and above > 0 and below > 0 else None
+
+
 def stated(content: Content, setting: str) -> Stated:
     """A setting's value and evidence; evidence for another value (the file was edited by hand) is left out, and its value told."""
     value = _at(content["settings"], PLACES.get(setting, (setting,)))
@@ -106,9 +138,10 @@ def stated(content: Content, setting: str) -> Stated:
     meant = evidence["value"]["max"] if isinstance(evidence["value"], Mapping) else evidence["value"]
     if meant is not None and not close(value, meant, setting):
         return Stated(value, edited_from=meant)
-    tied = tuple(evidence.get("tied", ()))
-    interval = evidence.get("interval") if setting != "total_batch_size" else (min(tied), max(tied)) if tied else None
-    low, high = interval or (None, None)
+    tied, interval = (_numbers(evidence.get(key) or ()) for key in ("tied", "interval"))
+    if setting == "total_batch_size":
+        interval = (min(tied), max(tied)) if tied else ()
+    low, high = interval or (None, None)  # any other number of ends is a ValueError
     return Stated(value, low, high, tied, evidence["status"] == "abstained")
 
 
@@ -185,6 +218,13 @@ def _min_momentum(content: Content) -> Stated:
 
 def _is_constant(momentum: Mapping[str, Any]) -> bool:
     return bool(momentum.get("min") == momentum.get("max"))
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    """The numbers of a list. Raises `TypeError` for what is no list of them."""
+    if isinstance(values, str) or any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
+        raise TypeError(f"{values!r} is no list of numbers")
+    return tuple(map(float, values))
 
 
 def _at(values: Any, place: tuple[str, ...]) -> float | None:

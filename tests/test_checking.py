@@ -161,6 +161,9 @@ def test_the_checklist_is_not_trained_by_check(project, monkeypatch):
         def run_step(self, step):
             ran.append(step)
 
+        def lost(self):
+            return ["what recommended.yaml had of weight_decay holds no longer"]
+
     monkeypatch.setattr("hpcheck.pipeline.Checklist", Checklist)
     commit(project[0], BASE)
     assert run(["check", "-q"]) == 0

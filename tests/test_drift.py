@@ -31,6 +31,7 @@ def rerun(setting, value, **evidence):
     settings = content["settings"]
     if isinstance(settings[setting], dict):
         settings[setting]["max"] = value
+        settings[setting]["min"] = settings[setting]["min"] if setting == "momentum" else value / 10
     else:
         settings[setting] = value
     told = {"max": value, "min": 0.85} if setting == "momentum" else value
@@ -211,3 +212,46 @@ def test_what_the_baseline_does_not_name_has_not_changed():
     new = copy.deepcopy(BASE)
     new["provenance"]["environment"]["cudnn"] = "9"
     assert changed(BASE, new) == []
+
+
+def cycled(**changed):
+    content = copy.deepcopy(BASE)
+    content["settings"]["learning_rate"].update(changed)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"policy": "triangular"}, "policy 1cycle before, triangular now"),
+        ({"min": 0.01}, "max / min 10 before, 40 now"),
+        ({"epochs": 50.0, "cycle_epochs": 45.0}, "epochs 25 before, 50 now"),
+        ({"cycle_epochs": 12.0}, "cycle_epochs / epochs 0.9 before, 0.48 now"),
+    ],
+)
+def test_another_cycle_is_a_drift(change, why):
+    found = verdict(BASE, cycled(**change), "learning_rate.cycle")
+    assert (found.status, found.why) == ("drifted", why)
+
+
+def test_what_measured_times_and_runs_move_of_a_cycle_is_none():
+    assert drifted(BASE, cycled(epochs=30.0, cycle_epochs=27.0)) == []
+    other_batch = rerun("total_batch_size", 32, tied=[32.0, 64.0])
+    other_batch["settings"]["learning_rate"] |= {"epochs": 13.0, "cycle_epochs": 11.7}
+    assert drifted(BASE, other_batch) == []
+    by_runs = cycled(min=0.013)
+    by_runs["evidence"]["min_lr"] = {"value": 0.013, "status": "chosen"}
+    assert drifted(BASE, by_runs) == []
+    without = copy.deepcopy(BASE)
+    del without["settings"]["learning_rate"]
+    assert verdict(without, BASE, "learning_rate.cycle").status == "same"  # the learning rate's own verdict says it
+
+
+@pytest.mark.parametrize(
+    "edited_by_hand", [{"tied": "0.2"}, {"tied": ["0.2"]}, {"interval": ["a", "b"]}, {"interval": [0.1]}, {"tied": 0.2}]
+)
+def test_evidence_that_is_no_numbers_is_no_baseline(edited_by_hand):
+    content = copy.deepcopy(BASE)
+    content["evidence"]["learning_rate"].update(edited_by_hand)
+    with pytest.raises(ConfigError, match="not a recommended"):
+        checked(content, "r.yaml")
