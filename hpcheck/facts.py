@@ -7,6 +7,7 @@ from hpcheck import identity
 from hpcheck.config import Config
 from hpcheck.data._arrays import DataError, Raw
 from hpcheck.data._cache import load_raw
+from hpcheck.data._constant import constant_loss
 from hpcheck.data._prepare import held_out_counts, task_and_outputs
 from hpcheck.spec import can_be_cut
 from hpcheck.steps.batch import candidate_sizes
@@ -16,7 +17,8 @@ from hpcheck.steps.runs import data_spec
 
 
 def facts(config: Config) -> Facts:
-    """The sizes of the splits, from the data themselves; their fingerprint is kept, so that a user's loader runs once a command.
+    """The sizes of the splits and what a constant answer loses, from the data themselves; their fingerprint is kept, so that a user's
+    loader runs once a command.
 
     Raises `DataError` where they cannot be read, or where the config does not fit them.
     """
@@ -25,7 +27,7 @@ def facts(config: Config) -> Facts:
     identity.remember(spec, fingerprint)
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
     refuse_what_does_not_fit(config, raw, train, held_out)
-    return Facts(train, held_out)
+    return Facts(train, held_out, constant_loss(raw, spec.loss))
 
 
 def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_examples: int) -> None:

@@ -42,6 +42,22 @@ def test_a_clear_best_is_chosen_between_its_neighbours() -> None:
     assert choice.confidence == "high"
 
 
+def test_a_run_that_did_not_learn_under_one_seed_takes_nothing_from_the_others_loss() -> None:
+    """0.075 beside two that were run once at 0.08; a mean of what the second seed did would put it at -0.17, and rule the others out."""
+    single = [replicated(0.0, (0.080,)), replicated(1e-5, (0.081,))]
+    choice = choose([*single, replicated(1e-4, (0.078, 1.05)), replicated(1e-3, (0.079, 0.070))])
+    scores = {value: score for value, score, _ in choice.scores}
+    assert scores[1e-3] == pytest.approx(0.0745, abs=0.02)
+    assert scores[1e-4] == pytest.approx(0.564, abs=0.02)
+    assert choice.tied == (0.0, 1e-5, 1e-3)
+
+
+def test_what_the_second_seed_does_to_both_is_taken_out() -> None:
+    choice = choose([replicated(1e-5, (0.81,)), replicated(1e-4, (0.80, 0.90)), replicated(1e-3, (0.82, 0.93))])
+    scores = {value: score for value, score, _ in choice.scores}
+    assert scores == pytest.approx({1e-5: 0.81, 1e-4: 0.80, 1e-3: 0.825}, abs=0.02)
+
+
 def test_without_replicates_confidence_is_low() -> None:
     assert choose([replicated(1e-3, (0.8,)), replicated(1e-4, (1.2,))]).confidence == "low"
 

@@ -68,6 +68,33 @@ def test_a_metric_of_which_less_is_better_has_no_such_bound() -> None:
     assert found.inside == (0.003, 0.1)
 
 
+def test_what_a_constant_answer_knows_is_no_descent() -> None:
+    """2.3 to 1.0 can be had without an input: 0.45 loses little of the whole descent, but more than a tenth of the rest."""
+    rows = runs({0.00625: 1.1, 0.025: 0.45, 0.1: 0.3, 0.2: 0.32, 0.4: None})
+    assert stretch(rows, "loss").inside == (0.025, 0.2)  # type: ignore[union-attr]
+    assert stretch(rows, "loss", 1.0).inside == (0.1, 0.2)  # type: ignore[union-attr]
+    nothing_learnt = middle_maximum(rows, constant_loss=0.29)
+    assert (nothing_learnt.status, nothing_learnt.reason) == (
+        "abstained",
+        "no maximum learns more than a constant answer knows (loss 0.29)",
+    )
+    assert next_maxima(rows, 1.0, 0.29) == (0.0016,)
+    assert to_repeat(rows, 1.0, 0.29) == ()
+    by_metric = [replace(one, curves=tuple(replace(curve, accuracy=-curve.val_loss) for curve in one.curves)) for one in rows]
+    assert stretch(by_metric, "accuracy", 0.29) == stretch(by_metric, "accuracy")
+
+
+def test_ends_whose_error_is_more_than_a_tenth_of_the_descent_name_no_maximum() -> None:
+    def noisy(deviation: float) -> list[Candidate]:
+        random = np.random.default_rng(0)
+        losses = [0.29 + 0.09 * np.exp(-U / 0.15) + deviation * random.standard_normal(26) for _ in range(4)]
+        return [Candidate(lr, (Curve(200 * U, lr * U, loss),)) for lr, loss in zip((0.15, 0.6, 2.4, 4.8), losses, strict=True)]
+
+    choice = middle_maximum([*noisy(0.03), *runs({0.3: 2.3})])  # the one at its start is readable, and the worst
+    assert (choice.status, choice.reason) == ("abstained", "no curve leaves its noise so far that one maximum can be told from another")
+    assert middle_maximum(noisy(0.003)).status == "chosen"
+
+
 def test_a_maximum_at_which_one_seed_of_two_diverged_is_beyond_the_stretch() -> None:
     split = Candidate(0.2, (ends_at(0.32), diverged()))
     found = stretch([*(one for one in runs(BOWL) if one.value != 0.2), split], "loss")

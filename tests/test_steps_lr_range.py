@@ -68,11 +68,32 @@ def test_a_second_ramp_twice_as_fast_tells_whether_the_first_was_too_fast() -> N
 
 def test_a_limit_that_rises_with_the_ramps_length_is_read_from_a_longer_ramp() -> None:
     world = RampSpeedLimited()
-    reading = reading_of(world, "lr_range.steps=400", "lr_range.max=0.6")
+    reading = reading_of(world, "lr_range.steps=400", "lr_range.max=0.6", "budget.epochs=30")
     lengths = sorted(record.run.steps for record in runs(world, "range test") if record.run.parent is None)
     assert lengths[-1] >= 800
     assert reading.settings.max_lr is not None
     assert reading.settings.max_lr > 0.1  # an eighth of the true limit is what the fast ramps would have given
+
+
+def test_no_run_is_lengthened_beyond_a_full_training() -> None:
+    world = RampSpeedLimited()
+    reading_of(world, "lr_range.steps=400", "lr_range.max=0.6")
+    assert max(record.run.steps for record in runs(world, "range test") if record.run.parent is None) == 781  # 10 epochs at batch 128
+    world = World(needed=math.inf)  # nothing is learnt at any lr
+    reading = reading_of(world, "lr_range.steps=200")
+    assert reading.abstained
+    assert max(record.run.steps for record in world.records.values()) == 781
+
+
+def test_a_network_that_knows_no_more_than_a_constant_answer_gets_longer_runs_and_then_no_lr() -> None:
+    """The loss of the classes' shares alone is 0.3; short runs come down to it from 2.3 at many maxima and no further."""
+    learnt, shares = (World(), World())
+    question = asked(*LONG)
+    assert not read(learnt, lr_range.decide, question, start_settings(question.config)).abstained
+    imbalanced = replace(question, facts=replace(question.facts, constant_loss=0.3))
+    reading = read(shares, lr_range.decide, imbalanced, start_settings(question.config))
+    (item,) = reading.evidence
+    assert (item.status, item.reason) == ("abstained", "no maximum learns more than a constant answer knows (loss 0.3)")
 
 
 def test_a_ramp_that_went_on_upwards_is_not_made_again_because_the_faster_one_ended_lower() -> None:

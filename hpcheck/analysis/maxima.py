@@ -56,17 +56,18 @@ def _between(low: float, high: float) -> float:
     return float(low ** (1 - UPWARD) * high**UPWARD)
 
 
-def stretch(candidates: Sequence[Candidate], by: Judge) -> Stretch | None:
+def stretch(candidates: Sequence[Candidate], by: Judge, constant_loss: float = math.inf) -> Stretch | None:
     """The stretch of maxima around the best run that lose at most a tenth of its descent, and little beside its loss; None where every run
-    diverged or none descends.
+    diverged, none descends below `constant_loss`, or the best one's descent is so little that a tenth of it is less than its end's error.
 
     What a run loses is interpolated between maxima, log against log. A run that diverged has lost everything.
     """
     rows = sorted(candidates, key=lambda one: one.value)
     at = np.array([one.value for one in rows])  # (C,)
-    lost = _lost([[track(curve, by) for curve in one.curves] for one in rows], by)
-    if lost is None:
+    ended = _ends([[track(curve, by) for curve in one.curves] for one in rows], constant_loss if by == "loss" else math.inf)
+    if ended is None or not ended.can_be_told:
         return None
+    lost = ended.lost(by)
     best = int(np.argmin(lost))
     first, last = best, best
     while first > 0 and lost[first - 1] <= GIVEN_AWAY:
@@ -82,22 +83,47 @@ def stretch(candidates: Sequence[Candidate], by: Judge) -> Stretch | None:
     )
 
 
-def _lost(tracks: Sequence[Sequence[Track]], by: Judge) -> FloatArray | None:
-    """The share of the best run's descent that each candidate loses against it, mean over its replicates; (C,). A loss of `MORE_OF_LOSS`
-    times the best loss counts as `GIVEN_AWAY` at least; not so a metric, not even one whose cost is above 0."""
+@dataclass(frozen=True)
+class _Ends:
+    """Where the runs began, and by candidate where they ended, mean over its replicates, with its standard error; (C,) each."""
+
+    start: float
+    means: FloatArray
+    errors: FloatArray
+
+    @property
+    def descent(self) -> float:
+        return self.start - float(self.means.min())
+
+    @property
+    def can_be_told(self) -> bool:
+        """Whether the best one descends, and by so much that the share which a maximum may lose is more than the error of that end."""
+        return GIVEN_AWAY * self.descent > float(self.errors[int(np.argmin(self.means))])
+
+    def lost(self, by: Judge) -> FloatArray:
+        """The share of the best descent that each candidate loses against it, (C,). A loss of `MORE_OF_LOSS` times the best loss counts as
+        `GIVEN_AWAY` at least; not so a metric, not even one whose cost is above 0."""
+        best = float(self.means.min())
+        lost = (self.means - best) / self.descent
+        if by != "loss" or best <= 0:
+            return lost
+        return np.maximum(lost, GIVEN_AWAY * (self.means - best) / (MORE_OF_LOSS * best))
+
+
+def _ends(tracks: Sequence[Sequence[Track]], constant_loss: float) -> _Ends | None:
+    """The ends of all runs; None where there is none. They begin at `constant_loss` where that is lower: what a network loses on its way
+    there, it would without looking at an input."""
     started = [one.fit[0] for row in tracks for one in row if not one.empty]
     if not started:
         return None
-    start = float(np.median(started))
+    start = min(float(np.median(started)), constant_loss)
     ends = [[start if one.empty or one.diverged else min(start, float(one.fit[-1])) for one in row] for row in tracks]
-    means = np.array([np.mean(row) if row else start for row in ends])
-    best = float(means.min())
-    if start <= best:
-        return None
-    lost = (means - best) / (start - best)
-    if by != "loss" or best <= 0:
-        return lost
-    return np.maximum(lost, GIVEN_AWAY * (means - best) / (MORE_OF_LOSS * best))
+    errors = [[0.0 if one.empty or one.diverged else float(one.error[-1]) for one in row] for row in tracks]
+    return _Ends(
+        start,
+        np.array([np.mean(row) if row else start for row in ends]),
+        np.array([np.sqrt(np.sum(np.square(row))) / len(row) if row else 0.0 for row in errors]),
+    )
 
 
 def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> float:
@@ -107,8 +133,9 @@ def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> flo
     return float(np.exp(np.log(at[inside]) + share * (np.log(at[beyond]) - np.log(at[inside]))))
 
 
-def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf) -> Choice:
+def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf, constant_loss: float = math.inf) -> Choice:
     """The middle of the stretch, `highest` at the most, or an abstention with its reason. The value need not be one of those tried.
+    `constant_loss` is the validation loss of the best answer that looks at no input; inf where it isn't known.
 
     `edge` says at which end no maximum beyond the stretch has been tried. Confidence: `high` with both ends found and the value run with
     two seeds, `medium` with both ends found, `low` without.
@@ -116,30 +143,32 @@ def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf) -
     if not candidates:
         return abstain("there are no candidates to choose from")
     by = judge_of(candidates, "auto")
-    found = stretch(candidates, by)
+    found = stretch(candidates, by, constant_loss)
     scores = _scores(candidates, by)
     clues = clues_of(sound(_best(candidates, scores).curves[0])) if _best(candidates, scores).curves else ()
-    if found is None or not np.isfinite([score for _, score, _ in scores]).any():
+    finite = [score for _, score, _ in scores if math.isfinite(score)]
+    if not finite:
         return abstain("every candidate diverged or has no finite values", clues, by, scores)
-    if not any_readable(candidates, by):
-        return abstain("no curve leaves its noise, so no maximum can be told from another", clues, by, scores)
+    if by == "loss" and min(finite) >= constant_loss:
+        return abstain(f"no maximum learns more than a constant answer knows (loss {constant_loss:.4g})", clues, by, scores)
+    if found is None or not any_readable(candidates, by):
+        return abstain("no curve leaves its noise so far that one maximum can be told from another", clues, by, scores)
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
     value, what = _taken(candidates, found, highest), "validation loss" if by == "loss" else "metric"
     where = "in their middle" if found.middle <= highest else "the limit, below their middle"
-    good = f"maxima from {found.low:.2g} to {found.high:.2g} lose little of the descent in {what}"
-    reason = f"{good}, so any would do; {value:g} is {where}"
+    reason = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}; {value:g} is {where}"
     interval = (min(found.interval[0], value), max(found.interval[1], value))
     inside = tuple(sorted(one.value for one in candidates if found.inside[0] <= one.value <= found.inside[1]))
     return Choice(value, interval, _confidence(candidates, found, value), "chosen", reason, (), edge, clues, by, scores, inside)
 
 
-def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float, ...]:
+def next_maxima(candidates: Sequence[Candidate], highest: float, constant_loss: float = math.inf) -> tuple[float, ...]:
     """Maxima worth a run to find the ends of the stretch: below, above until its middle is past `highest`, and between the two about its
     upper end. Below all of them where none is seen to learn: the range test learnt on its way to the limit."""
     if not candidates:
         return ()
     by = judge_of(candidates, "auto")
-    found, lowest = stretch(candidates, by), min(one.value for one in candidates)
+    found, lowest = stretch(candidates, by, constant_loss), min(one.value for one in candidates)
     if found is None or not any_readable(candidates, by):
         all_diverged = all(track(one, by).diverged for row in candidates for one in row.curves)
         lower = two_significant_figures(lowest / LOWER)
@@ -153,10 +182,10 @@ def next_maxima(candidates: Sequence[Candidate], highest: float) -> tuple[float,
     return tuple(two_significant_figures(value) for value in wanted)
 
 
-def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf) -> tuple[float, ...]:
+def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf, constant_loss: float = math.inf) -> tuple[float, ...]:
     """The maximum to recommend, where two seeds have not run it yet: what is recommended has been seen to be stable (DESIGN 3)."""
     by = judge_of(candidates, "auto")
-    found = stretch(candidates, by)
+    found = stretch(candidates, by, constant_loss)
     if found is None or not any_readable(candidates, by):
         return ()
     taken = _taken(candidates, found, highest)

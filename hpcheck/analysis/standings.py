@@ -73,12 +73,24 @@ def _by_replicate(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal
 
 
 def _means(scores: Sequence[Sequence[Score]]) -> list[float]:
-    """Mean score of each candidate with its seeds' shared share taken out, so that unequal numbers of replicates compare."""
+    """Mean score of each candidate with what its seeds do to all taken out, so that unequal numbers of replicates compare."""
     most = max((len(row) for row in scores), default=0)
     full = [[score.value for score in row] for row in scores if len(row) == most and all(np.isfinite(score.value) for score in row)]
-    shared = np.mean(full, axis=0) if full else np.zeros(most)  # (most,) what each seed does to all
-    shared = shared - shared[0] if most else shared
+    shared = [0.0] + [_shared([row[number] - row[0] for row in full]) for number in range(1, most)]
     return [float(np.mean([score.value - shared[number] for number, score in enumerate(row)])) if row else np.inf for row in scores]
+
+
+def _shared(shifts: Sequence[float]) -> float:
+    """What another seed does to all candidates: the median of what it does to each. Of two it is the smaller shift, and nothing where
+    they go apart: a run that did not learn under that seed says nothing of the other's.
+
+    >>> _shared([0.02, 0.03]), _shared([0.97, -0.009]), _shared([0.1, 0.2, 0.9]), _shared([])
+    (0.02, 0.0, 0.2, 0.0)
+    """
+    if len(shifts) != 2:
+        return float(np.median(shifts)) if shifts else 0.0
+    first, second = sorted(shifts, key=abs)
+    return float(first) if first * second > 0 else 0.0
 
 
 def _differences(leader: Standing, row: Standing) -> FloatArray:

@@ -38,15 +38,17 @@ class Compared:
 Comparing = Generator[Sequence[Spec], Sequence[RunRecord], Compared]
 
 
-def compare(values: Sequence[float], make: Make, steps: int, rule: Rule) -> Comparing:
-    """The best of `values` by `rule`, each run as `make(value, steps)` says; longer runs where the short ones cannot be read."""
-    return (yield from lengthened(lambda steps: _compare_once(values, make, steps, rule), steps))
+def compare(values: Sequence[float], make: Make, steps: int, most: int, rule: Rule) -> Comparing:
+    """The best of `values` by `rule`, each run as `make(value, steps)` says; longer runs, of `most` iterations at the most, where the short
+    ones cannot be read."""
+    return (yield from lengthened(lambda steps: _compare_once(values, make, steps, rule), steps, most))
 
 
-def lengthened(once: Callable[[int], Comparing], steps: int) -> Comparing:
-    """What `once` reads from runs of `steps` iterations, or of a multiple of them where these cannot be read."""
-    for factor in LENGTHENINGS:
-        compared = yield from once(steps * factor)
+def lengthened(once: Callable[[int], Comparing], steps: int, most: int) -> Comparing:
+    """What `once` reads from runs of `steps` iterations, or of a multiple of them up to `most` where these cannot be read: a full training
+    is the longest that there is anything to learn from."""
+    for length in dict.fromkeys(max(steps, min(steps * factor, most)) for factor in LENGTHENINGS):
+        compared = yield from once(length)
         if compared.choice.status != "abstained":
             break
     return compared

@@ -15,7 +15,7 @@ from hpcheck.settings import Evidence, Reading, Settings
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared
 from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
-from hpcheck.steps.maxima import middle_of_stretch
+from hpcheck.steps.maxima import Bounds, middle_of_stretch
 from hpcheck.steps.policies import policy_of, stepsize_of
 from hpcheck.steps.range_tests import RangeTested, range_tested
 from hpcheck.steps.replay import Asked, Steps
@@ -61,7 +61,8 @@ def survivors(
         tried = replace(settings, max_lr=max_lr, min_lr=_smallest(asked, settings, max_lr))
         return cycle(asked, tried, steps, f"{policy_of(asked)} to {max_lr:.2g}")
 
-    return (yield from middle_of_stretch(tries, make, short_steps(asked, "lr_range", settings), highest))
+    most, bounds = full_steps(asked, settings), Bounds(highest, asked.facts.constant_loss)
+    return (yield from middle_of_stretch(tries, make, short_steps(asked, "lr_range", settings), most, bounds))
 
 
 def with_lr(asked: Asked, settings: Settings, max_lr: float) -> Settings:

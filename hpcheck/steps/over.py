@@ -15,7 +15,7 @@ from hpcheck.spec import RunSpec
 from hpcheck.steps.compare import Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import cycle, short_steps
+from hpcheck.steps.runs import cycle, full_steps, short_steps
 
 SOURCE = "section 4.1, Remark 3"
 FROM_ZERO = (0.0, 0.1, 0.2, 0.4)  # ours: where the option is 0 today, as dropout mostly is
@@ -58,10 +58,11 @@ class Over:
         def make(value: float, steps: int) -> RunSpec:
             return cycle(with_option(asked, self, value), settings, steps, f"{self.key} {value:g}")
 
-        compared = yield from compare(self.values, make, short_steps(asked, "wd_grid", settings), rule)
+        steps, full = short_steps(asked, "wd_grid", settings), full_steps(asked, settings)
+        compared = yield from compare(self.values, make, steps, full, rule)
         between = halfway(compared.choice, self.values)
         if between is not None and not self.whole:
-            compared = yield from compare(sorted((*self.values, between)), make, compared.steps, rule)
+            compared = yield from compare(sorted((*self.values, between)), make, compared.steps, full, rule)
         item = evidence(asked, self.key, compared.choice, SOURCE, compared.run_ids, kept="the config's value")
         panel = Panel(self.key, "iteration", "validation loss", candidate_lines(compared, (self.option + " {:g}").format))
         return Reading("wd-grid-over", settings, (item,), (panel,), _words(self, compared.choice))

@@ -13,7 +13,7 @@ from hpcheck.schedules import constant, ramp
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, Spec, evenly
 from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import FEWEST_STEPS, curve, range_test, run, short_steps
+from hpcheck.steps.runs import FEWEST_STEPS, curve, full_steps, range_test, run, short_steps
 
 SWEEP_SHARE = 0.5  # ours: the sweep only brackets, so it may be shorter than the ramp
 BEYOND_DIVERGENCE = 2.0  # DESIGN 3: the linear ramp goes to about twice where the sweep diverged
@@ -53,6 +53,7 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
     sweep = sweep_record = None
     highest = options.max
     steps = short_steps(asked, "lr_range", settings)
+    most = max(steps, full_steps(asked, settings))  # a ramp longer than the training says nothing of it
     if highest is None:
         sweep_record, sweep, highest = yield from _sweep(asked, settings, steps)
     faster, speed_matters = None, False
@@ -67,16 +68,18 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
             highest = two_significant_figures(BEYOND_DIVERGENCE * diverged_at)
         elif unread and sweep is not None and NARROWER * (sweep.learns_from or highest) < highest:
             highest = two_significant_figures(highest / NARROWER)  # it learns below, and this ramp is too large from its first step
+        elif (unread or reading.too_fast) and steps == most:
+            break
         elif unread or reading.too_fast:
-            steps *= 2
+            steps = min(2 * steps, most)
             if unread and sweep is not None and sweep.learns_from is None and ramp_number < MOST_RAMPS:
                 sweep_record, sweep, again = yield from _sweep(asked, settings, steps)  # it was too short to learn at any lr
                 highest = min(highest, again)  # what ramps have found to be too much stays so
         else:
             faster, speed_matters = yield from _faster(asked, settings, records[0], reading)
-            if not speed_matters:
+            if not speed_matters or steps == most:
                 break
-            steps *= 2
+            steps = min(2 * steps, most)
     overlays = yield from _overlays(asked, settings, records[0])
     return RangeTested(sweep, sweep_record, records, reading, faster, speed_matters, overlays)
 

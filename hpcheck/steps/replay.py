@@ -4,6 +4,7 @@ The replay starts from nothing each time and looks records up by identity. So a 
 own records: other records and their order change nothing, and resuming, extending and bisecting are all the same thing.
 """
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ class Facts:
 
     train_examples: int
     val_examples: int
+    constant_loss: float = math.inf  # validation loss of the best answer that looks at no input; inf where it is not known
 
 
 @dataclass(frozen=True)

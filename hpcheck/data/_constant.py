@@ -1,0 +1,32 @@
+"""What the best answer loses that looks at no input: what a network must do better than to have learnt something."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcheck.data._arrays import Raw
+from hpcheck.data._prepare import task_and_outputs
+
+
+def constant_loss(raw: Raw, loss: str) -> float:
+    """Loss of the best constant answer on the validation targets, or on the training ones where they are yet to be held out: the entropy
+    of the classes' or tokens' shares in nats, the variance of values, mean over their K. inf for a loss of the user's own.
+
+    Targets may be (N,) classes, (N, T) tokens, or (N,) or (N, K) values.
+    """
+    targets = (raw.train if raw.val is None else raw.val).y
+    task, _ = task_and_outputs(raw)
+    if loss not in ("auto", {"regression": "mse"}.get(task, "cross_entropy")):
+        return math.inf
+    return float(targets.astype(np.float64).var(axis=0).mean()) if task == "regression" else _entropy(targets)
+
+
+def _entropy(classes: NDArray[np.generic]) -> float:
+    """
+    >>> round(_entropy(np.array([0, 0, 0, 1])), 4)
+    0.5623
+    """
+    _, counts = np.unique(classes, return_counts=True)
+    shares = counts / counts.sum()
+    return float(-(shares * np.log(shares)).sum())
