@@ -2,23 +2,45 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO
 
+STDOUT, STDERR = 1, 2
 _kept: list[TextIO] = []  # stdout as it was when the command began
 
 
 @contextmanager
 def for_data_alone() -> Iterator[None]:
-    """Within the body `print` and the like write to stderr; `write` and `stream` reach stdout."""
-    _kept.append(sys.stdout)
+    """Within the body `print`, and whatever else writes to file descriptor 1, write to stderr; `write` and `stream` reach stdout."""
+    with _apart(sys.stdout) as data:
+        _kept.append(data)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield
+        finally:
+            _kept.pop()
+
+
+@contextmanager
+def _apart(stdout: TextIO) -> Iterator[TextIO]:
+    """stdout on a file descriptor of its own, while descriptor 1 is stderr's; as it is where it isn't the process's own."""
+    if stdout is not sys.__stdout__ or stdout.fileno() != STDOUT:
+        yield stdout
+        return
+    stdout.flush()
+    kept = os.dup(STDOUT)
+    data = open(kept, "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False)  # noqa: SIM115
+    os.dup2(STDERR, STDOUT)
     try:
-        with redirect_stdout(sys.stderr):
-            yield
+        yield data
     finally:
-        _kept.pop()
+        with suppress(OSError):  # `write` has flushed, and told of it where that failed
+            data.close()
+        os.dup2(kept, STDOUT)
+        os.close(kept)
 
 
 def stream() -> TextIO:

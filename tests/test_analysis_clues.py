@@ -12,6 +12,7 @@ from hpcheck.analysis.clue import ADVICE
 from hpcheck.analysis.clue import clue as make
 from hpcheck.analysis.clues import Clue, find_clues
 from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.ramp import is_ramp
 from hpcheck.analysis.start import begins_well
 from hpcheck.steps.evidence import describe
 
@@ -254,6 +255,28 @@ def test_a_ramp_that_turns_while_falling_fast_is_too_fast() -> None:
     loss = 2.3 - 1.4 * U + noise()
     loss[22:] = 4.0
     assert the("ramp-too-fast", curve(loss, ramp=True)).form == "cut-short"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 0.7])
+def test_a_warm_up_before_a_constant_lr_is_no_ramp(share: float) -> None:
+    lr = np.minimum(np.linspace(0.001, 0.1, 40) / share, 0.1)
+    assert not is_ramp(curve(DESCENT, lr=lr))
+
+
+def test_a_ramp_in_stairs_is_one() -> None:
+    assert is_ramp(curve(DESCENT, lr=np.repeat(np.linspace(0.01, 0.1, 5), 8)))
+    assert is_ramp(curve(DESCENT[:2], lr=np.array([0.01, 0.1])))
+
+
+@pytest.mark.parametrize("falls_back", [4, 10])
+def test_a_jump_that_is_made_good_again_is_an_instability_and_no_overfitting(falls_back: int) -> None:
+    at = np.arange(40)
+    jump = np.where(at >= 16, 0.5 * np.exp(-(at - 16) / falls_back), 0.0)
+    gradual = 0.5 * np.exp(-(((at - 18) / 4) ** 2))
+    falling = 1.6 - 0.9 * U + noise(0.005)
+    assert "overfitting" not in kinds(curve(falling + jump))
+    assert the("overfitting", curve(falling + gradual)).form == "early-rise"
+    assert "overfitting" not in kinds(curve(falling + gradual, train_loss=falling + gradual))
 
 
 def test_a_ramp_that_levels_off_before_it_diverges_is_not_too_fast() -> None:

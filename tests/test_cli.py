@@ -193,6 +193,18 @@ def test_stdout_is_json_alone_and_words_go_to_stderr(hpcheck):
     assert hpcheck("wd-grid", "small.yaml", "-q", "-s", "name=words", "-s", "start.max_lr=0.1") == (0, "", "")
 
 
+def test_what_a_loader_writes_to_the_descriptor_of_stdout_is_not_in_the_json(folder):
+    Path("writes.py").write_text(
+        "import os\nimport numpy as np\n\ndef load():\n    os.write(1, b'raw\\n')\n    os.system('echo of a child')\n"
+        "    return ((np.zeros((60, 3), np.float32), np.arange(60) % 2),) * 2\n"
+    )
+    Path("writes.yaml").write_text("data: {name: 'writes:load'}\nmodel: mlp\nstart: {total_batch_size: 8}\n")
+    ended = subprocess.run([*HPCHECK, "plan", "writes.yaml", "--json"], capture_output=True, text=True, check=False)
+    assert json.loads(ended.stdout)["goal"] == 4000
+    assert "raw\n" in ended.stderr
+    assert "of a child\n" in ended.stderr
+
+
 def test_a_closed_pipe_is_no_drift(folder):
     for command in (["reproduce", "--list"], ["--help"], ["schema"]):
         begun = subprocess.Popen([*HPCHECK, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -299,7 +311,7 @@ def test_only_what_the_user_gave_wrong_is_told_as_theirs(capsys, error, code, wo
     ("override", "words"),
     [
         (("-s", "model.dropout=2", "-s", "name=dropout"), "error: mlp with the options dropout, hidden: dropout probability has to be"),
-        (("-s", "start.total_batch_size=1", *own("normed")), "start.total_batch_size: BatchNorm has a single value a channel"),
+        (("-s", "start.total_batch_size=1", *own("normed")), "BatchNorm has a single value a channel to take its statistics of"),
     ],
 )
 def test_a_value_that_torch_refuses_is_the_users_mistake(hpcheck, override, words):

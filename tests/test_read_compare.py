@@ -50,6 +50,20 @@ def test_weight_decay_that_varies_is_what_is_chosen() -> None:
     assert found.try_next
 
 
+def test_metrics_in_percent_and_in_shares_of_1_are_not_compared() -> None:
+    def annealed(label: str, end: float, scale: float) -> Curve:
+        loss = falling(end=end)
+        lr = np.linspace(0.1, 0.001, len(loss))
+        return replace(curve(loss, label), lr=lr, accuracy=scale * (1 - np.array(loss) / 3))
+
+    apart = compared(annealed("percent", 0.9, 100), annealed("shares", 0.5, 1))
+    assert (apart.scales_differ, apart.choice.judged_by, apart.other) == (True, "loss", None)
+    assert apart.members[apart.choice.value or 0] == ("shares",)
+    assert "some metrics are in percent and others in shares of 1, so they are not compared" in describe.comparison_lines(apart)
+    alike = compared(annealed("a", 0.9, 100), annealed("b", 0.5, 100))
+    assert (alike.scales_differ, alike.choice.judged_by) == (False, "accuracy")
+
+
 def test_runs_of_one_weight_decay_are_replicates() -> None:
     runs = [curve(falling(end=end, seed=seed), f"{end}-{seed}", wd=end / 100) for end in (0.5, 0.9) for seed in range(3)]
     found = compared(*runs)

@@ -9,6 +9,7 @@ from hpcheck.records import RunRecord
 from hpcheck.settings import Reading, Settings
 from hpcheck.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch
+from hpcheck.steps.checklist import start_settings
 
 KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
 
@@ -203,3 +204,9 @@ def test_an_lr_is_halved_twice_before_a_size_is_given_up() -> None:
 
 def test_no_batch_size_is_larger_than_the_config_allows() -> None:
     assert batch.candidate_sizes(asked("batch.max_size=256"), KNOWN) == (64, 128, 256)
+
+
+@pytest.mark.parametrize(("overrides", "sizes"), [((), (2, 4, 8)), (("run.bn_splits=2",), (2, 4, 8)), (("batch.sizes=[1, 4]",), (1, 2, 4))])
+def test_no_size_that_leaves_batchnorm_one_example_is_tried_unasked(overrides: tuple[str, ...], sizes: tuple[int, ...]) -> None:
+    question = asked("start.total_batch_size=2", *overrides)
+    assert batch.candidate_sizes(question, start_settings(question.config)) == sizes

@@ -68,21 +68,19 @@ def test_a_second_ramp_twice_as_fast_tells_whether_the_first_was_too_fast() -> N
 
 def test_a_limit_that_rises_with_the_ramps_length_is_read_from_a_longer_ramp() -> None:
     world = RampSpeedLimited()
-    reading = reading_of(world, "lr_range.steps=400", "lr_range.max=0.6", "budget.epochs=30")
+    reading = reading_of(world, "lr_range.steps=400", "lr_range.max=0.6")
     lengths = sorted(record.run.steps for record in runs(world, "range test") if record.run.parent is None)
     assert lengths[-1] >= 800
     assert reading.settings.max_lr is not None
     assert reading.settings.max_lr > 0.1  # an eighth of the true limit is what the fast ramps would have given
 
 
-def test_no_run_is_lengthened_beyond_a_full_training() -> None:
-    world = RampSpeedLimited()
-    reading_of(world, "lr_range.steps=400", "lr_range.max=0.6")
-    assert max(record.run.steps for record in runs(world, "range test") if record.run.parent is None) == 781  # 10 epochs at batch 128
+@pytest.mark.parametrize(("epochs", "longest"), [(5, 800), (10, 800), (15, 1172), (60, 1600)])  # 781 iterations are ten epochs
+def test_no_run_is_lengthened_beyond_a_full_training_but_to_800_anyway(epochs: int, longest: int) -> None:
     world = World(needed=math.inf)  # nothing is learnt at any lr
-    reading = reading_of(world, "lr_range.steps=200")
+    reading = reading_of(world, "lr_range.steps=200", f"budget.epochs={epochs}")
     assert reading.abstained
-    assert max(record.run.steps for record in world.records.values()) == 781
+    assert max(record.run.steps for record in world.records.values()) == longest
 
 
 def test_a_network_that_knows_no_more_than_a_constant_answer_gets_longer_runs_and_then_no_lr() -> None:

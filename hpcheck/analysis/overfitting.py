@@ -14,6 +14,7 @@ SHARED, SHARED_ERRORS = 0.5, 2.0  # ours: training loss shares a rise that it ma
 BUMP_BEFORE = 0.7  # ours: a temporary rise has its top before this share of the curve
 SAME_LR = 1.25  # ours: lrs closer than this factor over a bump count as constant (Fig. 11a), else as rising (Fig. 1a)
 NEARLY_TOP = 0.95  # ours: a bump that ends at this share of its largest lr was undone by a rising lr
+AT_ONCE = 0.7  # ours: a rise of which one evaluation makes this share is a jump: an instability, or other data (benchmarks/reading)
 SMALL_LR = 0.7  # ours: an lr is small up to this share of the run's largest
 GAP_SHARE = 0.1  # ours: a gap must have opened by this share of the validation loss ...
 GAP_FALL = 0.25  # ours: ... while the validation loss falls by no more than this share of the opening
@@ -56,7 +57,7 @@ def _training_rises_too(sound: Sound, low: int, last: int, rise: float) -> bool:
 
 
 def _bump(sound: Sound) -> list[Clue]:
-    """A temporary rise: down, up, and then further down than before."""
+    """A temporary rise: down, up little by little, and then further down than before; the training loss does not rise with it."""
     found = _highest_bump(sound.trend.fit)
     if found is None:
         return []
@@ -67,11 +68,19 @@ def _bump(sound: Sound) -> list[Clue]:
     rises = min(apart(sound.trend, low, top), apart(sound.trend, after, top)) > RISES
     if not (early and rises and _units(sound, rise) > RISE_NOISE and after - low >= FEWEST_RISING):
         return []
+    if _jumps(sound, low, top) or _training_rises_too(sound, low, top, rise):
+        return []
     end = low + 1 + int(np.flatnonzero(fit[low + 1 :] <= fit[low])[0])
     form = _bump_form(sound.lr[low : end + 1], float(sound.lr[top]), float(sound.lr.max()))
     if form is None:
         return []
     return [clue(sound.curve, OVERFITTING, form, int(sound.index[low]), int(sound.index[end]), _units(sound, rise))]
+
+
+def _jumps(sound: Sound, low: int, top: int) -> bool:
+    """Whether the raw values between the two places of the trend make the most of their rise in one step."""
+    raw = sound.raw[max(0, low - 1) : top + 2]
+    return bool(np.diff(raw).max() >= AT_ONCE * np.ptp(raw))
 
 
 def _bump_form(lr: FloatArray, at_top: float, largest: float) -> str | None:

@@ -8,16 +8,19 @@ from hpcheck.analysis.sound import Sound, filled
 
 RAMP = 3.0  # ours: lr must rise by this factor, almost all the way, for the run to be a ramp
 RISING = 0.9  # ours: share of the lr's increments that must not be negative
+AT_TOP, NEAR_TOP = 0.25, 0.99  # ours: share of a ramp's evaluations that may be at its largest lr, or this near: a warm-up stays there
 BEFORE_TURN = 0.2  # ours: the share of the curve before its minimum over which the descent's last speed is taken
 STILL_FAST = 0.6  # ours: cut short when that speed is this share of the mean speed of the descent (chosen in benchmarks/reading)
 
 
 def is_ramp(curve: Curve) -> bool:
-    """Whether lr rises over the run, by at least a factor of three. False with fewer than two evaluations."""
+    """Whether lr rises over the run, by at least a factor of three and up to its end: a warm-up before a constant lr is no range test.
+    False with fewer than two evaluations."""
     if len(curve) < 2:
         return False
     lr = filled(curve.lr)
-    return bool(lr[-1] >= RAMP * max(float(lr[0]), 1e-300) and np.mean(np.diff(lr) >= 0) >= RISING)
+    rises = lr[-1] >= RAMP * max(float(lr[0]), 1e-300) and np.mean(np.diff(lr) >= 0) >= RISING
+    return bool(rises and np.mean(lr >= NEAR_TOP * lr[-1]) <= max(AT_TOP, 1 / len(lr)))
 
 
 def ramp_clues(sound: Sound) -> tuple[Clue, ...]:

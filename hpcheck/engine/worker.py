@@ -32,7 +32,8 @@ from hpcheck.users_code import as_theirs
 CONTEXT_BYTES = 600 * 2**20  # ours, generous: what a process takes of a GPU before it computes anything
 
 ONE_VALUE = (
-    "start.total_batch_size: BatchNorm has a single value a channel to take its statistics of; take a larger batch, or fewer run.bn_splits"
+    "BatchNorm has a single value a channel to take its statistics of; take larger batches (start.total_batch_size, batch.sizes), or fewer "
+    "run.bn_splits"
 )
 
 

@@ -15,6 +15,7 @@ from hpcheck.analysis.ramp import is_ramp
 from hpcheck.analysis.sound import FEWEST_TO_READ, sound
 from hpcheck.reading.curves import Loaded
 
+PERCENT = 10.0  # ours: a metric that exceeds this beside another that stays within 1 is in percent
 ANNEALED = 0.5  # ours: a run whose lr ends below this share of its largest is a finished training, judged at its end
 SETTINGS = ("lr", "momentum", "weight_decay")
 SCALES: Mapping[str, Literal["log", "log1m", "linear"]] = {"lr": "log", "momentum": "log1m", "weight_decay": "log"}
@@ -52,6 +53,7 @@ class Comparison:
     too_short: bool = False  # the weight decays have had no time to act differently
     finished: bool = False  # the lr of each that did not diverge has come down
     unit: str = "step"  # what the steps count, where x is "step"
+    scales_differ: bool = False  # metrics in percent beside metrics in shares of 1, so that they are not compared
     unlearnt: tuple[str, ...] = ()  # labels of the best one's curves whose loss never leaves its noise
 
     @property
@@ -89,6 +91,7 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
     else:
         scale = SCALES.get(varied.name, "linear")
         metric = all(curve.metric_cost is not None for curve in kept) and len({curve.higher_is_better for curve in kept}) == 1
+        metric = metric and not percent_beside_shares(kept)
         rule = Rule(judge="accuracy" if metric and finished else "auto", at=at, x=x, scale=scale)
         choice = choose(candidates, rule)
         if metric:
@@ -99,7 +102,9 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
     better = kept[0].higher_is_better if kept else True
     unit = loaded[0].unit if len({one.unit for one in loaded}) == 1 else "step"
     unlearnt = tuple(curve.label for curve in members.get(choice.value, ()) if not sound(curve).learnt) if choice.value is not None else ()
-    return Comparison(varied, labels, choice, other, at, x, span, better, left_out, further, short, finished, unit, unlearnt)
+    return Comparison(
+        varied, labels, choice, other, at, x, span, better, left_out, further, short, finished, unit, percent_beside_shares(kept), unlearnt
+    )
 
 
 def counts_epochs(loaded: Loaded) -> bool:
@@ -110,6 +115,12 @@ def counts_epochs(loaded: Loaded) -> bool:
 def can_be_compared(curve: Curve) -> bool:
     """Whether there are enough evaluations, or the curve diverged, which is an answer."""
     return int(np.isfinite(curve.val_loss).sum()) >= FEWEST_TO_READ or find_divergence(curve) is not None
+
+
+def percent_beside_shares(curves: Sequence[Curve]) -> bool:
+    """Whether the metric of one curve is in percent and that of another in shares of 1."""
+    largest = [float(np.nanmax(c.accuracy)) for c in curves if c.accuracy is not None and np.isfinite(c.accuracy).any()]
+    return bool(largest) and min(largest) <= 1 and max(largest) > PERCENT
 
 
 def what_varies(curves: Sequence[Curve]) -> Varied:

@@ -23,6 +23,7 @@ FALLS_WITH_LR = (
     "the loss still falls at the end, but the lr comes down there, which lowers the loss by itself: underfitting it is only where the loss "
     "still falls at a steady lr (section 3.2), as at the end of the tail (section 4.1)"
 )
+STRONGEST = 1000.0  # ours: a loss logged to a few digits has hardly any noise, and what is so far above it is just clear
 MOST_PANELS = 12  # ours: curves that get a picture of their own beside others
 
 
@@ -48,7 +49,7 @@ def clue_row(clue: Clue, unit: str) -> tuple[str, ...]:
     where = f"{unit} {between((clue.from_step, clue.to_step))}"
     if math.isfinite(clue.from_lr):
         where += f"\nlr {between(_rounded((clue.from_lr, clue.to_lr)))}"
-    strength = f"{clue.strength:.1f}" if math.isfinite(clue.strength) and clue.strength > 0 else ""
+    strength = "" if not clue.strength > 0 else f"{clue.strength:.1f}" if clue.strength <= STRONGEST else f"> {STRONGEST:g}"
     return f"{clue.kind}\n{clue.form}", where, strength, f"{clue.advice} [{clue.section}]"
 
 
@@ -143,6 +144,7 @@ def _setting_lines(found: Comparison) -> list[str]:
         stretch = f"lr {between(_rounded(found.span))}" if found.x == "lr" else f"{found.unit} {between(found.span)}"
         lines.append(f"compared over what they have in common: {stretch}")
     lines += [f"{label} has too few evaluations and is left out" for label in found.left_out]
+    lines += ["some metrics are in percent and others in shares of 1, so they are not compared"] * found.scales_differ
     return lines
 
 

@@ -77,11 +77,12 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
     """The config's sizes, or a half, one, two and four times the start's, and the start's own or what `batch.max_size` leaves of it.
 
-    None is larger than the training set allows, or cannot be cut into the parts that it is computed in.
+    None is larger than the training set allows, or cannot be cut into the parts that it is computed in; those that are not asked for leave
+    two examples or more to each part, for BatchNorm's sake.
     """
     parts = asked.config.run.cut_into()
     options = asked.config.batch
-    wanted = options.sizes or [round(settings.total_batch_size * factor) for factor in SIZES_TO_START]
+    wanted = options.sizes or [size for factor in SIZES_TO_START if (size := round(settings.total_batch_size * factor)) >= 2 * parts]
     largest = min(options.max_size or asked.facts.train_examples, asked.facts.train_examples)
     return tuple(
         sorted({size for size in (*wanted, min(settings.total_batch_size, largest)) if can_be_cut(size, parts) and size <= largest})

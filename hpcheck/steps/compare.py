@@ -45,8 +45,7 @@ def compare(values: Sequence[float], make: Make, steps: int, most: int, rule: Ru
 
 
 def lengthened(once: Callable[[int], Comparing], steps: int, most: int) -> Comparing:
-    """What `once` reads from runs of `steps` iterations, or of a multiple of them up to `most` where these cannot be read: a full training
-    is the longest that there is anything to learn from."""
+    """What `once` reads from runs of `steps` iterations, or of a multiple of them up to `most`, where these cannot be read."""
     for length in dict.fromkeys(max(steps, min(steps * factor, most)) for factor in LENGTHENINGS):
         compared = yield from once(length)
         if compared.choice.status != "abstained":

@@ -19,7 +19,7 @@ from hpcheck.steps.maxima import Bounds, middle_of_stretch
 from hpcheck.steps.policies import policy_of, stepsize_of
 from hpcheck.steps.range_tests import RangeTested, range_tested
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, full_steps, run, short_steps
+from hpcheck.steps.runs import curve, cycle, full_steps, longest_steps, run, short_steps
 
 SOURCE = "section 4.1; section 5, item 1"
 MIN_SOURCE = "section 4.1 (3)"
@@ -61,7 +61,7 @@ def survivors(
         tried = replace(settings, max_lr=max_lr, min_lr=_smallest(asked, settings, max_lr))
         return cycle(asked, tried, steps, f"{policy_of(asked)} to {max_lr:.2g}")
 
-    most, bounds = full_steps(asked, settings), Bounds(highest, asked.facts.constant_loss)
+    most, bounds = longest_steps(asked, settings), Bounds(highest, asked.facts.constant_loss)
     return (yield from middle_of_stretch(tries, make, short_steps(asked, "lr_range", settings), most, bounds))
 
 

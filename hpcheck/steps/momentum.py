@@ -16,7 +16,7 @@ from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import cycle, full_steps, range_test, run, short_steps
+from hpcheck.steps.runs import cycle, longest_steps, range_test, run, short_steps
 from hpcheck.traits import search_of
 
 SOURCE = "section 4.3, Remark 5; section 5, item 3"
@@ -51,7 +51,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     best, largest = None, tried[0]
     if len(tried) > 1:
         best = yield from compare(
-            tried, at_own_lr, steps, full_steps(asked, settings), Rule(at="own-best", prefer=PREFERRED, scale="log1m")
+            tried, at_own_lr, steps, longest_steps(asked, settings), Rule(at="own-best", prefer=PREFERRED, scale="log1m")
         )
         if best.choice.value is None:
             return _reading(asked, settings, best)  # abstained: the start's pair stays
@@ -107,7 +107,7 @@ def _compared_floors(asked: Asked, settings: Settings, steps: int) -> Generator[
         return cycle(asked, replace(settings, min_momentum=floor), steps, f"momentum falling to {floor:g}")
 
     rule = Rule(prefer=settings.min_momentum, scale="log1m")
-    return (yield from compare(sorted((other, settings.min_momentum)), with_floor, steps, full_steps(asked, settings), rule))
+    return (yield from compare(sorted((other, settings.min_momentum)), with_floor, steps, longest_steps(asked, settings), rule))
 
 
 def _cycle_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:

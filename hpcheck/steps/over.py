@@ -1,21 +1,24 @@
 """The weight-decay grid over any other regularizer: a numeric option of the model or of the data, such as `model.dropout`
 (Smith 2018, Remark 3; 4.1: "choosing the dropout ratio")."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from hpcheck import plugins
 from hpcheck.analysis.choice import Choice
-from hpcheck.config import Config, ConfigError, Problem
-from hpcheck.config.problems import did_you_mean
+from hpcheck.config import Config, ConfigError, Problem, schema
+from hpcheck.config.problems import did_you_mean, of_validation
 from hpcheck.panels import Panel
 from hpcheck.settings import NO_LR, Reading, Settings, nothing_run
 from hpcheck.spec import RunSpec
 from hpcheck.steps.compare import Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import cycle, full_steps, short_steps
+from hpcheck.steps.runs import cycle, longest_steps, short_steps
 
 SOURCE = "section 4.1, Remark 3"
 FROM_ZERO = (0.0, 0.1, 0.2, 0.4)  # ours: where the option is 0 today, as dropout mostly is
@@ -58,11 +61,11 @@ class Over:
         def make(value: float, steps: int) -> RunSpec:
             return cycle(with_option(asked, self, value), settings, steps, f"{self.key} {value:g}")
 
-        steps, full = short_steps(asked, "wd_grid", settings), full_steps(asked, settings)
-        compared = yield from compare(self.values, make, steps, full, rule)
+        steps, most = short_steps(asked, "wd_grid", settings), longest_steps(asked, settings)
+        compared = yield from compare(self.values, make, steps, most, rule)
         between = halfway(compared.choice, self.values)
         if between is not None and not self.whole:
-            compared = yield from compare(sorted((*self.values, between)), make, compared.steps, full, rule)
+            compared = yield from compare(sorted((*self.values, between)), make, compared.steps, most, rule)
         item = evidence(asked, self.key, compared.choice, SOURCE, compared.run_ids, kept="the config's value")
         panel = Panel(self.key, "iteration", "validation loss", candidate_lines(compared, (self.option + " {:g}").format))
         return Reading("wd-grid-over", settings, (item,), (panel,), _words(self, compared.choice))
@@ -89,7 +92,20 @@ def parse(text: str, config: Config) -> Over:
     values = _numbers(key, listed) if listed else ()
     if today is None and not values:
         raise _refused(key, "what it is today is not known", f"values to try: {COMMAND} {key}=0,0.1,0.2")
-    return Over(section, option, today, values)
+    over = Over(section, option, today, values)
+    for value in over.values:
+        _refuse_what_the_config_does_not_allow(config, over, value)
+    return over
+
+
+def _refuse_what_the_config_does_not_allow(config: Config, over: Over, value: float) -> None:
+    if not math.isfinite(value):
+        raise _refused(over.key, f"{value} is not a finite number", "finite numbers")
+    try:
+        changed(config, over, value)
+    except ValidationError as error:
+        found = of_validation(error, schema(), (over.section,))[0]
+        raise _refused(over.key, f"{value:g}: {found.problem}", found.expected) from None
 
 
 def _numbers(key: str, listed: str) -> tuple[float, ...]:
@@ -106,9 +122,13 @@ def _refused(key: str, problem: str, expected: str) -> ConfigError:
 
 def with_option(asked: Asked, over: Over, value: float) -> Asked:
     """The same question of a model or data with that option."""
-    part: Any = getattr(asked.config, over.section)
-    changed = type(part).model_validate({**part.model_dump(), over.option: value})
-    return replace(asked, config=asked.config.model_copy(update={over.section: changed}))
+    return replace(asked, config=changed(asked.config, over, value))
+
+
+def changed(config: Config, over: Over, value: float) -> Config:
+    """The config with that option of its model or data. Raises `ValidationError` where it is none that the section allows."""
+    part: Any = getattr(config, over.section)
+    return config.model_copy(update={over.section: type(part).model_validate({**part.model_dump(), over.option: value})})
 
 
 def halfway(choice: Choice, values: Sequence[float]) -> float | None:

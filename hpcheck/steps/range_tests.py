@@ -13,7 +13,7 @@ from hpcheck.schedules import constant, ramp
 from hpcheck.settings import Settings
 from hpcheck.spec import RunSpec, Spec, evenly
 from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import FEWEST_STEPS, curve, full_steps, range_test, run, short_steps
+from hpcheck.steps.runs import FEWEST_STEPS, curve, longest_steps, range_test, run, short_steps
 
 SWEEP_SHARE = 0.5  # ours: the sweep only brackets, so it may be shorter than the ramp
 BEYOND_DIVERGENCE = 2.0  # DESIGN 3: the linear ramp goes to about twice where the sweep diverged
@@ -53,7 +53,7 @@ def range_tested(asked: Asked, settings: Settings) -> RangeTest:
     sweep = sweep_record = None
     highest = options.max
     steps = short_steps(asked, "lr_range", settings)
-    most = max(steps, full_steps(asked, settings))  # a ramp longer than the training says nothing of it
+    most = max(steps, longest_steps(asked, settings))
     if highest is None:
         sweep_record, sweep, highest = yield from _sweep(asked, settings, steps)
     faster, speed_matters = None, False

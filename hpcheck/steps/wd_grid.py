@@ -15,7 +15,7 @@ from hpcheck.steps.compare import Compared, Make, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import steady_lr
 from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import cycle, full_steps, range_test, run, short_steps
+from hpcheck.steps.runs import cycle, longest_steps, range_test, run, short_steps
 from hpcheck.steps.snapshot import Snapshot, at_plateau, from_half_way, from_plateau, half_way
 from hpcheck.traits import is_shallow, search_of
 
@@ -32,7 +32,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     """Set weight_decay by the full grid, or from a snapshot where the config says so (Fig. 12)."""
     if settings.max_lr is None:
         return nothing_run("wd-grid", settings)
-    steps, full = short_steps(asked, "wd_grid", settings), full_steps(asked, settings)
+    steps, most = short_steps(asked, "wd_grid", settings), longest_steps(asked, settings)
     make, rule, remarks = full_run(asked, settings), _rule(asked), []
     if asked.config.wd_grid.from_snapshot:
         forked = yield from _forked(asked, settings, make, steps)
@@ -44,13 +44,13 @@ def decide(asked: Asked, settings: Settings) -> Steps:
             if not snapshot.as_meant:
                 remarks.append(f"no plateau came in {snapshot.record.run.steps} iterations, so the snapshot was taken there")
     tried = list(grid_values(asked))
-    compared = yield from compare(tried, make, steps, full, rule)
+    compared = yield from compare(tried, make, steps, most, rule)
     for _ in range(asked.config.wd_grid.max_rounds):
         further = next_weight_decays(compared.choice, tuple(tried))
         if not further:
             break
         tried += further
-        compared = yield from compare(sorted(tried), make, compared.steps, full, rule)
+        compared = yield from compare(sorted(tried), make, compared.steps, most, rule)
     if compared.forked and compared.choice.confidence == "high":  # its seeds differ after the snapshot alone
         compared = replace(compared, choice=replace(compared.choice, confidence="medium"))
     return _reading(asked, settings, compared, remarks)
