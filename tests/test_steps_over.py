@@ -67,7 +67,7 @@ def test_a_tie_keeps_todays_value() -> None:
         ("model.hidden", "is no number"),
         ("model.dropout=a,b", "numbers with commas"),
         ("start.weight_decay", "model.OPTION or data.OPTION"),
-        ("data.augment=1", "data.augment: 1: not one of the choices (expected none, mirror or mirror-crop"),
+        ("data.augment=1", "data.augment: 1: not one of the choices (expected one of none, mirror, mirror-crop"),
         ("data.val_fraction=0.1,2", "data.val_fraction: 2: out of range (expected a number > 0 and < 1"),
         ("model.dropout=0,nan", "model.dropout: nan is not a finite number"),
         ("model.dropout=1e400", "model.dropout: inf is not a finite number"),
