@@ -26,6 +26,7 @@ def raw(y: np.ndarray, val: np.ndarray | None = None) -> Raw:
         (CLASSES, QUARTERS),
         (np.array([0, 1, 2, 3]), math.log(4)),
         (np.array([[0, 0], [0, 1]]), QUARTERS),
+        (np.array([[0, 0, -100], [0, 1, -100]]), QUARTERS),
         (np.array([1.0, 3.0], np.float32), 1.0),
         (np.array([[1.0, 10.0], [3.0, 14.0]], np.float32), 2.5),
     ],

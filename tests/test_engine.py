@@ -12,7 +12,7 @@ from engine_runs import DIGITS, MLP, RUN, STILL, computed, curves, in_two, same,
 from torch import nn
 
 from hpcheck import records
-from hpcheck.data._arrays import DataError
+from hpcheck.data._arrays import IGNORED, DataError
 from hpcheck.engine import loop, timing, worker
 from hpcheck.engine.batches import BatchStream, augmented, draws, moved
 from hpcheck.engine.levels import Levels
@@ -228,6 +228,9 @@ def test_tokens_have_a_loss_and_a_metric():
     outputs[0, 0, 0] = outputs[0, 1, 1] = outputs[0, 2, 2] = outputs[1, 0, 3] = 100.0
     assert accuracy(outputs, targets) == 1.0  # of four equal outputs the first is taken, and it is right
     assert cross_entropy(outputs, targets) == pytest.approx(2 * math.log(4) / 6)
+    padded = torch.tensor([[0, 1, IGNORED], [1, IGNORED, 0]])
+    assert accuracy(outputs, padded) == 0.75  # 1 where 3 is the largest is the one that is wrong
+    assert cross_entropy(outputs, padded) == pytest.approx((100 + math.log(4)) / 4)
 
 
 @pytest.fixture

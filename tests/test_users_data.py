@@ -81,6 +81,16 @@ def test_tokens_stay_integers():
     assert (raw.train.x.dtype, raw.train.y.shape) == (np.int64, (3, 4))
 
 
+def test_target_tokens_may_be_padding():
+    x, y = torch.arange(12).reshape(3, 4), torch.tensor([[1, 2, 3, -100], [1, -100, -100, -100], [0, 0, 1, 2]])
+    assert from_users("m:f", ((x, y), (x, y))).train.y.tolist() == y.tolist()
+    empty, negative = torch.where(y == y[1], -100, y), torch.where(y == 2, -1, y)
+    with pytest.raises(DataError, match=r"y has no token but -100 in example 1 .1 such examples.; leave them out"):
+        from_users("m:f", ((x, empty), (x, y)))
+    with pytest.raises(DataError, match="has class -1; classes are counted from 0"):
+        from_users("m:f", ((x, negative), (x, y)))
+
+
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
@@ -95,6 +105,8 @@ def test_tokens_stay_integers():
         (((np.where(X[2, 1] == X, np.nan, X), Y), (X, Y)), r"train: x has NaN or infinite values, first in example 2 \(1 examples\)"),
         (((X, np.array(list("abcdef"))), (X, Y)), "train: y is ndarray .* expected integer classes"),
         (((X[:, 0], Y), (X, Y)), "train: x is ndarray .* expected uint8 images"),
+        ((({"a": X, "b": X}, Y), (X, Y)), "not one array of one shape; a model gets one input: pack several into one array"),
+        ((((X, X[:, :3]), Y), (X, Y)), "not one array of one shape; a model gets one input: pack several into one array"),
         ((torch.utils.data.Subset([1, 2], [0, 1]), (X, Y)), "train is a Dataset of a int; expected"),
         ((torch.utils.data.Subset([(X[0], 0), (X[0, :2], 1)], [0, 1]), (X, Y)), r"examples differ in shape \(\(2,\), \(4,\)\)"),
     ],

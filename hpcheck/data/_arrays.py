@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from hpcheck.errors import InputError
 
+IGNORED = -100  # a target token that counts in no loss and no metric, such as padding: what torch's cross-entropy ignores
+
 
 class DataError(InputError):
     """The data cannot be used as given: one line that says what came, where, and what to do."""
@@ -17,7 +19,7 @@ class Arrays:
     """Examples and what is to be said of them.
 
     x: (N, H, W, C) uint8 or float32 images, (N, ..., D) float32 vectors, or (N, T) int64 tokens
-    y: (N,) int64 classes, (N,) or (N, K) float32 values, or (N, T) int64 tokens
+    y: (N,) int64 classes, (N,) or (N, K) float32 values, or (N, T) int64 tokens, `IGNORED` where none counts
     """
 
     x: NDArray[np.generic]

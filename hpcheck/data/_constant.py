@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcheck.data._arrays import Raw
+from hpcheck.data._arrays import IGNORED, Raw
 from hpcheck.data._prepare import task_and_outputs
 
 
@@ -19,7 +19,7 @@ def constant_loss(raw: Raw, loss: str) -> float:
     task, _ = task_and_outputs(raw)
     if loss not in ("auto", {"regression": "mse"}.get(task, "cross_entropy")):
         return math.inf
-    return float(targets.astype(np.float64).var(axis=0).mean()) if task == "regression" else _entropy(targets)
+    return float(targets.astype(np.float64).var(axis=0).mean()) if task == "regression" else _entropy(targets[targets != IGNORED])
 
 
 def _entropy(classes: NDArray[np.generic]) -> float:

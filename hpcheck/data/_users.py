@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcheck.data._arrays import Arrays, DataError, Raw
+from hpcheck.data._arrays import IGNORED, Arrays, DataError, Raw
 
 EXPECTED = "expected (train, val) or (train, val, test), each an (x, y) pair of arrays or tensors, or a Dataset of (x, y)"
 CHANNELS = (1, 3, 4)  # ours: what the channels of an image are known by
@@ -60,6 +60,8 @@ def _inputs(where: str, value: Any) -> NDArray[np.generic]:
         return np.ascontiguousarray(x if x.ndim == 4 else x[..., None])
     if np.issubdtype(x.dtype, np.floating) and x.ndim >= 2:
         return _finite(where, np.ascontiguousarray(x, dtype=np.float32))
+    if x.dtype == object:
+        raise DataError(f"{where} is {_describe(value)}, not one array of one shape; a model gets one input: pack several into one array")
     if x.dtype in (np.uint8, np.bool_) and x.ndim == 2:
         return x.astype(np.float32)
     if np.issubdtype(x.dtype, np.integer) and x.ndim == 2:
@@ -76,10 +78,24 @@ def _targets(where: str, value: Any) -> NDArray[np.generic]:
         return _finite(where, np.ascontiguousarray(y, dtype=np.float32))
     if y.ndim in (1, 2) and (np.issubdtype(y.dtype, np.integer) or y.dtype == np.bool_):
         classes = np.ascontiguousarray(y, dtype=np.int64)
-        if classes.size and classes.min() < 0:
-            raise DataError(f"{where} has class {classes.min()}; classes are counted from 0")
-        return classes[:, 0] if y.ndim == 2 and y.shape[1] == 1 else classes
+        return _tokens(where, classes) if y.ndim == 2 and y.shape[1] != 1 else _classes(where, classes.reshape(len(y)))
     raise DataError(f"{where} is {_describe(value)}; expected integer classes (N,), float values (N,) or (N, K), or integer tokens (N, T)")
+
+
+def _classes(where: str, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    if classes.size and classes.min() < 0:
+        raise DataError(f"{where} has class {classes.min()}; classes are counted from 0")
+    return classes
+
+
+def _tokens(where: str, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+    counted = tokens != IGNORED
+    if counted.any():
+        _classes(where, tokens[counted])
+    empty = np.flatnonzero(~counted.any(axis=1))
+    if len(empty):
+        raise DataError(f"{where} has no token but {IGNORED} in example {empty[0]} ({len(empty)} such examples); leave them out")
+    return tokens
 
 
 def _finite(where: str, values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hpcheck import plugins
+from hpcheck.data._arrays import IGNORED
 from hpcheck.engine import team
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
 
@@ -19,8 +20,9 @@ BN_REESTIMATE_BATCHES = 4  # ours: training batches over which BatchNorm statist
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of (N, K) or (N, T, K) outputs whose largest entry is the target class or token."""
-    return (outputs.argmax(-1) == targets).float().mean()
+    """Share of (N, K) or (N, T, K) outputs whose largest entry is the target class or token; `IGNORED` targets do not count."""
+    right = outputs.argmax(-1) == targets
+    return right.float().mean() if targets.ndim == 1 else right.sum() / (targets != IGNORED).sum()
 
 
 def r2(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -35,8 +37,8 @@ def mse(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of (N, K) outputs and (N,) classes, or of (N, T, K) outputs and (N, T) tokens."""
-    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+    """Mean cross-entropy of (N, K) outputs and (N,) classes, or of (N, T, K) outputs and (N, T) tokens; `IGNORED` ones do not count."""
+    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=IGNORED)
 
 
 LOSSES: dict[str, Objective] = {"cross_entropy": cross_entropy, "mse": mse}
