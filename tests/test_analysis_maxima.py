@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpcheck.analysis.curve import Curve
-from hpcheck.analysis.maxima import middle_maximum, next_maxima, settled, stretch, to_repeat
+from hpcheck.analysis.maxima import Bounds, middle_maximum, next_maxima, settled, stretch, to_repeat
 from hpcheck.analysis.scores import Candidate
 
 U = np.linspace(0, 1, 26)
@@ -72,16 +72,16 @@ def test_what_a_constant_answer_knows_is_no_descent() -> None:
     """2.3 to 1.0 can be had without an input: 0.45 loses little of the whole descent, but more than a tenth of the rest."""
     rows = runs({0.00625: 1.1, 0.025: 0.45, 0.1: 0.3, 0.2: 0.32, 0.4: None})
     assert stretch(rows, "loss").inside == (0.025, 0.2)  # type: ignore[union-attr]
-    assert stretch(rows, "loss", 1.0).inside == (0.1, 0.2)  # type: ignore[union-attr]
-    nothing_learnt = middle_maximum(rows, constant_loss=0.29)
+    assert stretch(rows, "loss", Bounds(constant_loss=1.0)).inside == (0.1, 0.2)  # type: ignore[union-attr]
+    nothing_learnt = middle_maximum(rows, Bounds(constant_loss=0.29))
     assert (nothing_learnt.status, nothing_learnt.reason) == (
         "abstained",
         "no maximum learns more than a constant answer knows (loss 0.29)",
     )
-    assert next_maxima(rows, 1.0, 0.29) == (0.0016,)
-    assert to_repeat(rows, 1.0, 0.29) == ()
+    assert next_maxima(rows, Bounds(1.0, 0.29)) == (0.0016,)
+    assert to_repeat(rows, Bounds(1.0, 0.29)) == ()
     by_metric = [replace(one, curves=tuple(replace(curve, accuracy=-curve.val_loss) for curve in one.curves)) for one in rows]
-    assert stretch(by_metric, "accuracy", 0.29) == stretch(by_metric, "accuracy")
+    assert stretch(by_metric, "accuracy", Bounds(constant_loss=0.29)) == stretch(by_metric, "accuracy")
 
 
 def test_ends_whose_error_is_more_than_a_tenth_of_the_descent_name_no_maximum() -> None:
@@ -90,9 +90,26 @@ def test_ends_whose_error_is_more_than_a_tenth_of_the_descent_name_no_maximum() 
         losses = [0.29 + 0.09 * np.exp(-U / 0.15) + deviation * random.standard_normal(26) for _ in range(4)]
         return [Candidate(lr, (Curve(200 * U, lr * U, loss),)) for lr, loss in zip((0.15, 0.6, 2.4, 4.8), losses, strict=True)]
 
-    choice = middle_maximum([*noisy(0.03), *runs({0.3: 2.3})])  # the one at its start is readable, and the worst
+    unclear = [*noisy(0.03), *runs({9.6: None, 0.3: 2.3})]  # the one at its start is readable, and the worst
+    choice = middle_maximum(unclear)
     assert (choice.status, choice.reason) == ("abstained", "no curve leaves its noise so far that one maximum can be told from another")
     assert middle_maximum(noisy(0.003)).status == "chosen"
+
+
+def test_where_no_longer_runs_are_left_what_the_noise_hides_is_alike() -> None:
+    def ends(lr: float, final: float) -> Candidate:
+        loss = final + (0.4 - final) * np.exp(-U / 0.1) + 0.012 * np.random.default_rng(int(100 * lr)).standard_normal(26)
+        return Candidate(lr, (Curve(200 * U, lr * U, loss),))
+
+    rows = [ends(0.01, 0.31), ends(0.04, 0.25), ends(0.15, 0.26), ends(0.6, 0.25), ends(2.4, 0.30), *runs({9.6: None})]
+    assert middle_maximum(rows, Bounds(constant_loss=0.32)).status == "abstained"
+    choice = middle_maximum(rows, Bounds(constant_loss=0.32, coarse=True))
+    assert (choice.status, choice.confidence, choice.good) == ("chosen", "low", (0.04, 0.15, 0.6))
+    assert 0.04 < (choice.value or 0) < 0.6
+    assert "lose at most a tenth of the descent in validation loss, or no more than the noise hides" in choice.reason
+    assert next_maxima(rows, Bounds(10, 0.32, coarse=True)) == (1.2,)
+    nothing = [ends(lr, 0.32) for lr in (0.04, 0.15, 0.6)]
+    assert middle_maximum(nothing, Bounds(constant_loss=0.32, coarse=True)).status == "abstained"
 
 
 def test_a_maximum_at_which_one_seed_of_two_diverged_is_beyond_the_stretch() -> None:
@@ -105,8 +122,8 @@ def test_a_maximum_at_which_one_seed_of_two_diverged_is_beyond_the_stretch() -> 
 
 def test_further_maxima_are_tried_where_an_end_has_not_been_found_and_none_above_once_the_middle_is_beyond_the_limit() -> None:
     open_ended = runs({0.1: 0.3, 0.2: 0.31, 0.4: 0.32})
-    assert next_maxima(open_ended, highest=1.0) == (0.025, 0.8)
-    assert next_maxima(open_ended, highest=0.2) == (0.025,)
+    assert next_maxima(open_ended, Bounds(1.0)) == (0.025, 0.8)
+    assert next_maxima(open_ended, Bounds(0.2)) == (0.025,)
     assert middle_maximum(open_ended).edge == "high"
     assert middle_maximum(open_ended).confidence == "low"
 
@@ -114,16 +131,16 @@ def test_further_maxima_are_tried_where_an_end_has_not_been_found_and_none_above
 def test_no_maximum_above_the_limit_is_recommended() -> None:
     middle = middle_maximum(runs(BOWL)).value or 0.0
     assert middle > 0.04
-    capped = middle_maximum(runs(BOWL), highest=0.04)
+    capped = middle_maximum(runs(BOWL), Bounds(0.04))
     assert capped.value == 0.04
     assert "limit" in capped.reason
-    assert to_repeat(runs(BOWL), highest=0.04) == (0.04,)
-    assert middle_maximum(runs(BOWL), highest=0.4).value == middle
+    assert to_repeat(runs(BOWL), Bounds(0.04)) == (0.04,)
+    assert middle_maximum(runs(BOWL), Bounds(0.4)).value == middle
 
 
 def test_the_upper_end_is_bisected_and_the_lower_one_interpolated() -> None:
-    assert next_maxima(runs(BOWL), highest=0.4) == (0.28,)
-    assert next_maxima(runs({**BOWL, 0.28: 0.9}), highest=0.4) == ()
+    assert next_maxima(runs(BOWL), Bounds(0.4)) == (0.28,)
+    assert next_maxima(runs({**BOWL, 0.28: 0.9}), Bounds(0.4)) == ()
 
 
 def test_another_seed_runs_the_middle() -> None:
@@ -146,7 +163,7 @@ def test_a_maximum_next_to_the_middle_that_was_tried_is_taken_for_it_and_one_run
 
 def test_where_every_run_diverged_a_smaller_maximum_is_tried_and_none_is_named() -> None:
     lost = runs({0.1: None, 0.4: None})
-    assert next_maxima(lost, highest=0.4) == (0.025,)
+    assert next_maxima(lost, Bounds(0.4)) == (0.025,)
     choice = middle_maximum(lost)
     assert (choice.value, choice.status) == (None, "abstained")
     assert "diverged" in choice.reason
@@ -166,12 +183,12 @@ def test_where_no_maximum_is_seen_to_learn_lower_ones_are_tried_before_longer_ru
         noise = np.random.default_rng(3)
         return [Candidate(lr, (Curve(200 * U, 0.1 * U, START + 0.01 * noise.standard_normal(26)),)) for lr in maxima]
 
-    assert next_maxima(stuck(0.26, 0.065, 0.016), 0.13) == (0.004,)
-    assert next_maxima(stuck(0.26, 0.065, 0.016, 0.004), 0.13) == (0.001,)
-    assert next_maxima(stuck(0.26, 0.065, 0.016, 0.004, 0.001), 0.13) == ()
-    assert to_repeat(stuck(0.26, 0.065, 0.016, 0.004, 0.001), 0.13) == ()
+    assert next_maxima(stuck(0.26, 0.065, 0.016), Bounds(0.13)) == (0.004,)
+    assert next_maxima(stuck(0.26, 0.065, 0.016, 0.004), Bounds(0.13)) == (0.001,)
+    assert next_maxima(stuck(0.26, 0.065, 0.016, 0.004, 0.001), Bounds(0.13)) == ()
+    assert to_repeat(stuck(0.26, 0.065, 0.016, 0.004, 0.001), Bounds(0.13)) == ()
     learns = [*stuck(0.26, 0.065, 0.016), Candidate(0.004, (ends_at(0.3),))]
-    assert 0.001 in next_maxima(learns, 0.13)  # and from there on as ever
+    assert 0.001 in next_maxima(learns, Bounds(0.13))  # and from there on as ever
 
 
 def test_twenty_seeds_and_twenty_grids_give_the_same_maximum_within_a_factor_of_one_and_a_half() -> None:
@@ -205,4 +222,4 @@ def test_of_several_maxima_that_two_seeds_have_run_the_nearest_is_recommended() 
 
 
 def test_a_maximum_a_little_above_the_limit_is_not_taken_for_it() -> None:
-    assert middle_maximum(runs({0.1: 0.3, 0.2: 0.31, 0.4: 0.32}), highest=0.19).value == 0.19
+    assert middle_maximum(runs({0.1: 0.3, 0.2: 0.31, 0.4: 0.32}), Bounds(0.19)).value == 0.19

@@ -30,6 +30,22 @@ FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbou
 TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
 
 
+HIDDEN = 2.0  # ours: standard errors of their difference within which two ends are alike where the noise leaves no finer reading
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a reading of maxima keeps to: `highest` is the largest to recommend, `constant_loss` what an answer that looks at no input would
+    lose. `coarse` takes for alike what the noise hides, where no longer runs are left to tell it apart."""
+
+    highest: float = math.inf
+    constant_loss: float = math.inf
+    coarse: bool = False
+
+
+FREE = Bounds()
+
+
 @dataclass(frozen=True)
 class Stretch:
     """Maxima between which little is lost: the last tried inside, the first tried beyond (None: not tried), the crossing between."""
@@ -56,18 +72,18 @@ def _between(low: float, high: float) -> float:
     return float(low ** (1 - UPWARD) * high**UPWARD)
 
 
-def stretch(candidates: Sequence[Candidate], by: Judge, constant_loss: float = math.inf) -> Stretch | None:
+def stretch(candidates: Sequence[Candidate], by: Judge, bounds: Bounds = FREE) -> Stretch | None:
     """The stretch of maxima around the best run that lose at most a tenth of its descent, and little beside its loss; None where every run
-    diverged, none descends below `constant_loss`, or the best one's descent is so little that a tenth of it is less than its end's error.
+    diverged, none descends below the constant answer, or the best one's descent is so little that its end's error hides a tenth of it.
 
     What a run loses is interpolated between maxima, log against log. A run that diverged has lost everything.
     """
     rows = sorted(candidates, key=lambda one: one.value)
     at = np.array([one.value for one in rows])  # (C,)
-    ended = _ends([[track(curve, by) for curve in one.curves] for one in rows], constant_loss if by == "loss" else math.inf)
-    if ended is None or not ended.can_be_told:
+    ended = _ends([[track(curve, by) for curve in one.curves] for one in rows], bounds.constant_loss if by == "loss" else math.inf)
+    if ended is None or not ended.can_be_told(bounds.coarse):
         return None
-    lost = ended.lost(by)
+    lost = ended.lost(by, bounds.coarse)
     best = int(np.argmin(lost))
     first, last = best, best
     while first > 0 and lost[first - 1] <= GIVEN_AWAY:
@@ -95,19 +111,20 @@ class _Ends:
     def descent(self) -> float:
         return self.start - float(self.means.min())
 
-    @property
-    def can_be_told(self) -> bool:
+    def can_be_told(self, coarse: bool) -> bool:
         """Whether the best one descends, and by so much that the share which a maximum may lose is more than the error of that end."""
-        return GIVEN_AWAY * self.descent > float(self.errors[int(np.argmin(self.means))])
+        error = float(self.errors[int(np.argmin(self.means))])
+        return self.descent > HIDDEN * error if coarse else GIVEN_AWAY * self.descent > error
 
-    def lost(self, by: Judge) -> FloatArray:
+    def lost(self, by: Judge, coarse: bool) -> FloatArray:
         """The share of the best descent that each candidate loses against it, (C,). A loss of `MORE_OF_LOSS` times the best loss counts as
-        `GIVEN_AWAY` at least; not so a metric, not even one whose cost is above 0."""
-        best = float(self.means.min())
+        `GIVEN_AWAY` at least; not so a metric, not even one whose cost is above 0. `coarse`: what the noise hides is not lost."""
+        at, best = int(np.argmin(self.means)), float(self.means.min())
         lost = (self.means - best) / self.descent
-        if by != "loss" or best <= 0:
-            return lost
-        return np.maximum(lost, GIVEN_AWAY * (self.means - best) / (MORE_OF_LOSS * best))
+        if by == "loss" and best > 0:
+            lost = np.maximum(lost, GIVEN_AWAY * (self.means - best) / (MORE_OF_LOSS * best))
+        hidden = self.means - best <= HIDDEN * np.hypot(self.errors, self.errors[at])
+        return np.where(hidden, np.minimum(lost, GIVEN_AWAY), lost) if coarse else lost
 
 
 def _ends(tracks: Sequence[Sequence[Track]], constant_loss: float) -> _Ends | None:
@@ -133,9 +150,8 @@ def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> flo
     return float(np.exp(np.log(at[inside]) + share * (np.log(at[beyond]) - np.log(at[inside]))))
 
 
-def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf, constant_loss: float = math.inf) -> Choice:
-    """The middle of the stretch, `highest` at the most, or an abstention with its reason. The value need not be one of those tried.
-    `constant_loss` is the validation loss of the best answer that looks at no input; inf where it isn't known.
+def middle_maximum(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> Choice:
+    """The middle of the stretch within `bounds`, or an abstention with its reason. The value need not be one of those tried.
 
     `edge` says at which end no maximum beyond the stretch has been tried. Confidence: `high` with both ends found and the value run with
     two seeds, `medium` with both ends found, `low` without.
@@ -143,32 +159,45 @@ def middle_maximum(candidates: Sequence[Candidate], highest: float = math.inf, c
     if not candidates:
         return abstain("there are no candidates to choose from")
     by = judge_of(candidates, "auto")
-    found = stretch(candidates, by, constant_loss)
+    found = stretch(candidates, by, bounds)
     scores = _scores(candidates, by)
     clues = clues_of(sound(_best(candidates, scores).curves[0])) if _best(candidates, scores).curves else ()
     finite = [score for _, score, _ in scores if math.isfinite(score)]
     if not finite:
         return abstain("every candidate diverged or has no finite values", clues, by, scores)
-    if by == "loss" and min(finite) >= constant_loss:
-        return abstain(f"no maximum learns more than a constant answer knows (loss {constant_loss:.4g})", clues, by, scores)
+    if by == "loss" and min(finite) >= bounds.constant_loss:
+        return abstain(f"no maximum learns more than a constant answer knows (loss {bounds.constant_loss:.4g})", clues, by, scores)
     if found is None or not any_readable(candidates, by):
         return abstain("no curve leaves its noise so far that one maximum can be told from another", clues, by, scores)
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
-    value, what = _taken(candidates, found, highest), "validation loss" if by == "loss" else "metric"
-    where = "in their middle" if found.middle <= highest else "the limit, below their middle"
-    reason = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}; {value:g} is {where}"
+    value, what = _taken(candidates, found, bounds.highest), "validation loss" if by == "loss" else "metric"
+    where = "in their middle" if found.middle <= bounds.highest else "the limit, below their middle"
+    hidden = ", or no more than the noise hides" if bounds.coarse else ""
+    reason = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}{hidden}; {value:g} is {where}"
     interval = (min(found.interval[0], value), max(found.interval[1], value))
     inside = tuple(sorted(one.value for one in candidates if found.inside[0] <= one.value <= found.inside[1]))
-    return Choice(value, interval, _confidence(candidates, found, value), "chosen", reason, (), edge, clues, by, scores, inside)
+    return Choice(
+        value,
+        interval,
+        "low" if bounds.coarse else _confidence(candidates, found, value),
+        "chosen",
+        reason,
+        (),
+        edge,
+        clues,
+        by,
+        scores,
+        inside,
+    )
 
 
-def next_maxima(candidates: Sequence[Candidate], highest: float, constant_loss: float = math.inf) -> tuple[float, ...]:
-    """Maxima worth a run to find the ends of the stretch: below, above until its middle is past `highest`, and between the two about its
+def next_maxima(candidates: Sequence[Candidate], bounds: Bounds) -> tuple[float, ...]:
+    """Maxima worth a run to find the ends of the stretch: below, above until its middle is past the highest, and between the two about its
     upper end. Below all of them where none is seen to learn: the range test learnt on its way to the limit."""
     if not candidates:
         return ()
     by = judge_of(candidates, "auto")
-    found, lowest = stretch(candidates, by, constant_loss), min(one.value for one in candidates)
+    found, lowest = stretch(candidates, by, bounds), min(one.value for one in candidates)
     if found is None or not any_readable(candidates, by):
         all_diverged = all(track(one, by).diverged for row in candidates for one in row.curves)
         lower = two_significant_figures(lowest / LOWER)
@@ -176,19 +205,19 @@ def next_maxima(candidates: Sequence[Candidate], highest: float, constant_loss: 
     (first, last), (below, above) = found.inside, found.beyond
     wanted = [first / LOWER] if below is None else []
     if above is None:
-        wanted += [last * HIGHER] if found.middle < highest else []
+        wanted += [last * HIGHER] if found.middle < bounds.highest else []
     elif above > FINE * last:
         wanted.append(float(np.sqrt(last * above)))
     return tuple(two_significant_figures(value) for value in wanted)
 
 
-def to_repeat(candidates: Sequence[Candidate], highest: float = math.inf, constant_loss: float = math.inf) -> tuple[float, ...]:
+def to_repeat(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> tuple[float, ...]:
     """The maximum to recommend, where two seeds have not run it yet: what is recommended has been seen to be stable (DESIGN 3)."""
     by = judge_of(candidates, "auto")
-    found = stretch(candidates, by, constant_loss)
+    found = stretch(candidates, by, bounds)
     if found is None or not any_readable(candidates, by):
         return ()
-    taken = _taken(candidates, found, highest)
+    taken = _taken(candidates, found, bounds.highest)
     seeds = sum(len(one.curves) for one in candidates if one.value == taken)
     return (taken,) if seeds < TWICE else ()
 

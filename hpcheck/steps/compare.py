@@ -41,13 +41,15 @@ Comparing = Generator[Sequence[Spec], Sequence[RunRecord], Compared]
 def compare(values: Sequence[float], make: Make, steps: int, most: int, rule: Rule) -> Comparing:
     """The best of `values` by `rule`, each run as `make(value, steps)` says; longer runs, of `most` iterations at the most, where the short
     ones cannot be read."""
-    return (yield from lengthened(lambda steps: _compare_once(values, make, steps, rule), steps, most))
+    return (yield from lengthened(lambda steps, _: _compare_once(values, make, steps, rule), steps, most))
 
 
-def lengthened(once: Callable[[int], Comparing], steps: int, most: int) -> Comparing:
-    """What `once` reads from runs of `steps` iterations, or of a multiple of them up to `most`, where these cannot be read."""
-    for length in dict.fromkeys(max(steps, min(steps * factor, most)) for factor in LENGTHENINGS):
-        compared = yield from once(length)
+def lengthened(once: Callable[[int, bool], Comparing], steps: int, most: int) -> Comparing:
+    """What `once` reads from runs of `steps` iterations, or of a multiple of them up to `most`, where these cannot be read. It is told the
+    iterations, and whether they are the most there will be."""
+    lengths = list(dict.fromkeys(max(steps, min(steps * factor, most)) for factor in LENGTHENINGS))
+    for length in lengths:
+        compared = yield from once(length, length == lengths[-1])
         if compared.choice.status != "abstained":
             break
     return compared

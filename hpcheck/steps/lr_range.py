@@ -7,6 +7,7 @@ from dataclasses import replace
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.lr_range import min_lr, read_range
+from hpcheck.analysis.maxima import Bounds
 from hpcheck.analysis.start import begins_well
 from hpcheck.panels import Panel
 from hpcheck.records import RunRecord
@@ -15,7 +16,7 @@ from hpcheck.settings import Evidence, Reading, Settings
 from hpcheck.spec import RunSpec, Spec
 from hpcheck.steps.compare import Compared
 from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
-from hpcheck.steps.maxima import Bounds, middle_of_stretch
+from hpcheck.steps.maxima import middle_of_stretch
 from hpcheck.steps.policies import policy_of, stepsize_of
 from hpcheck.steps.range_tests import RangeTested, range_tested
 from hpcheck.steps.replay import Asked, Steps
