@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict
 from hpcheck.panels import Panel
 
 # What a reading found that others act on; its remarks say the same to people, in words that may change.
-Finding = Literal["still falling", "too short to tell", "cannot be read", "shows no optimum"]
+Finding = Literal["still falling", "overfits", "too short to tell", "cannot be read", "shows no optimum"]
 
 
 class Schedule(TypedDict, total=False):

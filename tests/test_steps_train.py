@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 from simulated import World, asked, read
 
@@ -145,6 +146,28 @@ def test_a_training_whose_loss_still_falls_at_its_end_is_told_to_be_longer() -> 
     assert (falling.findings, flat.findings) == ({"still falling"}, frozenset())
     assert not any("train longer" in remark for remark in flat.remarks)
     assert any("going on so gains nothing more" in remark for remark in flat.remarks)
+
+
+@dataclass
+class Overfits(Finals):
+    """A network whose validation loss rises from a fifth of its training on."""
+
+    def trained(self, spec: RunSpec) -> RunRecord:
+        record = super().trained(spec)
+        random = np.random.default_rng(spec.seed)
+        shares = [(each, each["step"] / spec.steps) for each in record.rows]
+        losses = [2.3 - 7 * share if share < 0.2 else 0.9 + 1.5 * (share - 0.2) for _, share in shares]
+        rows = [{**each, "val_loss": loss + random.normal(0, 0.01)} for (each, _), loss in zip(shares, losses, strict=True)]
+        return replace(record, rows=tuple(rows))
+
+
+def test_a_training_that_overfits_is_told_to_be_shorter() -> None:
+    reading = read(Overfits(needed=50.0), train.decide, asked("train.repeats=1"), replace(KNOWN, max_lr=0.1))
+    assert "overfits" in reading.findings
+    (words,) = [remark for remark in reading.remarks if remark.startswith("the validation loss is lowest after")]
+    assert 1.5 <= float(words.split()[6]) <= 2.5  # of 10 epochs
+    folded = read(Overfits(needed=50.0), train.decide, asked("train.repeats=1", "train.fit=all"), replace(KNOWN, max_lr=0.1))
+    assert "overfits" not in folded.findings
 
 
 def test_what_a_1cycle_is_compared_with_holds_the_largest_momentum() -> None:

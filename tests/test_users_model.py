@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engine_runs import MLP, RUN, computed, curves
 
-from hpcheck.spec import PartSpec, RunSpec, freeze
+from hpcheck.spec import DataSpec, PartSpec, RunSpec, freeze
 from hpcheck.users_code import UsersCodeError
 
 SHORT = replace(RUN, steps=8, evaluate_after=(0, 4, 8))
@@ -60,6 +60,35 @@ def test_what_does_not_fit_is_one_line_and_leaves_no_row(tmp_path: Path, spec: R
         computed(spec, tmp_path)
     assert str(caught.value).startswith(words) or words in str(caught.value).splitlines()[0]
     assert all(path.read_bytes().count(b"\n") <= 1 for path in tmp_path.glob("*.jsonl"))
+
+
+TABLE = """import numpy as np
+def load():
+    x = np.random.default_rng(0).normal(size=(120, 3)).astype(np.float32)
+    return (x, x[:, 0]), (x[:40], x[:40, 0])
+def build(shape, outputs):
+    return nn.Linear(3, outputs)
+def loss(outputs, targets):
+    return {}
+"""
+ON_TABLE = replace(OWN, data=DataSpec("own:load", loss="own:loss"))
+
+
+@pytest.mark.parametrize("value", ["(outputs - targets).abs().mean()", "((targets - outputs) ** 2).mean()"])
+def test_a_loss_that_sets_every_output_against_every_target_is_refused(tmp_path: Path, value: str) -> None:
+    Path("own.py").write_text(HEAD + TABLE.format(value))
+    with pytest.raises(
+        UsersCodeError, match=r"loss own:loss gets outputs \(2, 1\) and targets \(2,\), and sets every output against every target"
+    ):
+        computed(ON_TABLE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "outputs", ["outputs[:, 0]", "outputs.squeeze(1)", "outputs.squeeze()", "outputs.flatten()", "outputs.view_as(targets)"]
+)
+def test_a_loss_that_knows_of_the_outputs_shape_is_not(tmp_path: Path, outputs: str) -> None:
+    Path("own.py").write_text(HEAD + TABLE.format(f"({outputs} - targets).abs().mean()"))
+    assert computed(ON_TABLE, tmp_path).rows
 
 
 def test_a_forward_that_raises_shows_their_frames_alone(tmp_path: Path) -> None:

@@ -50,11 +50,14 @@ class Standing:
 
 
 def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"]) -> list[Standing]:
-    """Candidates from best to worst, each against the best. Diverged ones come last, with a mean of inf."""
+    """Candidates from best to worst, each against the best. Diverged ones come last, with a mean of inf.
+
+    The best is so by a standard error: one whose noise is larger than its lead would be the measure of all, and none be told from it.
+    """
     scores = _by_replicate(candidates, by, at, x)
     means = _means(scores)
     rows = [Standing(one, tuple(row), mean) for one, row, mean in zip(candidates, scores, means, strict=True)]
-    rows.sort(key=lambda row: (row.mean, row.candidate.value))
+    rows.sort(key=lambda row: (row.mean + row.within, row.candidate.value))
     variance, freedom = _paired_variance(rows)
     return [_against(rows[0], row, by, variance, freedom) for row in rows]
 

@@ -35,6 +35,8 @@ def refuse_what_does_not_fit(spec: RunSpec, model: nn.Module, data: OnDevice, lo
         found = loss(outputs, y)
         if not isinstance(found, Tensor) or found.ndim != 0 or not found.is_floating_point():
             raise UsersCodeError(f"loss {spec.data.loss} returned {_described(found)}; expected a tensor that is one float")
+        if is_users_own(spec.data.loss):
+            _refuse_broadcasting(spec.data.loss, loss, outputs, y)
         try:
             float(metric(outputs, y))
         except (TypeError, ValueError, RuntimeError) as error:
@@ -59,6 +61,23 @@ def _refuse_shape(name: str, shape: tuple[int, ...], y: Tensor, task: str, count
         fits, wanted = shape[:-1] == tuple(y.shape) and shape[-1:] >= (count,), (*y.shape, count)
     if not fits:
         raise UsersCodeError(f"model {name} gives outputs of shape {shape} for {len(y)} examples; the data need {wanted}")
+
+
+def _refuse_broadcasting(name: str, loss: Objective, outputs: Tensor, y: Tensor) -> None:
+    """Outputs (N, 1) less targets (N,) are (N, N): every output against every target, which trains to one answer for all. Two right
+    answers tell: set one against the other, they are wrong."""
+    if y.ndim != 1 or not y.is_floating_point() or tuple(outputs.shape) != (len(y), 1):
+        return
+    right = torch.stack([y[0], y[0] + 1])
+    try:
+        found, alike = loss(right[:, None], right), loss(right.clone(), right)
+    except Exception:
+        return  # it counts on outputs (N, 1), and so knows of them
+    if not torch.allclose(found, alike, rtol=1e-3, equal_nan=True):
+        raise UsersCodeError(
+            f"loss {name} gets outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}, and sets every output against every target "
+            "(its value is another where both have one shape); take outputs[:, 0]"
+        )
 
 
 def _described(value: Any) -> str:

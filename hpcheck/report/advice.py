@@ -59,6 +59,9 @@ def _training(readings: Sequence[Reading]) -> list[Line]:
                 "hpcheck train -s budget.epochs=EPOCHS",
             )
         )
+    if "overfits" in findings:
+        words = "The validation loss rose long before training ended: train fewer epochs, as many as the remark on the training says"
+        lines.append((words, "hpcheck run -s budget.epochs=EPOCHS"))
     if "too short to tell" in findings:
         lines.append(("The weight decays had no time to act: compare them over longer runs", _longer("wd-grid")))
     return lines

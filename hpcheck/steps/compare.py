@@ -38,10 +38,10 @@ class Compared:
 Comparing = Generator[Sequence[Spec], Sequence[RunRecord], Compared]
 
 
-def compare(values: Sequence[float], make: Make, steps: int, most: int, rule: Rule) -> Comparing:
+def compare(values: Sequence[float], make: Make, steps: int, most: int, rule: Rule, known: Compared | None = None) -> Comparing:
     """The best of `values` by `rule`, each run as `make(value, steps)` says; longer runs, of `most` iterations at the most, where the short
-    ones cannot be read."""
-    return (yield from lengthened(lambda steps, _: _compare_once(values, make, steps, rule), steps, most))
+    ones cannot be read. The replicates of a comparison that is `known`, of runs as long, count again."""
+    return (yield from lengthened(lambda steps, _: _compare_once(values, make, steps, rule, known), steps, most))
 
 
 def lengthened(once: Callable[[int, bool], Comparing], steps: int, most: int) -> Comparing:
@@ -55,21 +55,27 @@ def lengthened(once: Callable[[int, bool], Comparing], steps: int, most: int) ->
     return compared
 
 
-def _compare_once(values: Sequence[float], make: Make, steps: int, rule: Rule) -> Comparing:
+def _compare_once(values: Sequence[float], make: Make, steps: int, rule: Rule, known: Compared | None) -> Comparing:
     specs = {value: make(value, steps) for value in values}
-    found = yield list(specs.values())
-    return (yield from replicated(specs, found, steps, rule))
+    before = known.records if known is not None and known.steps == steps else {}
+    seeds = {value: max(1, len(before.get(value, ()))) for value in values}
+    found = iter((yield [replicate(specs[value], number) for value in values for number in range(seeds[value])]))
+    records = {value: tuple(next(found) for _ in range(seeds[value])) for value in values}
+    return (yield from _replicated(specs, records, steps, rule))
 
 
 def replicated(specs: Mapping[float, RunSpec], first: Sequence[RunRecord], steps: int, rule: Rule) -> Comparing:
     """The choice among candidates whose first runs are done, after replicates of those that another seed may tell apart."""
-    records: Records = {value: (record,) for value, record in zip(specs, first, strict=True)}
+    return (yield from _replicated(specs, {value: (record,) for value, record in zip(specs, first, strict=True)}, steps, rule))
+
+
+def _replicated(specs: Mapping[float, RunSpec], records: Records, steps: int, rule: Rule) -> Comparing:
     for number in range(1, MOST_REPLICATES):
-        again = needs_replicates(candidates(records), rule)
+        again = [value for value in needs_replicates(candidates(records), rule) if len(records[value]) == number]
         if not again:
             break
         found = yield [replicate(specs[value], number) for value in again]
-        records |= {value: (*records[value], record) for value, record in zip(again, found, strict=True)}
+        records = records | {value: (*records[value], record) for value, record in zip(again, found, strict=True)}
     return Compared(choose(candidates(records), rule), records, steps)
 
 

@@ -65,7 +65,7 @@ class Over:
         compared = yield from compare(self.values, make, steps, most, rule)
         between = halfway(compared.choice, self.values)
         if between is not None and not self.whole:
-            compared = yield from compare(sorted((*self.values, between)), make, compared.steps, most, rule)
+            compared = yield from compare(sorted((*self.values, between)), make, compared.steps, most, rule, compared)
         item = evidence(asked, self.key, compared.choice, SOURCE, compared.run_ids, kept="the config's value")
         panel = Panel(self.key, "iteration", "validation loss", candidate_lines(compared, (self.option + " {:g}").format))
         return Reading("wd-grid-over", settings, (item,), (panel,), _words(self, compared.choice))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hpcheck.analysis.clues import find_clues
+from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.panels import Panel
 from hpcheck.records import RunRecord
 from hpcheck.schedules import Knots, constant, inv, multistep
@@ -150,6 +151,14 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     if any(clue.kind == "underfitting" for clue in clues):
         remarks.append("the validation loss was still falling at the end: train longer (Smith 2018, 4.2, Remark 4)")
         findings.add("still falling")
+    rising = next((clue for clue in clues if (clue.kind, clue.form) == ("overfitting", "gradual-rise")), None)
+    if rising is not None and not is_folded(asked):
+        epochs = two_significant_figures(settings.epochs * rising.from_step / found["recommended"][0].run.steps)
+        remarks.append(
+            f"the validation loss is lowest after {epochs:g} of {settings.epochs:g} epochs: short runs end before it rises, so no step has "
+            "seen it; train fewer epochs, or read the other settings again with more regularization (model.dropout, data.augment)"
+        )
+        findings.add("overfits")
     lines = tuple(repeated(records, label=name) for name, records in found.items())
     loss = Panel("Full training", "iteration", "validation loss", lines, (), boxes(clues))
     metric = Panel(

@@ -50,7 +50,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         if not further:
             break
         tried += further
-        compared = yield from compare(sorted(tried), make, compared.steps, most, rule)
+        compared = yield from compare(sorted(tried), make, compared.steps, most, rule, compared)
     if compared.forked and compared.choice.confidence == "high":  # its seeds differ after the snapshot alone
         compared = replace(compared, choice=replace(compared.choice, confidence="medium"))
     return _reading(asked, settings, compared, remarks)
