@@ -138,6 +138,17 @@ def test_no_maximum_above_the_limit_is_recommended() -> None:
     assert middle_maximum(runs(BOWL), Bounds(0.4)).value == middle
 
 
+def test_a_maximum_known_before_stays_where_it_loses_little() -> None:
+    known = middle_maximum(runs(BOWL), Bounds(known=0.025))
+    assert known.value == 0.025
+    assert known.reason.endswith("lose at most a tenth of the descent in validation loss; 0.025, known before, is among them")
+    assert to_repeat(runs(BOWL), Bounds(known=0.025)) == (0.025,)
+    assert next_maxima(runs(BOWL), Bounds(0.4, known=0.025)) == ()  # where the upper end is moves only the middle
+    beyond = middle_maximum(runs(BOWL), Bounds(known=0.00625))
+    assert (beyond.value, "known before" in beyond.reason) == (0.1, False)
+    assert middle_maximum(runs(BOWL), Bounds(0.01, known=0.025)).value == 0.01
+
+
 def test_the_upper_end_is_bisected_and_the_lower_one_interpolated() -> None:
     assert next_maxima(runs(BOWL), Bounds(0.4)) == (0.28,)
     assert next_maxima(runs({**BOWL, 0.28: 0.9}), Bounds(0.4)) == ()

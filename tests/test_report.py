@@ -162,7 +162,7 @@ def test_what_was_considered_says_what_became_of_it() -> None:
     assert rows == [("0.1", "worse"), ("0.2", "<strong>taken</strong>"), ("0.4", "as good"), ("0.8", "diverged")]
     of_a_stretch = replace(cases.lr_range().evidence[0], tied=(), good=(0.2, 0.4))
     assert sections.considered(of_a_stretch).count("loses little") == 1
-    assert "Where that middle may lie: 0.2 to 0.566" in Elements(sections.answer(of_a_stretch, True)).text
+    assert "Where the middle of such maxima may lie: 0.2 to 0.566" in Elements(sections.answer(of_a_stretch, True)).text
 
 
 def test_a_clue_beside_its_picture_is_not_repeated_below() -> None:

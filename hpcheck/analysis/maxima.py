@@ -36,11 +36,13 @@ HIDDEN = 2.0  # ours: standard errors of their difference within which two ends 
 @dataclass(frozen=True)
 class Bounds:
     """What a reading of maxima keeps to: `highest` is the largest to recommend, `constant_loss` what an answer that looks at no input would
-    lose. `coarse` takes for alike what the noise hides, where no longer runs are left to tell it apart."""
+    lose. `coarse` takes for alike what the noise hides, where no longer runs are left to tell it apart. `known` is a maximum that was read
+    before, and is kept where it is inside the stretch: two readings agree on it."""
 
     highest: float = math.inf
     constant_loss: float = math.inf
     coarse: bool = False
+    known: float | None = None
 
 
 FREE = Bounds()
@@ -170,10 +172,10 @@ def middle_maximum(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> Ch
     if found is None or not any_readable(candidates, by):
         return abstain("no curve leaves its noise so far that one maximum can be told from another", clues, by, scores)
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
-    value, what = _taken(candidates, found, bounds.highest), "validation loss" if by == "loss" else "metric"
-    where = "in their middle" if found.middle <= bounds.highest else "the limit, below their middle"
+    value, what = _taken(candidates, found, bounds), "validation loss" if by == "loss" else "metric"
     hidden = ", or no more than the noise hides" if bounds.coarse else ""
-    reason = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}{hidden}; {value:g} is {where}"
+    good = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}{hidden}"
+    reason = f"{good}; {value:g}{_place(found, bounds)}"
     interval = (min(found.interval[0], value), max(found.interval[1], value))
     inside = tuple(sorted(one.value for one in candidates if found.inside[0] <= one.value <= found.inside[1]))
     return Choice(
@@ -206,7 +208,7 @@ def next_maxima(candidates: Sequence[Candidate], bounds: Bounds) -> tuple[float,
     wanted = [first / LOWER] if below is None else []
     if above is None:
         wanted += [last * HIGHER] if found.middle < bounds.highest else []
-    elif above > FINE * last:
+    elif above > FINE * last and not _keeps(found, bounds):  # where the end is moves only the middle
         wanted.append(float(np.sqrt(last * above)))
     return tuple(two_significant_figures(value) for value in wanted)
 
@@ -217,7 +219,7 @@ def to_repeat(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> tuple[f
     found = stretch(candidates, by, bounds)
     if found is None or not any_readable(candidates, by):
         return ()
-    taken = _taken(candidates, found, bounds.highest)
+    taken = _taken(candidates, found, bounds)
     seeds = sum(len(one.curves) for one in candidates if one.value == taken)
     return (taken,) if seeds < TWICE else ()
 
@@ -237,12 +239,26 @@ def settled(choice: Choice, candidates: Sequence[Candidate]) -> Choice:
     return replace(choice, value=value, reason=f"{choice.reason}; {value:g} is the nearest that two seeds have run")
 
 
-def _taken(candidates: Sequence[Candidate], found: Stretch, highest: float) -> float:
-    """The middle, `highest` at the most; or the maximum nearest to it that was tried and is as good as there, one run twice first."""
-    middle, last = min(found.middle, highest), min(found.inside[1], highest)
+def _taken(candidates: Sequence[Candidate], found: Stretch, bounds: Bounds) -> float:
+    """The known one where it is good; else the middle, the highest at the most, or the maximum nearest to it that was tried and is as good
+    as there, one run twice first."""
+    if _keeps(found, bounds) and bounds.known is not None:
+        return bounds.known
+    middle, last = min(found.middle, bounds.highest), min(found.inside[1], bounds.highest)
     near = [one for one in candidates if found.inside[0] <= one.value <= last and max(one.value / middle, middle / one.value) <= SAME]
     nearest = min(near, key=lambda one: (len(one.curves) < TWICE, abs(np.log(one.value / middle))), default=None)
     return middle if nearest is None else nearest.value
+
+
+def _place(found: Stretch, bounds: Bounds) -> str:
+    """What the value taken is, in the words that follow it."""
+    if _keeps(found, bounds):
+        return ", known before, is among them"
+    return " is in their middle" if found.middle <= bounds.highest else " is the limit, below their middle"
+
+
+def _keeps(found: Stretch, bounds: Bounds) -> bool:
+    return bounds.known is not None and found.inside[0] <= bounds.known <= min(found.inside[1], bounds.highest)
 
 
 def _scores(candidates: Sequence[Candidate], by: Judge) -> tuple[tuple[float, float, float], ...]:

@@ -105,7 +105,7 @@ def answer(item: Evidence, is_last_word: bool) -> Markup:
     )
     parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
     if item.interval:
-        name = "Where that middle may lie" if item.good else "Interval"
+        name = "Where the middle of such maxima may lie" if item.good else "Interval"
         parts.append(tag("p", f"{name}: {' to '.join(map(bound, item.interval))}.", class_="fine"))
     if item.setting in NAMES and not is_last_word:
         parts.append(tag("p", tag("a", "Read again once the other settings were known.", href=f"#setting-{item.setting}"), class_="fine"))

@@ -51,9 +51,10 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 
 def survivors(
-    asked: Asked, settings: Settings, tries: Sequence[float], highest: float
+    asked: Asked, settings: Settings, tries: Sequence[float], highest: float, known: float | None = None
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], Compared]:
-    """Short 1cycles at several maxima, and the one to recommend: the middle of the stretch that gives little away against the best.
+    """Short 1cycles at several maxima, and the one to recommend: the middle of the stretch that gives little away against the best, or the
+    one `known` where it is in there.
 
     What is returned has been seen to be stable with two seeds.
     """
@@ -62,7 +63,7 @@ def survivors(
         tried = replace(settings, max_lr=max_lr, min_lr=_smallest(asked, settings, max_lr))
         return cycle(asked, tried, steps, f"{policy_of(asked)} to {max_lr:.2g}")
 
-    most, bounds = longest_steps(asked, settings), Bounds(highest, asked.facts.constant_loss)
+    most, bounds = longest_steps(asked, settings), Bounds(highest, asked.facts.constant_loss, known=known)
     return (yield from middle_of_stretch(tries, make, short_steps(asked, "lr_range", settings), most, bounds))
 
 
@@ -229,11 +230,14 @@ def _as_started(asked: Asked, settings: Settings) -> Settings:
 
 
 def reprobe(asked: Asked, settings: Settings) -> Steps:
-    """Read max_lr again around the one that is known, since batch size, momentum and weight decay move it (Smith 2018, 4.1, Remark 3)."""
+    """Read max_lr again around the one that is known, since batch size, momentum and weight decay move it (Smith 2018, 4.1, Remark 3).
+
+    Where it still loses little it stays: two readings agree on it (docs/decisions.md).
+    """
     if settings.max_lr is None:
         return Reading("lr-reprobe", settings, ())
     tries = [two_significant_figures(settings.max_lr * factor) for factor in AROUND_KNOWN]
-    survived = yield from survivors(asked, settings, tries, math.inf)
+    survived = yield from survivors(asked, settings, tries, math.inf, two_significant_figures(settings.max_lr))
     choice = survived.choice
     value = choice.value if choice.value is not None else settings.max_lr
     item: Evidence = evidence(asked, "learning_rate", choice, SOURCE, survived.run_ids, value=value, kept="the lr known before")
