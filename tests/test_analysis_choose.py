@@ -58,6 +58,18 @@ def test_what_the_second_seed_does_to_both_is_taken_out() -> None:
     assert scores == pytest.approx({1e-5: 0.81, 1e-4: 0.80, 1e-3: 0.825}, abs=0.02)
 
 
+def test_a_noisy_leader_does_not_make_all_others_alike() -> None:
+    def ends(value: float, final: float, sd: float, seeds: int = 2) -> Candidate:
+        losses = [final + (2.3 - final) * np.exp(-U / 0.1) + noise(sd, int(1e6 * value) % 97 + seed) for seed in range(seeds)]
+        return Candidate(value, tuple(Curve(1000 * U, 0.1 * U, loss) for loss in losses))
+
+    clear = [ends(1e-5, 0.45, 0.004), ends(1e-4, 0.44, 0.004), ends(1e-3, 0.38, 0.004)]
+    assert choose(clear).status == "chosen"
+    choice = choose([*clear, ends(1e-2, 0.37, 0.06, seeds=1)])
+    assert set(choice.tied) <= {1e-3, 1e-2}
+    assert choose([*clear, ends(1e-2, 0.20, 0.06, seeds=1)]).value == 1e-2  # a lead larger than its error is one
+
+
 def test_without_replicates_confidence_is_low() -> None:
     assert choose([replicated(1e-3, (0.8,)), replicated(1e-4, (1.2,))]).confidence == "low"
 

@@ -15,6 +15,7 @@ PRIOR_SEED = (
     0.6  # ours: between-seed deviation supposed before replicates speak, in noise levels (measured: 0.3 to 1.3, median 0.6; docs) ...
 )
 PRIOR_SHARE = 0.01  # ours: ... and at least this share of the loss, or of what a metric between 0 and 1 still lacks (chosen: see the docs)
+NOISY = 2.0  # ours: times the usual error of an end within its curve, beyond which a candidate's lead must be more than its own error
 PRIOR_WEIGHT = 4.0  # ours: degrees of freedom that the supposed spread counts for
 
 Judge = Literal["loss", "accuracy"]
@@ -52,12 +53,13 @@ class Standing:
 def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"]) -> list[Standing]:
     """Candidates from best to worst, each against the best. Diverged ones come last, with a mean of inf.
 
-    The best is so by a standard error: one whose noise is larger than its lead would be the measure of all, and none be told from it.
+    One that is much noisier than the others is best only by a standard error: it would be the measure of all, and none be told from it.
     """
     scores = _by_replicate(candidates, by, at, x)
     means = _means(scores)
     rows = [Standing(one, tuple(row), mean) for one, row, mean in zip(candidates, scores, means, strict=True)]
-    rows.sort(key=lambda row: (row.mean + row.within, row.candidate.value))
+    usual = float(np.median([row.within for row in rows if np.isfinite(row.mean)] or [0.0]))
+    rows.sort(key=lambda row: (row.mean + (row.within if row.within > NOISY * usual else 0.0), row.candidate.value))
     variance, freedom = _paired_variance(rows)
     return [_against(rows[0], row, by, variance, freedom) for row in rows]
 
