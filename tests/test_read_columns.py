@@ -14,7 +14,10 @@ def table(*names: str, rows: int = 3) -> Table:
     ("quantity", "name"),
     [
         *[("step", name) for name in ("iteration", "Iter", "#Iters", "step", "global_step", "NumIters", "trainer/global_step", "epoch")],
-        *[("lr", name) for name in ("lr", "learning_rate", "LearningRate", "lr-SGD", "train/learning_rate", "lr-Adam/pg1", "base_lr")],
+        *[
+            ("lr", name)
+            for name in ("lr", "learning_rate", "LearningRate", "lr-SGD", "train/learning_rate", "lr-Adam/pg1", "lr-AdamW", "base_lr")
+        ],
         *[("val_loss", name) for name in ("val_loss", "test_loss", "Validation Loss", "eval/loss", "valid loss", "valLoss", "Loss/test")],
         *[("val_loss", name) for name in ("validation/epoch_loss", "val_loss_epoch", "test loss", "val_loss/dataloader_idx_0")],
         *[("train_loss", name) for name in ("train_loss", "loss", "Training loss", "train/loss_step", "Loss/train")],
@@ -23,7 +26,7 @@ def table(*names: str, rows: int = 3) -> Table:
             for name in ("val_acc", "test_accuracy", "accuracy", "eval_acc", "val_top1", "metric", "test Accuracy", "test_error")
         ],
         *[("accuracy", name) for name in ("val_sparse_categorical_accuracy", "validation/epoch_accuracy", "accuracy_val")],
-        *[("momentum", name) for name in ("momentum", "Momentum", "mom")],
+        *[("momentum", name) for name in ("momentum", "Momentum", "mom", "lr-SGD-momentum")],
         *[("weight_decay", name) for name in ("weight_decay", "wd", "weight decay", "WeightDecay")],
     ],
 )
@@ -41,6 +44,11 @@ def test_a_name_that_means_something_else_is_not_taken(name: str) -> None:
     found, wrong = assign(table("step", "val_loss", name), {})
     assert found == {"step": "step", "val_loss": "val_loss"}
     assert not wrong
+
+
+def test_of_a_steps_training_loss_and_an_epochs_the_epochs_is_taken() -> None:
+    found, wrong = assign(table("step", "train_loss_step", "val_loss", "train_loss_epoch", "lr-AdamW", "lr-AdamW-momentum"), {})
+    assert (found["train_loss"], found["lr"], found["momentum"], wrong) == ("train_loss_epoch", "lr-AdamW", "lr-AdamW-momentum", [])
 
 
 def test_two_validation_losses_are_an_error_that_lists_them() -> None:

@@ -24,6 +24,11 @@ AROUND_LR = TRAINING | {
     "nesterov",
     "adam",
     "adamw",
+    "w",  # AdamW
+    "radam",
+    "nadam",
+    "rmsprop",
+    "lion",
     "pg",
     "group",
     "0",
@@ -49,7 +54,7 @@ NAMES: Mapping[str, Sequence[tuple[set[str], set[str], set[str]]]] = {
         (VALIDATION, {"error"}, AROUND_METRIC),
         (VALIDATION, {"err"}, AROUND_METRIC),
     ),
-    "momentum": (({"momentum", "mom"}, set(), AROUND_LR),),
+    "momentum": (({"momentum", "mom"}, set(), AROUND_LR | {"lr"}),),
     "weight_decay": (({"wd", "weightdecay"}, set(), AROUND_LR), ({"weight"}, {"decay"}, AROUND_LR)),
 }
 SPOKEN = {
@@ -104,6 +109,8 @@ def assign(
         candidates = _candidates(table, quantity, set(found.values()))
         if quantity == "accuracy" and len(candidates) > 1:
             candidates = _same_split(candidates, found.get("val_loss", "")) or candidates
+        if quantity == "train_loss" and len(candidates) > 1:
+            candidates = [column for column in candidates if "epoch" in words(column)] or candidates  # Lightning logs a step's loss too
         if len(candidates) == 1:
             found[quantity] = candidates[0]
         elif candidates and quantity in SPOKEN:
