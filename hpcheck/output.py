@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 STDOUT, STDERR = 1, 2
@@ -25,11 +26,21 @@ def for_data_alone() -> Iterator[None]:
 
 
 @contextmanager
-def _apart(stdout: TextIO) -> Iterator[TextIO]:
-    """stdout on a file descriptor of its own, while descriptor 1 is stderr's; as it is where it isn't the process's own."""
-    if stdout is not sys.__stdout__ or stdout.fileno() != STDOUT:
+def _apart(stdout: TextIO | None) -> Iterator[TextIO]:
+    """stdout on a file descriptor of its own, while descriptor 1 is stderr's; as it is where it isn't the process's own, and nowhere where
+    it was closed before the process began."""
+    if stdout is None:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            yield nowhere
+    elif stdout is not sys.__stdout__ or stdout.fileno() != STDOUT:
         yield stdout
-        return
+    else:
+        with _descriptor(stdout) as data:
+            yield data
+
+
+@contextmanager
+def _descriptor(stdout: TextIO) -> Iterator[TextIO]:
     stdout.flush()
     kept = os.dup(STDOUT)
     data = open(kept, "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False)  # noqa: SIM115

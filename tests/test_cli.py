@@ -213,6 +213,11 @@ def test_a_closed_pipe_is_no_drift(folder):
         begun.stderr.close()
 
 
+def test_without_a_stdout_a_command_runs_and_says_nothing(folder):
+    ended = subprocess.run(["sh", "-c", f"{sys.executable} -m hpcheck schema >&-"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_a_loader_that_exits_is_the_users_own_error(folder):
     Path("exits_at_once.py").write_text("import sys\n\ndef load():\n    sys.exit(1)\n")
     Path("exits.yaml").write_text(SMALL.replace("data: {name: digits,", "data: {name: 'exits_at_once:load',"))
