@@ -5,7 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,11 +32,10 @@ def _apart(stdout: TextIO | None) -> Iterator[TextIO]:
     if stdout is None:
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
             yield nowhere
-    elif stdout is not sys.__stdout__ or stdout.fileno() != STDOUT:
-        yield stdout
-    else:
-        with _descriptor(stdout) as data:
-            yield data
+        return
+    is_own = bool(stdout is sys.__stdout__) and stdout.fileno() == STDOUT
+    with _descriptor(stdout) if is_own else nullcontext(stdout) as data:
+        yield data
 
 
 @contextmanager
