@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> int:
 
 
 def ended(end: SystemExit) -> int:
-    """The exit code where something ended the process: the user's code, one process of several, or a library whose stdout was closed."""
+    """The exit code where something ended the process: the user's code, or a library whose stdout was closed."""
     from hpcheck.users_code import as_theirs
 
     theirs = as_theirs(end)

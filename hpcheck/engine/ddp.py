@@ -126,5 +126,4 @@ def processes_here(devices: int) -> int:
 def join_outer(device: str) -> None:
     """Under an outer torchrun all processes but the first become part of its runs, here and for good; the first one is the command."""
     if outer_rank():
-        importlib.import_module(RANK).main(device, None)
-        raise SystemExit(0)
+        importlib.import_module(RANK).main(device, None)  # never comes back

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
@@ -23,7 +24,7 @@ WAIT, COMPUTE, END = range(3)
 PARENT = os.getppid()
 
 
-def main(device_name: str, mailbox: Mailbox | None) -> None:
+def main(device_name: str, mailbox: Mailbox | None) -> NoReturn:
     """Serve until the command has nothing more to ask, has gone, or this process is told to end. The first process has the mailbox."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, ask_to_stop)
@@ -44,6 +45,8 @@ def main(device_name: str, mailbox: Mailbox | None) -> None:
         sys.stderr.flush()
         os._exit(1)  # at once: leaving a group that has lost a process may wait for it; torchrun starts all of them anew
     dist.destroy_process_group()
+    sys.stderr.flush()
+    os._exit(0)  # at once: of the group's own threads one may live on, and an ordinary end has been aborted for it
 
 
 def join(backend: str) -> None:
