@@ -161,9 +161,9 @@ def show(
     loaded = _load(config, set_, None, runs_code=False)
     runs = RunDirectory.of(loaded)
     content = recommend.read(runs.recommended, ("settings", "evidence", "provenance"))
-    made_with = runs.made_with() or loaded
+    made_with = runs.made_with(str(content["provenance"].get("config"))) or loaded
     for part in ("data", "model", "optimizer"):
-        if getattr(made_with, part) != getattr(loaded, part):
+        if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
             typer.echo(
                 f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)", err=True
             )

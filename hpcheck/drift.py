@@ -17,7 +17,7 @@ SETTINGS = ("total_batch_size", "learning_rate", "momentum", "weight_decay")
 PLACES = {"learning_rate": ("learning_rate", "max"), "momentum": ("momentum", "max")}  # in `settings`, where it is not the name itself
 SHAPED = 0.1  # ours: the shape of a cycle is the config's, but for the rounding of the smallest lr to two figures
 BY_RUNS = 3.5  # ours: a smallest lr that runs found (`min_lr_rule: runs`) is one of three that lie a factor of 3 apart
-MEASURED = 1.5  # ours: a training's length in epochs follows from measured step times where the batch size is not the start's
+MEASURED = 2.5  # ours: a training's length in epochs follows from measured step times where the batch size isn't the start's; 1.8 was seen
 NAMED_WHEN_CHANGED = ("config", "data", "seed", "hpcheck")  # of `provenance`; the environment's own keys come after them
 
 Content = Mapping[str, Any]  # of a recommended.yaml
@@ -102,16 +102,22 @@ def shape(old: Content, new: Content) -> Verdict:
 
 def cycle(old: Content, new: Content) -> Verdict:
     """The verdict on what the lr does over the training beside its largest value: the policy, how far it falls, the length and the cycle's
-    share of it. Where the batch sizes differ lengths are not compared: they keep the time (Smith 2018, 4.2)."""
+    share of it.
+
+    Where the batch sizes differ lengths are not compared: they keep the time (Smith 2018, 4.2). Nor is the smallest lr where the largest is
+    another: it may be the start's own, which goes with the start's.
+    """
     before, now = (content["settings"].get("learning_rate") or {} for content in (old, new))
     policies = [lr.get("policy") for lr in (before, now)]
     why = []
     if None not in policies and policies[0] != policies[1]:
         why.append(f"policy {policies[0]} before, {policies[1]} now")
     by_runs = any("min_lr" in content["evidence"] for content in (old, new))
+    largest = [_at(lr, ("max",)) for lr in (before, now)]
+    same_max = largest[0] is not None and largest[1] is not None and close(largest[0], largest[1], "learning_rate")
     same_batch = old["settings"].get("total_batch_size") == new["settings"].get("total_batch_size")
     for name, top, bottom, factor in (
-        ("max / min", "max", "min", BY_RUNS if by_runs else 1 + SHAPED),
+        ("max / min", "max", "min", math.inf if not same_max else BY_RUNS if by_runs else 1 + SHAPED),
         ("epochs", "epochs", None, MEASURED if same_batch else math.inf),
         ("cycle_epochs / epochs", "cycle_epochs", "epochs", 1 + SHAPED),
     ):

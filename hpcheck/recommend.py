@@ -1,6 +1,5 @@
 """recommended.yaml: the settings, the evidence for each and where they were found; written, read back and compared."""
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -111,7 +110,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
     search = [record for record in records if record.run_id not in final]
     return {
         "hpcheck": __version__,
-        "config": hashlib.sha256(configs.dump(asked.config).encode()).hexdigest()[:16],
+        "config": configs.digest(asked.config),
         "data": data_fingerprint(data)[:16],
         "seed": asked.config.seed,
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},

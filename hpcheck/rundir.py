@@ -41,12 +41,13 @@ class RunDirectory:
     def of(cls, config: Config) -> "RunDirectory":
         return cls(Path(config.run.dir) / config.name)
 
-    def made_with(self) -> Config | None:
-        """The config that the last command here had; None where there is none that can be read."""
+    def made_with(self, config_hash: str) -> Config | None:
+        """The config that lies here, where it is the one of that hash (`provenance.config`); else None: a command has begun since."""
         try:
-            return configs.load(self.config)
+            config = configs.load(self.config)
         except configs.ConfigError:
             return None
+        return config if configs.digest(config) == config_hash else None
 
     def claim(self) -> None:
         """Take the directory's lock where there is a directory yet. Raises `HeldError` where another process has it."""

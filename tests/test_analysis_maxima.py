@@ -138,6 +138,16 @@ def test_no_maximum_above_the_limit_is_recommended() -> None:
     assert middle_maximum(runs(BOWL), Bounds(0.4)).value == middle
 
 
+def test_a_maximum_at_which_a_seed_diverged_is_not_hidden_by_noise_nor_settled_on() -> None:
+    noisy = [Candidate(lr, (ends_at(0.3, seed),)) for seed, lr in enumerate((0.025, 0.05, 0.1))]
+    split = Candidate(0.2, (ends_at(0.3), diverged()))
+    found = stretch([*noisy, split], "loss", Bounds(coarse=True))
+    assert found is not None
+    assert found.inside[1] == 0.1
+    choice = replace(middle_maximum(runs(BOWL)), value=0.19, interval=(0.15, 0.25))
+    assert settled(choice, [*noisy, split]).status == "abstained"
+
+
 def test_a_maximum_known_before_stays_where_it_loses_little() -> None:
     known = middle_maximum(runs(BOWL), Bounds(known=0.025))
     assert known.value == 0.025
@@ -147,6 +157,7 @@ def test_a_maximum_known_before_stays_where_it_loses_little() -> None:
     beyond = middle_maximum(runs(BOWL), Bounds(known=0.00625))
     assert (beyond.value, "known before" in beyond.reason) == (0.1, False)
     assert middle_maximum(runs(BOWL), Bounds(0.01, known=0.025)).value == 0.01
+    assert middle_maximum(runs(BOWL), Bounds(known=0.2)).value == 0.1  # good, but above the middle
 
 
 def test_the_upper_end_is_bisected_and_the_lower_one_interpolated() -> None:

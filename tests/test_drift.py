@@ -225,7 +225,7 @@ def cycled(**changed):
     [
         ({"policy": "triangular"}, "policy 1cycle before, triangular now"),
         ({"min": 0.01}, "max / min 10 before, 40 now"),
-        ({"epochs": 50.0, "cycle_epochs": 45.0}, "epochs 25 before, 50 now"),
+        ({"epochs": 75.0, "cycle_epochs": 67.5}, "epochs 25 before, 75 now"),
         ({"cycle_epochs": 12.0}, "cycle_epochs / epochs 0.9 before, 0.48 now"),
     ],
 )
@@ -235,7 +235,8 @@ def test_another_cycle_is_a_drift(change, why):
 
 
 def test_what_measured_times_and_runs_move_of_a_cycle_is_none():
-    assert drifted(BASE, cycled(epochs=30.0, cycle_epochs=27.0)) == []
+    assert drifted(BASE, cycled(epochs=45.0, cycle_epochs=40.5)) == []
+    assert drifted(BASE, cycled(max=0.45, min=0.004)) == []  # the start's own smallest lr goes with its largest alone
     other_batch = rerun("total_batch_size", 32, tied=[32.0, 64.0])
     other_batch["settings"]["learning_rate"] |= {"epochs": 13.0, "cycle_epochs": 11.7}
     assert drifted(BASE, other_batch) == []

@@ -77,7 +77,7 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     leader, second = standings(candidates, by, rule.at, rule.x)[:2]
     if not np.isfinite(second.mean):
         return ()
-    gap = second.mean - leader.mean
+    gap = abs(second.mean - leader.mean)  # a much noisier one may be second with the better mean
     if gap > PLAUSIBLE * supposed(leader, second, by) or gap < HOPELESS * float(np.hypot(leader.within, second.within)):
         return ()
     return tuple(sorted((leader.candidate.value, second.candidate.value)))

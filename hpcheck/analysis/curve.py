@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int_]
+BoolArray = NDArray[np.bool_]
 LARGEST = 1e30  # ours: a loss beyond this is as good as infinite; nothing that trains comes near it
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from hpcheck.analysis.choice import Choice, Confidence, abstain
 from hpcheck.analysis.choose import any_readable, judge_of
 from hpcheck.analysis.clues import clues_of
-from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.curve import BoolArray, FloatArray
+from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.scores import Candidate, Track, track
 from hpcheck.analysis.sound import sound
@@ -27,17 +28,15 @@ SAME = 1.15  # ours: a maximum this near to the middle that was tried is taken f
 LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly towards small lrs and suddenly towards large ones ...
 WIDEST = 512.0  # ours: where no maximum tried is seen to learn, lower ones are tried down to this share of the largest, then longer runs
 FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this (chosen in benchmarks/reading)
-TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
-
-
 HIDDEN = 2.0  # ours: standard errors of their difference within which two ends are alike where the noise leaves no finer reading
+TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
 
 
 @dataclass(frozen=True)
 class Bounds:
     """What a reading of maxima keeps to: `highest` is the largest to recommend, `constant_loss` what an answer that looks at no input would
     lose. `coarse` takes for alike what the noise hides, where no longer runs are left to tell it apart. `known` is a maximum that was read
-    before, and is kept where it is inside the stretch: two readings agree on it."""
+    before, and is kept where it is inside the stretch and not above its middle: two readings agree on it."""
 
     highest: float = math.inf
     constant_loss: float = math.inf
@@ -103,11 +102,13 @@ def stretch(candidates: Sequence[Candidate], by: Judge, bounds: Bounds = FREE) -
 
 @dataclass(frozen=True)
 class _Ends:
-    """Where the runs began, and by candidate where they ended, mean over its replicates, with its standard error; (C,) each."""
+    """Where the runs began, and by candidate where they ended, mean over its replicates, with its standard error, and whether one of them
+    diverged; (C,) each."""
 
     start: float
     means: FloatArray
     errors: FloatArray
+    diverged: BoolArray
 
     @property
     def descent(self) -> float:
@@ -125,7 +126,7 @@ class _Ends:
         lost = (self.means - best) / self.descent
         if by == "loss" and best > 0:
             lost = np.maximum(lost, GIVEN_AWAY * (self.means - best) / (MORE_OF_LOSS * best))
-        hidden = self.means - best <= HIDDEN * np.hypot(self.errors, self.errors[at])
+        hidden = (self.means - best <= HIDDEN * np.hypot(self.errors, self.errors[at])) & ~self.diverged
         return np.where(hidden, np.minimum(lost, GIVEN_AWAY), lost) if coarse else lost
 
 
@@ -142,6 +143,7 @@ def _ends(tracks: Sequence[Sequence[Track]], constant_loss: float) -> _Ends | No
         start,
         np.array([np.mean(row) if row else start for row in ends]),
         np.array([np.sqrt(np.sum(np.square(row))) / len(row) if row else 0.0 for row in errors]),
+        np.array([any(one.diverged for one in row) for row in tracks]),
     )
 
 
@@ -227,7 +229,7 @@ def to_repeat(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> tuple[f
 def settled(choice: Choice, candidates: Sequence[Candidate]) -> Choice:
     """The choice where two seeds have run its value; else at the nearest maximum of its interval that two have, or an abstention: what is
     recommended has been seen to be stable (DESIGN 3)."""
-    twice = [one.value for one in candidates if len(one.curves) >= TWICE]
+    twice = [one.value for one in candidates if len(one.curves) >= TWICE and not any(find_divergence(curve) for curve in one.curves)]
     if choice.value is None or choice.value in twice or choice.interval is None:
         return choice
     low, high = choice.interval
@@ -258,7 +260,8 @@ def _place(found: Stretch, bounds: Bounds) -> str:
 
 
 def _keeps(found: Stretch, bounds: Bounds) -> bool:
-    return bounds.known is not None and found.inside[0] <= bounds.known <= min(found.inside[1], bounds.highest)
+    """Whether the known maximum is good and no larger than the middle: losses rise slowly towards small lrs and suddenly towards large."""
+    return bounds.known is not None and found.inside[0] <= bounds.known <= min(found.middle, bounds.highest)
 
 
 def _scores(candidates: Sequence[Candidate], by: Judge) -> tuple[tuple[float, float, float], ...]:

@@ -1,5 +1,6 @@
 """Reading and writing a config: load, parse, dump, JSON schema, and the overlay of recommended settings."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -47,6 +48,7 @@ __all__ = [
     "Start",
     "Train",
     "WdGrid",
+    "digest",
     "dump",
     "load",
     "overlay",
@@ -99,6 +101,11 @@ def schema() -> dict[str, Any]:
 def dump(config: Config) -> str:
     """The config with every default written out, as YAML that `parse` reads back equal."""
     return yaml12.write(config.model_dump(mode="json"))
+
+
+def digest(config: Config) -> str:
+    """16 hex digits that name a config, every default included."""
+    return hashlib.sha256(dump(config).encode()).hexdigest()[:16]
 
 
 def overlay(config: Config, settings: Mapping[str, Any], source_name: str = "recommended.yaml", overrides: Sequence[str] = ()) -> Config:

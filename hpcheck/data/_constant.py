@@ -5,17 +5,18 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcheck.data._arrays import IGNORED, Raw
-from hpcheck.data._prepare import task_and_outputs
+from hpcheck.data._arrays import IGNORED, Arrays, Raw
+from hpcheck.data._prepare import split, task_and_outputs
 
 
-def constant_loss(raw: Raw, loss: str) -> float:
-    """Loss of the best constant answer on the validation targets, or on the training ones where they are yet to be held out: the entropy
-    of the classes' or tokens' shares in nats, the variance of values, mean over their K. inf for a loss of the user's own.
+def constant_loss(raw: Raw, loss: str, val_fraction: float = 0.1, validate_on: str = "held-out", limit: int | None = None) -> float:
+    """Loss of the best constant answer on the targets that are validated on: the entropy of the classes' or tokens' shares in nats, the
+    variance of values, mean over their K. inf for a loss of the user's own.
 
     Targets may be (N,) classes, (N, T) tokens, or (N,) or (N, K) values.
     """
-    targets = (raw.train if raw.val is None else raw.val).y
+    parts = {name: Arrays(arrays.y, arrays.y) for name, arrays in raw.splits().items()}  # so that no example is copied
+    targets = split(Raw(parts["train"], parts.get("val"), parts.get("test")), val_fraction, validate_on, limit)[1].y
     task, _ = task_and_outputs(raw)
     if loss not in ("auto", {"regression": "mse"}.get(task, "cross_entropy")):
         return math.inf

@@ -52,7 +52,7 @@ def prepare(
     as the paper does. `limit` keeps that many training examples (stratified) before anything is held out. `fit` "all" also trains on what
     is held out; validation then repeats training examples, and only the test split says something new. Models see squares of `crop` pixels.
     """
-    train, val = _split(raw, val_fraction, validate_on, limit, split_seed)
+    train, val = split(raw, val_fraction, validate_on, limit, split_seed)
     if fit == "all" and validate_on == "held-out":
         train = _join(train, val)
     task, outputs = task_and_outputs(raw)
@@ -71,7 +71,8 @@ def prepare(
     )
 
 
-def _split(raw: Raw, val_fraction: float, validate_on: str, limit: int | None, split_seed: int) -> tuple[Arrays, Arrays]:
+def split(raw: Raw, val_fraction: float, validate_on: str, limit: int | None, split_seed: int = 0) -> tuple[Arrays, Arrays]:
+    """What is trained and what is validated on. Raises `DataError` where there is none of one of them."""
     train = raw.train if limit is None else raw.train.take(stratified_subset(raw.train.y, limit, split_seed))
     if validate_on == "test":
         if raw.test is None:

@@ -64,19 +64,16 @@ def _refuse_shape(name: str, shape: tuple[int, ...], y: Tensor, task: str, count
 
 
 def _refuse_broadcasting(name: str, loss: Objective, outputs: Tensor, y: Tensor) -> None:
-    """Outputs (N, 1) less targets (N,) are (N, N): every output against every target, which trains to one answer for all. Two right
-    answers tell: set one against the other, they are wrong."""
+    """Outputs (N, 1) less targets (N,) are (N, N): every output against every target, which trains to one answer for all. Then two right
+    answers are as good as the same two exchanged."""
     if y.ndim != 1 or not y.is_floating_point() or tuple(outputs.shape) != (len(y), 1):
         return
-    right = torch.stack([y[0], y[0] + 1])
-    try:
-        found, alike = loss(right[:, None], right), loss(right.clone(), right)
-    except Exception:
-        return  # it counts on outputs (N, 1), and so knows of them
-    if not torch.allclose(found, alike, rtol=1e-3, equal_nan=True):
+    right = torch.stack([y[0], y[0] + y[0].abs().clamp(min=1)])
+    found, exchanged = loss(right[:, None], right), loss(right.flip(0)[:, None], right)
+    if torch.allclose(found, exchanged, rtol=1e-4):
         raise UsersCodeError(
             f"loss {name} gets outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}, and sets every output against every target "
-            "(its value is another where both have one shape); take outputs[:, 0]"
+            "(two right answers are as good as the same two exchanged); take outputs[:, 0]"
         )
 
 

@@ -119,7 +119,9 @@ def can_be_compared(curve: Curve) -> bool:
 
 def percent_beside_shares(curves: Sequence[Curve]) -> bool:
     """Whether the metric of one curve is in percent and that of another in shares of 1."""
-    largest = [float(np.nanmax(c.accuracy)) for c in curves if c.accuracy is not None and np.isfinite(c.accuracy).any()]
+    largest = [
+        float(np.nanmax(c.accuracy)) for c in curves if c.accuracy is not None and c.higher_is_better and np.isfinite(c.accuracy).any()
+    ]
     return bool(largest) and min(largest) <= 1 and max(largest) > PERCENT
 
 

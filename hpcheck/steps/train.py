@@ -155,8 +155,8 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     if rising is not None and not is_folded(asked):
         epochs = two_significant_figures(settings.epochs * rising.from_step / found["recommended"][0].run.steps)
         remarks.append(
-            f"the validation loss is lowest after {epochs:g} of {settings.epochs:g} epochs: short runs end before it rises, so no step has "
-            "seen it; train fewer epochs, or read the other settings again with more regularization (model.dropout, data.augment)"
+            f"the validation loss is lowest after {epochs:g} of {settings.epochs:g} epochs, and short runs may end before it rises: "
+            "train fewer epochs, or read the other settings again with more regularization"
         )
         findings.add("overfits")
     lines = tuple(repeated(records, label=name) for name, records in found.items())
