@@ -54,7 +54,7 @@ def survivors(
     asked: Asked, settings: Settings, tries: Sequence[float], highest: float, known: float | None = None
 ) -> Generator[Sequence[Spec], Sequence[RunRecord], Compared]:
     """Short 1cycles at several maxima, and the one to recommend: the middle of the stretch that gives little away against the best, or the
-    one `known` where it is in there.
+    one `known` where it is in there and not above the middle.
 
     What is returned has been seen to be stable with two seeds.
     """
@@ -232,7 +232,7 @@ def _as_started(asked: Asked, settings: Settings) -> Settings:
 def reprobe(asked: Asked, settings: Settings) -> Steps:
     """Read max_lr again around the one that is known, since batch size, momentum and weight decay move it (Smith 2018, 4.1, Remark 3).
 
-    Where it still loses little it stays: two readings agree on it (docs/decisions.md).
+    Where it still loses little and is not above the middle it stays: two readings agree on it (docs/decisions.md).
     """
     if settings.max_lr is None:
         return Reading("lr-reprobe", settings, ())
