@@ -12,11 +12,11 @@ from pathlib import Path
 
 from benchmarks.check_reruns import drifted, recommendation
 from hpcheck import config as configs
-from hpcheck import drift, recommend
+from hpcheck.checklist.run import Checklist
 from hpcheck.config import Config, Start
-from hpcheck.pipeline import Checklist
-from hpcheck.progress import Progress
-from hpcheck.settings import Reading
+from hpcheck.recommendation import drift, recommended
+from hpcheck.steps.reading import Reading
+from hpcheck.terminal.progress import Progress
 
 
 def starts(config: Path, overrides: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ def _weight_decay(config: Path, overrides: Sequence[str], name: str) -> tuple[Re
     with Checklist(_config(config, overrides, name), Progress(quiet=True)) as checklist:
         for step in ("lr-range", "batch", "momentum", "wd-grid"):
             reading = checklist.run_step(step)[-1]
-        cost = recommend.cost(recommend.cost_records(checklist.runs, [reading]), checklist.asked)
+        cost = recommended.cost(recommended.cost_records(checklist.runs, [reading]), checklist.asked)
     return reading, int(cost["iterations"])
 
 

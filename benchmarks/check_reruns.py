@@ -10,9 +10,9 @@ from itertools import permutations
 from pathlib import Path
 
 from hpcheck import config as configs
-from hpcheck import drift, yaml12
-from hpcheck.checking import regenerate
-from hpcheck.config import Config
+from hpcheck.cli.check import regenerate
+from hpcheck.config import Config, yaml12
+from hpcheck.recommendation import drift
 
 
 def recommendation(config: Config) -> drift.Content:

@@ -21,16 +21,16 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcheck import pipeline
+from hpcheck.checklist import run as pipeline
 from hpcheck.config import parse
-from hpcheck.engine.processes import POLL_SECONDS, Job
-from hpcheck.progress import Progress
-from hpcheck.records import RecordWriter
-from hpcheck.schedules import constant
-from hpcheck.settings import Reading, Settings
-from hpcheck.steps.checklist import STEPS
-from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import run
+from hpcheck.engine.pool.pool import POLL_SECONDS, Job
+from hpcheck.runs.records import RecordWriter
+from hpcheck.runs.schedules import constant
+from hpcheck.steps.build_runs import run
+from hpcheck.steps.order import STEPS
+from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.step import Asked, Steps
+from hpcheck.terminal.progress import Progress
 
 ROUNDS = 10
 CONFIG = "name: driver\ndata: {name: digits, val_fraction: 0.25}\nmodel: mlp\n"

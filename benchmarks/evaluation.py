@@ -14,15 +14,15 @@ import torch
 
 from benchmarks.rounds import conditions
 from hpcheck import config as configs
-from hpcheck.engine import worker
+from hpcheck.checklist.data_facts import facts
 from hpcheck.engine.loop import evaluated, prepare, update
-from hpcheck.engine.malloc import keep_freed_memory
-from hpcheck.facts import facts
-from hpcheck.optimizers._groups import set_hyper
-from hpcheck.settings import Settings
-from hpcheck.spec import RunSpec
-from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import SHARE_OF_TRAINING, cycle, short_steps
+from hpcheck.engine.pool import worker
+from hpcheck.engine.pool.malloc import keep_freed_memory
+from hpcheck.optimizers.groups import set_hyper
+from hpcheck.runs.spec import RunSpec
+from hpcheck.steps.build_runs import SHARE_OF_TRAINING, cycle, short_steps
+from hpcheck.steps.reading import Settings
+from hpcheck.steps.step import Asked
 from hpcheck.steps.train import final_run
 
 ROUNDS, STEPS_A_ROUND = 7, 5

@@ -20,16 +20,16 @@ import torch
 
 from benchmarks import loops
 from benchmarks.rounds import conditions
-from hpcheck.data._arrays import Arrays, DataError, Raw
-from hpcheck.data._prepare import prepare as prepare_data
-from hpcheck.engine import worker
+from hpcheck.data.arrays import Arrays, DataError, Raw
+from hpcheck.data.prepare import prepare as prepare_data
 from hpcheck.engine.batches import OnDevice
-from hpcheck.engine.fused import EAGER_STEPS, Block, RefusedError, Together
+from hpcheck.engine.graphs.step import EAGER_STEPS, Block, RefusedError, Together
 from hpcheck.engine.loop import prepare, update
+from hpcheck.engine.pool import worker
 from hpcheck.engine.timing import is_out_of_memory
-from hpcheck.optimizers._groups import set_hyper
-from hpcheck.schedules import constant
-from hpcheck.spec import PartSpec, RunSpec, freeze
+from hpcheck.optimizers.groups import set_hyper
+from hpcheck.runs.schedules import constant
+from hpcheck.runs.spec import PartSpec, RunSpec, freeze
 
 NETWORKS = {  # network, images (H, W, C), batch size
     "lenet": (PartSpec("lenet"), (28, 28, 1), 128),

@@ -14,11 +14,11 @@ import torch
 
 from benchmarks import loops
 from benchmarks.rounds import interleaved, shown
-from hpcheck import records
-from hpcheck.engine import worker
-from hpcheck.engine.processes import Pool
-from hpcheck.identity import identify
-from hpcheck.spec import RunSpec
+from hpcheck.engine.pool import worker
+from hpcheck.engine.pool.pool import Pool
+from hpcheck.runs import records
+from hpcheck.runs.identity import identify
+from hpcheck.runs.spec import RunSpec
 
 WEIGHT_DECAYS = (1e-3, 1e-4, 1e-5, 0.0)
 

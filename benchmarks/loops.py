@@ -15,16 +15,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision.transforms import v2
 
-from hpcheck import plugins, records, schedules
-from hpcheck.data._split import stratified_subset
-from hpcheck.engine import worker
+from hpcheck.data.split import stratified_subset
 from hpcheck.engine.batches import BatchStream, OnDevice
 from hpcheck.engine.loop import train
-from hpcheck.identity import identify
-from hpcheck.optimizers._groups import declared_multipliers
-from hpcheck.records import RecordWriter
-from hpcheck.schedules import constant
-from hpcheck.spec import DataSpec, PartSpec, RunSpec, evenly, freeze
+from hpcheck.engine.pool import worker
+from hpcheck.optimizers.groups import declared_multipliers
+from hpcheck.plugins import find
+from hpcheck.runs import records, schedules
+from hpcheck.runs.identity import identify
+from hpcheck.runs.records import RecordWriter
+from hpcheck.runs.schedules import constant
+from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, evenly, freeze
 
 Rows = list[tuple[int, float, float]]  # step, validation loss, accuracy
 EVAL_BATCH = 128
@@ -112,7 +113,7 @@ def picture_loaders(spec: RunSpec, data: OnDevice, workers: int = 0) -> tuple[Da
 
 def fresh_model(spec: RunSpec, data: OnDevice) -> nn.Module:
     torch.manual_seed(spec.seed)
-    model: nn.Module = plugins.load("models", spec.model.name)(data.prepared.input_shape, data.prepared.outputs)
+    model: nn.Module = find.load("models", spec.model.name)(data.prepared.input_shape, data.prepared.outputs)
     return model
 
 

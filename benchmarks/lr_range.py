@@ -20,11 +20,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks import loops
 from benchmarks.rounds import CLOCKS, interleaved, shown
-from hpcheck.engine import worker
 from hpcheck.engine.batches import OnDevice
-from hpcheck.engine.malloc import keep_freed_memory
-from hpcheck.schedules import ramp
-from hpcheck.spec import RunSpec, evenly
+from hpcheck.engine.pool import worker
+from hpcheck.engine.pool.malloc import keep_freed_memory
+from hpcheck.runs.schedules import ramp
+from hpcheck.runs.spec import RunSpec, evenly
 
 LOWEST, HIGHEST = 1e-4, 0.05  # below divergence: every arm makes all of its iterations
 EVALS = 25  # hpcheck's default

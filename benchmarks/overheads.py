@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import loops
 from benchmarks.grid import members_of, side_by_side
 from benchmarks.rounds import conditions
-from hpcheck.engine.processes import Pool
+from hpcheck.engine.pool.pool import Pool
 
 COMMANDS = {
     "python, nothing imported": [sys.executable, "-c", "pass"],
@@ -38,9 +38,9 @@ def seconds(work: Callable[[], object], rounds: int) -> tuple[float, float]:
 
 def draw() -> None:
     """The pictures of one reading, as a step draws them."""
-    from hpcheck import plots
-    from hpcheck.panels import Panel, Series
-    from hpcheck.settings import Reading, Settings
+    from hpcheck.drawing import png
+    from hpcheck.drawing.panels import Panel, Series
+    from hpcheck.steps.reading import Reading, Settings
 
     line = tuple(float(index) for index in range(26))
     panels = tuple(
@@ -48,7 +48,7 @@ def draw() -> None:
     )
     reading = Reading("momentum", Settings(128, 0.1, 0.01, 0.95, 0.85, 1e-4, 1.0), (), panels)
     with tempfile.TemporaryDirectory() as folder:
-        plots.draw(reading, Path(folder))
+        png.draw(reading, Path(folder))
 
 
 def main(arguments: list[str]) -> None:

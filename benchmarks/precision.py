@@ -14,9 +14,9 @@ import torch
 
 from benchmarks import loops
 from benchmarks.rounds import conditions
-from hpcheck.engine import worker
-from hpcheck.engine.malloc import keep_freed_memory
-from hpcheck.schedules import one_cycle
+from hpcheck.engine.pool import worker
+from hpcheck.engine.pool.malloc import keep_freed_memory
+from hpcheck.runs.schedules import one_cycle
 
 
 def losses(rows: loops.Rows) -> np.ndarray:

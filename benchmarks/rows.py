@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
-from hpcheck import pipeline, records
-from hpcheck.engine import together
-from hpcheck.engine.group_work import work_together
-from hpcheck.engine.together import Job
-from hpcheck.progress import Progress
+from hpcheck.checklist import run as pipeline
+from hpcheck.engine.graphs import grouping
+from hpcheck.engine.graphs.grouping import Job
+from hpcheck.engine.graphs.worker import work_together
 from hpcheck.reproduce.experiments import chosen, runs
+from hpcheck.runs import records
+from hpcheck.terminal.progress import Progress
 
 
 class AskedError(Exception):
@@ -71,8 +72,8 @@ def main(arguments: list[str]) -> None:
             if job[0] not in places:
                 places[job[0]] = directory
                 jobs.append(job)
-    with mock.patch.object(together, "MOST_TOGETHER", given.members):
-        grouped = together.groups(jobs)
+    with mock.patch.object(grouping, "MOST_TOGETHER", given.members):
+        grouped = grouping.groups(jobs)
     for group in grouped:
         before = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:

@@ -9,8 +9,8 @@ DDP hides behind the backward pass. Figures that nobody here has measured are na
 
 from dataclasses import dataclass
 
-from hpcheck.planning import RUNS_OF_STEP
-from hpcheck.steps.runs import SHARE_OF_TRAINING
+from hpcheck.checklist.forecast import RUNS_OF_STEP
+from hpcheck.steps.build_runs import SHARE_OF_TRAINING
 
 NVLINK, NETWORK = 300e9, 25e9  # bytes/s and device: A100's NVLink one way (NVIDIA's data sheet), one 200 Gb/s port a GPU (a DGX A100 has 8)
 HIDDEN = 0.5  # assumed: share of the exchange that DDP overlaps with the backward pass

@@ -15,8 +15,8 @@ from pathlib import Path
 from benchmarks import loops
 from benchmarks.grid import members_of, side_by_side
 from benchmarks.rounds import conditions
-from hpcheck.engine.processes import Pool
-from hpcheck.spec import PartSpec, RunSpec, evenly, freeze
+from hpcheck.engine.pool.pool import Pool
+from hpcheck.runs.spec import PartSpec, RunSpec, evenly, freeze
 
 MEMBERS, STEPS, BATCH = 4, 40, 32
 

@@ -11,8 +11,8 @@ import torch
 
 from benchmarks import loops
 from benchmarks.rounds import CLOCKS, interleaved, shown
-from hpcheck.engine import worker
-from hpcheck.engine.malloc import keep_freed_memory
+from hpcheck.engine.pool import worker
+from hpcheck.engine.pool.malloc import keep_freed_memory
 
 
 def main(arguments: list[str]) -> None:

@@ -67,12 +67,12 @@ def measure(config_name: str, folder: Path, steps: int, batch: int) -> dict[str,
     import torch
 
     from hpcheck import config
+    from hpcheck.checklist.data_facts import facts
     from hpcheck.engine.loop import train
-    from hpcheck.engine.worker import environment, on_device
-    from hpcheck.facts import facts
-    from hpcheck.records import RecordWriter, read
-    from hpcheck.steps.checklist import Replays
-    from hpcheck.steps.replay import Asked
+    from hpcheck.engine.pool.worker import environment, on_device
+    from hpcheck.runs.records import RecordWriter, read
+    from hpcheck.steps.order import Replays
+    from hpcheck.steps.step import Asked
     from hpcheck.steps.train import final_run
 
     torch.set_num_threads(1)
@@ -98,7 +98,7 @@ def measure(config_name: str, folder: Path, steps: int, batch: int) -> dict[str,
 
 def decoding(folder: Path, images: int = 200) -> dict[str, float]:
     """Images a second with one thread and with one a core, to 256x256."""
-    from hpcheck.data import _images
+    from hpcheck.data import images as _images
 
     paths = sorted(folder.rglob("*.jpg"))[:images]
     rates = {}

@@ -11,10 +11,10 @@ from typing import Any, Literal, get_args, get_origin
 from typer.main import get_command
 
 from hpcheck import config as configs
-from hpcheck.cli import app
+from hpcheck.cli.app import app
 from hpcheck.config import allowed
-from hpcheck.config.comments import plain, spelled
 from hpcheck.config.sections import Config, Section
+from hpcheck.config.template import plain, spelled
 from hpcheck.reproduce import page
 
 DOCS = Path(__file__).parent

@@ -4,7 +4,7 @@ import shlex
 import sys
 import traceback
 
-from hpcheck.exits import GIVEN_WRONG, HELD, PIPE_CLOSED, RUN_FAILED, STORAGE_FAILED
+from hpcheck.terminal.exit_codes import GIVEN_WRONG, HELD, PIPE_CLOSED, RUN_FAILED, STORAGE_FAILED
 
 # What a mistake in hpcheck raises; torch, a driver or Ray raise a `RuntimeError` for what they cannot do.
 OUR_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
@@ -17,8 +17,8 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Tracebacks only with --debug."""
-    from hpcheck.cli import app
-    from hpcheck.interrupts import Interrupted, interruptible
+    from hpcheck.cli.app import app
+    from hpcheck.terminal.signals import Interrupted, interruptible
 
     try:
         with interruptible():
@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> int:
 
 def ended(end: SystemExit) -> int:
     """The exit code where something ended the process: the user's code, or a library whose stdout was closed."""
-    from hpcheck.users_code import as_theirs
+    from hpcheck.plugins.user_errors import as_theirs
 
     theirs = as_theirs(end)
     if theirs is not None:
@@ -50,11 +50,11 @@ def ended(end: SystemExit) -> int:
 def report(error: Exception) -> int:
     """Say what went wrong in a line, and choose the exit code."""
     from hpcheck.config import ConfigError
-    from hpcheck.engine.processes import ChangedError, RunFailedError
+    from hpcheck.engine.pool.pool import ChangedError, RunFailedError
     from hpcheck.errors import InputError
-    from hpcheck.lock import HeldError
-    from hpcheck.storage import StorageError
-    from hpcheck.users_code import UsersCodeError, as_theirs
+    from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
+    from hpcheck.runs.files import StorageError
+    from hpcheck.runs.lock import HeldError
 
     error = as_theirs(error) or error
     if isinstance(error, OSError):

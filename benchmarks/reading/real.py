@@ -20,17 +20,17 @@ import numpy as np
 
 from benchmarks.reading.peers import RULES, answer
 from hpcheck import config as configs
-from hpcheck.engine import worker
-from hpcheck.facts import facts
-from hpcheck.identity import identify
-from hpcheck.rundir import RunDirectory
-from hpcheck.schedules import constant, ramp
-from hpcheck.settings import Reading, Settings
-from hpcheck.spec import RunSpec
+from hpcheck.checklist.data_facts import facts
+from hpcheck.engine.pool import worker
+from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.identity import identify
+from hpcheck.runs.schedules import constant, ramp
+from hpcheck.runs.spec import RunSpec
 from hpcheck.steps import lr_range
-from hpcheck.steps.checklist import start_settings
-from hpcheck.steps.replay import Asked, replay
-from hpcheck.steps.runs import cycle, full_steps, run
+from hpcheck.steps.build_runs import cycle, full_steps, run
+from hpcheck.steps.order import start_settings
+from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.step import Asked, replay
 
 GRID = [2.0**power for power in range(-12, 4)]  # 2.4e-4 to 8: the maxima that are trained in full
 SEEDS = 3

@@ -5,7 +5,7 @@ from types import ModuleType
 
 from benchmarks.reading.families import FAMILIES
 from benchmarks.reading.generate import Labelled, curves
-from hpcheck.analysis import disagreement, divergence, lr_range, overfitting, ramp, smooth, sound, trend
+from hpcheck.analysis import disagreement, divergence, ending, lr_range, overfitting, ramp, readable, smooth
 from hpcheck.analysis.clues import find_clues
 
 FACTORS = (0.7, 1.4)
@@ -14,10 +14,10 @@ CONSTANTS: list[tuple[ModuleType, str]] = [
     (smooth, "RAW_AGREEMENT"),
     (smooth, "SPIKE"),
     (smooth, "END"),
-    (sound, "LEFT_START"),
-    (sound, "LEARNT"),
-    (sound, "IN_ORDER"),
-    (sound, "STARTS_APART"),
+    (readable, "LEFT_START"),
+    (readable, "LEARNT"),
+    (readable, "IN_ORDER"),
+    (readable, "STARTS_APART"),
     (divergence, "SHARP_SPAN"),
     (divergence, "SHARP_RISE"),
     (divergence, "SHARP_SHARE"),
@@ -26,13 +26,13 @@ CONSTANTS: list[tuple[ModuleType, str]] = [
     (overfitting, "RISES"),
     (overfitting, "RISE_NOISE"),
     (overfitting, "GAP_SHARE"),
-    (trend, "LAST"),
-    (trend, "FALLING"),
-    (trend, "MATERIAL"),
-    (trend, "TELLING"),
-    (trend, "TELLING_KNEE"),
-    (trend, "CLOSE"),
-    (trend, "FLATTENED"),
+    (ending, "LAST"),
+    (ending, "FALLING"),
+    (ending, "MATERIAL"),
+    (ending, "TELLING"),
+    (ending, "TELLING_KNEE"),
+    (ending, "CLOSE"),
+    (ending, "FLATTENED"),
     (ramp, "STILL_FAST"),
     (disagreement, "DISAGREES"),
     (lr_range, "TURNED"),

@@ -19,9 +19,9 @@ import numpy as np
 import optuna
 
 from benchmarks.tuning.trials import CONFIG, Trial, asked, full_run, read, space, trained
-from hpcheck.spec import RunSpec
-from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import FORWARD_SHARE
+from hpcheck.runs.spec import RunSpec
+from hpcheck.steps.build_runs import FORWARD_SHARE
+from hpcheck.steps.step import Asked
 
 FINAL_SEEDS = (100, 101, 102, 103)
 RESAMPLES = 4000
@@ -76,8 +76,8 @@ def final_spec(question: Asked, params: dict[str, Any], seed: int) -> RunSpec:
     spec = full_run(question, params, seed)
     if "min_momentum" not in params:
         return spec
-    from hpcheck.settings import Settings
-    from hpcheck.steps.runs import cycle, full_steps
+    from hpcheck.steps.build_runs import cycle, full_steps
+    from hpcheck.steps.reading import Settings
 
     momenta = params["momentum"], params["min_momentum"]
     settings = Settings(params["batch"], params["lr"], params["min_lr"], *momenta, params["weight_decay"], question.config.budget.epochs)

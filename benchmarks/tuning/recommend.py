@@ -11,14 +11,14 @@ from typing import Any
 from benchmarks import check_reruns
 from benchmarks.tuning.trials import CONFIG, read
 from hpcheck import config as configs
-from hpcheck.facts import facts
-from hpcheck.recommend import cost_records
-from hpcheck.records import RunRecord, examples_processed, seconds_spent
-from hpcheck.rundir import RunDirectory
-from hpcheck.spec import RunSpec
-from hpcheck.steps.checklist import Replays
-from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import FORWARD_SHARE
+from hpcheck.checklist.data_facts import facts
+from hpcheck.recommendation.recommended import cost_records
+from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.records import RunRecord, examples_processed, seconds_spent
+from hpcheck.runs.spec import RunSpec
+from hpcheck.steps.build_runs import FORWARD_SHARE
+from hpcheck.steps.order import Replays
+from hpcheck.steps.step import Asked
 
 
 def cost_in_examples(record: RunRecord) -> float:

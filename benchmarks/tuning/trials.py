@@ -15,12 +15,12 @@ import numpy as np
 import optuna
 
 from hpcheck import config as configs
-from hpcheck import records
-from hpcheck.facts import facts
-from hpcheck.settings import Settings
-from hpcheck.spec import RunSpec
-from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import cycle, full_steps
+from hpcheck.checklist.data_facts import facts
+from hpcheck.runs import records
+from hpcheck.runs.spec import RunSpec
+from hpcheck.steps.build_runs import cycle, full_steps
+from hpcheck.steps.reading import Settings
+from hpcheck.steps.step import Asked
 
 CONFIG = Path(__file__).with_name("mnist-lenet-small.yaml")  # by default
 MOMENTUM_DEPTH = 0.1  # momentum falls by so much where the lr is largest: the paper's 0.95-0.85
@@ -56,9 +56,9 @@ def full_run(question: Asked, params: dict[str, Any], seed: int = 0) -> RunSpec:
 
 def trained(spec: RunSpec) -> records.RunRecord:
     """The record of `spec`, computed here by one thread, as a worker would."""
-    from hpcheck.engine import worker
-    from hpcheck.engine.malloc import keep_freed_memory
-    from hpcheck.identity import identify
+    from hpcheck.engine.pool import worker
+    from hpcheck.engine.pool.malloc import keep_freed_memory
+    from hpcheck.runs.identity import identify
 
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:

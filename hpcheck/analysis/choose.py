@@ -11,10 +11,10 @@ from hpcheck.analysis.choice import Choice, Confidence, abstain
 from hpcheck.analysis.clue import Clue
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.ending import ending, is_falling
+from hpcheck.analysis.ranking import SEPARATED, Judge, Standing, standings, supposed
+from hpcheck.analysis.readable import sound
 from hpcheck.analysis.scores import At, Candidate, track
-from hpcheck.analysis.sound import sound
-from hpcheck.analysis.standings import SEPARATED, Judge, Standing, standings, supposed
-from hpcheck.analysis.trend import ending, is_falling
 
 __all__ = ["Candidate", "Rule", "choose", "needs_replicates", "plateaued", "rank_agreement", "too_short_to_tell"]
 

@@ -5,10 +5,10 @@ import numpy as np
 from hpcheck.analysis.clue import DIVERGENCE, KINDS, NO_SIGNAL, Clue, clue
 from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.disagreement import disagreement_clues
+from hpcheck.analysis.ending import ending_clues
 from hpcheck.analysis.overfitting import overfitting_clues
 from hpcheck.analysis.ramp import ramp_clues
-from hpcheck.analysis.sound import Sound, sound
-from hpcheck.analysis.trend import ending_clues
+from hpcheck.analysis.readable import Sound, sound
 
 __all__ = ["KINDS", "Clue", "find_clues"]
 

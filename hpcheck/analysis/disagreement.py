@@ -4,8 +4,8 @@ import numpy as np
 
 from hpcheck.analysis.clue import DISAGREE, Clue, clue
 from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.readable import Sound, apart
 from hpcheck.analysis.smooth import Smoothed, smooth
-from hpcheck.analysis.sound import Sound, apart
 
 DISAGREES = 5.0  # ours: standard errors by which each must have moved (chosen in benchmarks/reading)
 FEWEST_STEPS = 2.5  # ours: ... and a metric these many of its smallest steps: one example that changes its mind is no disagreement

@@ -4,8 +4,8 @@ import numpy as np
 
 from hpcheck.analysis.clue import OVERFITTING, Clue, clue
 from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.readable import Sound, apart
 from hpcheck.analysis.smooth import smooth
-from hpcheck.analysis.sound import Sound, apart
 
 RISES = 5.0  # ours: standard errors before the trend has risen (chosen in benchmarks/reading)
 RISE_NOISE = 1.0  # ours: ... and noise levels of one raw value

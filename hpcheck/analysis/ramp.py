@@ -4,7 +4,7 @@ import numpy as np
 
 from hpcheck.analysis.clue import RAMP_TOO_FAST, Clue, clue
 from hpcheck.analysis.curve import Curve
-from hpcheck.analysis.sound import Sound, filled
+from hpcheck.analysis.readable import Sound, filled
 
 RAMP = 3.0  # ours: lr must rise by this factor, almost all the way, for the run to be a ramp
 RISING = 0.9  # ours: share of the lr's increments that must not be negative

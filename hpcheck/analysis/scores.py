@@ -8,8 +8,8 @@ import numpy as np
 
 from hpcheck.analysis.curve import Curve, FloatArray, is_value
 from hpcheck.analysis.divergence import find_divergence
+from hpcheck.analysis.readable import filled
 from hpcheck.analysis.smooth import smooth
-from hpcheck.analysis.sound import filled
 
 GRID = 64  # points of the common span
 NEAR_BEST = 0.25  # ours: the span is where the best candidates have made all but this share of their descent (chosen in benchmarks/reading)

@@ -9,8 +9,8 @@ from typing import Any, get_type_hints, is_typeddict
 
 from pydantic import ValidationError
 
-from hpcheck import yaml12
-from hpcheck.config.between import of_whole
+from hpcheck.config import yaml12
+from hpcheck.config.across_sections import of_whole
 from hpcheck.config.problems import ConfigError, Finding, Problem, key_text, of_parts, of_validation, unknown_key
 from hpcheck.config.sections import (
     Batch,
@@ -29,8 +29,8 @@ from hpcheck.config.sections import (
     WdGrid,
 )
 from hpcheck.config.source import read, read_text, run_name
-from hpcheck.settings import SettingsBlock
-from hpcheck.yaml12 import KeyPath
+from hpcheck.config.yaml12 import KeyPath
+from hpcheck.steps.reading import SettingsBlock
 
 __all__ = [
     "Batch",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hpcheck.yaml12 import KeyPath
+from hpcheck.config.yaml12 import KeyPath
 
 Node = Mapping[str, Any]
 BOUNDS = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from hpcheck import plugins
 from hpcheck.config import allowed
 from hpcheck.config.types import is_entry_point
-from hpcheck.yaml12 import KeyPath
+from hpcheck.config.yaml12 import KeyPath
+from hpcheck.plugins import find
 
 KINDS = {"data": "data", "model": "models", "optimizer": "optimizers"}  # section of the config: kind of plug-in
 LOADER_KEYS = ("folder", "image_size", "stream")  # described keys of `data` that only some loaders take
@@ -151,15 +151,15 @@ def _of_part(section: str, given: Any, keys: Sequence[str]) -> Iterator[Finding]
     if not isinstance(name, str):
         return  # said by pydantic: missing, or not text
     path: KeyPath = (section,) if isinstance(given, str) else (section, "name")
-    known = plugins.known(KINDS[section])
+    known = find.known(KINDS[section])
     options: dict[str, Any] | None = None  # of the user's own, nobody knows
-    if plugins.is_users_own(name):
+    if find.is_users_own(name):
         if not is_entry_point(name):
             yield Finding(path, "not the name of a function", shown(name), "pkg.module:function")
-    elif name not in known and not plugins.is_torchvision(KINDS[section], name):
+    elif name not in known and not find.is_torchvision(KINDS[section], name):
         yield Finding(path, f"unknown {section}{did_you_mean(name, known)}", shown(name), f"{', '.join(known)} or pkg.module:function")
     else:
-        options = plugins.options(KINDS[section], name)
+        options = find.options(KINDS[section], name)
     for key in _option_keys(part, keys) if isinstance(part, dict) else ():
         yield from _of_option((section, key), part[key], options, keys)
 

@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from hpcheck import plugins
 from hpcheck.config.problems import LOADER_KEYS
-from hpcheck.config.run import Run as Run
+from hpcheck.config.run_section import Run as Run
 from hpcheck.config.types import (
     Count,
     Evals,
@@ -33,7 +32,8 @@ from hpcheck.config.types import (
     refused,
 )
 from hpcheck.config.types import Section as Section
-from hpcheck.traits import search_of
+from hpcheck.plugins import find
+from hpcheck.plugins.search_space import search_of
 
 Extremes = Literal["max/10", "max/20", "max/3", "max/4", "runs"]
 Baseline = Literal["start", "step", "inv", "constant"]
@@ -84,7 +84,7 @@ class Data(Part):
     @classmethod
     def _of_a_known_metric(cls, direction: str, info: ValidationInfo) -> str:
         metric = str(info.data.get("metric", "auto"))
-        if direction == "lower" and not plugins.is_users_own(metric):
+        if direction == "lower" and not find.is_users_own(metric):
             raise refused(f"data.metric is {metric}, of which more is better", "higher, or a data.metric of your own")
         return direction
 

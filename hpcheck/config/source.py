@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hpcheck import yaml12
+from hpcheck.config import yaml12
 from hpcheck.config.problems import ConfigError, Finding, Problem, key_text, shown
-from hpcheck.yaml12 import KeyPath
+from hpcheck.config.yaml12 import KeyPath
 
 MAX_BYTES = 1 << 20  # of a config file; ours
 SHORT_FOR = {("data",): ("name",), ("model",): ("name",), ("optimizer",): ("name",), ("start", "momentum"): ("max", "min")}

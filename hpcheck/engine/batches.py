@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hpcheck.data._arrays import Arrays, DataError
-from hpcheck.data._prepare import Prepared
-from hpcheck.data._streamed import Streamed
+from hpcheck.data.arrays import Arrays, DataError
+from hpcheck.data.prepare import Prepared
+from hpcheck.data.streamed import Streamed
 from hpcheck.engine.streaming import Ahead, OnDisk
 
 Images = Tensor | OnDisk  # stored values; anything but streamed images is a tensor

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from hpcheck.engine import team
-from hpcheck.engine.processes import RunFailedError
+from hpcheck.engine.distributed import team
+from hpcheck.engine.pool.pool import RunFailedError
 from hpcheck.engine.snapshots import put, read_sealed, sealed
-from hpcheck.records import RecordWriter
-from hpcheck.storage import StorageError, naming, write_whole
+from hpcheck.runs.files import StorageError, naming, write_whole
+from hpcheck.runs.records import RecordWriter
 
 if TYPE_CHECKING:
     from hpcheck.engine.loop import Training

@@ -11,19 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
-from hpcheck import plugins, schedules
-from hpcheck.data._prepare import stratified_subset
-from hpcheck.engine import team
+from hpcheck.data.prepare import stratified_subset
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints, HowFar
-from hpcheck.engine.levels import CHECK_EVERY, Levels
+from hpcheck.engine.distributed import team
+from hpcheck.engine.divergence import CHECK_EVERY, Levels
 from hpcheck.engine.objectives import Objective, arithmetic, evaluate, fresh_batchnorm, objectives
 from hpcheck.engine.snapshots import load_snapshot, save_snapshot
-from hpcheck.engine.tried import refuse_other_than_module, refuse_what_does_not_fit
-from hpcheck.models._init import reinitialize
-from hpcheck.optimizers._groups import parameter_groups, set_hyper
-from hpcheck.records import RecordWriter
-from hpcheck.spec import RunSpec
+from hpcheck.engine.user_model import refuse_other_than_module, refuse_what_does_not_fit
+from hpcheck.models.init import reinitialize
+from hpcheck.optimizers.groups import parameter_groups, set_hyper
+from hpcheck.plugins import find
+from hpcheck.runs import schedules
+from hpcheck.runs.records import RecordWriter
+from hpcheck.runs.spec import RunSpec
 
 PART_SEED = 1 << 52  # ours: above every seed * 1_000_003 + step
 NOTHING: Mapping[str, Any] = {}
@@ -50,23 +51,23 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     device = data.train_x.device
     torch.manual_seed(spec.seed)
     prepared = data.prepared
-    builder = plugins.load("models", spec.model.name)
-    model: nn.Module = plugins.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
+    builder = find.load("models", spec.model.name)
+    model: nn.Module = find.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
     refuse_other_than_module(spec.model.name, model)
     if spec.init is not None:
         reinitialize(model, spec.init, spec.seed)
     model = model.to(device)
     if data.is_image:
         model.to(memory_format=torch.channels_last)
-    makes = plugins.load("optimizers", spec.optimizer.name)
-    optimizer = plugins.call(spec.optimizer.name, makes, parameter_groups(model), **dict(spec.optimizer.options))
+    makes = find.load("optimizers", spec.optimizer.name)
+    optimizer = find.call(spec.optimizer.name, makes, parameter_groups(model), **dict(spec.optimizer.options))
     subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)
     share, forward = team.Share(spec.total_batch_size, spec.bn_splits), team.wrapped(model, spec.bn_splits)
     evaluated_on, levels = (data.val_x[subset], data.val_y[subset]), Levels(spec.total_batch_size)
     training = Training(spec, model, optimizer, batches, loss, metric, evaluated_on, forward, share, levels)
-    if any(map(plugins.is_users_own, (spec.model.name, spec.data.loss, spec.data.metric))):
+    if any(map(find.is_users_own, (spec.model.name, spec.data.loss, spec.data.metric))):
         refuse_what_does_not_fit(spec, model, data, loss, metric)
     if spec.parent is not None and team.is_first():  # the others are given what it has (`Checkpoints.resume`)
         levels.put(load_snapshot(snapshots / f"{spec.parent}.pt", model, optimizer, spec.at_step))
@@ -206,4 +207,4 @@ def reseed(device: torch.device, number: int) -> None:
 
 def draws_random_numbers(model: nn.Module, spec: RunSpec) -> bool:
     """Whether a training step may draw random numbers: only of hpcheck's own networks is it known that none but dropout does."""
-    return not plugins.is_hpchecks_network(spec.model.name) or any(isinstance(module, _DropoutNd) for module in model.modules())
+    return not find.is_hpchecks_network(spec.model.name) or any(isinstance(module, _DropoutNd) for module in model.modules())

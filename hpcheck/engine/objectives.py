@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hpcheck import plugins
-from hpcheck.data._arrays import IGNORED
-from hpcheck.engine import team
+from hpcheck.data.arrays import IGNORED
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
+from hpcheck.engine.distributed import team
+from hpcheck.plugins import find
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 EVAL_BATCH_CPU, EVAL_BATCH_GPU = 128, 2048  # measured on CPU: about 128 images at a time are evaluated fastest
@@ -53,8 +53,8 @@ def objectives(loss: str, metric: str, task: str) -> tuple[Objective, Objective]
 
 
 def _find(name: str, default: str, shipped: dict[str, Objective]) -> Objective:
-    if plugins.is_users_own(name):
-        return plugins.load("models", name)
+    if find.is_users_own(name):
+        return find.load("models", name)
     return shipped[default if name == "auto" else name]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from hpcheck.engine.levels import Levels
-from hpcheck.storage import StorageError, naming, write_whole
+from hpcheck.engine.divergence import Levels
+from hpcheck.runs.files import StorageError, naming, write_whole
 
 SEAL = b"\n#sha256 "  # ends the file, followed by the hash of all before it: torch.load takes most flipped bits for weights
 

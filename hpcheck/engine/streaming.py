@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hpcheck.data._streamed import Streamed
+from hpcheck.data.streamed import Streamed
 
 BATCHES_AHEAD = 2  # ours: decoded while the step before them is computed; more only takes memory
 

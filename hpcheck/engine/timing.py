@@ -12,16 +12,16 @@ from pathlib import Path
 
 import torch
 
-from hpcheck.data._memory import free_bytes
-from hpcheck.engine import team
+from hpcheck.data.memory import free_bytes
 from hpcheck.engine.batches import BatchStream, OnDevice
-from hpcheck.engine.fused import EAGER_STEPS, RefusedError, Together
+from hpcheck.engine.distributed import team
+from hpcheck.engine.graphs.step import EAGER_STEPS, RefusedError, Together
 from hpcheck.engine.loop import Training, prepare, update
 from hpcheck.engine.memory import HEADROOM, PROBES, fits_free, search
-from hpcheck.optimizers._groups import set_hyper
-from hpcheck.records import RecordWriter
-from hpcheck.schedules import constant
-from hpcheck.spec import RunSpec, TimingSpec, can_be_cut
+from hpcheck.optimizers.groups import set_hyper
+from hpcheck.runs.records import RecordWriter
+from hpcheck.runs.schedules import constant
+from hpcheck.runs.spec import RunSpec, TimingSpec, can_be_cut
 
 Way = Callable[[int], None]  # makes so many steps
 WARM_UP_STEPS = 2

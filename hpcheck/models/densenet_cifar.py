@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hpcheck.errors import InputError
-from hpcheck.models._init import fill, xavier_
-from hpcheck.models._shapes import image_shape
+from hpcheck.models.init import fill, xavier_
+from hpcheck.models.shapes import image_shape
 
 DENSE_BLOCKS = 3
 FIRST_WIDTH = 16

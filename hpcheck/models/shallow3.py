@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hpcheck.errors import InputError
-from hpcheck.models._init import zero_bias
-from hpcheck.models._shapes import image_shape, windows
+from hpcheck.models.init import zero_bias
+from hpcheck.models.shapes import image_shape, windows
 
 SHALLOW = True  # so larger weight decays are tried (Smith 2018, 5, item 4)
 

@@ -5,8 +5,8 @@ import difflib
 from torch import nn
 
 from hpcheck.errors import InputError
-from hpcheck.models._init import fill
-from hpcheck.models._shapes import image_shape
+from hpcheck.models.init import fill
+from hpcheck.models.shapes import image_shape
 
 CHANNELS = 3
 WITHOUT_AUXILIARY = {"aux_logits": False, "init_weights": True}  # these two return several outputs in training otherwise

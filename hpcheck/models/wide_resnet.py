@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hpcheck.errors import InputError
-from hpcheck.models._init import fill
-from hpcheck.models._shapes import image_shape
+from hpcheck.models.init import fill
+from hpcheck.models.shapes import image_shape
 
 GROUPS = (16, 32, 64)  # widths before widening
 

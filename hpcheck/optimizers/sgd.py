@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hpcheck.errors import InputError
-from hpcheck.optimizers._groups import can_fuse, set_hyper, set_lr_and_decay
+from hpcheck.optimizers.groups import can_fuse, set_hyper, set_lr_and_decay
 
 # How it is searched (`traits.py`). Momenta: Smith 2018, 5, item 3. Sweep, ours: every network of the paper diverges inside.
 SEARCH = {"momenta": (0.9, 0.95, 0.97, 0.99), "sweep": (1e-5, 10.0)}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcheck.config import Config
-from hpcheck.settings import Finding, Reading
+from hpcheck.steps.reading import Finding, Reading
 
 COMMAND = {"lr-range": "lr-range", "batch": "batch", "momentum": "momentum", "wd-grid": "wd-grid", "train": "train"}
 Line = tuple[str, str]  # words, and the command that does it ("" where none does)

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from hpcheck.panels import Box, Panel, Series
-from hpcheck.report import picture, scale
-from hpcheck.report.html import Markup, data_block, tag
-from hpcheck.report.marks import ends_early, merged, spoken
-from hpcheck.report.scale import number
+from hpcheck.drawing import scale, svg
+from hpcheck.drawing.marks import ends_early, merged, spoken
+from hpcheck.drawing.markup import Markup, data_block, tag
+from hpcheck.drawing.panels import Box, Panel, Series
+from hpcheck.drawing.scale import number
 
-CLOSER = (picture.FLAT, picture.NARROW)
+CLOSER = (svg.FLAT, svg.NARROW)
 
 
-def figure(panel: Panel, identity: str, sizes: Sequence[picture.Size] = (picture.WIDE, picture.NARROW)) -> Markup:
+def figure(panel: Panel, identity: str, sizes: Sequence[svg.Size] = (svg.WIDE, svg.NARROW)) -> Markup:
     """The whole figure; a line of words where the panel has nothing to show."""
     title = tag("figcaption", panel.title)
     view = scale.view(panel)
@@ -39,8 +39,8 @@ def figure(panel: Panel, identity: str, sizes: Sequence[picture.Size] = (picture
     )
 
 
-def _plots(panel: Panel, view: scale.View, identity: str, sizes: Sequence[picture.Size]) -> Markup:
-    drawings = [picture.svg(panel, view, size, f"{identity}-{size.name}") for size in sizes]
+def _plots(panel: Panel, view: scale.View, identity: str, sizes: Sequence[svg.Size]) -> Markup:
+    drawings = [svg.svg(panel, view, size, f"{identity}-{size.name}") for size in sizes]
     edges = ",".join(f"{edge:.6g}" for edge in (*view.x, *view.y))
     return tag("div", drawings, class_="plots", data_label=panel.title, data_view=edges)
 
@@ -55,9 +55,7 @@ def key(series: Sequence[Series]) -> Markup:
 
 
 def _entry(line: Series, index: int) -> Markup:
-    sample = tag(
-        "svg", tag("path", d="M1 6H27", class_="line"), class_=picture.css_class(index, line), viewBox="0 0 28 12", aria_hidden="true"
-    )
+    sample = tag("svg", tag("path", d="M1 6H27", class_="line"), class_=svg.css_class(index, line), viewBox="0 0 28 12", aria_hidden="true")
     chosen = tag("strong", "chosen") if line.chosen else None
     note = tag("span", _note(line), class_="note") if _note(line) else None
     return tag("li", tag("span", sample, tag("span", line.label), chosen, note, class_="entry"), data_series=index)

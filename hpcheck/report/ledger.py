@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hpcheck import plugins, summary
 from hpcheck.config import Config
-from hpcheck.report.scale import number
+from hpcheck.drawing.scale import number
+from hpcheck.plugins import find
+from hpcheck.recommendation import wording
 
 ADDS, TAKES, NEITHER, NONE = "adds", "takes away", "neither", "none"
 
@@ -46,7 +47,7 @@ def _batch(settings: Mapping[str, Any], config: Config) -> Entry:
 def _momentum(settings: Mapping[str, Any], config: Config) -> Entry:
     now, start = settings["momentum"], config.start.momentum
     words = "Not a regularizer itself. Momentum that falls while the learning rate rises lets it rise further, and that regularizes."
-    return Entry("Momentum", summary.momentum_words(now)[0], _range(start.max, start.min), NEITHER, words, "section 4.3, Remark 5")
+    return Entry("Momentum", wording.momentum_words(now)[0], _range(start.max, start.min), NEITHER, words, "section 4.3, Remark 5")
 
 
 def _weight_decay(settings: Mapping[str, Any], config: Config) -> Entry:
@@ -79,9 +80,9 @@ def dropout_of(config: Config) -> float | None:
     given = config.model.options().get("dropout")
     if given is not None:
         return float(given)
-    if plugins.is_users_own(config.model.name):
+    if find.is_users_own(config.model.name):
         return None
-    default = plugins.options("models", config.model.name).get("dropout", 0.0)
+    default = find.options("models", config.model.name).get("dropout", 0.0)
     return float(default) if isinstance(default, int | float) else None
 
 

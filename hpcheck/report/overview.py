@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpcheck import recommend, summary
 from hpcheck.config import Config
-from hpcheck.panels import Panel, Series
-from hpcheck.report import picture
+from hpcheck.drawing import svg
+from hpcheck.drawing.markup import Markup, table, tag
+from hpcheck.drawing.panels import Panel, Series
+from hpcheck.drawing.scale import bound, number
+from hpcheck.drawing.strip import mean_and_spread, strip
+from hpcheck.recommendation import recommended, wording
 from hpcheck.report.advice import missing
 from hpcheck.report.figure import figure
-from hpcheck.report.html import Markup, table, tag
-from hpcheck.report.scale import bound, number
-from hpcheck.report.strip import mean_and_spread, strip
-from hpcheck.schedules import cyclical_momentum, one_cycle, values
-from hpcheck.settings import Reading, rises
+from hpcheck.runs.schedules import cyclical_momentum, one_cycle, values
+from hpcheck.steps.reading import Reading, rises
 
 NAMES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
 ALL_NAMES = NAMES | {"min_lr": "Smallest learning rate", "momentum_shape": "Shape of the momentum", "momentum_floor": "Least momentum"}
@@ -71,9 +71,9 @@ def _row(name: str, label: str, content: Mapping[str, Any]) -> tuple[object, ...
     reading = badge(status, evidence.get("confidence", "")) if status else badge("not read", "")
     kept = "Not read: the start's value is kept." if name in content["settings"] else "Not read yet."
     why = sentence(evidence["reason"]) if evidence.get("reason") else kept
-    read_at = recommend.carried_from(content) if name == "learning_rate" else None
+    read_at = recommended.carried_from(content) if name == "learning_rate" else None
     if read_at is not None:
-        why = f"{why} {sentence(summary.carried_words(read_at, content['settings']))}"
+        why = f"{why} {sentence(wording.carried_words(read_at, content['settings']))}"
     link = tag("a", label, href=f"#setting-{name}") if evidence else label
     return link, tag("span", value_of(name, content["settings"].get(name)), class_="value"), interval or "\u2013", reading, why
 
@@ -89,10 +89,10 @@ def value_of(name: str, value: Any) -> object:
     if value is None:
         return "none known"
     if name == "learning_rate":
-        values_, course = summary.lr_words(value)
+        values_, course = wording.lr_words(value)
         return tag("span", values_, tag("small", course))
     if name == "momentum":
-        values_, course = summary.momentum_words(value)
+        values_, course = wording.momentum_words(value)
         return tag("span", values_, tag("small", course)) if course else values_
     return number(value) if isinstance(value, int | float) else str(value)
 
@@ -108,7 +108,7 @@ def schedule(settings: Mapping[str, Any]) -> Markup | None:
     cycles = cyclical_momentum(momentum[first], momentum[turned], max(stepsize, 1), steps)
     momenta = [point for point in cycles.points if point[0] < steps] + [(steps, float(values(cycles, steps + 1)[-1]))]
     panels = [_line("Learning rate", "learning rate", lrs, "lr"), _line("Momentum", "momentum", momenta, "momentum")]
-    pictures = [figure(panel, f"schedule-{index}", (picture.SMALL,)) for index, panel in enumerate(panels)]
+    pictures = [figure(panel, f"schedule-{index}", (svg.SMALL,)) for index, panel in enumerate(panels)]
     return tag("div", pictures, class_="pair")
 
 

@@ -7,22 +7,22 @@ from importlib.resources import files
 from typing import Any
 
 from hpcheck import config as configs
-from hpcheck import recommend, snippets
 from hpcheck.config import Config
+from hpcheck.drawing.markup import Markup, table, tag
+from hpcheck.recommendation import recommended, snippets
 from hpcheck.report import overview, sections
 from hpcheck.report.advice import COMMAND, next_lines
-from hpcheck.report.html import Markup, table, tag
-from hpcheck.rundir import RunDirectory, write_whole
-from hpcheck.settings import Reading
-from hpcheck.steps.replay import Asked
+from hpcheck.runs.directory import RunDirectory, write_whole
+from hpcheck.steps.reading import Reading
+from hpcheck.steps.step import Asked
 
 FILE = "report.html"
 
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
     """Write `report.html` for what has been read so far."""
-    costs = {reading.step: recommend.cost(recommend.cost_records(runs, [reading]), asked) for reading in readings}
-    content = recommend.content(runs, asked, readings)
+    costs = {reading.step: recommended.cost(recommended.cost_records(runs, [reading]), asked) for reading in readings}
+    content = recommended.content(runs, asked, readings)
     write_whole(runs.path / FILE, page(content, readings, costs, asked.config))
 
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from hpcheck.config import Config
+from hpcheck.drawing.markup import Markup, table, tag
+from hpcheck.drawing.scale import bound, number
 from hpcheck.report.advice import COMMAND
 from hpcheck.report.figure import clue_words, figure
-from hpcheck.report.html import Markup, table, tag
 from hpcheck.report.ledger import ledger
 from hpcheck.report.overview import NAMES, badge, sentence
-from hpcheck.report.scale import bound, number
-from hpcheck.settings import Evidence, Reading, as_measured
+from hpcheck.steps.reading import Evidence, Reading, as_measured
 
 # Step -> its title, what it asks and how, and the part of the paper that says so.
 ABOUT = {

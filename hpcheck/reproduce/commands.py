@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcheck import doctor, exits, output
-from hpcheck.progress import Progress
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import chosen
-from hpcheck.reproduce.found import COMMITTED, Kept
+from hpcheck.reproduce.lookup import COMMITTED, Kept
 from hpcheck.reproduce.states import State, lines, standing
+from hpcheck.terminal import doctor, exit_codes, stdout
+from hpcheck.terminal.progress import Progress
 
 RUNS = Path("runs")
 
@@ -60,9 +60,9 @@ def beyond_this_machine(state: State) -> bool:
 
 
 def told(states: Sequence[State], as_json: bool) -> list[str]:
-    return [output.as_json([state.plain() for state in states])] if as_json else lines(states)
+    return [stdout.as_json([state.plain() for state in states])] if as_json else lines(states)
 
 
 def exit_code(states: Sequence[State], only_listed: bool) -> int:
     """1 where something that was run misses the paper's value."""
-    return exits.DIFFERS if not only_listed and any(state.verdict.agrees is False for state in states) else exits.FINE
+    return exit_codes.DIFFERS if not only_listed and any(state.verdict.agrees is False for state in states) else exit_codes.FINE

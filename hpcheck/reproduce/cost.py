@@ -4,10 +4,10 @@ import re
 
 from hpcheck.config import Config, ConfigError, Problem
 from hpcheck.reproduce.experiments import MOMENTUM_RANGE_TEST, Run
-from hpcheck.reproduce.found import Found, official_facts
-from hpcheck.steps.checklist import start_settings
-from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import full_steps, short_steps
+from hpcheck.reproduce.lookup import Found, official_facts
+from hpcheck.steps.build_runs import full_steps, short_steps
+from hpcheck.steps.order import start_settings
+from hpcheck.steps.step import Asked
 from hpcheck.steps.train import trained_on
 
 # Measured: milliseconds of processor time for a training example (forward, backward, update; one thread, fp32), on the CPU of the results;

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck import config as configs
-from hpcheck import yaml12
-from hpcheck.config import Config, ConfigError, Problem
+from hpcheck.config import Config, ConfigError, Problem, yaml12
 from hpcheck.config.problems import did_you_mean
-from hpcheck.starting import presets_folder
+from hpcheck.init.new_project import presets_folder
 
 MOMENTUM_RANGE_TEST = "momentum-range-test"  # a reading beside the steps (Fig. 7b)
 ANSWERS = Path(__file__).parent / "answers.yaml"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hpcheck import yaml12
-from hpcheck.records import RunRecord
+from hpcheck.config import yaml12
 from hpcheck.reproduce.experiments import experiments
-from hpcheck.reproduce.found import COMMITTED, Kept, circumstances, data_of
+from hpcheck.reproduce.lookup import COMMITTED, Kept, circumstances, data_of
 from hpcheck.reproduce.orders import orders
 from hpcheck.reproduce.states import State, standing
+from hpcheck.runs.records import RunRecord
 
 ORIGINS = COMMITTED / "origins.yaml"  # NAME: when its records were made, and with which commit's code
 TITLES = {"table1": "Table 1", "table2": "Table 2", "velocity": "Caffe's velocity", "fig": "Figures"}

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Sequence
 
-from hpcheck.data._arrays import DataError
-from hpcheck.pipeline import Checklist
-from hpcheck.progress import Progress
+from hpcheck.checklist.run import Checklist
+from hpcheck.data.arrays import DataError
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import Experiment, Run, runs
-from hpcheck.reproduce.found import Found, Kept, decides, find
+from hpcheck.reproduce.lookup import Found, Kept, decides, find
 from hpcheck.reproduce.states import State, standing
 from hpcheck.reproduce.verdicts import judge
-from hpcheck.rundir import RunDirectory
-from hpcheck.steps.checklist import STEPS
-from hpcheck.storage import write_whole
+from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.files import write_whole
+from hpcheck.steps.order import STEPS
+from hpcheck.terminal.progress import Progress
 
 
 def reproduce(experiment: Experiment, kept: Kept, overrides: Sequence[str], progress: Progress) -> State:

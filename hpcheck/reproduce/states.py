@@ -6,7 +6,7 @@ from typing import Any
 
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import Experiment, runs
-from hpcheck.reproduce.found import Found, Kept, circumstances, find
+from hpcheck.reproduce.lookup import Found, Kept, circumstances, find
 from hpcheck.reproduce.orders import orders
 from hpcheck.reproduce.verdicts import Verdict, judge
 

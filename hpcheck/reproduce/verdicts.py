@@ -10,11 +10,11 @@ import numpy as np
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.clues import find_clues
 from hpcheck.analysis.lr_range import read_range
-from hpcheck.reproduce.found import Found
-from hpcheck.schedules import is_linear_ramp
-from hpcheck.settings import Evidence, Finding, Reading
-from hpcheck.spec import RunSpec
-from hpcheck.steps.runs import curve
+from hpcheck.reproduce.lookup import Found
+from hpcheck.runs.schedules import is_linear_ramp
+from hpcheck.runs.spec import RunSpec
+from hpcheck.steps.build_runs import curve
+from hpcheck.steps.reading import Evidence, Finding, Reading
 
 SPREADS = 2.0  # ours: an accuracy below the paper's by more than so many standard deviations (theirs and ours together) is a miss
 CLOSE = 10**0.25  # ours: a value within half of the half-decade that the paper's grids step by is the same "one significant figure"

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from hpcheck.analysis.choose import choose
-from hpcheck.analysis.exponent import two_significant_figures
+from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.analysis.smooth import smooth
-from hpcheck.panels import Panel
-from hpcheck.records import RunRecord
-from hpcheck.settings import Reading, Settings, nothing_run
-from hpcheck.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
+from hpcheck.drawing.panels import Panel
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
+from hpcheck.steps.build_runs import curve, cycle, data_spec, part, short_steps
 from hpcheck.steps.compare import Compared, Rule, candidates, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
-from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, data_spec, part, short_steps
+from hpcheck.steps.reading import Reading, Settings, nothing_run
+from hpcheck.steps.step import Asked, Steps
 
 SOURCE = "section 4.2, Remark 4; section 5, item 2"
 SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that may be tried by default

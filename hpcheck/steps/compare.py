@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.choose import Candidate, choose, needs_replicates
 from hpcheck.analysis.choose import Rule as Rule
-from hpcheck.records import RunRecord
-from hpcheck.spec import RunSpec, Spec
-from hpcheck.steps.runs import curve, replicate
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.spec import RunSpec, Spec
+from hpcheck.steps.build_runs import curve, replicate
 
 MOST_REPLICATES = 2  # DESIGN 3: at least two replicates of the leading two
 LENGTHENINGS = (1, 2, 4)  # DESIGN 3: unreadable runs are lengthened once or twice before the step abstains

@@ -11,12 +11,12 @@ from hpcheck.analysis.clues import Clue
 from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.smooth import smooth
-from hpcheck.panels import Box, Series
-from hpcheck.records import RunRecord
-from hpcheck.settings import Evidence
+from hpcheck.drawing.panels import Box, Series
+from hpcheck.runs.records import RunRecord
+from hpcheck.steps.build_runs import curve
 from hpcheck.steps.compare import Compared
-from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import curve
+from hpcheck.steps.reading import Evidence
+from hpcheck.steps.step import Asked
 
 
 def evidence(

@@ -4,23 +4,23 @@ import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+from hpcheck.analysis.beginning import begins_well
 from hpcheck.analysis.choice import Choice
-from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.lr_range import min_lr, read_range
-from hpcheck.analysis.maxima import Bounds
-from hpcheck.analysis.start import begins_well
-from hpcheck.panels import Panel
-from hpcheck.records import RunRecord
-from hpcheck.schedules import constant
-from hpcheck.settings import Evidence, Reading, Settings
-from hpcheck.spec import RunSpec, Spec
+from hpcheck.analysis.max_lr import Bounds
+from hpcheck.analysis.optimum import two_significant_figures
+from hpcheck.drawing.panels import Panel
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.schedules import constant
+from hpcheck.runs.spec import RunSpec, Spec
+from hpcheck.steps.build_runs import curve, cycle, full_steps, longest_steps, run, short_steps
 from hpcheck.steps.compare import Compared
 from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
-from hpcheck.steps.maxima import middle_of_stretch
+from hpcheck.steps.max_lr import middle_of_stretch
 from hpcheck.steps.policies import policy_of, stepsize_of
 from hpcheck.steps.range_tests import RangeTested, range_tested
-from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, full_steps, longest_steps, run, short_steps
+from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.step import Asked, Steps
 
 SOURCE = "section 4.1; section 5, item 1"
 MIN_SOURCE = "section 4.1 (3)"

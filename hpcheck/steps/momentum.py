@@ -7,17 +7,17 @@ from dataclasses import replace
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.choose import choose
-from hpcheck.panels import Panel
-from hpcheck.records import RunRecord
-from hpcheck.schedules import Knots, constant, ramp
-from hpcheck.settings import Evidence, Reading, Settings, nothing_run
-from hpcheck.spec import RunSpec, Spec
+from hpcheck.drawing.panels import Panel
+from hpcheck.plugins.search_space import search_of
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.schedules import Knots, constant, ramp
+from hpcheck.runs.spec import RunSpec, Spec
+from hpcheck.steps.build_runs import cycle, longest_steps, range_test, run, short_steps
 from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates, compare, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
-from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import cycle, longest_steps, range_test, run, short_steps
-from hpcheck.traits import search_of
+from hpcheck.steps.reading import Evidence, Reading, Settings, nothing_run
+from hpcheck.steps.step import Asked, Steps
 
 SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet

@@ -1,8 +1,8 @@
 """The shapes of lr and momentum over a training: 1cycle, the cyclical policies of Smith 2017, or constant."""
 
-from hpcheck.schedules import Knots, constant, cyclical_momentum, exp_range, one_cycle, triangular
-from hpcheck.settings import Settings
-from hpcheck.steps.replay import Asked
+from hpcheck.runs.schedules import Knots, constant, cyclical_momentum, exp_range, one_cycle, triangular
+from hpcheck.steps.reading import Settings
+from hpcheck.steps.step import Asked
 
 EXP_RANGE_END = 0.1  # ours: under exp_range the cycle's height has fallen to this share of itself when training ends
 NO_CYCLES = {"constant", "step", "inv", "exp"}  # policies of `train.policy` whose lr begins at its largest

@@ -6,14 +6,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from hpcheck.analysis.choice import abstain
-from hpcheck.analysis.exponent import two_significant_figures
 from hpcheck.analysis.lr_range import RangeReading, SweepReading, read_range, read_sweep
-from hpcheck.records import RunRecord
-from hpcheck.schedules import constant, ramp
-from hpcheck.settings import Settings
-from hpcheck.spec import RunSpec, Spec, evenly
-from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import FEWEST_STEPS, curve, longest_steps, range_test, run, short_steps
+from hpcheck.analysis.optimum import two_significant_figures
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.schedules import constant, ramp
+from hpcheck.runs.spec import RunSpec, Spec, evenly
+from hpcheck.steps.build_runs import FEWEST_STEPS, curve, longest_steps, range_test, run, short_steps
+from hpcheck.steps.reading import Settings
+from hpcheck.steps.step import Asked
 
 SWEEP_SHARE = 0.5  # ours: the sweep only brackets, so it may be shorter than the ramp
 BEYOND_DIVERGENCE = 2.0  # DESIGN 3: the linear ramp goes to about twice where the sweep diverged

@@ -4,15 +4,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 from hpcheck.analysis.choose import plateaued
-from hpcheck.analysis.sound import sound
-from hpcheck.records import RunRecord
-from hpcheck.schedules import constant, cut, values
-from hpcheck.settings import Settings
-from hpcheck.spec import RunSpec, Spec, evenly
+from hpcheck.analysis.readable import sound
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.schedules import constant, cut, values
+from hpcheck.runs.spec import RunSpec, Spec, evenly
+from hpcheck.steps.build_runs import curve, run
 from hpcheck.steps.compare import Make
 from hpcheck.steps.policies import steady_lr, stepsize_of
-from hpcheck.steps.replay import Asked
-from hpcheck.steps.runs import curve, run
+from hpcheck.steps.reading import Settings
+from hpcheck.steps.step import Asked
 
 MOST_SNAPSHOT_PIECES = 8  # the run up to a plateau is made in pieces until its loss has plateaued, at most so many
 PIECES_A_RUN = 2  # ours: pieces that one short run's length is cut into on the way to the plateau

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from hpcheck.analysis.clues import find_clues
-from hpcheck.analysis.exponent import two_significant_figures
-from hpcheck.panels import Panel
-from hpcheck.records import RunRecord
-from hpcheck.schedules import Knots, constant, inv, multistep
-from hpcheck.settings import Finding, Reading, Schedule, Settings, nothing_run
-from hpcheck.spec import RunSpec, evenly
-from hpcheck.steps.early import Agreement, early_ranking
+from hpcheck.analysis.optimum import two_significant_figures
+from hpcheck.drawing.panels import Panel
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.schedules import Knots, constant, inv, multistep
+from hpcheck.runs.spec import RunSpec, evenly
+from hpcheck.steps.build_runs import curve, cycle, data_spec, full_steps
+from hpcheck.steps.early_ranking import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.momentum import shape_knots
 from hpcheck.steps.policies import stepsize_of
-from hpcheck.steps.replay import Asked, Steps
-from hpcheck.steps.runs import curve, cycle, data_spec, full_steps
+from hpcheck.steps.reading import Finding, Reading, Schedule, Settings, nothing_run
+from hpcheck.steps.step import Asked, Steps
 
 STEP_GAMMA = 0.316  # the author's "step" policy on CIFAR: half a decade at 1/2, 3/4, 7/8 and 15/16 of training
 STEP_MILESTONES = (1 / 2, 3 / 4, 7 / 8, 15 / 16)

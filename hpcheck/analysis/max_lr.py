@@ -1,0 +1,287 @@
+"""The maximum lr for 1cycle, from short 1cycles at several maxima: the middle of the stretch that loses little (Smith 2018, 4.1)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from hpcheck.analysis.choice import Choice, Confidence, abstain
+from hpcheck.analysis.choose import any_readable, judge_of
+from hpcheck.analysis.clues import clues_of
+from hpcheck.analysis.curve import BoolArray, FloatArray
+from hpcheck.analysis.divergence import find_divergence
+from hpcheck.analysis.optimum import two_significant_figures
+from hpcheck.analysis.ranking import Judge
+from hpcheck.analysis.readable import sound
+from hpcheck.analysis.scores import Candidate, Track, track
+
+GIVEN_AWAY = 0.1  # ours: share of the best run's descent that a maximum inside the stretch may lose (chosen in benchmarks/reading)
+MORE_OF_LOSS = (
+    1.5  # ours: ... and of the best loss itself: where almost all is learnt, a tenth of the descent would be many times that loss
+)
+LEAST_LOSS = 0.01  # ours: ... and what a run loses at least when losses are interpolated, so that seeds' noise about the best is not
+BEYOND = 2.0  # ours: where nothing beyond an end of the stretch was tried, that end may lie this factor further
+UPWARD = 0.6  # ours: how far up the stretch its middle is, on a log scale (chosen against full trainings in benchmarks/reading)
+SAME = 1.15  # ours: a maximum this near to the middle that was tried is taken for it, and run with a second seed
+LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly towards small lrs and suddenly towards large ones ...
+WIDEST = 512.0  # ours: where no maximum tried is seen to learn, lower ones are tried down to this share of the largest, then longer runs
+FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this (chosen in benchmarks/reading)
+HIDDEN = 2.0  # ours: standard errors of their difference within which two ends are alike where the noise leaves no finer reading
+TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a reading of maxima keeps to: `highest` is the largest to recommend, `constant_loss` what an answer that looks at no input would
+    lose. `coarse` takes for alike what the noise hides, where no longer runs are left to tell it apart. `known` is a maximum that was read
+    before, and is kept where it is inside the stretch and not above its middle: two readings agree on it."""
+
+    highest: float = math.inf
+    constant_loss: float = math.inf
+    coarse: bool = False
+    known: float | None = None
+
+
+FREE = Bounds()
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Maxima between which little is lost: the last tried inside, the first tried beyond (None: not tried), the crossing between."""
+
+    low: float
+    high: float
+    inside: tuple[float, float]
+    beyond: tuple[float | None, float | None]
+
+    @property
+    def middle(self) -> float:
+        """Three fifths of the way up on a log scale, to two figures."""
+        return two_significant_figures(_between(self.low, self.high))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the middle may lie, the ends being anywhere between the last maximum inside and the first beyond."""
+        (first, last), (below, above) = self.inside, self.beyond
+        below, above = below or first / BEYOND, above or last * BEYOND
+        return _between(below, last), _between(first, above)
+
+
+def _between(low: float, high: float) -> float:
+    return float(low ** (1 - UPWARD) * high**UPWARD)
+
+
+def stretch(candidates: Sequence[Candidate], by: Judge, bounds: Bounds = FREE) -> Stretch | None:
+    """The stretch of maxima around the best run that lose at most a tenth of its descent, and little beside its loss; None where every run
+    diverged, none descends below the constant answer, or the best one's descent is so little that its end's error hides a tenth of it.
+
+    What a run loses is interpolated between maxima, log against log. A run that diverged has lost everything.
+    """
+    rows = sorted(candidates, key=lambda one: one.value)
+    at = np.array([one.value for one in rows])  # (C,)
+    ended = _ends([[track(curve, by) for curve in one.curves] for one in rows], bounds.constant_loss if by == "loss" else math.inf)
+    if ended is None or not ended.can_be_told(bounds.coarse):
+        return None
+    lost = ended.lost(by, bounds.coarse)
+    best = int(np.argmin(lost))
+    first, last = best, best
+    while first > 0 and lost[first - 1] <= GIVEN_AWAY:
+        first -= 1
+    while last < len(at) - 1 and lost[last + 1] <= GIVEN_AWAY:
+        last += 1
+    below, above = first - 1 if first > 0 else None, last + 1 if last < len(at) - 1 else None
+    return Stretch(
+        low=float(at[first]) if below is None else _crossing(at, lost, first, below),
+        high=float(at[last]) if above is None else _crossing(at, lost, last, above),
+        inside=(float(at[first]), float(at[last])),
+        beyond=(None if below is None else float(at[below]), None if above is None else float(at[above])),
+    )
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """Where the runs began, and by candidate where they ended, mean over its replicates, with its standard error, and whether one of them
+    diverged; (C,) each."""
+
+    start: float
+    means: FloatArray
+    errors: FloatArray
+    diverged: BoolArray
+
+    @property
+    def descent(self) -> float:
+        return self.start - float(self.means.min())
+
+    def can_be_told(self, coarse: bool) -> bool:
+        """Whether the best one descends, and by so much that the share which a maximum may lose is more than the error of that end."""
+        error = float(self.errors[int(np.argmin(self.means))])
+        return self.descent > HIDDEN * error if coarse else GIVEN_AWAY * self.descent > error
+
+    def lost(self, by: Judge, coarse: bool) -> FloatArray:
+        """The share of the best descent that each candidate loses against it, (C,). A loss of `MORE_OF_LOSS` times the best loss counts as
+        `GIVEN_AWAY` at least; not so a metric, not even one whose cost is above 0. `coarse`: what the noise hides is not lost."""
+        at, best = int(np.argmin(self.means)), float(self.means.min())
+        lost = (self.means - best) / self.descent
+        if by == "loss" and best > 0:
+            lost = np.maximum(lost, GIVEN_AWAY * (self.means - best) / (MORE_OF_LOSS * best))
+        hidden = (self.means - best <= HIDDEN * np.hypot(self.errors, self.errors[at])) & ~self.diverged
+        return np.where(hidden, np.minimum(lost, GIVEN_AWAY), lost) if coarse else lost
+
+
+def _ends(tracks: Sequence[Sequence[Track]], constant_loss: float) -> _Ends | None:
+    """The ends of all runs; None where there is none. They begin at `constant_loss` where that is lower: what a network loses on its way
+    there, it would without looking at an input."""
+    started = [one.fit[0] for row in tracks for one in row if not one.empty]
+    if not started:
+        return None
+    start = min(float(np.median(started)), constant_loss)
+    ends = [[start if one.empty or one.diverged else min(start, float(one.fit[-1])) for one in row] for row in tracks]
+    errors = [[0.0 if one.empty or one.diverged else float(one.error[-1]) for one in row] for row in tracks]
+    return _Ends(
+        start,
+        np.array([np.mean(row) if row else start for row in ends]),
+        np.array([np.sqrt(np.sum(np.square(row))) / len(row) if row else 0.0 for row in errors]),
+        np.array([any(one.diverged for one in row) for row in tracks]),
+    )
+
+
+def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> float:
+    """Where the loss passes `GIVEN_AWAY` between two neighbours, straight in log lr and log loss."""
+    near, far = np.log(max(float(lost[inside]), LEAST_LOSS)), np.log(float(lost[beyond]))
+    share = (np.log(GIVEN_AWAY) - near) / (far - near)
+    return float(np.exp(np.log(at[inside]) + share * (np.log(at[beyond]) - np.log(at[inside]))))
+
+
+def middle_maximum(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> Choice:
+    """The middle of the stretch within `bounds`, or an abstention with its reason. The value need not be one of those tried.
+
+    `edge` says at which end no maximum beyond the stretch has been tried. Confidence: `high` with both ends found and the value run with
+    two seeds, `medium` with both ends found, `low` without.
+    """
+    if not candidates:
+        return abstain("there are no candidates to choose from")
+    by = judge_of(candidates, "auto")
+    found = stretch(candidates, by, bounds)
+    scores = _scores(candidates, by)
+    clues = clues_of(sound(_best(candidates, scores).curves[0])) if _best(candidates, scores).curves else ()
+    finite = [score for _, score, _ in scores if math.isfinite(score)]
+    if not finite:
+        return abstain("every candidate diverged or has no finite values", clues, by, scores)
+    if by == "loss" and min(finite) >= bounds.constant_loss:
+        return abstain(f"no maximum learns more than a constant answer knows (loss {bounds.constant_loss:.4g})", clues, by, scores)
+    if found is None or not any_readable(candidates, by):
+        return abstain("no curve leaves its noise so far that one maximum can be told from another", clues, by, scores)
+    edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
+    value, what = _taken(candidates, found, bounds), "validation loss" if by == "loss" else "metric"
+    hidden = ", or no more than the noise hides" if bounds.coarse else ""
+    good = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}{hidden}"
+    reason = f"{good}; {value:g}{_place(found, bounds)}"
+    interval = (min(found.interval[0], value), max(found.interval[1], value))
+    inside = tuple(sorted(one.value for one in candidates if found.inside[0] <= one.value <= found.inside[1]))
+    return Choice(
+        value,
+        interval,
+        "low" if bounds.coarse else _confidence(candidates, found, value),
+        "chosen",
+        reason,
+        (),
+        edge,
+        clues,
+        by,
+        scores,
+        inside,
+    )
+
+
+def next_maxima(candidates: Sequence[Candidate], bounds: Bounds) -> tuple[float, ...]:
+    """Maxima worth a run to find the ends of the stretch: below, above until its middle is past the highest, and between the two about its
+    upper end. Below all of them where none is seen to learn: the range test learnt on its way to the limit."""
+    if not candidates:
+        return ()
+    by = judge_of(candidates, "auto")
+    found, lowest = stretch(candidates, by, bounds), min(one.value for one in candidates)
+    if found is None or not any_readable(candidates, by):
+        all_diverged = all(track(one, by).diverged for row in candidates for one in row.curves)
+        lower = two_significant_figures(lowest / LOWER)
+        return (lower,) if all_diverged or lower * WIDEST >= max(one.value for one in candidates) else ()
+    (first, last), (below, above) = found.inside, found.beyond
+    wanted = [first / LOWER] if below is None else []
+    if above is None:
+        wanted += [last * HIGHER] if found.middle < bounds.highest else []
+    elif above > FINE * last and not _keeps(found, bounds):  # where the end is moves only the middle
+        wanted.append(float(np.sqrt(last * above)))
+    return tuple(two_significant_figures(value) for value in wanted)
+
+
+def to_repeat(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> tuple[float, ...]:
+    """The maximum to recommend, where two seeds have not run it yet: what is recommended has been seen to be stable (DESIGN 3)."""
+    by = judge_of(candidates, "auto")
+    found = stretch(candidates, by, bounds)
+    if found is None or not any_readable(candidates, by):
+        return ()
+    taken = _taken(candidates, found, bounds)
+    seeds = sum(len(one.curves) for one in candidates if one.value == taken)
+    return (taken,) if seeds < TWICE else ()
+
+
+def settled(choice: Choice, candidates: Sequence[Candidate]) -> Choice:
+    """The choice where two seeds have run its value; else at the nearest maximum of its interval that two have, or an abstention: what is
+    recommended has been seen to be stable (DESIGN 3)."""
+    twice = [one.value for one in candidates if len(one.curves) >= TWICE and not any(find_divergence(curve) for curve in one.curves)]
+    if choice.value is None or choice.value in twice or choice.interval is None:
+        return choice
+    low, high = choice.interval
+    inside = [value for value in twice if low <= value <= high]
+    if not inside:
+        reason = "every further run moved the middle of the good maxima: none was run twice"
+        return abstain(reason, choice.clues, choice.judged_by, choice.scores)
+    value = min(inside, key=lambda one: abs(math.log(one / (choice.value or one))))
+    return replace(choice, value=value, reason=f"{choice.reason}; {value:g} is the nearest that two seeds have run")
+
+
+def _taken(candidates: Sequence[Candidate], found: Stretch, bounds: Bounds) -> float:
+    """The known one where it is good; else the middle, the highest at the most, or the maximum nearest to it that was tried and is as good
+    as there, one run twice first."""
+    if _keeps(found, bounds) and bounds.known is not None:
+        return bounds.known
+    middle, last = min(found.middle, bounds.highest), min(found.inside[1], bounds.highest)
+    near = [one for one in candidates if found.inside[0] <= one.value <= last and max(one.value / middle, middle / one.value) <= SAME]
+    nearest = min(near, key=lambda one: (len(one.curves) < TWICE, abs(np.log(one.value / middle))), default=None)
+    return middle if nearest is None else nearest.value
+
+
+def _place(found: Stretch, bounds: Bounds) -> str:
+    """What the value taken is, in the words that follow it."""
+    if _keeps(found, bounds):
+        return ", known before, is among them"
+    return " is in their middle" if found.middle <= bounds.highest else " is the limit, below their middle"
+
+
+def _keeps(found: Stretch, bounds: Bounds) -> bool:
+    """Whether the known maximum is good and no larger than the middle: losses rise slowly towards small lrs and suddenly towards large."""
+    return bounds.known is not None and found.inside[0] <= bounds.known <= min(found.middle, bounds.highest)
+
+
+def _scores(candidates: Sequence[Candidate], by: Judge) -> tuple[tuple[float, float, float], ...]:
+    """(value, mean score at the end, its standard error), inf where a run diverged."""
+    rows = []
+    for one in sorted(candidates, key=lambda one: one.value):
+        ends = [track(curve, by) for curve in one.curves]
+        lost = not ends or any(end.empty or end.diverged for end in ends)
+        mean = np.inf if lost else float(np.mean([end.fit[-1] for end in ends]))
+        error = 0.0 if lost else float(np.sqrt(np.sum([end.error[-1] ** 2 for end in ends])) / len(ends))
+        rows.append((one.value, mean, error))
+    return tuple(rows)
+
+
+def _best(candidates: Sequence[Candidate], scores: Sequence[tuple[float, float, float]]) -> Candidate:
+    value = min(scores, key=lambda row: row[1])[0]
+    return next(one for one in candidates if one.value == value)
+
+
+def _confidence(candidates: Sequence[Candidate], found: Stretch, value: float) -> Confidence:
+    if None in found.beyond:
+        return "low"
+    return "high" if any(one.value == value and len(one.curves) >= TWICE for one in candidates) else "medium"

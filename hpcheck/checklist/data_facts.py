@@ -1,0 +1,61 @@
+"""What is known of a config's data before anything runs or is written, and what of the config does not fit them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpcheck.config import Config
+from hpcheck.data.arrays import DataError, Raw
+from hpcheck.data.cache import load_raw
+from hpcheck.data.constant import constant_loss
+from hpcheck.data.prepare import held_out_counts, task_and_outputs
+from hpcheck.runs import identity
+from hpcheck.runs.spec import can_be_cut
+from hpcheck.steps.batch import candidate_sizes
+from hpcheck.steps.build_runs import data_spec
+from hpcheck.steps.order import start_settings
+from hpcheck.steps.step import Asked, Facts
+
+
+def facts(config: Config) -> Facts:
+    """The sizes of the splits and what a constant answer loses, from the data themselves; their fingerprint is kept, so that a user's
+    loader runs once a command.
+
+    Raises `DataError` where they cannot be read, or where the config does not fit them.
+    """
+    spec = data_spec(Asked(config, Facts(0, 0)))
+    raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
+    identity.remember(spec, fingerprint)
+    train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
+    refuse_what_does_not_fit(config, raw, train, held_out)
+    return Facts(train, held_out, constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit))
+
+
+def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_examples: int) -> None:
+    """Raise `DataError` for splits that cannot be made, targets that cannot be learned, or batch sizes that nothing can be run at."""
+    if config.data.validate_on == "test" and raw.test is None:
+        raise DataError("data.validate_on: is test, but the data have no test split; use held-out")
+    if train_examples < 1 or val_examples < 1:
+        raise DataError(
+            f"data.val_fraction: leaves {max(train_examples, 0)} examples to train and {val_examples} to validate on "
+            f"(got {config.data.val_fraction}; expected at least one of each)"
+        )
+    task_and_outputs(raw)
+    _refuse_batch_sizes(config, train_examples)
+    if not candidate_sizes(Asked(config, Facts(train_examples, val_examples)), start_settings(config)):
+        parts = config.run.cut_into()
+        raise DataError(f"batch.max_size: leaves no batch size that can be cut into {parts} parts (got {config.batch.max_size})")
+
+
+def _refuse_batch_sizes(config: Config, train_examples: int) -> None:
+    """Larger than the training set, or not to be cut into BatchNorm's parts or the devices' shares."""
+    parts, why = config.run.cut_into(), "run.devices" if config.run.bn_splits in (None, 1) else "run.bn_splits"
+    sizes: dict[str, Sequence[int]] = {"start.total_batch_size": [config.start.total_batch_size], "batch.sizes": config.batch.sizes or ()}
+    for key, values in sizes.items():
+        if max(values, default=0) > train_examples:
+            raise DataError(f"{key}: larger than the training set (got {max(values)}; expected at most {train_examples})")
+        uncut = next((size for size in values if not can_be_cut(size, parts)), None)
+        if uncut is not None:
+            whole = -(-uncut // parts) * parts
+            raise DataError(
+                f"{key}: cannot be cut into the {parts} parts that {why} asks for (got {uncut}; expected a multiple, such as {whole})"
+            )

@@ -1,0 +1,205 @@
+"""`hpcheck check`: regenerate the recommendation, compare it with the committed one, and tell people, programs and GitHub."""
+
+import difflib
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hpcheck.config import Config, ConfigError, Problem, yaml12
+from hpcheck.recommendation import drift, recommended
+from hpcheck.recommendation.drift import Content, Verdict, number
+from hpcheck.runs.files import naming, write_whole
+from hpcheck.terminal import exit_codes, stdout
+
+PICTURE_WIDTH = 48  # characters from one end of the scale to the other
+BEYOND = 2.0  # ours: the picture's scale goes so many times past the outermost value
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The committed recommendation (None before the first `--update`), the regenerated one, and what was found."""
+
+    baseline: Path
+    old: Content | None
+    new: Content
+    new_text: str
+    verdicts: tuple[Verdict, ...]
+    changed: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 same, 1 drifted, 6 where nothing drifted but a reading abstained, so that a setting could not be compared."""
+        statuses = {verdict.status for verdict in self.verdicts}
+        return exit_codes.DIFFERS if "drifted" in statuses else exit_codes.ABSTAINED if "not compared" in statuses else exit_codes.FINE
+
+    def as_json(self) -> dict[str, Any]:
+        """What `--json` prints."""
+        return {
+            "baseline": str(self.baseline),
+            "exit_code": self.exit_code,
+            "settings": [asdict(verdict) for verdict in self.verdicts],
+            "changed": list(self.changed),
+        }
+
+
+def check(config: Config, baseline: Path, update: bool, quiet: bool = False) -> Checked:
+    """Run what is missing of the checklist (not the final training, which sets nothing) and compare; `update` writes the baseline.
+
+    Raises `ConfigError` before anything runs where the baseline cannot be compared with.
+    """
+    old = read_baseline(baseline, update)
+    new_text = regenerate(config, quiet)
+    new = yaml12.read(new_text).value
+    verdicts = () if old is None else tuple(drift.compare(old, new))
+    if update:
+        with naming(baseline.parent, "made"):
+            baseline.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(baseline, new_text)
+    return Checked(baseline, old, new, new_text, verdicts, () if old is None else tuple(drift.changed(old, new)))
+
+
+def read_baseline(path: Path, update: bool) -> Content | None:
+    """The committed recommendation; None where there is none and one is about to be written."""
+    if update and not path.exists():
+        return None
+    if not path.exists():
+        raise ConfigError([Problem(str(path), None, "", "no such baseline", expected="a file that `hpcheck check --update` writes")])
+    return drift.checked(recommended.read(path, ("settings", "evidence", "provenance")), str(path))
+
+
+def regenerate(config: Config, quiet: bool) -> str:
+    """The text of the recommendation as it comes out now; recorded runs are not run again."""
+    from hpcheck.checklist.run import Checklist
+    from hpcheck.steps.order import STEPS
+    from hpcheck.terminal.progress import Progress
+
+    progress = Progress(quiet)
+    with Checklist(config, progress) as checklist:
+        for step in STEPS:
+            if step != "train":
+                checklist.run_step(step)
+    for words in checklist.lost():
+        progress.say(words)
+    return checklist.runs.recommended.read_text(encoding="utf-8")
+
+
+def told(checked: Checked, updated: bool, diff: bool, as_json: bool) -> list[str]:
+    """All lines that the command prints on stdout, one where that is JSON."""
+    if as_json:
+        return [stdout.as_json(checked.as_json())]
+    return [*lines(checked, updated), *(difference(checked) if diff else ())]
+
+
+def lines(checked: Checked, updated: bool) -> list[str]:
+    """The verdicts for people."""
+    found = [f"{verdict.setting}: {verdict.status} ({verdict.why})" for verdict in checked.verdicts]
+    found += [f"changed since the baseline: {one}" for one in checked.changed]
+    return [*found, f"wrote {checked.baseline}" if updated else summary(checked)]
+
+
+def summary(checked: Checked) -> str:
+    """One line: what has drifted, or that nothing has."""
+    by_status = {status: [one.setting for one in checked.verdicts if one.status == status] for status in ("drifted", "not compared")}
+    if by_status["drifted"]:
+        return f"drifted: {', '.join(by_status['drifted'])} (hpcheck check --update accepts it)"
+    if by_status["not compared"]:
+        return f"not compared, since a reading abstained: {', '.join(by_status['not compared'])}"
+    return f"no setting has drifted from {checked.baseline}"
+
+
+def difference(checked: Checked) -> list[str]:
+    """Old settings against new, as a unified diff."""
+    old, new = ("" if content is None else yaml12.write(content["settings"]) for content in (checked.old, checked.new))
+    named = difflib.unified_diff(old.splitlines(), new.splitlines(), f"{checked.baseline} (committed)", "regenerated", lineterm="")
+    return list(named) or ["the settings are the same, value by value"]
+
+
+def annotations(checked: Checked) -> list[str]:
+    """GitHub workflow commands: an error for each drift, a warning for what was not compared or has changed.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    """
+    place = f"file={escaped_property(str(checked.baseline))}"
+    levels = {"drifted": "error", "not compared": "warning"}
+    found = [(levels[one.status], one.setting, one.why) for one in checked.verdicts if one.status in levels]
+    found += [("warning", "changed", one) for one in checked.changed]
+    return [f"::{level} {place},title={escaped_property(f'hpcheck: {title}')}::{escaped(words)}" for level, title, words in found]
+
+
+def escaped(text: str) -> str:
+    """
+    >>> escaped("50% of\\nall")
+    '50%25 of%0Aall'
+    """
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def escaped_property(text: str) -> str:
+    """The same for what stands before the `::`, where `:` and `,` have a meaning."""
+    return escaped(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def write_summary(checked: Checked) -> None:
+    """Append the table and the picture to the job's summary, where GitHub gives one."""
+    given = os.environ.get("GITHUB_STEP_SUMMARY")
+    if given:
+        with naming(Path(given)), Path(given).open("a", encoding="utf-8") as file:
+            file.write(markdown(checked))
+
+
+def markdown(checked: Checked) -> str:
+    """A table of old and new with a picture of the intervals, for `$GITHUB_STEP_SUMMARY`."""
+    rows = [
+        f"| {one.setting} | {number(one.old.value)} | {number(one.new.value)} | {one.status} | {cell(one.why)} |"
+        for one in checked.verdicts
+    ]
+    table = ["| setting | baseline | now | | why |", "|---|---|---|---|---|", *rows]
+    drawn = [line for one in checked.verdicts for line in picture(one)]
+    notes = [f"- changed: {cell(one)}" for one in checked.changed]
+    return "\n".join(["### hpcheck", "", cell(summary(checked)), "", *table, "", "```text", *drawn, "```", "", *notes, ""]) + "\n"
+
+
+def cell(text: str) -> str:
+    """Text that cannot end a table cell, open a tag or make a link."""
+    for mark, entity in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;"), ("[", "&#91;"), ("\n", " ")):
+        text = text.replace(mark, entity)
+    return text
+
+
+def picture(verdict: Verdict) -> list[str]:
+    """Old above new on one logarithmic scale: the interval as dashes, the value as `o` (1 - m for momentum)."""
+    flipped = verdict.setting.startswith("momentum")
+    both = [[_spot(end, flipped) for end in (one.low, one.value, one.high)] for one in (verdict.old, verdict.new)]
+    known = [spot for spots in both for spot in spots if spot is not None]
+    if not known:
+        return []
+    least, most = min(known) / BEYOND, max(known) * BEYOND
+    named = f"{verdict.setting} (1 - m)" if flipped else verdict.setting
+    bars = [_bar(sorted(spot for spot in spots if spot is not None), spots[1], least, most) for spots in both]
+    return [
+        f"{named}, {least:.2g} to {most:.2g}",
+        *(f"  {label} |{bar}|" for label, bar in zip(("baseline", "now     "), bars, strict=True)),
+    ]
+
+
+def _spot(value: float | None, flipped: bool) -> float | None:
+    """Where a value stands on the logarithmic scale; None for what has no place there."""
+    if value is None:
+        return None
+    at = 1 - value if flipped else value
+    return at if at > 0 else None
+
+
+def _bar(spots: list[float], value: float | None, least: float, most: float) -> str:
+    def column(spot: float) -> int:
+        return round((PICTURE_WIDTH - 1) * math.log(spot / least) / math.log(most / least))
+
+    drawn = [" "] * PICTURE_WIDTH
+    if spots:
+        first, last = column(spots[0]), column(spots[-1])
+        drawn[first : last + 1] = "-" * (last + 1 - first)
+    if value is not None:
+        drawn[column(value)] = "o"
+    return "".join(drawn)

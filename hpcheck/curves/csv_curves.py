@@ -1,0 +1,89 @@
+"""CSV: delimiter sniffed, a header that names the columns, decimal commas where the delimiter is none."""
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpcheck.config.problems import Problem, shown
+from hpcheck.curves.table import Row, Table, number, refusal, text_lines
+
+DELIMITERS = ",;\t|"  # else white space
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+
+
+def read(path: Path) -> Table:
+    """The rows of a CSV file. Empty lines, comments (#) and headers that are repeated are passed over."""
+    lines = [(at, text) for at, text in text_lines(path) if text.strip(" \t\n,;|")]
+    if not lines:
+        raise refusal(path, None, "empty file")
+    first, header = lines[0][0], lines[0][1].lstrip("# \t")
+    body = [(at, text) for at, text in lines[1:] if not text.lstrip().startswith("#")]
+    delimiter = sniff(header, [text for _, text in body[:20]])
+    names = _names(path, first, split([header], delimiter)[0])
+    rows, notes, problems = [], [], []
+    for (at, text), cells in zip(body, split([text for _, text in body], delimiter), strict=True):
+        if cells[: len(names)] == names:
+            notes.append(f"line {at} repeats the header: the file holds more than one run, or a run that was resumed")
+            continue
+        while len(cells) > len(names) and not cells[-1]:
+            cells.pop()
+        if len(cells) == len(names):
+            rows.append(Row(at, {name: _decimal(cell, delimiter) for name, cell in zip(names, cells, strict=True)}))
+        elif at == body[-1][0] and not text.endswith("\n") and len(cells) < len(names):
+            notes.append(f"line {at}, the last, is cut short and is passed over")
+        else:
+            problems.append(
+                Problem(str(path), at, "", "a row of another length", f"{len(cells)} cells", f"{len(names)}, as the header has")
+            )
+    return Table(tuple(rows), notes=tuple(notes), problems=tuple(problems))
+
+
+def sniff(header: str, rows: Sequence[str]) -> str | None:
+    """The delimiter: what splits the header into most names and most rows into as many cells; else None, white space."""
+    best, most = "", 1
+    for delimiter in DELIMITERS:
+        names = split([header], delimiter)[0]
+        alike = sum(len(cells) == len(names) for cells in split(rows, delimiter)) >= 0.5 * len(rows)
+        if alike and len(names) > most:
+            best, most = delimiter, len(names)
+    if best:
+        return best
+    return None if len(header.split()) > 1 and all(len(row.split()) == len(header.split()) for row in rows[:1]) else ","
+
+
+def split(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
+    """The cells of each line, stripped; a quoted cell does not go over the end of its line."""
+    if delimiter is None:
+        return [line.split() for line in lines]
+    return [_cells(line, delimiter) for line in lines]
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:  # a cell beyond the reader's limit: then the row has another length than the header
+        cells = [line]
+    return [cell.strip() for cell in cells]
+
+
+def _names(path: Path, line: int, cells: Sequence[str]) -> list[str]:
+    names = [cell or f"column {position}" for position, cell in enumerate(cells, start=1)]
+    if all(_is_number(cell) for cell in cells):
+        raise refusal(path, line, "no header", shown(", ".join(cells)), "a first line with the names of the columns")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise refusal(path, line, "a column twice", shown(", ".join(twice)), "one name for each column")
+    return names
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        number(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _decimal(cell: str, delimiter: str | None) -> str:
+    return cell.replace(",", ".") if delimiter != "," and DECIMAL_COMMA.fullmatch(cell) else cell

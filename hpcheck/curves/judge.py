@@ -1,0 +1,94 @@
+"""What is read in curves: the clues of each, the range test where lr rises, and why a curve cannot be read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpcheck.analysis.clue import NO_SIGNAL, Clue
+from hpcheck.analysis.clues import find_clues
+from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.lr_range import RangeReading, SweepReading, read_range, read_sweep
+from hpcheck.analysis.ramp import is_ramp
+from hpcheck.analysis.readable import FEWEST_TO_READ
+from hpcheck.curves.compare import Comparison, compare
+from hpcheck.curves.load import Loaded
+
+LOG_RANGE = 30.0  # ours: a rise of lr by less than this factor is read as a linear ramp, however it is spaced
+
+NOTHING = {
+    "flat": "the validation loss is flat",
+    "noise": "the validation loss does not leave its noise",
+    "too-few-points": f"fewer than {FEWEST_TO_READ} evaluations can be read",
+}
+
+
+@dataclass(frozen=True)
+class CurveReading:
+    """One curve read. `range` where lr rises linearly, `sweep` where logarithmically; `abstained` is why nothing is said, or ""."""
+
+    loaded: Loaded
+    clues: tuple[Clue, ...]
+    range: RangeReading | None = None
+    sweep: SweepReading | None = None
+    abstained: str = ""
+
+    @property
+    def curve(self) -> Curve:
+        return self.loaded.curve
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything that was read. `comparison` where there is more than one curve."""
+
+    readings: tuple[CurveReading, ...]
+    comparison: Comparison | None = None
+
+    @property
+    def abstained(self) -> bool:
+        """Whether there is no answer: of a single curve that it cannot be read, of several that they cannot be compared."""
+        if self.comparison is not None:
+            return self.comparison.choice.status == "abstained"
+        return any(one.abstained for one in self.readings)
+
+
+def read_all(loaded: Sequence[Loaded]) -> Found:
+    """Each curve by itself, and several against each other."""
+    readings = tuple(read_one(one) for one in loaded)
+    return Found(readings, compare(loaded) if len(readings) > 1 else None)
+
+
+def read_one(loaded: Loaded) -> CurveReading:
+    curve = loaded.curve
+    if is_ramp(curve) and is_logarithmic(curve.lr):
+        sweep = read_sweep(curve)
+        silent = sweep.learns_from is None and sweep.diverges_at is None
+        return CurveReading(loaded, sweep.clues, sweep=sweep, abstained=unreadable(curve, sweep.clues) or sweep.reason * silent)
+    if is_ramp(curve):
+        found = read_range(curve)
+        reason = found.lr_limit.reason if found.lr_limit.status == "abstained" else ""
+        return CurveReading(loaded, found.clues, range=found, abstained=reason)
+    clues = find_clues(curve)
+    return CurveReading(loaded, clues, abstained=unreadable(curve, clues))
+
+
+def unreadable(curve: Curve, clues: Sequence[Clue]) -> str:
+    """Why nothing can be read in the curve; "" where something can."""
+    if not np.isfinite(curve.val_loss).any():
+        return "there is no finite validation loss"
+    return next((NOTHING[clue.form] for clue in clues if clue.kind == NO_SIGNAL), "")
+
+
+def is_logarithmic(lr: FloatArray) -> bool:
+    """Whether a rising lr rises evenly in its exponent rather than in itself."""
+    used = lr[np.isfinite(lr) & (lr > 0)]
+    if len(used) < 3 or used[-1] < LOG_RANGE * used[0]:
+        return False
+    return _unevenness(np.log(used)) < _unevenness(used)
+
+
+def _unevenness(values: FloatArray) -> float:
+    """How far the increments of rising values lie from their mean, on the average, in units of that mean."""
+    increments = np.diff(values)
+    return float(np.abs(increments / increments.mean() - 1).mean())

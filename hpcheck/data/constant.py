@@ -1,0 +1,33 @@
+"""What the best answer loses that looks at no input: what a network must do better than to have learnt something."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcheck.data.arrays import IGNORED, Arrays, Raw
+from hpcheck.data.prepare import split, task_and_outputs
+
+
+def constant_loss(raw: Raw, loss: str, val_fraction: float = 0.1, validate_on: str = "held-out", limit: int | None = None) -> float:
+    """Loss of the best constant answer on the targets that are validated on: the entropy of the classes' or tokens' shares in nats, the
+    variance of values, mean over their K. inf for a loss of the user's own.
+
+    Targets may be (N,) classes, (N, T) tokens, or (N,) or (N, K) values.
+    """
+    parts = {name: Arrays(arrays.y, arrays.y) for name, arrays in raw.splits().items()}  # so that no example is copied
+    targets = split(Raw(parts["train"], parts.get("val"), parts.get("test")), val_fraction, validate_on, limit)[1].y
+    task, _ = task_and_outputs(raw)
+    if loss not in ("auto", {"regression": "mse"}.get(task, "cross_entropy")):
+        return math.inf
+    return float(targets.astype(np.float64).var(axis=0).mean()) if task == "regression" else _entropy(targets[targets != IGNORED])
+
+
+def _entropy(classes: NDArray[np.generic]) -> float:
+    """
+    >>> round(_entropy(np.array([0, 0, 0, 1])), 4)
+    0.5623
+    """
+    counts = np.bincount(classes.ravel().astype(np.int64, copy=False))  # no sort: every command asks, of all tokens there are
+    shares = counts[counts > 0] / counts.sum()
+    return float(-(shares * np.log(shares)).sum())

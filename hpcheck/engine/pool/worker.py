@@ -1,0 +1,162 @@
+"""What a worker process does: one spec at a time, its record written straight to the run directory."""
+
+import os
+import platform
+import signal
+import threading
+from contextlib import closing
+from functools import lru_cache
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from hpcheck import __version__
+from hpcheck.data.cache import load_raw
+from hpcheck.data.prepare import prepare as prepare_data
+from hpcheck.engine.batches import OnDevice
+from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
+from hpcheck.engine.distributed import team
+from hpcheck.engine.loop import train
+from hpcheck.engine.pool.malloc import keep_freed_memory
+from hpcheck.engine.pool.pool import ChangedError, RunFailedError
+from hpcheck.engine.timing import is_out_of_memory, measure
+from hpcheck.errors import InputError
+from hpcheck.plugins.user_errors import as_theirs
+from hpcheck.runs.identity import users_source
+from hpcheck.runs.records import RecordWriter, begun_with
+from hpcheck.runs.spec import DataSpec, RunSpec, Spec
+from hpcheck.runs.spec import run_id as computed_id
+
+CONTEXT_BYTES = 600 * 2**20  # ours, generous: what a process takes of a GPU before it computes anything
+
+ONE_VALUE = (
+    "BatchNorm has a single value a channel to take its statistics of; take larger batches (start.total_batch_size, batch.sizes), or fewer "
+    "run.bn_splits"
+)
+
+
+def start() -> None:
+    """Set a worker up: it ends when its parent does, however that ends, and its run stops when asked by SIGTERM; stdout is for data."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    os.dup2(2, 1)
+    keep_freed_memory()
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: int) -> None:
+    """Compute `spec` and leave its finished record at `directory`/`run_id`.jsonl. What the user's code raises is an `UsersCodeError`."""
+    if stop_asked() and team.size() == 1:  # several stop together, after a step
+        raise Stopped
+    path = directory / f"{run_id}.jsonl"
+    try:
+        threads = int(begun_with(path, run_id).get("threads", threads))  # an interrupted run goes on to the same numbers
+        torch.set_num_threads(threads)
+        device = resolve_device(device_name)
+        data, begun_in = begun(spec, run_id, device, threads)
+        with closing(_record(path, run_id, spec, begun_in)) as record:
+            if isinstance(spec, RunSpec):
+                train(spec, data, record, directory)
+            else:
+                measure(spec, data, record, directory)
+    except (Exception, SystemExit) as error:
+        if is_out_of_memory(error):
+            raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
+        if "more than 1 value per channel" in str(error):  # torch's BatchNorm
+            raise InputError(f"{spec.label or run_id}: {ONE_VALUE}") from None
+        raise (as_theirs(error) or error) from None
+
+
+def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[OnDevice, dict[str, Any]]:
+    """The data of a run on its device, and what its record says of where it was made. Raises `ChangedError` where the data or the user's
+    code are no longer what `run_id` names."""
+    data, fingerprint = on_device(spec.data, str(device))
+    if computed_id(spec, fingerprint, users_source(spec)) != run_id:
+        raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
+    return data, environment(device, threads) | {"data": fingerprint[:16]}
+
+
+def _record(path: Path, run_id: str, spec: Spec, begun_in: dict[str, Any]) -> RecordWriter:
+    return RecordWriter(path, run_id, spec, begun_in) if team.is_first() else cast(RecordWriter, team.Unwritten(run_id, begun_in))
+
+
+def out_of_memory(spec: Spec, device_name: str) -> str:
+    """What ran out, and what to lower. Nothing is ever lowered unasked: it would be another run."""
+    size = spec.total_batch_size if isinstance(spec, RunSpec) else max(spec.batch_sizes)
+    return (
+        f"out of memory on device {device_name} at batch size {size}; lower start.total_batch_size, batch.max_size or run.jobs, "
+        "or take a smaller model"
+    )
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device behind `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Raises `InputError` where the machine has none such."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise InputError(f"run.device: this machine has no {name} ({torch.cuda.device_count()} CUDA devices; use auto or cpu)")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("run.device: this machine has no mps (use auto or cpu)")
+    return device
+
+
+def free_bytes_of(name: str) -> dict[str, int | None]:
+    """The devices behind a name (`auto` and `cuda` are all the GPUs there are), each with its free bytes; None where nobody counts them.
+    Raises `InputError` as `resolve_device` does."""
+    device = resolve_device(name)
+    if device.type != "cuda":
+        return {str(device): None}
+    numbers = range(torch.cuda.device_count()) if device.index is None else [device.index]
+    return {f"cuda:{number}": torch.cuda.mem_get_info(number)[0] for number in numbers}
+
+
+def measured(spec: Spec, run_id: str, directory: Path, device: str, threads: int) -> int | None:
+    """`work`; returns the bytes that it took of a GPU, this process's context included, None on other devices."""
+    if not device.startswith("cuda"):
+        work(spec, run_id, directory, device, threads)
+        return None
+    torch.cuda.init()  # type: ignore[no-untyped-call]  # the figures of memory exist only then
+    torch.cuda.reset_peak_memory_stats(device)
+    work(spec, run_id, directory, device, threads)
+    return torch.cuda.max_memory_reserved(device) + CONTEXT_BYTES
+
+
+@lru_cache(maxsize=2)
+def on_device(spec: DataSpec, device: str) -> tuple[OnDevice, str]:
+    """The data of a run on its device, kept between the runs of one process, and their fingerprint."""
+    raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
+    prepared = prepare_data(
+        raw,
+        val_fraction=spec.val_fraction,
+        validate_on=spec.validate_on,
+        normalize=spec.normalize,
+        limit=spec.limit,
+        fit=spec.fit,
+        crop=spec.crop,
+    )
+    return OnDevice(prepared, torch.device(device)), fingerprint
+
+
+def environment(device: torch.device, threads: int) -> dict[str, Any]:
+    """What a record says of where it was made: an allowlist, nothing of the user's environment."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "hpcheck": __version__,
+        "torch": str(torch.__version__),  # torch has a class for it, which weights_only would not load
+        "python": platform.python_version(),
+        "device": device.type,
+        "device_name": name,
+        "threads": threads,
+        **({"devices": team.size()} if team.size() > 1 else {}),
+    }
+
+
+def _end_with(parent_sentinel: int) -> None:
+    connection.wait([parent_sentinel])
+    os._exit(1)

@@ -1,0 +1,81 @@
+"""Whether the user's own model, loss and metric fit the data and each other, tried on two examples before a run begins."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hpcheck.engine.batches import OnDevice
+from hpcheck.engine.objectives import Objective
+from hpcheck.plugins.find import is_users_own
+from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
+from hpcheck.runs.spec import RunSpec
+
+EXAMPLES = 2
+
+
+def refuse_other_than_module(name: str, built: Any) -> None:
+    """Raise `UsersCodeError` where a model's builder returned something else, or nothing that can be trained."""
+    if not isinstance(built, nn.Module):
+        raise UsersCodeError(f"model {name} returned a {type(built).__name__}; expected a torch.nn.Module")
+    if not any(parameter.requires_grad for parameter in built.parameters()):
+        raise UsersCodeError(f"model {name} has no parameters to train")
+
+
+def refuse_what_does_not_fit(spec: RunSpec, model: nn.Module, data: OnDevice, loss: Objective, metric: Objective) -> None:
+    """Raise `UsersCodeError` where the model does not take the inputs, its outputs do not fit the targets, or loss and metric are no
+    numbers. Weights and the state of the random generator stay as they are."""
+    x, y = data.normalised(data.train_x[:EXAMPLES]), data.train_y[:EXAMPLES]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        model.eval()
+        outputs = _outputs(spec.model.name, model, x)
+        model.train()
+        if not is_users_own(spec.data.loss):
+            _refuse_shape(spec.model.name, tuple(outputs.shape), y, data.prepared.task, data.prepared.outputs)
+        found = loss(outputs, y)
+        if not isinstance(found, Tensor) or found.ndim != 0 or not found.is_floating_point():
+            raise UsersCodeError(f"loss {spec.data.loss} returned {_described(found)}; expected a tensor that is one float")
+        if is_users_own(spec.data.loss):
+            _refuse_broadcasting(spec.data.loss, loss, outputs, y)
+        try:
+            float(metric(outputs, y))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise as_theirs(error) or UsersCodeError(f"metric {spec.data.metric}: {error}; expected one number") from None
+
+
+def _outputs(name: str, model: nn.Module, x: Tensor) -> Tensor:
+    try:
+        outputs = model(x)
+    except Exception as error:
+        raise as_theirs(error) or UsersCodeError(f"model {name} does not take inputs of shape {tuple(x.shape)}: {error}") from None
+    if not isinstance(outputs, Tensor):
+        raise UsersCodeError(f"model {name} gives {_described(outputs)}; expected a tensor")
+    return outputs
+
+
+def _refuse_shape(name: str, shape: tuple[int, ...], y: Tensor, task: str, count: int) -> None:
+    """Regression needs as many outputs as targets; classes and tokens one row of at least `count` outputs for each target."""
+    if task == "regression":
+        fits, wanted = torch.Size(shape).numel() == y.numel(), tuple(y.shape)
+    else:
+        fits, wanted = shape[:-1] == tuple(y.shape) and shape[-1:] >= (count,), (*y.shape, count)
+    if not fits:
+        raise UsersCodeError(f"model {name} gives outputs of shape {shape} for {len(y)} examples; the data need {wanted}")
+
+
+def _refuse_broadcasting(name: str, loss: Objective, outputs: Tensor, y: Tensor) -> None:
+    """Outputs (N, 1) less targets (N,) are (N, N): every output against every target, which trains to one answer for all. Then two right
+    answers are as good as the same two exchanged."""
+    if y.ndim != 1 or not y.is_floating_point() or tuple(outputs.shape) != (len(y), 1):
+        return
+    right = torch.stack([y[0], y[0] + y[0].abs().clamp(min=1)])
+    found, exchanged = loss(right[:, None], right), loss(right.flip(0)[:, None], right)
+    if torch.allclose(found, exchanged, rtol=1e-4):
+        raise UsersCodeError(
+            f"loss {name} gets outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}, and sets every output against every target "
+            "(two right answers are as good as the same two exchanged); take outputs[:, 0]"
+        )
+
+
+def _described(value: Any) -> str:
+    return f"a tensor of shape {tuple(value.shape)}, {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"

@@ -1,0 +1,115 @@
+"""Data sets that a folder holds: torchvision's, folders of images and CSV tables, known by their names and layout. No torch."""
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+PLACES = (".", "data", "datasets")  # ours: where people keep data below a project's folder
+TORCHVISION = {  # what torchvision leaves on disk, below the folder that it is told: our name
+    "MNIST/raw/train-images-idx3-ubyte": "mnist",
+    "FashionMNIST/raw/train-images-idx3-ubyte": "fashion-mnist",
+    "cifar-10-batches-py/data_batch_1": "cifar10",
+    "cifar-100-python/train": "cifar100",
+}
+IMAGES_SAMPLED = 24  # ours: images opened to see whether all have one size
+ROWS_COUNTED = 10_000  # ours: from so many on, the default batch size is small enough
+LARGEST_SIDE = 64  # ours: larger images, or images of several sizes, are resized to this at first
+
+
+@dataclass(frozen=True)
+class Found:
+    """A data set that was recognised: the `data` block that reads it, which starter fits it, a line for people, and how many examples
+    there are, where that is little work to know."""
+
+    data: dict[str, Any]
+    kind: str  # "images" or "table": a file of `hpcheck/starters`
+    words: str
+    examples: int | None = None
+
+
+def find(directory: Path) -> list[Found]:
+    """What is recognised in `directory`, or in `data` or `datasets` below it; its root is told relative to `directory`."""
+    roots = [place for place in PLACES if (directory / place).is_dir()]
+    return [found for place in roots for found in (*_torchvision(directory, place), *_images(directory, place), *_tables(directory, place))]
+
+
+def _torchvision(directory: Path, place: str) -> Iterator[Found]:
+    for file, name in TORCHVISION.items():
+        if (directory / place / file).exists() or (directory / place / f"{file}.gz").exists():
+            yield Found({"name": name, "root": place}, "images", f"{name} in {place}")
+
+
+def _images(directory: Path, place: str) -> Iterator[Found]:
+    """Folders with `train/<class>/*.jpg` in them, `place` itself included."""
+    from hpcheck.data.sets.image_folder import sources
+
+    for folder in sorted(path.parent for path in (*directory.glob(f"{place}/train"), *directory.glob(f"{place}/*/train"))):
+        images = sources(folder) if len(_folders(folder / "train")) >= 2 else []
+        if not images:
+            continue
+        root = os.path.relpath(folder, directory)
+        data: dict[str, Any] = {"name": "image-folder", "root": root, "image_size": side(images)}
+        yield Found(
+            {key: value for key, value in data.items() if value is not None},
+            "images",
+            f"image folder {root}: {len(images)} images in {len(_folders(folder / 'train'))} classes",
+            len(images),
+        )
+
+
+def side(images: list[Path]) -> int | None:
+    """The side to resize to: None where a sample of the images has one size and is small."""
+    from PIL import Image
+
+    sizes = set()
+    for path in images[:: max(1, len(images) // IMAGES_SAMPLED)]:
+        try:
+            with Image.open(path) as image:
+                sizes.add(image.size)
+        except OSError:
+            continue  # `hpcheck run` says which image cannot be read
+    return None if len(sizes) == 1 and max(sizes.pop()) <= LARGEST_SIDE else LARGEST_SIDE
+
+
+def _tables(directory: Path, place: str) -> Iterator[Found]:
+    """CSV files with a header and numbers below it; the last column is taken as the target until the user says another."""
+    for path in sorted((directory / place).glob("*.csv")):
+        header = _header(path)
+        if header is not None:
+            file = os.path.relpath(path, directory)
+            words = f"table {file}: {len(header)} columns, {header[-1]!r} taken as the target"
+            yield Found({"name": "hpcheck_entry:load", "file": file, "target": header[-1]}, "table", words, _rows(path))
+
+
+def _header(path: Path) -> list[str] | None:
+    """The column names of a table with at least two distinct ones and a row that has a number; None for any other file."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.reader(file)
+            header, first = next(rows, []), next(rows, [])
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return None
+    usable = len(header) >= 2 and len(set(header)) == len(header) == len(first) and all(name.isprintable() and name for name in header)
+    return header if usable and any(map(_is_number, first)) else None
+
+
+def _rows(path: Path) -> int:
+    """About how many rows a table has: its lines below the header, counted up to `ROWS_COUNTED`."""
+    with path.open("rb") as file:
+        return sum(1 for _ in islice(file, 1, ROWS_COUNTED))
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _folders(path: Path) -> list[Path]:
+    return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")] if path.is_dir() else []

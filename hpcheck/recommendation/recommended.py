@@ -1,0 +1,185 @@
+"""recommended.yaml: the settings, the evidence for each and where they were found; written, read back and compared."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from hpcheck import __version__
+from hpcheck import config as configs
+from hpcheck.config import yaml12
+from hpcheck.config.problems import ConfigError, Problem
+from hpcheck.config.source import read_text
+from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.files import write_whole
+from hpcheck.runs.identity import data_fingerprint
+from hpcheck.runs.records import RunRecord, examples_processed, iterations_done, seconds_spent
+from hpcheck.runs.schedules import FLOOR_DIVISOR
+from hpcheck.steps.build_runs import data_spec
+from hpcheck.steps.order import start_settings
+from hpcheck.steps.reading import Evidence, LearningRateBlock, MomentumBlock, Reading, Settings, SettingsBlock
+from hpcheck.steps.step import Asked
+from hpcheck.steps.train import schedule
+
+HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
+
+
+def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
+    """Write `recommended.yaml` for what has been read so far."""
+    write_whole(runs.recommended, HEADER + yaml12.write(content(runs, asked, readings)))
+
+
+def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
+    """What recommended.yaml says: `settings` alone can be started from; `evidence` and `provenance` are for people and for `check`."""
+    found = [(reading.step, item) for reading in readings for item in reading.evidence]
+    evidence = {item.setting: item for _, item in found}  # a later step's word is the last one
+    return {
+        "settings": settings_block(asked, readings),
+        "evidence": {name: evidence_block(as_trained(item, asked)) | changes_of_mind(item, found) for name, item in evidence.items()},
+        "results": {reading.step: plain(reading.results) for reading in readings if reading.results},
+        "provenance": provenance(runs, asked, readings),
+    }
+
+
+def settings_block(asked: Asked, readings: Sequence[Reading]) -> SettingsBlock:
+    """The settings after the last reading; the learning rate is left out where none is known."""
+    settings = readings[-1].settings if readings else start_settings(asked.config)
+    block: SettingsBlock = {"total_batch_size": settings.total_batch_size}
+    if settings.max_lr is not None and settings.min_lr is not None:
+        block["learning_rate"] = _learning_rate(asked, settings, settings.max_lr, settings.min_lr)
+    block["momentum"] = _momentum(asked.config.train.momentum, settings.max_momentum, settings.min_momentum)
+    block["weight_decay"] = settings.weight_decay
+    return block
+
+
+def _learning_rate(asked: Asked, settings: Settings, largest: float, smallest: float) -> LearningRateBlock:
+    """The lr over a training: its cycle or cycles, or the value that another policy of the config begins with."""
+    if asked.config.train.policy != "1cycle":
+        return {"policy": asked.config.train.policy, "max": largest, "epochs": settings.epochs}
+    policy = asked.config.lr_range.policy
+    block: LearningRateBlock = {"policy": policy, "max": largest, "min": smallest}
+    if policy == "1cycle":
+        block["final"] = _short(smallest / FLOOR_DIVISOR)
+    return {**block, **schedule(asked, settings)}
+
+
+def _momentum(shape: str, largest: float, smallest: float) -> MomentumBlock:
+    """Momentum over a training as `train.momentum` has it: it falls from max to min and comes back, unless `shape` says that it rises."""
+    if shape == "constant":
+        return {"max": largest, "min": largest}
+    block: MomentumBlock = {"max": largest, "min": smallest}
+    if shape == "rising" and smallest < largest:
+        block["shape"] = "rising"
+    return block
+
+
+def as_trained(item: Evidence, asked: Asked) -> Evidence:
+    """The evidence with its value as `settings` has it: for the momentum, in the shape that the training gives it."""
+    if item.setting != "momentum":
+        return item
+    return replace(item, value=_momentum(asked.config.train.momentum, item.value["max"], item.value["min"]))
+
+
+def carried_from(content: Mapping[str, Any]) -> float | None:
+    """The lr that the evidence is for, where a batch size that was set since has moved the recommended one; None where it is that."""
+    read_at = content["evidence"].get("learning_rate", {}).get("value")
+    now = (content["settings"].get("learning_rate") or {}).get("max")
+    return read_at if isinstance(read_at, float) and isinstance(now, float) and not math.isclose(read_at, now, rel_tol=0.01) else None
+
+
+def evidence_block(item: Evidence) -> dict[str, Any]:
+    """One setting's evidence as plain values, without what is empty."""
+    apart = ("setting", "kept", "higher_is_better", "good")  # the block's own key, what its source, the config and its reason say
+    block = {key: plain(value) for key, value in asdict(item).items() if key not in apart and value not in (None, (), [])}
+    if item.status == "abstained":
+        block["source"] = f"{item.kept} (abstained); {item.source}"
+    return block
+
+
+def changes_of_mind(last: Evidence, found: Sequence[tuple[str, Evidence]]) -> dict[str, Any]:
+    """What earlier steps said of the setting that a later one read again, in order; nothing where it was read once."""
+    before = [(step, item) for step, item in found if item.setting == last.setting and item is not last]
+    return {"earlier": [{"step": step, "value": plain(item.value), "reason": item.reason} for step, item in before]} if before else {}
+
+
+def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
+    """What the recommendation rests on, and what it cost: every run that any step looked at, counted once."""
+    records, data = cost_records(runs, readings), data_spec(asked)
+    first = records[0] if records else None
+    final = {run for reading in readings if reading.step == "train" for run in reading.runs}
+    search = [record for record in records if record.run_id not in final]
+    return {
+        "hpcheck": __version__,
+        "config": configs.digest(asked.config),
+        "data": data_fingerprint(data)[:16],
+        "seed": asked.config.seed,
+        "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
+        "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},
+    }
+
+
+def cost_records(runs: RunDirectory, readings: Sequence[Reading]) -> list[RunRecord]:
+    ids = dict.fromkeys(run for reading in readings for run in reading.runs)
+    return [record for record in (runs.by_id(run) for run in ids) if record is not None]
+
+
+def cost(records: Sequence[RunRecord], asked: Asked) -> dict[str, Any]:
+    """Runs, device-seconds (evaluations included) and epochs of training examples."""
+    examples = sum(examples_processed(record) for record in records)
+    return {
+        "runs": len(records),
+        "device_seconds": round(sum(seconds_spent(record) for record in records), 1),
+        "epochs": round(examples / max(asked.facts.train_examples, 1), 2),
+        "iterations": sum(map(iterations_done, records)),
+    }
+
+
+def read(path: Path, sections: Sequence[str] = ("settings",)) -> dict[str, Any]:
+    """The content of a recommended.yaml; values only, nothing in it can name code. Raises `ConfigError` where it cannot be read."""
+    if not path.exists():
+        raise ConfigError([Problem(str(path), None, "", "no such file", expected="a recommended.yaml; `hpcheck run` writes one")])
+    try:
+        found = yaml12.read(read_text(path)).value
+    except yaml12.YamlError as error:
+        raise ConfigError([Problem(str(path), error.line, "", error.problem)]) from None
+    content: dict[str, Any] = found if isinstance(found, dict) else {}
+    missing = [section for section in sections if not isinstance(content.get(section), dict)]
+    if missing:
+        raise ConfigError([Problem(str(path), None, missing[0], "is missing", expected="a recommended.yaml as hpcheck wrote it")])
+    return content
+
+
+def topics(content: Mapping[str, Any]) -> list[str]:
+    """What a recommendation speaks of: settings that it has evidence for, and how they trained."""
+    return [*content.get("evidence", {}), *(["the training"] * bool(content.get("results")))]
+
+
+def topics_in(path: Path) -> list[str]:
+    """The topics of the recommended.yaml at `path`; none where there is no such file, or none that can be read."""
+    try:
+        return topics(read(path, ("evidence", "results")))
+    except ConfigError:
+        return []
+
+
+def lost_words(before: Sequence[str], now: Sequence[str]) -> list[str]:
+    """That what a recommendation had said of some topics holds no longer; nothing where it holds."""
+    lost = ", ".join(topic for topic in before if topic not in now)
+    why = "it was read with another config, or before another step changed a setting"
+    return [f"what recommended.yaml had of {lost} holds no longer: {why}; hpcheck run reads it again"] * bool(lost)
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists, numpy numbers as Python's, floats to four significant figures: small, stable, and it diffs well."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, bool | str | int) or value is None:
+        return value
+    return _short(float(value))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}") if math.isfinite(value) else value

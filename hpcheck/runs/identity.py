@@ -1,0 +1,117 @@
+"""What a run's identity takes from outside its spec: the contents of the data and the source of the user's own code."""
+
+import ast
+import hashlib
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+
+from hpcheck.data.cache import load_raw
+from hpcheck.plugins import find
+from hpcheck.runs.spec import DataSpec, Spec, run_id
+
+_fingerprints: dict[tuple[object, ...], str] = {}  # of the data that this process has looked at
+
+
+def data_fingerprint(data: DataSpec) -> str:
+    """Hash of the contents of a data set as its loader returns it; the same data elsewhere has the same. The first question loads them."""
+    if _place(data) not in _fingerprints:
+        remember(data, load_raw(data.name, Path(data.root), dict(data.options))[1])
+    return _fingerprints[_place(data)]
+
+
+def remember(data: DataSpec, fingerprint: str) -> None:
+    """Have `data_fingerprint` say this of data that have just been loaded."""
+    _fingerprints[_place(data)] = fingerprint
+
+
+def forget() -> None:
+    """As in a new process: data and the user's code are looked at again."""
+    _fingerprints.clear()
+    source_hash.cache_clear()
+
+
+def _place(data: DataSpec) -> tuple[object, ...]:
+    return data.name, data.root, data.options
+
+
+def identify(spec: Spec) -> str:
+    """The run id of `spec`, with its data and the user's code as they are now."""
+    return run_id(spec, data_fingerprint(spec.data), users_source(spec))
+
+
+def users_source(spec: Spec) -> str:
+    """Hashes of the user's modules that `spec` names; empty where it names none."""
+    return "".join(map(source_hash, users_modules(spec)))
+
+
+def users_modules(spec: Spec) -> list[str]:
+    """The user's modules that `spec` names, sorted."""
+    return sorted({name.split(":")[0] for name in find.users_names(spec.data, spec.model, spec.optimizer)})
+
+
+@cache
+def source_hash(module: str) -> str:
+    """Hash of a user's module and of the user's modules that it imports, directly or not; nothing is imported to find out."""
+    sources = user_sources(module)
+    digest = hashlib.sha256()
+    for name in sorted(sources):
+        digest.update(name.encode() + b"\0" + sources[name] + b"\0")
+    return digest.hexdigest()
+
+
+def user_sources(module: str) -> dict[str, bytes]:
+    """Name -> source of `module`, the packages around it, and all that they import in turn and that belongs to the user."""
+    sources: dict[str, bytes] = {}
+    waiting = _with_packages(module)
+    while waiting:
+        name = waiting.pop()
+        path = None if name in sources else _user_file(name)
+        if path is not None:
+            sources[name] = path.read_bytes()
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            waiting += [inner for imported in _imports(sources[name], package) for inner in _with_packages(imported)]
+    return sources
+
+
+def _with_packages(module: str) -> list[str]:
+    """`a.b.c` runs `a` and `a.b` too."""
+    parts = module.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def _imports(source: bytes, package: str) -> list[str]:
+    """Names that may be modules in the import statements of `source`, relative ones counted from `package`."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []  # importing it will say so, with the user's own traceback
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            around = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*around, *([node.module] if node.module else [])])
+            names += [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name]
+
+
+def _user_file(module: str) -> Path | None:
+    """The file of a module that belongs to the user: not the standard library's, not an installed package's, not hpcheck's own."""
+    top, *inner = module.split(".")
+    if not top or top in sys.stdlib_module_names or top == __name__.split(".")[0]:
+        return None
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = importlib.util.find_spec(top)  # of a name without dots: that imports nothing
+    except (ImportError, ValueError):
+        return None
+    if found is None:
+        return None
+    stems = [Path(folder, *inner) for folder in found.submodule_search_locations or ()]
+    files = [file for stem in stems for file in (stem / "__init__.py", stem.with_suffix(".py"))] if inner else [Path(found.origin or "")]
+    path = next((file for file in files if file.suffix == ".py" and file.is_file()), None)
+    return None if path is None or {"site-packages", "dist-packages"} & set(path.parts) else path

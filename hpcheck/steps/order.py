@@ -1,0 +1,112 @@
+"""The checklist: its steps in order, and the settings that each starts from."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hpcheck.config import Config
+from hpcheck.steps import batch, lr_range, momentum, train, weight_decay
+from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.step import Asked, Decide, Facts, Lookup, Missing, replay
+
+REPROBE = "lr-reprobe"  # reads the lr again once the other steps have moved it (Smith 2018, 4.1)
+# Each step uses what the ones before it recommended.
+STEPS: dict[str, Decide] = {
+    "lr-range": lr_range.decide,
+    "batch": batch.decide,
+    "momentum": momentum.decide,
+    "wd-grid": weight_decay.decide,
+    REPROBE: lr_range.reprobe,
+    "train": train.decide,
+}
+
+
+FEWEST_VALIDATION = 100  # ours: with fewer, the standard error of an accuracy of 0.9 is beyond three points
+
+
+def start_settings(config: Config) -> Settings:
+    """Where the checklist begins, before a step has spoken."""
+    start = config.start
+    return Settings(start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, config.budget.epochs)
+
+
+def cautious(reading: Reading, facts: Facts) -> Reading:
+    """The reading, with no more than low confidence where there are few validation examples: other seeds show the chance of a training, and
+    nothing shows that of the examples it is measured on."""
+    if facts.val_examples >= FEWEST_VALIDATION or not reading.evidence:
+        return reading
+    weaker = tuple(item if item.confidence == "none" else replace(item, confidence="low") for item in reading.evidence)
+    words = f"only {facts.val_examples} validation examples: their own chance is in no interval here, so confidence is low throughout"
+    return replace(reading, evidence=weaker, remarks=(*reading.remarks, words))
+
+
+class Replays:
+    """The steps of one question replayed on the records there are. What is complete is kept: a finished run's record never changes."""
+
+    def __init__(self, asked: Asked, lookup: Lookup) -> None:
+        self.asked = asked
+        self.lookup = lookup
+        self._complete: dict[tuple[Decide, Settings], Reading] = {}
+
+    def outcome(self, decide: Decide, settings: Settings) -> Missing | Reading:
+        """How far the records carry a step from these settings."""
+        complete = self._complete.get((decide, settings))
+        if complete is not None:
+            return complete
+        outcome = replay(decide, self.asked, settings, self.lookup)
+        if isinstance(outcome, Reading):
+            outcome = cautious(outcome, self.asked.facts)
+            self._complete[decide, settings] = outcome
+        return outcome
+
+    def readings(self, before: str | None = None) -> Iterator[Reading]:
+        """The readings of the steps ahead of `before` (of all steps: None) whose records are complete, in order, each from the settings
+        that those ahead of it recommended. A step that was never run is passed over, save where the config alone answers it."""
+        for _, outcome, says_something in self._ahead_of(before):
+            if isinstance(outcome, Reading) and says_something:
+                yield outcome
+
+    def unfinished_before(self, step: str) -> Iterator[str]:
+        """The steps ahead of `step` that were begun and not finished: `step` goes on without what they would say."""
+        for name, outcome, _ in self._ahead_of(step):
+            if isinstance(outcome, Missing) and outcome.done:
+                yield name
+
+    def _ahead_of(self, step: str | None) -> Iterator[tuple[str, Missing | Reading, bool]]:
+        """Each step ahead of `step`, how far its records carry it from the settings that the readings ahead of it recommended, and whether
+        it has a say: a reading of runs, or of settings that the config gives without any (`momentum.values: [0.9]`). The re-probe is
+        among them where it is due."""
+        settings = start_settings(self.asked.config)
+        lr_was_read = False
+        for name, decide in STEPS.items():
+            if name == step:
+                return
+            if name == REPROBE and not (lr_was_read and self._moved(settings)):
+                continue
+            begun_from = self._with_users_lr(settings, name)
+            outcome = self.outcome(decide, begun_from)
+            says_something = isinstance(outcome, Reading) and (bool(outcome.runs) or outcome.settings != begun_from)
+            yield name, outcome, says_something
+            lr_was_read = lr_was_read or (name == "lr-range" and says_something and self.asked.config.lr_range.cycles)
+            if isinstance(outcome, Reading) and says_something:
+                settings = outcome.settings
+
+    def settings_before(self, step: str) -> Settings:
+        """What is known when `step` begins: the start, as changed by the readings ahead of it; the user's own lr where none was read."""
+        settings = start_settings(self.asked.config)
+        for reading in self.readings(before=step):
+            settings = reading.settings
+        return self._with_users_lr(settings, step)
+
+    def _with_users_lr(self, settings: Settings, step: str) -> Settings:
+        start_lr = self.asked.config.start.max_lr
+        if settings.max_lr is not None or start_lr is None or step == "lr-range":
+            return settings
+        return lr_range.with_lr(self.asked, settings, start_lr)
+
+    def is_due(self, step: str) -> bool:
+        """Whether the checklist has this step now: the re-probe only where the lr was read and may have moved since, the others always."""
+        return step != REPROBE or any(name == REPROBE for name, _, _ in self._ahead_of("train"))
+
+    def _moved(self, now: Settings) -> bool:
+        """Whether batch size, momentum or weight decay are others than those that the lr was read with."""
+        return replace(now, max_lr=None, min_lr=None) != start_settings(self.asked.config)

@@ -1,0 +1,127 @@
+"""What the checklist sets: the settings known so far, the evidence for each, and a step's reading of both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+from hpcheck.drawing.panels import Panel
+
+# What a reading found that others act on; its remarks say the same to people, in words that may change.
+Finding = Literal["still falling", "overfits", "too short to tell", "cannot be read", "shows no optimum"]
+
+
+class Schedule(TypedDict, total=False):
+    """The length in epochs of a training and of each of its cycles."""
+
+    cycle_epochs: float
+    epochs: float
+
+
+class LearningRateBlock(Schedule, total=False):
+    """The learning rate over a training, as recommended.yaml has it."""
+
+    policy: str
+    max: float
+    min: float
+    final: float
+
+
+class MomentumBlock(TypedDict, total=False):
+    """The momentum over a training, as recommended.yaml has it."""
+
+    max: float
+    min: float
+    shape: str
+
+
+class SettingsBlock(TypedDict, total=False):
+    """`settings` of a recommended.yaml: the keys that are written, and so those that `--from` knows."""
+
+    total_batch_size: int
+    learning_rate: LearningRateBlock
+    momentum: MomentumBlock
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hyper-parameters for training with 1cycle (Smith 2018). `max_lr` is None until a step has read it or the user gave it; `epochs` is
+    the full training's length, which a change of batch size may change (4.2: equal execution time)."""
+
+    total_batch_size: int
+    max_lr: float | None
+    min_lr: float | None
+    max_momentum: float
+    min_momentum: float
+    weight_decay: float
+    epochs: float
+
+
+def rises(momentum: Mapping[str, Any]) -> bool:
+    """Whether the `momentum` of a recommendation rises with the lr."""
+    return momentum.get("shape") == "rising"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a setting has its value: what was read, from which runs, how sure, and where in the paper the rule stands.
+
+    `status` is "chosen", "tied" (the candidates in `tied` cannot be told apart), or "abstained": for want of evidence a value is kept, the
+    start's or what `kept` says in words. `good` are candidates that lose little, where a stretch of such was looked for. `considered`
+    holds a line per candidate: its value, its score and the score's standard error.
+    `names` are what the values in `considered` stand for, in the same order, where they are not numbers of the setting itself. Scores are
+    costs, lower being better: `as_measured` turns one back, for which it needs `higher_is_better`, the metric's direction.
+    """
+
+    setting: str
+    value: Any
+    status: str
+    confidence: str
+    reason: str
+    source: str
+    interval: tuple[float, float] | None = None
+    tied: tuple[float, ...] = ()
+    good: tuple[float, ...] = ()
+    runs: tuple[str, ...] = ()
+    clues: tuple[str, ...] = ()
+    considered: tuple[tuple[float, float, float], ...] = ()
+    judged_by: str = "loss"
+    names: tuple[str, ...] = ()
+    kept: str = "start"
+    higher_is_better: bool = True
+
+
+def as_measured(score: float, judged_by: str, higher_is_better: bool) -> float:
+    """A score as it was measured: that of a metric which is better when higher was turned around, so that lower is better.
+
+    >>> as_measured(-0.97, "accuracy", True), as_measured(0.11, "accuracy", False), as_measured(0.3, "loss", True)
+    (0.97, 0.11, 0.3)
+    """
+    return -score if judged_by == "accuracy" and higher_is_better else score
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a step concluded: the settings after it, the evidence, what to draw, and remarks for people."""
+
+    step: str
+    settings: Settings
+    evidence: tuple[Evidence, ...]
+    panels: tuple[Panel, ...] = ()
+    remarks: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()  # every run the step looked at, for the cost
+    results: dict[str, Any] = field(default_factory=dict)  # train: figures of the final runs
+    findings: frozenset[Finding] = frozenset()
+    undone: bool = False  # nothing could be run, and a remark says why
+
+    @property
+    def abstained(self) -> bool:
+        return self.undone or any(item.status == "abstained" for item in self.evidence)
+
+
+NO_LR = "no learning rate is known; read one first (lr-range)"
+
+
+def nothing_run(step: str, settings: Settings, why: str = NO_LR) -> Reading:
+    """The reading of a step that could run nothing: the settings stay, and a remark says why."""
+    return Reading(step, settings, (), remarks=(why,), undone=True)

@@ -1,0 +1,65 @@
+"""A step is a generator that yields the runs it needs next and is sent their records; replaying it says what is missing, or its reading.
+
+The replay starts from nothing each time and looks records up by identity. So a step's plan is a pure function of what was asked and of its
+own records: other records and their order change nothing, and resuming, extending and bisecting are all the same thing.
+"""
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+
+from hpcheck.config import Config
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.spec import Spec
+from hpcheck.steps.reading import Reading, Settings
+
+Lookup = Callable[[Spec], RunRecord | None]
+Steps = Generator[Sequence[Spec], Sequence[RunRecord], Reading]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the data before anything runs."""
+
+    train_examples: int
+    val_examples: int
+    constant_loss: float = math.inf  # validation loss of the best answer that looks at no input; inf where it is not known
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for, and what it is asked of."""
+
+    config: Config
+    facts: Facts
+
+
+Decide = Callable[[Asked, Settings], Steps]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The runs that a step still needs now, of so many that it asked for together; and how many of its runs there are already."""
+
+    specs: tuple[Spec, ...]
+    asked_at_once: int
+    done: int = 0
+
+
+def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> Missing | Reading:
+    """Drive a step with the records that exist: the specs it still needs now, or its reading when it needs none."""
+    step = decide(asked, settings)
+    seen: dict[str, None] = {}
+    try:
+        wanted = next(step)
+        while True:
+            found = [(spec, lookup(spec)) for spec in wanted]
+            missing = tuple(spec for spec, record in found if record is None)
+            if missing:
+                return Missing(missing, len(found), len(seen) + len(found) - len(missing))
+            records = [record for _, record in found if record is not None]
+            seen.update((record.run_id, None) for record in records)
+            wanted = step.send(records)
+    except StopIteration as finished:
+        reading: Reading = finished.value
+        return Reading(**{**vars(reading), "runs": tuple(seen)})

@@ -1,0 +1,70 @@
+"""`hpcheck plan`: what every step may come to, in iterations and epochs, and the search as a whole against its goal."""
+
+import pytest
+
+from hpcheck.checklist.forecast import plan_lines, planned
+from hpcheck.config import parse
+
+
+def plan(tmp_path, *overrides):
+    return planned(parse(f"data: digits\nmodel: mlp\nname: plan\nrun: {{dir: {tmp_path}}}\nbudget: {{epochs: 50}}", "c.yaml", overrides))
+
+
+def test_the_plan_bounds_every_step_in_iterations_and_epochs(tmp_path) -> None:
+    found = plan(tmp_path)
+    assert list(found["iterations"]) == ["lr-range", "batch", "momentum", "wd-grid", "lr-reprobe", "train"]
+    an_epoch = found["iterations_of_a_full_training"] / 50
+    for step, (fewest, most) in found["iterations"].items():
+        assert fewest <= most
+        assert found["epochs"][step] == pytest.approx([fewest / an_epoch, most / an_epoch], abs=0.06, rel=0.01)
+    assert found["search"]["iterations"] == [
+        sum(ends[at] for step, ends in found["iterations"].items() if step != "train") for at in (0, 1)
+    ]
+
+
+def test_the_least_after_the_batch_step_is_at_the_largest_size_that_it_may_take(tmp_path) -> None:
+    tiny = plan(tmp_path, "budget.epochs=1", "start.total_batch_size=32")
+    assert tiny["iterations"]["lr-range"][0] == 7 * 200
+    assert tiny["iterations"]["momentum"] == [7 * 100, 13 * 200]
+
+
+def test_the_goal_is_the_larger_of_4000_iterations_and_two_and_a_half_trainings(tmp_path) -> None:
+    assert plan(tmp_path)["goal"] == 4000
+    long = plan(tmp_path, "budget.epochs=1000")
+    assert long["goal"] == round(2.5 * long["iterations_of_a_full_training"]) > 4000
+
+
+def test_what_is_compared_is_counted_at_its_own_length(tmp_path) -> None:
+    alone, compared = plan(tmp_path), plan(tmp_path, "train.compare=[step]", "train.compare_epochs=100")
+    assert compared["iterations"]["train"][0] == pytest.approx(4 * alone["iterations"]["train"][0], rel=0.01)
+
+
+def test_people_read_the_same(tmp_path) -> None:
+    found = plan(tmp_path)
+    text = "\n".join(plan_lines(found))
+    assert f"its goal is {found['goal']} iterations at most" in text
+    assert "lr-reprobe: 0 to " in text
+
+
+def test_a_snapshot_shortens_the_runs_of_the_weight_decay_grid(tmp_path):
+    forked, whole = plan(tmp_path, "wd_grid.from_snapshot=true"), plan(tmp_path, "wd_grid.from_snapshot=false")
+    assert all(a <= 0.7 * b for a, b in zip(forked["iterations"]["wd-grid"], whole["iterations"]["wd-grid"], strict=True))
+
+
+def test_the_runs_of_the_momentum_step_are_as_many_as_the_config_has_values_and_shapes(tmp_path) -> None:
+    def runs(*overrides: str) -> list[float]:
+        return [ends / 100 for ends in plan(tmp_path, "momentum.steps=100", *overrides)["iterations"]["momentum"]]
+
+    assert runs() == [7, 13]
+    assert runs("momentum.values=[0.8, 0.9, 0.99]", "momentum.cyclical=false") == [3, 9]
+    assert runs("momentum.values=[0.95]")[0] == 3  # a single value is taken, not run
+    assert runs("momentum.values=[0.95]", "momentum.cyclical=false") == [0, 0]
+
+
+def test_range_tests_alone_are_counted_without_1cycles_and_with_their_overlays(tmp_path) -> None:
+    def runs(*overrides: str) -> list[float]:
+        return [ends / 100 for ends in plan(tmp_path, "lr_range.steps=100", *overrides)["iterations"]["lr-range"]]
+
+    assert runs() == [7, 24]
+    assert runs("lr_range.cycles=false") == [2, 7]
+    assert runs("lr_range.weight_decays=[1e-3, 1e-4]") == [9, 28]

@@ -1,0 +1,183 @@
+"""`hpcheck check`: exit codes, what it prints, what GitHub is told, and when it writes the baseline. Nothing is trained here."""
+
+import copy
+import json
+
+import pytest
+from test_drift import BASE, edited, rerun
+
+from hpcheck.__main__ import run
+from hpcheck.cli import check
+from hpcheck.config import yaml12
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with a config; `regenerated(content)` says what the checklist comes to."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    (tmp_path / "hpcheck.yaml").write_text("data: digits\nmodel: mlp\n")
+
+    def regenerated(content):
+        monkeypatch.setattr(check, "regenerate", lambda config, quiet: yaml12.write(content))
+
+    regenerated(BASE)
+    return tmp_path, regenerated
+
+
+def commit(folder, content, name="recommended.yaml"):
+    (folder / name).write_text(yaml12.write(content))
+
+
+def test_the_same_exits_0_and_says_so(project, capsys):
+    commit(project[0], BASE)
+    assert run(["check"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "no setting has drifted from recommended.yaml"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("total_batch_size", 128), ("learning_rate", 1.2), ("momentum", 0.975), ("weight_decay", 0.003)]
+)
+def test_each_setting_moved_in_the_baseline_exits_1_and_is_named(project, capsys, setting, value):
+    commit(project[0], edited(setting, value))
+    assert run(["check", "-q"]) == 1
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"drifted: {setting} ")
+
+
+def test_an_abstention_that_prevents_a_comparison_exits_6(project, capsys):
+    commit(project[0], BASE)
+    project[1](rerun("weight_decay", 1e-6, status="abstained", interval=None))
+    assert run(["check"]) == 6
+    assert "not compared, since a reading abstained: weight_decay" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", [None, "", "settings: 1\n", "[1, 2]\n", "settings: {}\nevidence: {}\nprovenance: []\n", "a: [\n"])
+def test_an_unusable_baseline_exits_2_before_anything_runs(project, capsys, monkeypatch, text):
+    monkeypatch.setattr(check, "regenerate", lambda config, quiet: pytest.fail("ran"))
+    if text is not None:
+        (project[0] / "recommended.yaml").write_text(text)
+    assert run(["check"]) == 2
+    assert capsys.readouterr().err.startswith("error: recommended.yaml")
+
+
+def test_a_missing_baseline_says_how_to_write_one(project, capsys):
+    assert run(["check", "--baseline", "elsewhere.yaml"]) == 2
+    assert "elsewhere.yaml: no such baseline (expected a file that `hpcheck check --update` writes)" in capsys.readouterr().err
+
+
+def test_update_writes_the_baseline_and_the_next_check_agrees(project, capsys):
+    assert run(["check", "--update", "--baseline", "kept/here.yaml"]) == 0
+    assert "wrote kept/here.yaml" in capsys.readouterr().out
+    assert run(["check", "--baseline", "kept/here.yaml"]) == 0
+
+
+def test_update_accepts_a_drift_and_names_it(project, capsys):
+    commit(project[0], edited("weight_decay", 0.003))
+    assert run(["check", "--update"]) == 0
+    assert "weight_decay: drifted" in capsys.readouterr().out
+    assert yaml12.read((project[0] / "recommended.yaml").read_text()).value["settings"]["weight_decay"] == 0.001
+
+
+def test_json_is_all_that_stands_on_stdout(project, capsys):
+    commit(project[0], edited("weight_decay", 0.003))
+    assert run(["check", "--json", "--diff"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["exit_code"] == 1
+    assert {one["setting"]: one["status"] for one in found["settings"]}["weight_decay"] == "drifted"
+
+
+def test_what_is_printed_while_it_regenerates_is_not_in_the_json(project, capsys, monkeypatch):
+    folder, _ = project
+    commit(folder, BASE)
+    quietly = check.regenerate
+    monkeypatch.setattr(check, "regenerate", lambda config, quiet: print("the user's loader prints") or quietly(config, quiet))
+    assert run(["check", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["exit_code"] == 0
+    assert "the user's loader prints" in err
+
+
+def test_diff_shows_old_against_new(project, capsys):
+    commit(project[0], edited("weight_decay", 0.003))
+    run(["check", "--diff"])
+    assert "-weight_decay: 0.003\n+weight_decay: 0.001\n" in capsys.readouterr().out
+
+
+def test_github_annotations_and_summary(project, capsys, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project[0] / "summary.md"))
+    old = edited("learning_rate", 1.2)
+    old["provenance"]["environment"]["torch"] = "2.9\n::error::injected, 100%"
+    commit(project[0], old)
+    (project[0] / "summary.md").write_text("before\n")
+    assert run(["check", "--github"]) == 1
+    commands = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::")]
+    assert commands[0].startswith("::error file=recommended.yaml,title=hpcheck%3A learning_rate::the baseline says 1.2")
+    assert [line.partition(" ")[0] for line in commands] == ["::error", "::warning"]
+    summary = (project[0] / "summary.md").read_text()
+    assert summary.startswith("before\n### hpcheck")
+    assert "| learning_rate | 1.2 | 0.4 | drifted |" in summary
+    assert "injected, 100%" in summary
+
+
+def test_annotations_are_not_in_the_json(project, capsys):
+    commit(project[0], edited("learning_rate", 1.2))
+    assert run(["check", "--github", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out)["exit_code"] == 1
+    assert "::error file=recommended.yaml" in err
+
+
+def test_annotations_escape_what_would_end_them():
+    assert check.escaped_property("a:b,c%\n") == "a%3Ab%2Cc%25%0A"
+
+
+def test_summary_cells_hold_no_markup():
+    assert check.cell("a|b<script>[x](y)`\n") == "a&#124;b&lt;script>&#91;x](y)&#96; "
+
+
+def test_picture_puts_old_above_new_on_one_scale():
+    new = rerun("learning_rate", 0.1, interval=[0.05, 0.2])
+    title, before, now = check.picture(next(one for one in check.drift.compare(BASE, new) if one.setting == "learning_rate"))
+    assert title == "learning_rate, 0.025 to 1.1"
+    assert before.index("o") > now.index("o")
+    assert len(before) == len(now)
+
+
+def test_the_checklist_is_not_trained_by_check(project, monkeypatch):
+    """The final training sets nothing, so `check` leaves it out."""
+    monkeypatch.undo()
+    monkeypatch.chdir(project[0])
+    ran = []
+
+    class Checklist:
+        def __init__(self, config, progress):
+            self.runs = type("Runs", (), {"recommended": project[0] / "new.yaml"})
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            commit(project[0], copy.deepcopy(BASE), "new.yaml")
+
+        def run_step(self, step):
+            ran.append(step)
+
+        def lost(self):
+            return ["what recommended.yaml had of weight_decay holds no longer"]
+
+    monkeypatch.setattr("hpcheck.checklist.run.Checklist", Checklist)
+    commit(project[0], BASE)
+    assert run(["check", "-q"]) == 0
+    assert ran == ["lr-range", "batch", "momentum", "wd-grid", "lr-reprobe"]
+
+
+def test_a_drift_exits_1_whatever_else_could_not_be_compared(project, capsys):
+    commit(project[0], edited("learning_rate", 1.2))
+    project[1](rerun("weight_decay", 1e-6, status="abstained", interval=None))
+    assert run(["check"]) == 1
+
+
+def test_picture_of_momentum_is_of_1_minus_it():
+    title, before, now = check.picture(next(one for one in check.drift.compare(BASE, rerun("momentum", 0.9)) if one.setting == "momentum"))
+    assert title == "momentum (1 - m), 0.02 to 0.2"
+    assert before.rindex("o") < now.rindex("o")

@@ -1,0 +1,80 @@
+"""The table at the end, in a terminal of 100 columns: nothing is cut, an lr that was carried over says so, files are named."""
+
+import io
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from rich.console import Console
+
+from hpcheck.config.sections import LrRange, Policy
+from hpcheck.recommendation import recommended, wording
+from hpcheck.report import overview
+from hpcheck.steps.reading import Reading, Settings
+from tests.support.simulated import asked
+
+SETTINGS = {
+    "total_batch_size": 128,
+    "learning_rate": {"policy": "1cycle", "max": 0.38, "min": 0.038, "final": 3.8e-5, "cycle_epochs": 98.8, "epochs": 110.0},
+    "momentum": {"max": 0.95, "min": 0.85},
+    "weight_decay": 0.0001,
+}
+LR = {"value": 0.093, "interval": [0.047, 0.19], "status": "tied", "confidence": "medium", "reason": "0.047, 0.093, 0.19 are tied"}
+COST = {"search": {"runs": 9, "iterations": 1364, "epochs": 40.5, "device_seconds": 15.6}, "training": {"runs": 0}}
+ARM = {"test": {"metric": 0.9833, "std": 0.0023, "each": [0.98, 0.99]}}
+
+
+def shown(folder: Path, width: int = 100, **evidence: object) -> str:
+    out = io.StringIO()
+    content = {"settings": SETTINGS, "evidence": evidence, "results": {"train": {"recommended": ARM}}, "provenance": {"cost": COST}}
+    wording.show(content, Console(file=out, width=width), folder)
+    return out.getvalue()
+
+
+def test_a_row_a_setting_and_a_line_a_reason(tmp_path: Path) -> None:
+    lines = [line.rstrip() for line in shown(tmp_path, learning_rate=LR).splitlines()]
+    assert max(map(len, lines)) <= 100
+    rows = [line.split("  ")[0].strip() for line in lines[4:8]]
+    assert rows == ["batch size", "learning rate", "momentum", "weight decay"]
+    assert "1cycle, 0.038 to 0.38 " in lines[5]
+    assert "schedule: 1cycle over 98.8 of 110 epochs, then down to 3.8e-5" in lines
+    assert lines[5].endswith("tied, medium confidence")
+    assert lines[4].endswith("not read: start")
+    assert "recommended: test metric 0.9833 ± 0.0023 over 2 runs" in lines
+
+
+def test_an_lr_that_the_batch_size_has_moved_says_from_where(tmp_path: Path) -> None:
+    assert "0.093 was carried over to 0.38" in " ".join(shown(tmp_path, learning_rate=LR).split())
+    assert "carried over" not in shown(tmp_path, learning_rate={**LR, "value": 0.38})
+
+
+CYCLES = {
+    "1cycle": ("0.05 to 0.5", "1cycle over 9 of 10 epochs, then down to 5e-5"),
+    **{policy: ("0.05 to 0.5", f"{policy}, 2.5 epochs a cycle, 10 epochs") for policy in ("triangular", "triangular2", "exp_range")},
+}
+COURSES = {f"lr_range.policy={policy}": words for policy, words in CYCLES.items()} | {
+    f"train.policy={policy}": ("0.5", f"{policy} over 10 epochs") for policy in ("constant", "step", "inv", "exp")
+}
+
+
+def test_the_lr_of_every_policy_is_put_into_words_below() -> None:
+    policies = {f"train.policy={one}" for one in get_args(Policy) if one != "1cycle"}
+    cycles = {f"lr_range.policy={one}" for one in get_args(LrRange.model_fields["policy"].annotation)}
+    assert COURSES.keys() == policies | cycles
+
+
+@pytest.mark.parametrize("override", COURSES)
+def test_an_lr_of_any_policy_is_told_in_terminal_and_report(override: str) -> None:
+    reading = Reading("train", Settings(100, 0.5, 0.05, 0.95, 0.85, 1e-4, 10.0), ())
+    settings = recommended.settings_block(asked(override), [reading])
+    values, course = COURSES[override]
+    assert wording.reason_lines({"settings": settings, "evidence": {}}) == [f"schedule: {course}"]
+    assert wording.describe("learning_rate", settings["learning_rate"]) == f"{override.split('=')[1]}, {values}"
+    assert overview.value_of("learning_rate", settings["learning_rate"]) == f"<span>{values}<small>{course}</small></span>"
+
+
+def test_the_files_that_are_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("")
+    text = shown(tmp_path, width=300)
+    assert f"report: {tmp_path / 'report.html'}" in text
+    assert "settings:" not in text

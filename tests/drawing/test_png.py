@@ -1,0 +1,172 @@
+"""Pictures of readings: what part is shown, where words go, and files that come out the same each time."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpcheck.drawing import marks, scale
+from hpcheck.drawing import png as plots
+from hpcheck.drawing import svg as picture
+from hpcheck.drawing.panels import Box, Panel, Series
+from hpcheck.steps.reading import Reading
+from tests.support import report_cases as cases
+
+
+def panel(*series: Series, **more: object) -> Panel:
+    return Panel("title", "iteration", "validation loss", series, **more)  # type: ignore[arg-type]
+
+
+def line(*ys: float) -> Series:
+    return Series("a", tuple(map(float, range(len(ys)))), ys, ys)
+
+
+def test_a_divergence_does_not_squash_the_picture() -> None:
+    view = scale.view(panel(line(2.3, 0.3, 0.2, 640.0, 8e4, math.inf, math.nan)))
+    assert view is not None
+    assert view.y[1] == pytest.approx(2.3 + 0.2 * 2.1, rel=0.05)
+    assert view.cut
+
+
+def test_an_accuracy_is_shown_whole_whatever_it_starts_from() -> None:
+    view = scale.view(panel(line(0.1, 0.9, 0.98)))
+    assert view is not None
+    assert view.y[0] < 0.1
+    assert view.y[1] > 0.98
+    assert not view.cut
+
+
+def test_where_higher_is_better_what_is_far_below_the_start_is_cut() -> None:
+    view = scale.view(panel(line(-0.1, 0.8, -1e6), higher_is_better=True))
+    assert view is not None
+    assert -0.5 < view.y[0] < -0.1
+    assert view.cut
+
+
+def test_nothing_finite_is_no_picture(tmp_path: Path) -> None:
+    assert scale.view(panel(line(math.nan, math.inf))) is None
+    assert scale.view(panel()) is None
+    assert plots.draw(Reading("train", cases.SETTINGS, (), (panel(line(math.nan)),)), tmp_path) == []
+
+
+def test_curves_that_end_close_together_are_also_shown_enlarged() -> None:
+    close = panel(cases.falling("a", 0.10), cases.falling("b", 0.12))
+    apart = panel(cases.falling("a", 0.1), cases.falling("b", 1.9))
+    views = [(one, scale.view(one)) for one in (close, apart)]
+    found = [scale.enlarged(one, view) for one, view in views if view]
+    assert found[0] is not None
+    assert found[0].y[1] < 0.5
+    assert found[1] is None
+
+
+def test_a_second_half_that_one_curve_alone_reaches_is_not_enlarged() -> None:
+    one = panel(cases.falling("a", 0.10, steps=60), cases.falling("b", 0.12, steps=20))
+    view = scale.view(one)
+    assert view is not None
+    assert scale.enlarged(one, view) is None
+
+
+def test_a_legend_of_long_names_takes_more_rows_than_of_short_ones() -> None:
+    short, long = (panel(*(cases.falling(name, 0.1) for _ in range(4))) for name in ("max 0.1", "falling momentum, 2 seeds, of four"))
+    assert (plots.legend_rows(short), plots.legend_rows(long)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("span", "log", "expected"),
+    [
+        ((0.0, 1.0), False, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        ((0.0008, 0.012), True, [0.001, 0.002, 0.005, 0.01]),
+        ((1e-5, 10.0), True, [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0]),
+    ],
+)
+def test_ticks_are_round_numbers(span: tuple[float, float], log: bool, expected: list[float]) -> None:
+    assert scale.ticks(span, log) == pytest.approx(expected)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(3, 9))
+def test_ticks_lie_inside_and_are_not_too_many(low: float, width: float, most: int) -> None:
+    found = scale.ticks((low, low + width), False, most)
+    assert all(low - width * 1e-6 <= tick <= low + width * (1 + 1e-6) for tick in found)
+    assert 1 <= len(found) <= most + 2
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.0005, "0.0005"), (1e-5, "1e-5"), (3.2e-6, "3.2e-6"), (25000.0, "25,000"), (0.0, "0"), (math.inf, "inf"), (128, "128")],
+)
+def test_numbers_are_short(value: float, words: str) -> None:
+    assert scale.number(value) == words
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0.1, 30)), max_size=20))
+def test_no_two_labels_of_a_row_overlap(given: list[tuple[float, float]]) -> None:
+    spans = sorted((left, left + width) for left, width in given)
+    rows = scale.rows(spans)
+    for row in set(rows):
+        ends = [span for span, at in zip(spans, rows, strict=True) if at == row]
+        assert all(first[1] <= second[0] for first, second in pairwise(ends))
+
+
+def test_the_same_clue_over_one_stretch_is_one_box() -> None:
+    found = marks.merged([Box(0.5, 0.6, "divergence"), Box(0.46, 0.6, "divergence"), Box(0.1, 0.2, "plateau")])
+    assert [(box.text, box.from_x, box.to_x) for box in found] == [("plateau", 0.1, 0.2), ("divergence", 0.46, 0.6)]
+
+
+def test_a_box_surrounds_its_curve_and_stays_in_the_picture() -> None:
+    one = replace(panel(line(2.0, 1.0, 0.5, 0.4)), boxes=(Box(1.0, 2.0, "plateau"), Box(math.nan, math.nan, "no-signal")))
+    view = scale.view(one)
+    assert view is not None
+    (box,) = marks.drawn(one, view)
+    assert box.low < scale.share(0.5, view.y, False) < scale.share(1.0, view.y, False) < box.high
+    assert 0 <= box.left < box.right <= 1
+
+
+def test_a_smoothed_curve_that_stops_marks_the_divergence() -> None:
+    assert marks.ends_early((2.0, 1.0, math.nan), (2.0, 1.0, 9.0)) == 1
+    assert marks.ends_early((2.0, 1.0, 0.5), (2.0, 1.0, 0.5)) is None
+    assert marks.ends_early((), (2.0, 1.0)) is None
+
+
+@pytest.mark.parametrize("reading", cases.everything(), ids=lambda reading: reading.step)
+def test_each_step_is_drawn_as_png_and_svg(reading: Reading, tmp_path: Path) -> None:
+    png, svg = plots.draw(reading, tmp_path)
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in svg.read_text()[:500]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([png.name, svg.name])
+
+
+def test_the_same_reading_gives_the_same_bytes(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        plots.draw(cases.batch(), tmp_path / folder)
+    for name in ("batch.png", "batch.svg"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_dollar_signs_in_labels_are_no_mathematics(tmp_path: Path) -> None:
+    assert plots.draw(cases.batch("cost $x_{$ and $"), tmp_path)
+
+
+def test_log_axes_are_drawn(tmp_path: Path) -> None:
+    sweep = Panel("sweep", "learning rate", "loss", (Series("a", (1e-5, 1e-3, 0.1), (2.3, 0.5, 0.01)),), log_x=True, log_y=True)
+    plots.draw_panels((sweep,), tmp_path / "sweep.png")
+    assert (tmp_path / "sweep.png").stat().st_size > 5000
+
+
+def test_what_is_larger_is_drawn_higher_and_what_is_beyond_is_marked_at_its_own_edge() -> None:
+    view = scale.View((0.0, 1.0), (0.0, 1.0), cut=True)
+    frame = picture.Frame(picture.WIDE, view, False, False, 12.0)
+    _, top, _, bottom = frame.box
+    assert (frame.y(1.0), frame.y(0.0)) == (top, bottom)  # pixels are counted from the top
+    assert frame.x(0.0) < frame.x(1.0)
+    above, below = (str(picture._overflow(frame, line(value), 0)) for value in (9.0, -9.0))
+    assert f" {top + 7:g}l" in above
+    assert f" {bottom - 7:g}l" in below
+
+
+def test_the_same_clue_over_two_stretches_is_two_boxes() -> None:
+    assert len(marks.merged([Box(0.1, 0.2, "plateau"), Box(0.5, 0.6, "plateau")])) == 2

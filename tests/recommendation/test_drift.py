@@ -1,0 +1,258 @@
+"""What counts as drift between two recommendations, on hand-written ones."""
+
+import copy
+
+import pytest
+
+from hpcheck.config import ConfigError
+from hpcheck.recommendation.drift import changed, checked, compare
+
+BASE = {
+    "settings": {
+        "total_batch_size": 64,
+        "learning_rate": {"policy": "1cycle", "max": 0.4, "min": 0.04, "final": 4e-5, "cycle_epochs": 22.5, "epochs": 25.0},
+        "momentum": {"max": 0.95, "min": 0.85},
+        "weight_decay": 0.001,
+    },
+    "evidence": {
+        "total_batch_size": {"value": 64, "status": "tied", "interval": [22.6, 90.5], "tied": [32.0, 64.0]},
+        "learning_rate": {"value": 0.4, "status": "tied", "interval": [0.2, 0.57], "tied": [0.2, 0.4]},
+        "momentum": {"value": {"max": 0.95, "min": 0.85}, "status": "chosen", "interval": [0.93, 0.96]},
+        "momentum_shape": {"value": "falling", "status": "chosen", "interval": [1.0, 1.5]},
+        "weight_decay": {"value": 0.001, "status": "chosen", "interval": [0.00056, 0.0018]},
+    },
+    "provenance": {"hpcheck": "0.1.0", "config": "c0", "data": "d0", "seed": 0, "environment": {"torch": "2.10.0", "device": "cpu"}},
+}
+
+
+def rerun(setting, value, **evidence):
+    """The base recommendation with another reading of one setting."""
+    content = copy.deepcopy(BASE)
+    settings = content["settings"]
+    if isinstance(settings[setting], dict):
+        settings[setting]["max"] = value
+        settings[setting]["min"] = settings[setting]["min"] if setting == "momentum" else value / 10
+    else:
+        settings[setting] = value
+    told = {"max": value, "min": 0.85} if setting == "momentum" else value
+    content["evidence"][setting] = {"value": told, "status": "chosen", **evidence}
+    return content
+
+
+def edited(setting, value):
+    """The base recommendation with a setting changed by hand, its evidence as it was."""
+    content = rerun(setting, value)
+    content["evidence"] = copy.deepcopy(BASE["evidence"])
+    return content
+
+
+def drifted(old, new):
+    return [verdict.setting for verdict in compare(old, new) if verdict.status == "drifted"]
+
+
+def verdict(old, new, setting):
+    return next(one for one in compare(old, new) if one.setting == setting)
+
+
+def test_the_same_recommendation_has_not_drifted():
+    assert {one.status for one in compare(BASE, copy.deepcopy(BASE))} == {"same"}
+
+
+MOVED = [
+    ("total_batch_size", 128),
+    ("learning_rate", 1.2),
+    ("learning_rate", 0.4 / 3),
+    ("momentum", 0.975),
+    ("momentum", 0.9),
+    ("weight_decay", 0.003),
+    ("weight_decay", 0.001 / 3),
+]
+
+
+@pytest.mark.parametrize(("setting", "value"), MOVED)
+def test_a_setting_moved_threefold_by_hand_in_the_baseline_drifts_and_is_named(setting, value):
+    assert drifted(edited(setting, value), BASE) == [setting]
+    assert "edited by hand" in verdict(edited(setting, value), BASE, setting).why
+
+
+@pytest.mark.parametrize(("setting", "value"), MOVED)
+def test_a_setting_read_threefold_elsewhere_with_a_narrow_interval_drifts_and_is_named(setting, value):
+    new = rerun(setting, value, interval=[value, value])
+    if setting == "momentum" and value == 0.9:
+        value = 0.85
+        new = rerun(setting, value, interval=[value, value])
+    assert drifted(BASE, new) == [setting]
+    assert drifted(new, BASE) == [setting]
+
+
+def test_a_value_inside_the_others_interval_has_not_drifted():
+    assert drifted(BASE, rerun("weight_decay", 0.005, interval=[0.0009, 0.02])) == []
+    assert drifted(BASE, rerun("weight_decay", 0.005, interval=[0.003, 0.02])) == ["weight_decay"]
+
+
+def test_neighbours_on_the_checklists_own_grid_have_not_drifted():
+    assert drifted(BASE, rerun("learning_rate", 0.18, interval=[0.17, 0.19])) == []
+    assert "nearer than the checklist resolves" in verdict(BASE, rerun("learning_rate", 0.18), "learning_rate").why
+
+
+@pytest.mark.parametrize(("size", "has_drifted"), [(32, False), (64, False), (128, True), (65, True)])
+def test_batch_sizes_are_compared_exactly_save_for_ties(size, has_drifted):
+    assert drifted(BASE, rerun("total_batch_size", size)) == ["total_batch_size"] * has_drifted
+
+
+def test_a_batch_size_between_two_tied_ones_has_not_drifted():
+    assert drifted(BASE, rerun("total_batch_size", 128, tied=[16, 32, 128])) == []
+
+
+def test_rounding_is_no_drift():
+    assert verdict(BASE, rerun("weight_decay", 0.00104), "weight_decay").why == "the same value"
+
+
+def test_weight_decay_zero_is_far_from_every_other_value():
+    assert drifted(BASE, rerun("weight_decay", 0.0, interval=[0.0, 1e-5])) == ["weight_decay"]
+    assert drifted(BASE, rerun("weight_decay", 0.0, interval=[0.0, 0.001])) == []
+
+
+def test_an_abstention_is_not_compared_unless_the_values_agree():
+    abstained = {"status": "abstained", "interval": None}
+    assert verdict(BASE, rerun("weight_decay", 1e-5, **abstained), "weight_decay").status == "not compared"
+    assert verdict(BASE, rerun("weight_decay", 0.001, **abstained), "weight_decay").status == "same"
+
+
+def test_momentum_that_no_longer_falls_has_drifted_unless_the_shapes_were_tied():
+    new = copy.deepcopy(BASE)
+    new["settings"]["momentum"]["min"] = new["evidence"]["momentum"]["value"]["min"] = 0.95
+    assert drifted(BASE, new) == ["momentum.min"]
+    new["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    assert drifted(BASE, new) == []
+
+
+def test_a_setting_never_read_is_compared_by_value():
+    bare = copy.deepcopy(BASE)
+    bare["evidence"] = {}
+    assert drifted(bare, BASE) == []
+    del bare["settings"]["learning_rate"]
+    assert drifted(bare, BASE) == ["learning_rate"]
+
+
+def test_changed_versions_device_and_data_are_named():
+    new = copy.deepcopy(BASE)
+    new["provenance"]["data"] = "d1"
+    new["provenance"]["environment"] = {"torch": "2.11.0", "device": "cuda"}
+    assert changed(BASE, new) == ["data: 'd0' -> 'd1'", "torch: '2.10.0' -> '2.11.0'", "device: 'cpu' -> 'cuda'"]
+
+
+BROKEN = [
+    {"settings": {**BASE["settings"], "weight_decay": "much"}},
+    {"settings": {**BASE["settings"], "total_batch_size": True}},
+    {"settings": {**BASE["settings"], "learning_rate": 0.1}},
+    {"settings": {**BASE["settings"], "weight_decay": float("nan")}},
+    {"evidence": {**BASE["evidence"], "weight_decay": {"status": "chosen"}}},
+    {"evidence": {**BASE["evidence"], "weight_decay": {"value": 0.001, "status": "chosen", "interval": [1, 2, 3]}}},
+    {"evidence": {**BASE["evidence"], "momentum": "high"}},
+    {"evidence": []},
+    {"provenance": {"environment": "here"}},
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_baseline_that_cannot_be_compared_with_is_refused_by_name(broken):
+    with pytest.raises(ConfigError, match=r"base\.yaml: not a recommended\.yaml"):
+        checked({**BASE, **broken}, "base.yaml")
+
+
+def test_a_momentum_that_the_new_reading_abstained_from_is_not_compared_in_either_part():
+    new = rerun("momentum", 0.5, status="abstained")
+    new["settings"]["momentum"]["min"] = 0.5
+    new["evidence"]["momentum"]["value"] = {"max": 0.5, "min": 0.5}
+    verdicts = {verdict.setting: verdict.status for verdict in compare(BASE, new)}
+    assert (verdicts["momentum"], verdicts["momentum.min"]) == ("not compared", "not compared")
+
+
+def test_shapes_tied_with_another_in_each_are_not_tied_with_each_other():
+    old, new = copy.deepcopy(BASE), rerun("momentum", 0.95)
+    new["settings"]["momentum"]["min"] = 0.95
+    new["evidence"]["momentum"]["value"]["min"] = 0.95
+    old["evidence"]["momentum_shape"]["tied"], new["evidence"]["momentum_shape"]["tied"] = [1.0, 3.0], [2.0, 3.0]
+    assert drifted(old, new) == ["momentum.min"]
+    new["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    assert drifted(old, new) == []
+
+
+def test_momentum_that_rises_is_not_momentum_that_falls():
+    rising = copy.deepcopy(BASE)
+    rising["settings"]["momentum"]["shape"] = "rising"
+    assert drifted(BASE, rising) == drifted(rising, BASE) == ["momentum.shape"]
+    assert drifted(rising, copy.deepcopy(rising)) == []
+
+
+def test_the_ends_of_a_constant_momentum_are_judged_once():
+    old, new = rerun("momentum", 0.95), rerun("momentum", 0.97)
+    for content in (old, new):
+        largest = content["settings"]["momentum"]["max"]
+        content["settings"]["momentum"]["min"] = content["evidence"]["momentum"]["value"]["min"] = largest
+    assert drifted(old, new) == []
+
+
+def test_an_abstention_is_said_of_the_reading_that_it_was_in():
+    abstained = rerun("weight_decay", 1e-5, status="abstained", interval=None)
+    assert verdict(BASE, abstained, "weight_decay").why.endswith("the reading abstained this time")
+    assert verdict(abstained, BASE, "weight_decay").why.endswith("the reading abstained in the baseline")
+
+
+def test_a_smallest_momentum_edited_by_hand_has_drifted_though_the_shapes_are_tied():
+    old = copy.deepcopy(BASE)
+    old["settings"]["momentum"]["min"] = 0.5
+    old["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    assert drifted(old, BASE) == ["momentum.min"]
+    assert "edited by hand" in verdict(old, BASE, "momentum.min").why
+
+
+def test_what_the_baseline_does_not_name_has_not_changed():
+    new = copy.deepcopy(BASE)
+    new["provenance"]["environment"]["cudnn"] = "9"
+    assert changed(BASE, new) == []
+
+
+def cycled(**changed):
+    content = copy.deepcopy(BASE)
+    content["settings"]["learning_rate"].update(changed)
+    return content
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"policy": "triangular"}, "policy 1cycle before, triangular now"),
+        ({"min": 0.01}, "max / min 10 before, 40 now"),
+        ({"epochs": 75.0, "cycle_epochs": 67.5}, "epochs 25 before, 75 now"),
+        ({"cycle_epochs": 12.0}, "cycle_epochs / epochs 0.9 before, 0.48 now"),
+    ],
+)
+def test_another_cycle_is_a_drift(change, why):
+    found = verdict(BASE, cycled(**change), "learning_rate.cycle")
+    assert (found.status, found.why) == ("drifted", why)
+
+
+def test_what_measured_times_and_runs_move_of_a_cycle_is_none():
+    assert drifted(BASE, cycled(epochs=45.0, cycle_epochs=40.5)) == []
+    assert drifted(BASE, cycled(max=0.45, min=0.004)) == []  # the start's own smallest lr goes with its largest alone
+    other_batch = rerun("total_batch_size", 32, tied=[32.0, 64.0])
+    other_batch["settings"]["learning_rate"] |= {"epochs": 13.0, "cycle_epochs": 11.7}
+    assert drifted(BASE, other_batch) == []
+    by_runs = cycled(min=0.013)
+    by_runs["evidence"]["min_lr"] = {"value": 0.013, "status": "chosen"}
+    assert drifted(BASE, by_runs) == []
+    without = copy.deepcopy(BASE)
+    del without["settings"]["learning_rate"]
+    assert verdict(without, BASE, "learning_rate.cycle").status == "same"  # the learning rate's own verdict says it
+
+
+@pytest.mark.parametrize(
+    "edited_by_hand", [{"tied": "0.2"}, {"tied": ["0.2"]}, {"interval": ["a", "b"]}, {"interval": [0.1]}, {"tied": 0.2}]
+)
+def test_evidence_that_is_no_numbers_is_no_baseline(edited_by_hand):
+    content = copy.deepcopy(BASE)
+    content["evidence"]["learning_rate"].update(edited_by_hand)
+    with pytest.raises(ConfigError, match="not a recommended"):
+        checked(content, "r.yaml")

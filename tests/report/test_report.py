@@ -1,0 +1,241 @@
+"""The HTML report: what a reader must find in it, what must never be in it, and its empty states. No browser here."""
+
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hpcheck.cli.app import app
+from hpcheck.drawing import markup
+from hpcheck.drawing.panels import Panel, Series
+from hpcheck.report import advice, ledger, overview, page, sections
+from hpcheck.steps.reading import Reading
+from tests.support import report_cases as cases
+
+COST = {"runs": 9, "iterations": 1400, "epochs": 55.0, "device_seconds": 9.1}
+
+
+def report(readings: list[Reading], *overrides: str, learning_rate: bool = True) -> str:
+    costs = {reading.step: COST for reading in readings}
+    return page.page(cases.content(readings, learning_rate), readings, costs, cases.config(*overrides))
+
+
+class Elements(HTMLParser):
+    """The page's elements, their text, and whether every one that opens closes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.text += data
+
+
+def test_the_page_is_well_formed_and_loads_nothing() -> None:
+    text = report(cases.everything())
+    found = Elements(text)
+    assert found.open == []
+    addresses = [
+        value for _, attributes in found.tags for key, value in attributes.items() if key in ("src", "href", "xlink:href", "action")
+    ]
+    assert all(value is not None and (value.startswith("#") or value == "data:,") for value in addresses)
+    assert "default-src &#x27;none&#x27;" in text
+    assert not re.search(r"https?://", text)
+
+
+def test_links_lead_somewhere_and_no_name_is_used_twice() -> None:
+    found = Elements(report(cases.everything()))
+    names = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert len(names) == len(set(names))
+    assert {str(attributes["href"])[1:] for tag, attributes in found.tags if tag == "a"} <= set(names)
+
+
+def test_the_settings_stand_at_the_top_with_a_reason_each() -> None:
+    text = Elements(report(cases.everything())).text
+    top = text[: text.index("How large may the learning rate become?")]
+    for words in ("0.02 to 0.2", "128", "0.9 to 0.85", "0.001", "0.2 keeps a factor of 2 away.", "0.9847 ± 0.0016, 4 runs"):
+        assert words in top
+
+
+@pytest.mark.parametrize("place", ["label", "title", "remark", "clue", "reason"])
+def test_markup_in_names_stays_text(place: str) -> None:
+    reading = cases.batch(cases.HOSTILE)
+    item = (
+        replace(reading.evidence[0], clues=(cases.HOSTILE,), reason=cases.HOSTILE) if place in ("clue", "reason") else reading.evidence[0]
+    )
+    panels = (replace(reading.panels[0], title=cases.HOSTILE, marks=((3.0, cases.HOSTILE),)),)
+    text = report([replace(reading, evidence=(item,), panels=panels, remarks=(cases.HOSTILE,))])
+    found = Elements(text)
+    assert found.open == []
+    assert not any(tag == "img" for tag, _ in found.tags)
+    assert not any(key.startswith("on") for _, attributes in found.tags for key in attributes)
+    assert cases.HOSTILE in found.text
+
+
+def test_values_cannot_end_their_script() -> None:
+    assert "</script><b>" not in markup.data_block({"label": "</script><b>"})[:-9]
+
+
+def test_a_table_escapes_what_is_not_markup() -> None:
+    assert markup.table(("a", "b"), [("<i>", markup.tag("b", "&"))]).count("<b>&amp;</b>") == 1
+
+
+def test_validation_on_the_test_split_is_said_loudly() -> None:
+    assert "Validated on the test split" in report(cases.everything(), "data.validate_on=test")
+    assert "Validated on the test split" not in report(cases.everything())
+
+
+def test_an_abstention_is_said_at_the_top_and_what_to_do_about_it() -> None:
+    text = Elements(report([cases.lr_range(), cases.wd_grid("abstained")])).text
+    assert "No answer for weight decay" in text
+    assert "The start's value is kept. No candidate could be read." in text
+    assert "hpcheck wd-grid -s wd_grid.steps=ITERATIONS" in text
+    assert (
+        "Not run yet: batch, momentum, train. Their settings are where you started from. No full training has tried these settings." in text
+    )
+
+
+def test_an_abstention_that_keeps_another_value_than_the_starts_says_which() -> None:
+    reading = cases.wd_grid("abstained")
+    kept = replace(reading.evidence[0], setting="learning_rate", kept="the lr known before")
+    text = Elements(report([replace(reading, step="lr-reprobe", evidence=(kept,))])).text
+    assert "The lr known before is kept. No candidate could be read." in text
+    assert "start's value is kept. No candidate" not in text
+
+
+def test_a_held_out_part_that_was_trained_on_is_called_that() -> None:
+    assert "Held-out split, trained on too" in report(cases.everything(), "train.fit=all")
+    assert "trained on too" not in report(cases.everything())
+
+
+def test_training_sets_nothing_and_so_leaves_no_start() -> None:
+    text = Elements(report([one for one in cases.everything() if one.step != "train"])).text
+    assert "Not run yet: train. No full training has tried these settings." in text
+
+
+def test_before_any_step_the_page_says_how_to_begin() -> None:
+    text = Elements(report([], learning_rate=False)).text
+    assert "none known" in text
+    assert "Nothing to paste: no learning rate is known yet; read one first (hpcheck lr-range)." in text
+    assert "Nothing has been read yet: run the checklist: hpcheck run" in text
+
+
+def test_a_panel_without_finite_values_says_so() -> None:
+    empty = Panel("Nothing", "iteration", "loss", (Series("a", (1.0,), (math.nan,)),))
+    assert "No finite values to draw." in report([replace(cases.batch(), panels=(empty,))])
+
+
+def test_scores_by_accuracy_are_shown_as_accuracies() -> None:
+    text = Elements(sections.considered(cases.batch().evidence[0])).text
+    assert "0.9852" in text
+    assert "-0.9852" not in text
+
+
+def test_an_error_of_which_less_is_better_is_shown_as_it_was_measured() -> None:
+    text = sections.considered(replace(cases.batch().evidence[0], considered=((64.0, 0.1137, 0.0055),), higher_is_better=False))
+    assert "0.1137" in text
+    assert "-0.1137" not in text
+
+
+def test_what_was_considered_says_what_became_of_it() -> None:
+    rows = re.findall(
+        r"<tr><th scope=\"row\">(.*?)</th>.*?<span>([^<]*|<strong>taken</strong>)</span></td></tr>",
+        sections.considered(cases.lr_range().evidence[0]),
+    )
+    assert rows == [("0.1", "worse"), ("0.2", "<strong>taken</strong>"), ("0.4", "as good"), ("0.8", "diverged")]
+    of_a_stretch = replace(cases.lr_range().evidence[0], tied=(), good=(0.2, 0.4))
+    assert sections.considered(of_a_stretch).count("loses little") == 1
+    assert "Where the middle of such maxima may lie: 0.2 to 0.566" in Elements(sections.answer(of_a_stretch, True)).text
+
+
+def test_a_clue_beside_its_picture_is_not_repeated_below() -> None:
+    reading = cases.lr_range()
+    words = reading.panels[0].boxes[0].words
+    item = replace(reading.evidence[0], clues=(words,))
+    text = Elements(report([replace(reading, evidence=(item,))])).text
+    assert text.count("raise the smallest learning rate") == 1
+
+
+def test_the_ledger_weighs_each_choice_against_the_start() -> None:
+    settings = cases.content([])["settings"]
+    entries = {entry.name: entry for entry in ledger.ledger(settings, cases.config())}
+    assert [entries[name].effect for name in ("Learning rate", "Batch size", "Weight decay")] == ["adds", "takes away", "adds"]
+    assert (entries["Batch size"].before, entries["Batch size"].value) == ("32", "128")
+    assert entries["Dropout"].value == "0"
+    assert entries["Augmentation"].effect == "none"
+
+
+def test_the_ledger_reads_dropout_from_the_model() -> None:
+    assert ledger.dropout_of(cases.config("model={name: densenet_cifar}", "data.name=cifar10")) == 0.2
+    assert ledger.dropout_of(cases.config("model={name: densenet_cifar, dropout: 0.1}", "data.name=cifar10")) == 0.1
+
+
+def test_training_longer_is_advised_where_the_loss_still_falls() -> None:
+    falling = replace(cases.train(), findings=frozenset({"still falling"}))
+    commands = [command for _, command in advice.next_lines(cases.content([falling]), [falling], cases.config())]
+    assert "hpcheck train -s budget.epochs=EPOCHS" in commands
+
+
+def test_words_of_a_remark_are_no_finding() -> None:
+    """lr-range says "train longer" of its stepsize, where no training has ended."""
+    read = replace(cases.train(), step="lr-range", remarks=("stepsize: too few, train longer or with a smaller max lr; too short to tell",))
+    commands = [command for _, command in advice.next_lines(cases.content([read]), [read], cases.config())]
+    assert not [command for command in commands if "budget.epochs" in command or "wd_grid.steps" in command]
+
+
+def test_the_same_readings_give_the_same_page() -> None:
+    assert report(cases.everything()) == report(cases.everything())
+
+
+def test_the_report_stays_small() -> None:
+    assert len(report(cases.everything()).encode()) < 400_000
+
+
+def test_report_of_something_else_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["report", str(tmp_path)])
+    assert "not a run directory" in str(result.exception)
+
+
+def test_a_run_directorys_config_cannot_have_code_imported(tmp_path: Path) -> None:
+    text = (cases.ROOT / "configs" / "quickstart.yaml").read_text().replace("name: mlp\n  hidden: [64, 64]", "name: evil:model")
+    (tmp_path / "config.yaml").write_text(text)
+    result = CliRunner().invoke(app, ["report", str(tmp_path)])
+    assert "your own code (evil:model)" in str(result.exception)
+
+
+@pytest.mark.parametrize(("size", "effect"), [(16, "adds"), (32, "neither"), (64, "takes away")])
+def test_a_smaller_batch_adds_regularization_and_a_larger_one_takes_it_away(size: int, effect: str) -> None:
+    settings = {**cases.content([])["settings"], "total_batch_size": size}
+    (entry,) = [entry for entry in ledger.ledger(settings, cases.config()) if entry.name == "Batch size"]
+    assert entry.effect == effect
+
+
+def test_settings_are_to_be_committed_where_every_one_was_read() -> None:
+    read, abstained = [cases.lr_range(), cases.wd_grid()], [cases.lr_range(), cases.wd_grid("abstained")]
+    commands = [[command for _, command in advice.next_lines(cases.content(given), given, cases.config())] for given in (read, abstained)]
+    assert ["hpcheck train --from recommended.yaml" in found for found in commands] == [True, False]
+
+
+def test_trainings_are_shown_by_their_figures_on_the_test_split_where_there_are_any() -> None:
+    arm = {"runs": ["a"], "diverged": 0, "val": {"metric": 0.7, "each": [0.7]}, "test": {"metric": 0.6, "each": [0.6]}}
+    held_out = {key: value for key, value in arm.items() if key != "test"}
+    for given, words in ((arm, "metric on the test split: recommended 0.6"), (held_out, "metric on the held-out split: recommended 0.7")):
+        assert words in str(overview.results({"results": {"train": {"recommended": given}}}, "train"))

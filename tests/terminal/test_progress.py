@@ -1,0 +1,114 @@
+"""What people see of runs under way: amounts that add up, ended runs as ended, and nothing on stdout."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hpcheck.runs.records import RecordWriter, standing
+from hpcheck.runs.schedules import constant
+from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, TimingSpec
+from hpcheck.terminal import progress
+from hpcheck.terminal.progress import Progress, amount
+
+RUN = RunSpec(
+    DataSpec("digits"), PartSpec("mlp"), PartSpec("sgd"), 32, 100, constant(0.1), constant(0.9), 0.0, (50, 100), label="1cycle to 0.1"
+)
+CHILD = replace(RUN, parent="0" * 16, at_step=60)
+TIMING = TimingSpec(RUN.data, RUN.model, RUN.optimizer, (32, 64), label="step time")
+
+
+def writer(folder: Path, spec, *steps, name="a") -> RecordWriter:
+    record = RecordWriter(folder / f"{name}.jsonl", name, spec, {})
+    for step in steps:
+        record.row(step=step, lr=0.1, momentum=0.9, train_loss=math.nan, val_loss=0.25, metric=0.9, seconds=1.5)
+    return record
+
+
+def done(name: str, spec, folder: Path) -> float:
+    return progress.done(spec, standing(folder / f"{name}.jsonl"))
+
+
+def test_a_run_is_done_as_far_as_its_rows_go(tmp_path):
+    assert done("a", RUN, tmp_path) == 0
+    writer(tmp_path, RUN, 0, 50).close()
+    assert (done("a", RUN, tmp_path), amount(RUN)) == (50 * 32, 100 * 32)
+
+
+def test_a_continuation_counts_its_own_steps_alone(tmp_path):
+    writer(tmp_path, CHILD).close()
+    assert (done("a", CHILD, tmp_path), amount(CHILD)) == (0, 40 * 32)
+    writer(tmp_path, CHILD, 80, name="b").close()
+    assert done("b", CHILD, tmp_path) == 20 * 32
+
+
+@pytest.mark.parametrize("spec", [RUN, CHILD, TIMING], ids=["run", "continuation", "timing"])
+def test_a_run_that_has_ended_is_all_done_wherever_it_diverged(tmp_path, spec):
+    record = writer(tmp_path, spec, *([] if spec is TIMING else [70]))
+    assert done("a", spec, tmp_path) < amount(spec)
+    record.finish("diverged", {})
+    assert standing(tmp_path / "a.jsonl").status == "diverged"
+    assert done("a", spec, tmp_path) == amount(spec)
+
+
+def test_lines_without_a_terminal_say_what_runs_how_far_it_is_and_what_is_left(tmp_path, capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with Progress().watching("lr-range", [("a", RUN), ("b", TIMING)], tmp_path) as poll:
+        poll()
+        clock[0] = 31.0
+        poll()  # nothing done yet: no time left can be given
+        writer(tmp_path, RUN, 50).close()
+        clock[0] = 40.0
+        poll()
+        clock[0] = 62.0
+        poll()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        "lr-range: 1cycle to 0.1 (100), step time",
+        "lr-range: 0% done",
+        "lr-range 1/2: 1cycle to 0.1: iteration 50 of 100, loss 0.25, metric 0.9",
+        "lr-range: 50% done, about 62 s left",
+    ]
+
+
+def test_lines_tell_once_how_each_run_ended(tmp_path, capsys):
+    with Progress().watching("batch", [("a", RUN), ("b", RUN), ("c", TIMING)], tmp_path) as poll:
+        writer(tmp_path, RUN, 50, 100).finish("finished", {})
+        poll()
+        writer(tmp_path, RUN, 50, name="b").finish("diverged", {})
+        writer(tmp_path, TIMING, name="c").finish("finished", {})
+        poll()
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "batch 1/3: 1cycle to 0.1: loss 0.25, metric 0.9, 1.5 s of training",
+        "batch 2/3: 1cycle to 0.1: diverged at iteration 50 (training loss nan, 1.5 s of training)",
+        "batch 3/3: step time: measured",
+    ]
+
+
+def test_a_round_is_announced_with_its_iterations():
+    assert progress.announced([RUN]) == "1cycle to 0.1 (100 iterations)"
+    assert progress.announced([RUN, replace(RUN, label="other")]) == "1cycle to 0.1, other (100 iterations each)"
+    assert progress.announced([RUN, CHILD]) == "1cycle to 0.1 (100), 1cycle to 0.1 (40)"
+    assert progress.announced([TIMING]) == "step time"
+
+
+def test_quiet_says_nothing(tmp_path, capsys):
+    with Progress(quiet=True).watching("lr-range", [("a", RUN)], tmp_path) as poll:
+        poll()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_bars_on_a_terminal_go_to_stderr_and_leave_nothing_behind(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = Progress()
+    assert shown.console.is_terminal
+    with shown.watching("lr-range", [("a", RUN)], tmp_path) as poll:
+        writer(tmp_path, RUN, 50).close()
+        poll()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "lr-range: 1cycle to 0.1" in captured.err
+    assert "loss 0.25, metric 0.9" in captured.err
