@@ -1,1 +1,1 @@
-"""The shipped data sets, one file each: `load(root, *, options) -> Raw`, arrays in memory, without torch."""
+"""Data as arrays: loaded, cached, split, prepared; without torch. The shipped sets are in `sets/`."""

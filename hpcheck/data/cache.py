@@ -40,7 +40,7 @@ def load_raw(name: str, root: Path, options: Mapping[str, Any]) -> tuple[Raw, st
 
 def _load_shipped(name: str, root: Path, options: Mapping[str, Any]) -> tuple[Raw, str]:
     load = find.load("data", name)
-    list_sources = importlib.import_module(f"hpcheck.data.{find.file_name(name)}").sources
+    list_sources = importlib.import_module(find.module_of("data", name)).sources
     sources: list[Path] = list_sources(root, **options)
     if sources:
         cached = _read(_entry(name, root, options, sources))
@@ -96,7 +96,7 @@ def _file_states(sources: list[Path], root: Path) -> list[tuple[str, int, int]]:
 
 def _loader_sources() -> str:
     """A hash of the code in this folder: what it decodes differently is not found in the cache."""
-    texts = (path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    texts = (path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
     return hashlib.sha256(b"\0".join(texts)).hexdigest()
 
 

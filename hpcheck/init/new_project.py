@@ -15,8 +15,8 @@ from hpcheck.config.template import commented
 from hpcheck.init.find_data import Found, find
 from hpcheck.runs.files import naming, write_whole
 
-PACKAGE = Path(__file__).parent
-STARTERS = PACKAGE / "starters"
+PACKAGE = Path(__file__).parent.parent
+STARTERS = Path(__file__).with_name("starters")
 CONFIG, ENTRY, SCHEMA = "hpcheck.yaml", "hpcheck_entry.py", "hpcheck.schema.json"
 BATCHES = 20  # ours: an epoch of fewer updates is over before a learning rate can be read
 OWN = "hpcheck_entry:build"

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from hpcheck.errors import InputError
 from hpcheck.plugins.user_errors import UsersCodeError
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parent.parent
 ENTRY_POINT = {"models": "build", "data": "load", "optimizers": "build"}  # the function that each kind's file defines
+FOLDER = {"models": "models", "data": "data/sets", "optimizers": "optimizers"}
 
 
 def file_name(name: str) -> str:
@@ -25,12 +26,14 @@ def file_name(name: str) -> str:
 
 def known(kind: str) -> list[str]:
     """Names shipped for `kind` ("models", "data" or "optimizers"), sorted. Reads file names and imports nothing."""
-    return [stem.replace("_", "-") if kind == "data" else stem for stem in _stems(PACKAGE / kind)]
+    return [stem.replace("_", "-") if kind == "data" else stem for stem in _stems(PACKAGE / FOLDER[kind], ENTRY_POINT[kind])]
 
 
 @cache
-def _stems(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")))
+def _stems(folder: Path, function: str) -> tuple[str, ...]:
+    """Files in `folder` that define `function`: the others are helpers."""
+    defines = re.compile(rf"^def {function}\(", re.MULTILINE)
+    return tuple(sorted(path.stem for path in folder.glob("*.py") if defines.search(path.read_text(encoding="utf-8"))))
 
 
 def is_hpchecks_network(name: str) -> bool:
@@ -90,7 +93,7 @@ def options(kind: str, name: str) -> dict[str, Any]:
         return {}
     if name not in known(kind):
         raise KeyError(name)
-    return dict(_keywords(PACKAGE / kind / f"{file_name(name)}.py", ENTRY_POINT[kind]))
+    return dict(_keywords(PACKAGE / FOLDER[kind] / f"{file_name(name)}.py", ENTRY_POINT[kind]))
 
 
 @cache
@@ -109,7 +112,7 @@ def literal(kind: str, name: str, constant: str) -> Any:
     is not hpcheck's own."""
     if name not in known(kind):
         return None
-    tree = ast.parse((PACKAGE / kind / f"{file_name(name)}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((PACKAGE / FOLDER[kind] / f"{file_name(name)}.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [constant]:
             return ast.literal_eval(node.value)
@@ -137,6 +140,11 @@ def call(name: str, function: Callable[..., Any], *given: Any, **options: Any) -
         raise InputError(f"{name} with the options {', '.join(options)}: {error}") from error
 
 
+def module_of(kind: str, name: str) -> str:
+    """The module of a shipped entry: `hpcheck.data.sets.fashion_mnist`."""
+    return f"hpcheck.{FOLDER[kind].replace('/', '.')}.{file_name(name)}"
+
+
 def load(kind: str, name: str) -> Callable[..., Any]:
     """The builder behind `name`. The working directory is importable, as it is for `python script.py`.
 
@@ -148,7 +156,7 @@ def load(kind: str, name: str) -> Callable[..., Any]:
         return partial(load(kind, "torchvision"), arch=name)
     if name not in known(kind):
         raise KeyError(name)
-    module = importlib.import_module(f"hpcheck.{kind}.{file_name(name)}")
+    module = importlib.import_module(module_of(kind, name))
     entry: Callable[..., Any] = getattr(module, ENTRY_POINT[kind])
     return entry
 

@@ -4,11 +4,11 @@ import copy
 import json
 
 import pytest
-from test_drift import BASE, edited, rerun
 
 from hpcheck.__main__ import run
 from hpcheck.cli import check
 from hpcheck.config import yaml12
+from tests.support.baselines import BASE, edited, rerun
 
 
 @pytest.fixture

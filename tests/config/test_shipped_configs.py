@@ -8,7 +8,7 @@ import pytest
 from hpcheck import config
 from hpcheck.__main__ import run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "configs").rglob("*.yaml"))
 
 

@@ -9,7 +9,7 @@ from hpcheck.analysis.clue import ADVICE
 from hpcheck.cli.app import app
 from hpcheck.curves.files import READERS
 
-PAGE = (Path(__file__).parent.parent / "docs" / "reading-clues.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reading-clues.md").read_text()
 
 
 @pytest.mark.parametrize(("kind", "form"), ADVICE)

@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from hpcheck.engine import checkpoints, loop
-from hpcheck.engine.checkpoints import Checkpoints, Stopped
+from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.snapshots import SEAL, read_sealed, sealed
 from hpcheck.runs.files import StorageError
 from hpcheck.runs.identity import identify
-from hpcheck.runs.records import RunRecord, standing
+from hpcheck.runs.records import standing
 from hpcheck.runs.schedules import constant
 from hpcheck.runs.spec import PartSpec, RunSpec, freeze
 from tests.support.engine_runs import DIGITS, RUN, computed, curves, same, weights
+from tests.support.stopped_runs import gone_on, stop_after
 
 DROPOUT = PartSpec("mlp", freeze({"hidden": [16], "dropout": 0.5}))
 FIFTY = replace(
@@ -42,37 +43,6 @@ CAFFE = replace(FIFTY, model=PartSpec("mlp", freeze({"hidden": [16]})), optimize
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "_stop", [])
-
-
-def stop_after(step: int, spec: RunSpec, folder: Path) -> None:
-    """Compute `spec` until it is asked to stop during update number `step`."""
-    with pytest.MonkeyPatch.context() as patch:
-        original = loop.update
-
-        def update(*arguments: object) -> object:
-            nonlocal step
-            step -= 1
-            if step == 0:
-                checkpoints.ask_to_stop()
-            return original(*arguments)  # type: ignore[arg-type]
-
-        patch.setattr(loop, "update", update)
-        with pytest.raises(Stopped):
-            computed(spec, folder)
-    checkpoints._stop.clear()
-
-
-def gone_on(spec: RunSpec, folder: Path) -> tuple[RunRecord, int]:
-    """The record of `spec`, and how many updates were made for it now."""
-    with pytest.MonkeyPatch.context() as patch:
-        original, made = loop.update, []
-
-        def update(*arguments: object) -> object:
-            made.append(1)
-            return original(*arguments)  # type: ignore[arg-type]
-
-        patch.setattr(loop, "update", update)
-        return computed(spec, folder), len(made)
 
 
 def folders(path: Path, *names: str) -> list[Path]:

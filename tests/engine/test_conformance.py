@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_interrupts import children, patiently, running
 
 from hpcheck.engine import checkpoints
 from hpcheck.engine.choose_engine import Engine, engine_of
@@ -21,6 +20,7 @@ from hpcheck.runs import records
 from hpcheck.runs.identity import identify
 from hpcheck.runs.spec import PartSpec, RunSpec, TimingSpec, freeze
 from tests.support.engine_runs import RUN, computed, curves, in_two, same, weights
+from tests.support.processes import children, patiently, running
 
 USERS = """
 import os, signal

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_checkpoints import gone_on, stop_after
-from test_fused import together
 
 from hpcheck.engine import checkpoints, divergence
 from hpcheck.engine.divergence import Levels
@@ -17,6 +15,8 @@ from hpcheck.engine.snapshots import read_sealed, sealed
 from hpcheck.runs.schedules import constant, ramp
 from hpcheck.runs.spec import DataSpec, RunSpec, evenly, freeze
 from tests.support.engine_runs import RUN, computed, curves, in_two
+from tests.support.grouped_runs import together
+from tests.support.stopped_runs import gone_on, stop_after
 
 TABLE = """
 import numpy as np

@@ -23,7 +23,7 @@ from hpcheck.runs.spec import PartSpec, RunSpec, TimingSpec, freeze
 from tests.support.engine_runs import DIGITS, RUN, computed
 
 pytestmark = pytest.mark.gpu
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 RESNET = replace(
     RUN,
     model=PartSpec("resnet_cifar", freeze({"depth": 8})),

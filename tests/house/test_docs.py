@@ -19,7 +19,7 @@ from hpcheck.cli.app import app
 from hpcheck.config import yaml12
 from hpcheck.terminal import doctor
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GENERATE = runpy.run_path(str(DOCS / "generate.py"))
 QUICK = {"init", "plan", "doctor", "schema", "validate", "show"}  # commands of the first steps that are run here

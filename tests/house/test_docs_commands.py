@@ -10,7 +10,7 @@ import typer
 from hpcheck.__main__ import run
 from hpcheck.drawing import png
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # `init` has a test of its own (it would write over this config); the paper's experiments need their data (tests/test_reproduce*.py).
 PAGES = ("first-steps.md", "how-to/resume.md", "how-to/ci.md")
 TINY = """

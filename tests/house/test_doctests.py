@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 WITH_EXAMPLES = [path for path in sorted((ROOT / "hpcheck").rglob("*.py")) if ">>> " in path.read_text(encoding="utf-8")]
 
 

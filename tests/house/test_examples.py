@@ -15,7 +15,7 @@ from hpcheck.engine.pool.pool import Pool
 from hpcheck.recommendation import recommended
 from hpcheck.runs import records
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SHORT = ["budget.evals=10", "budget.eval_size=60", "budget.short_steps=30", "run.jobs=1", "run.threads=1", "lr_range.max_extensions=0"]
 SMALLER = {
     "images": ["lr_range.max=0.5", "data.limit=200", "model.width=4"],

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_boundaries import imported, modules
 
 from hpcheck import config
 from hpcheck.__main__ import run
@@ -20,8 +19,9 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant, ramp
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec
 from hpcheck.steps.reading import Evidence, Finding, Reading, Settings, nothing_run
+from tests.support.imports import imported, modules
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAPER = ROOT / "configs" / "paper"
 EVERY = experiments.experiments()
 SETTINGS = Settings(128, 0.1, 0.01, 0.95, 0.85, 1e-4, 25.0)

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_records import ROWS, SPEC
 
 from hpcheck.runs import records
 from hpcheck.runs.files import StorageError
 from hpcheck.runs.records import NewerRecordError, RecordWriter, seal
+from tests.support.written_records import ROWS, SPEC
 
 RUN_ID = "0123456789abcdef"
 

@@ -9,7 +9,7 @@ from hpcheck.config import Config
 from hpcheck.drawing.panels import Box, Panel, Series
 from hpcheck.steps.reading import Evidence, Reading, Settings
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(128, 0.2, 0.02, 0.9, 0.85, 1e-3, 100.0)
 HOSTILE = "<img src=x onerror=\"alert('1')\">&</script>"
 

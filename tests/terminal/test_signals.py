@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hpcheck.terminal.signals import Interrupted, interruptible
+from tests.support.processes import children, patiently, rows, running, said
 
 LONG = """data: {name: digits, val_fraction: 0.25}
 model: {name: mlp, hidden: [256, 256]}
@@ -42,39 +43,6 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         "    except Interrupted:\n        os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 143
-
-
-def children(pid: int) -> list[int]:
-    """A process's descendants."""
-    found = []
-    for path in Path("/proc").glob(f"{pid}/task/*/children"):
-        for child in said(path).split():
-            found += [int(child), *children(int(child))]
-    return found
-
-
-def running(pids: list[int]) -> list[int]:
-    """Those that still run; a zombie, which only waits to be looked at, does not."""
-    return [pid for pid in pids if said(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[:1] not in ([], ["Z"], ["X"])]
-
-
-def said(path: Path) -> str:
-    """What the system says there; nothing where the process or thread has ended meanwhile."""
-    try:
-        return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def rows(folder: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") - 1 for path in folder.glob("runs/c/records/*.jsonl"))
-
-
-def patiently(condition: object, seconds: float = 120.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
-from test_interrupts import children, patiently, rows, running
 
 from hpcheck.config import yaml12
 from hpcheck.engine.distributed import ddp
 from hpcheck.runs import records
+from tests.support.processes import children, patiently, rows, running
 
 SMALL = """data: {name: digits, val_fraction: 0.25}
 model: {name: mlp, hidden: [8]}

@@ -1,7 +1,6 @@
 """Runs computed together are the runs that loop.py computes one by one, to a stated tolerance; what cannot be is refused by name."""
 
 from concurrent.futures import Future
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +16,7 @@ from hpcheck.engine.graphs import train
 from hpcheck.engine.graphs.grouping import COMPILED, MODES, groups, refusal, refusal_of
 from hpcheck.engine.graphs.groups import Grouped, shares
 from hpcheck.engine.graphs.step import BLOCK, RefusedError, Together, stacked
-from hpcheck.engine.graphs.train import ONE_BY_ONE, fastest, train_together
+from hpcheck.engine.graphs.train import ONE_BY_ONE, fastest
 from hpcheck.engine.graphs.updates import Hyper, state_of, update_of
 from hpcheck.engine.graphs.worker import work_together
 from hpcheck.engine.loop import prepare
@@ -27,28 +26,15 @@ from hpcheck.engine.pool.slots import Slots
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs import records
 from hpcheck.runs.identity import identify
-from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.schedules import constant
 from hpcheck.runs.spec import PartSpec, TimingSpec, freeze
 from tests.support.engine_runs import DIGITS, RUN, computed
+from tests.support.grouped_runs import together
 
 TOLERANCE = 2e-4  # relative, of validation losses over some dozens of steps: sums are taken in another order
 RESNET = PartSpec("resnet_cifar", freeze({"depth": 8}))
 GENTLE = constant(0.01)  # at a large lr a network with BatchNorm doubles any difference every second step
 SHORT = replace(RUN, steps=24, evaluate_after=(0, 5, 12, 24), total_batch_size=24)
-
-
-def together(specs, folder, mode):
-    """Records of `specs` computed together."""
-    data = worker.on_device(specs[0].data, "cpu")[0]
-    ids = [identify(spec) for spec in specs]
-    with ExitStack() as stack:
-        written = [
-            stack.enter_context(closing(RecordWriter(folder / f"{run_id}.jsonl", run_id, spec, worker.environment(torch.device("cpu"), 1))))
-            for run_id, spec in zip(ids, specs, strict=True)
-        ]
-        train_together(specs, data, written, folder, mode)
-    return [records.read(folder / f"{run_id}.jsonl") for run_id in ids]
 
 
 @pytest.fixture(scope="module")

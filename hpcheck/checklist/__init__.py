@@ -1,0 +1,1 @@
+"""The whole search: forecast, run, and what is known before it begins."""

@@ -1,0 +1,1 @@
+"""The commands: what a person types, turned into calls; thin."""

@@ -1,0 +1,1 @@
+"""One run over several devices, and runs over a Ray cluster."""

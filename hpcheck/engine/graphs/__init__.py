@@ -1,0 +1,1 @@
+"""Several runs together on one GPU, as CUDA graphs."""

@@ -1,0 +1,1 @@
+"""What `hpcheck init` writes, and how it recognises data."""

@@ -1,0 +1,1 @@
+"""recommended.yaml: built, written, read, compared and shown as code."""

@@ -1,0 +1,1 @@
+"""What meets the process: stdout, signals, exit codes, progress, the doctor."""
