@@ -48,7 +48,7 @@ def draw() -> None:
     )
     reading = Reading("momentum", Settings(128, 0.1, 0.01, 0.95, 0.85, 1e-4, 1.0), (), panels)
     with tempfile.TemporaryDirectory() as folder:
-        png.draw(reading, Path(folder))
+        png.draw(reading.step, reading.panels, Path(folder))
 
 
 def main(arguments: list[str]) -> None:

@@ -16,10 +16,13 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; returns the exit code. Tracebacks only with --debug."""
+    """Run one command line; returns the exit code. Tracebacks only with --debug, which may stand before or after the command."""
     from hpcheck.cli.app import app
     from hpcheck.terminal.signals import Interrupted, interruptible
 
+    options, script = split_at_dashes(arguments)
+    debug = "--debug" in options
+    arguments = [*(each for each in options if each != "--debug"), *script]
     try:
         with interruptible():
             return int(app(args=arguments or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
@@ -32,9 +35,15 @@ def run(arguments: list[str]) -> int:
         if hasattr(error, "format_message"):  # an option or argument that typer refused; its class has had several homes
             say(f"error: {error.format_message().replace('Value error, ', '')} (`hpcheck --help` lists what there is)")
             return GIVEN_WRONG
-        if "--debug" in arguments:
+        if debug:
             traceback.print_exc()
         return report(error)
+
+
+def split_at_dashes(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """What stands before the first `--`, and the rest with it: that belongs to another program."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at:]
 
 
 def ended(end: SystemExit) -> int:
@@ -50,8 +59,7 @@ def ended(end: SystemExit) -> int:
 def report(error: Exception) -> int:
     """Say what went wrong in a line, and choose the exit code."""
     from hpcheck.config import ConfigError
-    from hpcheck.engine.pool.pool import ChangedError, RunFailedError
-    from hpcheck.errors import InputError
+    from hpcheck.errors import ChangedError, InputError, RunFailedError
     from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
     from hpcheck.runs.files import StorageError
     from hpcheck.runs.lock import HeldError

@@ -4,3 +4,11 @@
 class InputError(ValueError):
     """What was given cannot be used: one line that says which key or file, what is allowed and what to do. Any other `ValueError` that
     leaves a command is hpcheck's own fault, and is told as that."""
+
+
+class RunFailedError(Exception):
+    """A run could not be computed: which one, why, and what to do."""
+
+
+class ChangedError(Exception):
+    """The user's code or data are not what they were when the command looked."""

@@ -95,7 +95,7 @@ class Checklist:
         return reading
 
     def _draw(self, reading: Reading) -> None:
-        png.draw(reading, self.runs.plots)
+        png.draw(reading.step, reading.panels, self.runs.plots)
         if self.tensorboard:
             event_files.write(self.runs, reading.step, reading.runs)
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from hpcheck.config import yaml12
 from hpcheck.config.across_sections import of_whole
 from hpcheck.config.problems import ConfigError, Finding, Problem, key_text, of_parts, of_validation, unknown_key
+from hpcheck.config.recommended import SettingsBlock
 from hpcheck.config.sections import (
     Batch,
     Budget,
@@ -30,7 +31,6 @@ from hpcheck.config.sections import (
 )
 from hpcheck.config.source import read, read_text, run_name
 from hpcheck.config.yaml12 import KeyPath
-from hpcheck.steps.reading import SettingsBlock
 
 __all__ = [
     "Batch",

@@ -9,9 +9,9 @@ from typing import Any
 from hpcheck.drawing import scale
 from hpcheck.drawing.marks import drawn, ends_early, merged, spoken
 from hpcheck.drawing.panels import Panel, Series
-from hpcheck.drawing.scale import View, number
+from hpcheck.drawing.scale import View
 from hpcheck.runs.files import write_whole
-from hpcheck.steps.reading import Reading
+from hpcheck.text import number
 
 # Okabe and Ito's colours, safe for the colour-blind, darkened where a thin line would be faint on white.
 COLOURS = ("#0072B2", "#C94F00", "#007F5F", "#A3407C", "#7A6200", "#2F8FC4", "#444B57")
@@ -27,13 +27,13 @@ LEGEND_ROOM = 16  # ours: what a legend's entry takes beside its words, in chara
 INSETS = ((0.46, 0.40, 0.52, 0.50), (0.46, 0.10, 0.52, 0.50))  # where an enlarged part may stand: left, low, width, height
 
 
-def draw(reading: Reading, folder: Path) -> list[Path]:
-    """One PNG and one SVG for the step, a panel under another; returns the files written."""
-    if not any(map(scale.view, reading.panels)):
+def draw(name: str, panels: Sequence[Panel], folder: Path) -> list[Path]:
+    """One PNG and one SVG of that name, a panel under another; returns the files written."""
+    if not any(map(scale.view, panels)):
         return []
-    paths = [folder / f"{reading.step}.{kind}" for kind in ("png", "svg")]
+    paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
-        draw_panels(reading.panels, path)
+        draw_panels(panels, path)
     return paths
 
 

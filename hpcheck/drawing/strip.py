@@ -6,8 +6,8 @@ from typing import Any
 
 from hpcheck.drawing import scale
 from hpcheck.drawing.markup import Markup, tag
-from hpcheck.drawing.scale import number
 from hpcheck.drawing.svg import NARROW, WIDE, Size
+from hpcheck.text import number
 
 ROW = 46
 Arm = tuple[str, Mapping[str, Any]]  # its name and {"metric": mean, "std": ..., "each": [...]}

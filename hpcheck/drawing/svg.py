@@ -8,7 +8,8 @@ from hpcheck.drawing import scale
 from hpcheck.drawing.marks import drawn, ends_early
 from hpcheck.drawing.markup import Markup, tag
 from hpcheck.drawing.panels import Panel, Series
-from hpcheck.drawing.scale import View, number
+from hpcheck.drawing.scale import View
+from hpcheck.text import number
 
 COLOURS = 7  # how many the style sheet has; further curves are dashed
 RIGHT = 16.0  # pixels: half of a tick's number may stand there

@@ -1,23 +1,18 @@
 """Checkpoints: all that a run under way needs to go on exactly where it was, on disk every half minute and when it is asked to stop."""
 
-import math
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from hpcheck.engine.distributed import team
-from hpcheck.engine.pool.pool import RunFailedError
 from hpcheck.engine.snapshots import put, read_sealed, sealed
+from hpcheck.engine.training import HowFar, Training
+from hpcheck.errors import RunFailedError
 from hpcheck.runs.files import StorageError, naming, write_whole
 from hpcheck.runs.records import RecordWriter
-
-if TYPE_CHECKING:
-    from hpcheck.engine.loop import Training
 
 FORMAT = 2  # 1 had one batch's loss for the start, and none of those before the last row
 EVERY_SECONDS = 30.0  # ours: at most so much is computed twice after a crash; shorter runs write none
@@ -35,21 +30,6 @@ class Stopped(RunFailedError):  # noqa: N818  where the command itself asked for
         return Stopped, ()  # it comes from another process
 
 
-@dataclass
-class HowFar:
-    """How far a run has come, beside its weights and optimizer. Order of data, augmentation and dropout are functions of (seed, step)."""
-
-    done: int  # updates so far
-    best: float = -math.inf  # metric, turned so that higher is better
-    stretch: list[Tensor] = field(default_factory=list)  # training losses since the last row, still on the device
-    eval_seconds: float = 0.0  # evaluating and saving
-    started: float = field(default_factory=time.perf_counter)  # as if it had all been one process
-
-    @property
-    def train_seconds(self) -> float:
-        return time.perf_counter() - self.started - self.eval_seconds
-
-
 class Checkpoints:
     """The checkpoints of one run, in the folder of its record; gone when it is finished."""
 
@@ -57,7 +37,7 @@ class Checkpoints:
         self._folder, self._record = folder, record
         self._next = time.monotonic() + EVERY_SECONDS
 
-    def resume(self, training: "Training") -> HowFar:
+    def resume(self, training: Training) -> HowFar:
         """Put `training` where the newest checkpoint that can be used was, and cut the record there; else where the run begins.
 
         Of several processes the first one looks, and the others are put where it is.
@@ -72,7 +52,7 @@ class Checkpoints:
         device = training.evaluated_on[0].device
         return HowFar(done, best, [torch.tensor(loss, device=device) for loss in stretch], eval_seconds, how_far.started)
 
-    def _resume(self, training: "Training") -> HowFar:
+    def _resume(self, training: Training) -> HowFar:
         """`resume` in the process that writes. What cannot be used is said once, on stderr, and removed: the run is about to write its
         own in those places."""
         unusable: dict[Path, Exception] = {}
@@ -95,7 +75,7 @@ class Checkpoints:
         self._remove(list(unusable))
         return how_far
 
-    def step_done(self, training: "Training", how_far: HowFar) -> None:
+    def step_done(self, training: Training, how_far: HowFar) -> None:
         """Save when it is time. Asked to stop, save at once and raise `Stopped`. Of several processes all do what one of them wants."""
         word = team.agreed(STOP if stop_asked() else SAVE if time.monotonic() >= self._next else GO_ON)
         if word == GO_ON:
@@ -108,7 +88,7 @@ class Checkpoints:
         if word == STOP:
             raise Stopped
 
-    def save(self, training: "Training", how_far: HowFar) -> None:
+    def save(self, training: Training, how_far: HowFar) -> None:
         """Write the state after `how_far.done` updates; the record reaches the disk before it, older checkpoints go after it."""
         self._record.sync()
         state = {
@@ -152,7 +132,7 @@ class Checkpoints:
             raise ValueError("the record has fewer rows than it had then")
 
 
-def _put(state: dict[str, Any], training: "Training", path: Path) -> HowFar:
+def _put(state: dict[str, Any], training: Training, path: Path) -> HowFar:
     try:
         put(state, training.model, training.optimizer)
     except ValueError as error:

@@ -3,21 +3,20 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from hpcheck.data.prepare import stratified_subset
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
-from hpcheck.engine.checkpoints import Checkpoints, HowFar
+from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.distributed import team
 from hpcheck.engine.divergence import CHECK_EVERY, Levels
-from hpcheck.engine.objectives import Objective, arithmetic, evaluate, fresh_batchnorm, objectives
-from hpcheck.engine.snapshots import load_snapshot, save_snapshot
+from hpcheck.engine.objectives import arithmetic, evaluate, fresh_batchnorm, objectives
+from hpcheck.engine.snapshots import load_snapshot
+from hpcheck.engine.training import Run, Training, draws_random_numbers
 from hpcheck.engine.user_model import refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.models.init import reinitialize
 from hpcheck.optimizers.groups import parameter_groups, set_hyper
@@ -28,22 +27,6 @@ from hpcheck.runs.spec import RunSpec
 
 PART_SEED = 1 << 52  # ours: above every seed * 1_000_003 + step
 NOTHING: Mapping[str, Any] = {}
-
-
-@dataclass
-class Training:
-    """All that changes while a run goes on, and what it needs to go on."""
-
-    spec: RunSpec
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    batches: BatchStream
-    loss: Objective
-    metric: Objective
-    evaluated_on: tuple[Images, Tensor]  # the fixed validation subset
-    forward: nn.Module  # the model as a training step calls it: over several devices it averages the gradients
-    share: team.Share  # this process's part of each batch, and how it is cut for BatchNorm
-    levels: Levels  # of the training loss, by which divergence is judged
 
 
 def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
@@ -64,28 +47,38 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)
-    share, forward = team.Share(spec.total_batch_size, spec.bn_splits), team.wrapped(model, spec.bn_splits)
-    evaluated_on, levels = (data.val_x[subset], data.val_y[subset]), Levels(spec.total_batch_size)
-    training = Training(spec, model, optimizer, batches, loss, metric, evaluated_on, forward, share, levels)
+    share, forward = team.joined(model, spec.total_batch_size, spec.bn_splits)
+    training = Training(
+        spec=spec,
+        model=model,
+        optimizer=optimizer,
+        batches=batches,
+        loss=loss,
+        metric=metric,
+        evaluated_on=(data.val_x[subset], data.val_y[subset]),
+        forward=forward,
+        share=share,
+        levels=Levels(spec.total_batch_size),
+    )
     if any(map(find.is_users_own, (spec.model.name, spec.data.loss, spec.data.metric))):
         refuse_what_does_not_fit(spec, model, data, loss, metric)
-    if spec.parent is not None and team.is_first():  # the others are given what it has (`Checkpoints.resume`)
-        levels.put(load_snapshot(snapshots / f"{spec.parent}.pt", model, optimizer, spec.at_step))
+    if spec.parent is not None and share.is_first:  # the others are given what it has (`Checkpoints.resume`)
+        training.levels.put(load_snapshot(snapshots / f"{spec.parent}.pt", model, optimizer, spec.at_step))
     return training
 
 
 def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
     """Run `spec` to its end or to its divergence, writing a row to `record` at each evaluation; go on where an interrupted process was."""
-    training = prepare(spec, data, snapshots)
-    checkpoints = Checkpoints(snapshots, record)
+    training, checkpoints = prepare(spec, data, snapshots), Checkpoints(snapshots, record)
     at = checkpoints.resume(training)
+    run = Run(training=training, data=data, record=record, snapshots=snapshots, at=at)
     count = spec.steps - spec.at_step
     lrs, momenta = schedules.values(spec.lr, count), schedules.values(spec.momentum, count)
     evaluate_after, random, diverged = set(spec.evaluate_after), draws_random_numbers(training.model, spec), False
     training.model.train()
 
     if at.done == 0 and spec.parent is None:
-        begin(training, data, record, lrs[0], momenta[0])
+        begin(run, lrs[0], momenta[0])
         at.eval_seconds = time.perf_counter() - at.started
     for step in range(at.done, spec.steps):
         lr, momentum = lrs[step - spec.at_step], momenta[step - spec.at_step]
@@ -98,18 +91,19 @@ def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) 
         if at.done % CHECK_EVERY == 0 or at.done in evaluate_after:
             diverged = training.levels.diverged(at.stretch)
         if at.done in evaluate_after or diverged:
-            record.row(**next_row(training, data, record, snapshots, at, lr, momentum))
+            record.row(**next_row(run, lr, momentum))
         if diverged:
             break
         checkpoints.step_done(training, at)
 
-    finish(training, data, record, snapshots, at, diverged)
+    finish(run, diverged)
     checkpoints.remove()
 
 
-def begin(training: Training, data: OnDevice, record: RecordWriter, lr: float, momentum: float) -> None:
+def begin(run: Run, lr: float, momentum: float) -> None:
     """What is evaluated before the first update: where the validation loss starts, as a row, and where the training loss does, where one
     batch says too little of it. Over the updates that as many batches make, a large lr has often diverged already."""
+    training, data = run.training, run.data
     levels, batches = training.levels, training.batches
     if levels.batches > 1:
         rows = batches.indices(0, levels.batches)
@@ -117,42 +111,34 @@ def begin(training: Training, data: OnDevice, record: RecordWriter, lr: float, m
     if 0 in training.spec.evaluate_after:
         val_loss, value = evaluated(training, data, 0, training.evaluated_on)
         scheduled = {"step": 0, "lr": lr, "momentum": momentum}
-        record.row(**scheduled, train_loss=math.nan, val_loss=val_loss, metric=value, seconds=0.0)
+        run.record.row(**scheduled, train_loss=math.nan, val_loss=val_loss, metric=value, seconds=0.0)
 
 
-def next_row(
-    training: Training, data: OnDevice, record: RecordWriter, snapshots: Path, at: HowFar, lr: float, momentum: float
-) -> dict[str, float]:
-    """The evaluation after `at.done` updates, the last of them at this lr and momentum; the best weights are saved where wanted."""
+def next_row(run: Run, lr: float, momentum: float) -> dict[str, float]:
+    """The evaluation after `run.at.done` updates, the last of them at this lr and momentum; the best weights are saved where wanted."""
+    training, at = run.training, run.at
     before = time.perf_counter()
-    val_loss, value = evaluated(training, data, at.done, training.evaluated_on)
+    val_loss, value = evaluated(training, run.data, at.done, training.evaluated_on)
     train_loss, at.stretch = float(torch.stack(at.stretch).mean()), []
     worth = value if training.spec.data.metric_is == "higher" else -value
-    if training.spec.keep == "best" and worth > at.best and team.is_first():
+    if training.spec.keep == "best" and worth > at.best and training.share.is_first:
         at.best = worth
-        save_snapshot(snapshots / f"{record.run_id}.best.pt", training.model, training.optimizer, at.done, training.levels)
+        run.save_weights(f"{run.record.run_id}.best.pt")
     at.eval_seconds += time.perf_counter() - before
     scheduled = {"step": at.done, "lr": lr, "momentum": momentum}
     return {**scheduled, "train_loss": train_loss, "val_loss": val_loss, "metric": value, "seconds": round(at.train_seconds, 4)}
 
 
-def finish(
-    training: Training,
-    data: OnDevice,
-    record: RecordWriter,
-    snapshots: Path,
-    at: HowFar,
-    diverged: bool,
-    told: Mapping[str, Any] = NOTHING,
-) -> None:
+def finish(run: Run, diverged: bool, told: Mapping[str, Any] = NOTHING) -> None:
     """Final figures, weights where they are wanted, and the record's last line; `told` is added to it."""
+    training, at = run.training, run.at
     train_seconds, before = at.train_seconds, time.perf_counter()
-    final = {} if diverged else final_figures(training, data)
+    final = {} if diverged else final_figures(training, run.data)
     at.eval_seconds += time.perf_counter() - before
-    spec, seconds = training.spec, {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4)}
-    if spec.keep and not diverged and team.is_first():
-        save_snapshot(snapshots / f"{record.run_id}.pt", training.model, training.optimizer, spec.steps, training.levels)
-    record.finish("diverged" if diverged else "finished", {**seconds, "first_loss": training.levels.first, **final, **told})
+    seconds = {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4)}
+    if training.spec.keep and not diverged:
+        run.save_weights(f"{run.record.run_id}.pt")
+    run.record.finish("diverged" if diverged else "finished", {**seconds, "first_loss": training.levels.first, **final, **told})
 
 
 def evaluated(training: Training, data: OnDevice, step: int, on: tuple[Images, Tensor]) -> tuple[float, float]:
@@ -167,21 +153,18 @@ def update(training: Training, x: Tensor, y: Tensor, seed: int | None = None) ->
 
     With `bn_splits` the share passes in equal parts. Random numbers, where `seed` allows any, are a function of it and of the part.
     """
-    spec, share = training.spec, training.share
     training.optimizer.zero_grad(set_to_none=True)
-    parts = list(zip(torch.split(x, share.part), torch.split(y, share.part), strict=True))
     total = torch.zeros((), device=x.device)
-    for number, (inputs, targets) in enumerate(parts):
+    for piece in training.share.pieces(x, y):
         if seed is not None:
-            reseed(x.device, seed + PART_SEED * (share.first_part + number))
-        with team.held_back(training.forward, is_last=number == len(parts) - 1):
-            with arithmetic(x.device, spec.precision):
-                weight = len(targets) * team.size() / spec.total_batch_size  # the mean over all processes and parts is the batch's
-                loss = training.loss(training.forward(inputs), targets) * weight
+            reseed(x.device, seed + PART_SEED * piece.number)
+        with piece.held_back(training.forward):
+            with arithmetic(x.device, training.spec.precision):
+                loss = training.loss(training.forward(piece.x), piece.y) * piece.weight
             loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     training.optimizer.step()
-    return team.mean(total)
+    return training.share.mean(total)
 
 
 def final_figures(training: Training, data: OnDevice) -> dict[str, Any]:
@@ -203,8 +186,3 @@ def reseed(device: torch.device, number: int) -> None:
         torch.default_generator.manual_seed(number)
     else:
         torch.manual_seed(number)
-
-
-def draws_random_numbers(model: nn.Module, spec: RunSpec) -> bool:
-    """Whether a training step may draw random numbers: only of hpcheck's own networks is it known that none but dropout does."""
-    return not find.is_hpchecks_network(spec.model.name) or any(isinstance(module, _DropoutNd) for module in model.modules())

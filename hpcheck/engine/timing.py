@@ -16,8 +16,9 @@ from hpcheck.data.memory import free_bytes
 from hpcheck.engine.batches import BatchStream, OnDevice
 from hpcheck.engine.distributed import team
 from hpcheck.engine.graphs.step import EAGER_STEPS, RefusedError, Together
-from hpcheck.engine.loop import Training, prepare, update
+from hpcheck.engine.loop import prepare, update
 from hpcheck.engine.memory import HEADROOM, PROBES, fits_free, search
+from hpcheck.engine.training import Training
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.schedules import constant

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpcheck.config.problems import ConfigError, Problem, shown
-from hpcheck.steps.reading import rises
+from hpcheck.config.recommended import rises
 
 CLOSE = 0.05  # ours: values within 5% are one value (two significant figures are what the checklist writes)
 # Ours: nearer values than these are no drift whatever the intervals, since the checklist tries lrs by factors of 2, weight decays by half

@@ -10,6 +10,7 @@ from hpcheck import __version__
 from hpcheck import config as configs
 from hpcheck.config import yaml12
 from hpcheck.config.problems import ConfigError, Problem
+from hpcheck.config.recommended import LearningRateBlock, MomentumBlock, SettingsBlock
 from hpcheck.config.source import read_text
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
@@ -18,7 +19,7 @@ from hpcheck.runs.records import RunRecord, examples_processed, iterations_done,
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
-from hpcheck.steps.reading import Evidence, LearningRateBlock, MomentumBlock, Reading, Settings, SettingsBlock
+from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hpcheck.config.recommended import rises
 from hpcheck.errors import InputError
-from hpcheck.steps.reading import rises
 
 Settings = Mapping[str, Any]  # the `settings` of a recommended.yaml
 Options = Mapping[str, Any]  # the config's options of the optimizer

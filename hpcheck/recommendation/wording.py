@@ -1,32 +1,13 @@
-"""What the terminal shows at the end: what was chosen and why, what it cost, and how well it trains."""
+"""A recommendation in words: each setting on a line, why it has its value, what it cost and how well it trains."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from hpcheck.drawing.scale import number
+from hpcheck.config.recommended import rises
 from hpcheck.recommendation import recommended
-from hpcheck.steps.reading import rises
+from hpcheck.text import number
 
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
-
-
-def show(content: Mapping[str, Any], console: Console, folder: Path) -> None:
-    """Print the recommendation: a row per setting, the reasons, then results, cost and where all of it lies."""
-    table = Table(title="Recommended settings", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("setting", "value", "interval", "reading"):
-        table.add_column(column, overflow="fold")
-    for name, label in SHOWN.items():
-        table.add_row(label, *map(Text, row(name, content)))
-    console.print(table)
-    lines = [*reason_lines(content), "", *result_lines(content), *cost_lines(content), *place_lines(folder)]
-    for line in lines:
-        console.print(Text(line))
 
 
 def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -56,12 +37,6 @@ def carried_words(read_at: float, settings: Mapping[str, Any]) -> str:
     return (
         f"{read_at:.3g} was carried over to {settings['learning_rate']['max']:.3g} with the batch size, and is read again before training"
     )
-
-
-def place_lines(folder: Path) -> list[str]:
-    """Where the report and the settings lie."""
-    named = {"report": folder / "report.html", "settings": folder / "recommended.yaml"}
-    return [f"{name}: {path}" for name, path in named.items() if path.exists()]
 
 
 def describe(name: str, value: Any) -> str:

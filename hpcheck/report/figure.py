@@ -10,7 +10,7 @@ from hpcheck.drawing import scale, svg
 from hpcheck.drawing.marks import ends_early, merged, spoken
 from hpcheck.drawing.markup import Markup, data_block, tag
 from hpcheck.drawing.panels import Box, Panel, Series
-from hpcheck.drawing.scale import number
+from hpcheck.text import number
 
 CLOSER = (svg.FLAT, svg.NARROW)
 

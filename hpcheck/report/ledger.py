@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpcheck.config import Config
-from hpcheck.drawing.scale import number
 from hpcheck.plugins import find
 from hpcheck.recommendation import wording
+from hpcheck.text import number
 
 ADDS, TAKES, NEITHER, NONE = "adds", "takes away", "neither", "none"
 

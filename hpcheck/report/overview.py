@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcheck.config import Config
+from hpcheck.config.recommended import rises
 from hpcheck.drawing import svg
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.drawing.panels import Panel, Series
-from hpcheck.drawing.scale import bound, number
 from hpcheck.drawing.strip import mean_and_spread, strip
 from hpcheck.recommendation import recommended, wording
 from hpcheck.report.advice import missing
 from hpcheck.report.figure import figure
 from hpcheck.runs.schedules import cyclical_momentum, one_cycle, values
-from hpcheck.steps.reading import Reading, rises
+from hpcheck.steps.reading import Reading
+from hpcheck.text import bound, number
 
 NAMES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
 ALL_NAMES = NAMES | {"min_lr": "Smallest learning rate", "momentum_shape": "Shape of the momentum", "momentum_floor": "Least momentum"}

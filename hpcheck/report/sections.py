@@ -6,12 +6,12 @@ from typing import Any
 
 from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
-from hpcheck.drawing.scale import bound, number
 from hpcheck.report.advice import COMMAND
 from hpcheck.report.figure import clue_words, figure
 from hpcheck.report.ledger import ledger
 from hpcheck.report.overview import NAMES, badge, sentence
 from hpcheck.steps.reading import Evidence, Reading, as_measured
+from hpcheck.text import bound, number
 
 # Step -> its title, what it asks and how, and the part of the paper that says so.
 ABOUT = {

@@ -9,8 +9,7 @@ import numpy as np
 from hpcheck.config import yaml12
 from hpcheck.reproduce.experiments import experiments
 from hpcheck.reproduce.lookup import COMMITTED, Kept, circumstances, data_of
-from hpcheck.reproduce.orders import orders
-from hpcheck.reproduce.states import State, standing
+from hpcheck.reproduce.states import State, orders, standing
 from hpcheck.runs.records import RunRecord
 
 ORIGINS = COMMITTED / "origins.yaml"  # NAME: when its records were made, and with which commit's code

@@ -1,15 +1,19 @@
-"""Where each experiment stands: reproduced, with the figures, or not yet, with what that needs; as lines, JSON and Markdown."""
+"""Where each experiment stands: reproduced, with the figures, or not yet, with what that needs; and whether a table keeps the order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
+
+from scipy.stats import kendalltau
 
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import Experiment, runs
 from hpcheck.reproduce.lookup import Found, Kept, circumstances, find
-from hpcheck.reproduce.orders import orders
 from hpcheck.reproduce.verdicts import Verdict, judge
 
+APART = 0.7  # points: the paper's rows nearer than this lie within their standard deviations, and their order says nothing
+FEWEST = 3  # rows
 WORDS = {True: "pass", False: "miss", None: "not yet"}
 
 
@@ -70,3 +74,23 @@ def lines(states: Sequence[State]) -> list[str]:
     told += orders(states)
     counts = {word: sum(state.word == word for state in states) for word in WORDS.values()}
     return [*told, ", ".join(f"{count} {word}" for word, count in counts.items())]
+
+
+def orders(states: Sequence[State]) -> list[str]:
+    """A line for each network and data set with enough rows: pairs of rows that the paper has apart, and Kendall's tau over all."""
+    groups: dict[str, list[State]] = {}
+    for state in states:
+        if "accuracy" in state.experiment.answer and any(one.tests for one in state.found):
+            groups.setdefault(f"{state.experiment.group}, {', '.join(state.experiment.what.split(', ')[:2])}", []).append(state)
+    return [f"{name}: {order(rows)}" for name, rows in groups.items() if len(rows) >= FEWEST]
+
+
+def order(rows: Sequence[State]) -> str:
+    """How the order of our means compares with that of the paper's."""
+    theirs = [float(row.experiment.answer["accuracy"]) for row in rows]
+    ours = [100 * sum(row.found[0].tests) / len(row.found[0].tests) for row in rows]
+    apart = [(i, j) for i, j in combinations(range(len(rows)), 2) if abs(theirs[i] - theirs[j]) >= APART - 1e-9]
+    same = sum((theirs[i] - theirs[j]) * (ours[i] - ours[j]) > 0 for i, j in apart)
+    tau = float(kendalltau(theirs, ours).statistic)
+    pairs = f"{same} of {len(apart)} pairs of rows at least {APART} points apart are in the paper's order"
+    return f"{pairs}; Kendall's tau {tau:.2f} over {len(rows)} rows"

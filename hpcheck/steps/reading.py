@@ -1,46 +1,12 @@
 """What the checklist sets: the settings known so far, the evidence for each, and a step's reading of both."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from hpcheck.drawing.panels import Panel
 
 # What a reading found that others act on; its remarks say the same to people, in words that may change.
 Finding = Literal["still falling", "overfits", "too short to tell", "cannot be read", "shows no optimum"]
-
-
-class Schedule(TypedDict, total=False):
-    """The length in epochs of a training and of each of its cycles."""
-
-    cycle_epochs: float
-    epochs: float
-
-
-class LearningRateBlock(Schedule, total=False):
-    """The learning rate over a training, as recommended.yaml has it."""
-
-    policy: str
-    max: float
-    min: float
-    final: float
-
-
-class MomentumBlock(TypedDict, total=False):
-    """The momentum over a training, as recommended.yaml has it."""
-
-    max: float
-    min: float
-    shape: str
-
-
-class SettingsBlock(TypedDict, total=False):
-    """`settings` of a recommended.yaml: the keys that are written, and so those that `--from` knows."""
-
-    total_batch_size: int
-    learning_rate: LearningRateBlock
-    momentum: MomentumBlock
-    weight_decay: float
 
 
 @dataclass(frozen=True)
@@ -55,11 +21,6 @@ class Settings:
     min_momentum: float
     weight_decay: float
     epochs: float
-
-
-def rises(momentum: Mapping[str, Any]) -> bool:
-    """Whether the `momentum` of a recommendation rises with the lr."""
-    return momentum.get("shape") == "rising"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from hpcheck.analysis.clues import find_clues
 from hpcheck.analysis.optimum import two_significant_figures
+from hpcheck.config.recommended import Schedule
 from hpcheck.drawing.panels import Panel
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, inv, multistep
@@ -19,7 +20,7 @@ from hpcheck.steps.evidence import boxes, describe, repeated
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.momentum import shape_knots
 from hpcheck.steps.policies import stepsize_of
-from hpcheck.steps.reading import Finding, Reading, Schedule, Settings, nothing_run
+from hpcheck.steps.reading import Finding, Reading, Settings, nothing_run
 from hpcheck.steps.step import Asked, Steps
 
 STEP_GAMMA = 0.316  # the author's "step" policy on CIFAR: half a decade at 1/2, 3/4, 7/8 and 15/16 of training

@@ -14,8 +14,7 @@ import torch
 from hpcheck.__main__ import report, run
 from hpcheck.checklist import tensorboard
 from hpcheck.drawing import png
-from hpcheck.engine.pool.pool import ChangedError
-from hpcheck.errors import InputError
+from hpcheck.errors import ChangedError, InputError
 
 SMALL = """
 data: {name: digits, val_fraction: 0.25, limit: 600}

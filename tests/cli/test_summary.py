@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
+from hpcheck.cli import summary
 from hpcheck.config.sections import LrRange, Policy
 from hpcheck.recommendation import recommended, wording
 from hpcheck.report import overview
@@ -27,7 +28,7 @@ ARM = {"test": {"metric": 0.9833, "std": 0.0023, "each": [0.98, 0.99]}}
 def shown(folder: Path, width: int = 100, **evidence: object) -> str:
     out = io.StringIO()
     content = {"settings": SETTINGS, "evidence": evidence, "results": {"train": {"recommended": ARM}}, "provenance": {"cost": COST}}
-    wording.show(content, Console(file=out, width=width), folder)
+    summary.show(content, Console(file=out, width=width), folder)
     return out.getvalue()
 
 

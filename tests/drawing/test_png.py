@@ -14,6 +14,7 @@ from hpcheck.drawing import png as plots
 from hpcheck.drawing import svg as picture
 from hpcheck.drawing.panels import Box, Panel, Series
 from hpcheck.steps.reading import Reading
+from hpcheck.text import number
 from tests.support import report_cases as cases
 
 
@@ -50,7 +51,7 @@ def test_where_higher_is_better_what_is_far_below_the_start_is_cut() -> None:
 def test_nothing_finite_is_no_picture(tmp_path: Path) -> None:
     assert scale.view(panel(line(math.nan, math.inf))) is None
     assert scale.view(panel()) is None
-    assert plots.draw(Reading("train", cases.SETTINGS, (), (panel(line(math.nan)),)), tmp_path) == []
+    assert plots.draw("train", (panel(line(math.nan)),), tmp_path) == []
 
 
 def test_curves_that_end_close_together_are_also_shown_enlarged() -> None:
@@ -99,7 +100,7 @@ def test_ticks_lie_inside_and_are_not_too_many(low: float, width: float, most: i
     [(0.0005, "0.0005"), (1e-5, "1e-5"), (3.2e-6, "3.2e-6"), (25000.0, "25,000"), (0.0, "0"), (math.inf, "inf"), (128, "128")],
 )
 def test_numbers_are_short(value: float, words: str) -> None:
-    assert scale.number(value) == words
+    assert number(value) == words
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0.1, 30)), max_size=20))
@@ -133,7 +134,7 @@ def test_a_smoothed_curve_that_stops_marks_the_divergence() -> None:
 
 @pytest.mark.parametrize("reading", cases.everything(), ids=lambda reading: reading.step)
 def test_each_step_is_drawn_as_png_and_svg(reading: Reading, tmp_path: Path) -> None:
-    png, svg = plots.draw(reading, tmp_path)
+    png, svg = plots.draw(reading.step, reading.panels, tmp_path)
     assert png.read_bytes().startswith(b"\x89PNG")
     assert "<svg" in svg.read_text()[:500]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([png.name, svg.name])
@@ -142,13 +143,13 @@ def test_each_step_is_drawn_as_png_and_svg(reading: Reading, tmp_path: Path) -> 
 def test_the_same_reading_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        plots.draw(cases.batch(), tmp_path / folder)
+        plots.draw("batch", cases.batch().panels, tmp_path / folder)
     for name in ("batch.png", "batch.svg"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
 def test_dollar_signs_in_labels_are_no_mathematics(tmp_path: Path) -> None:
-    assert plots.draw(cases.batch("cost $x_{$ and $"), tmp_path)
+    assert plots.draw("batch", cases.batch("cost $x_{$ and $").panels, tmp_path)
 
 
 def test_log_axes_are_drawn(tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_nan_weights_in_a_snapshot_are_data(tmp_path: Path) -> None:
 
 
 def test_running_out_of_memory_says_what_to_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hpcheck.engine.pool.pool import RunFailedError
+    from hpcheck.errors import RunFailedError
 
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")

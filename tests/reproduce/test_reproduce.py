@@ -11,7 +11,7 @@ from hpcheck import config
 from hpcheck.__main__ import run
 from hpcheck.config import ConfigError, parse
 from hpcheck.drawing.panels import Box, Panel
-from hpcheck.reproduce import commands, cost, experiments, lookup, orders, page, states, verdicts
+from hpcheck.reproduce import commands, cost, experiments, lookup, page, states, verdicts
 from hpcheck.reproduce.experiments import Experiment, Run
 from hpcheck.reproduce.lookup import COMMITTED, Found, Kept
 from hpcheck.runs import records
@@ -219,11 +219,11 @@ def state(name: str, paper: float, ours: float) -> states.State:
 
 def test_the_order_of_rows_counts_pairs_that_are_apart() -> None:
     rows = [state("table1-row1", 81.3, 0.79), state("table1-row2", 80.2, 0.78), state("table1-row3", 80.0, 0.785)]
-    assert orders.orders(rows) == [
+    assert states.orders(rows) == [
         "table1, 3-layer network, CIFAR-10: 2 of 2 pairs of rows at least 0.7 points apart are in the paper's order; "
         "Kendall's tau 0.33 over 3 rows"
     ]
-    assert orders.orders(rows[:2]) == []
+    assert states.orders(rows[:2]) == []
 
 
 def test_experiments_are_named_by_table_row_or_figure() -> None:

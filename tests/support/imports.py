@@ -27,3 +27,32 @@ def imported(module: str) -> set[str]:
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= {name if name in known else str(node.module) for name in names}
     return {name for name in found if name.split(".")[0] == "hpcheck"}
+
+
+def circles() -> list[list[str]]:
+    """Groups of modules that import each other, each sorted (Tarjan's strongly connected components of more than one module)."""
+    graph = {name: imported(name) for name in modules()}
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    waiting: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        waiting.append(name)
+        for other in graph[name] & graph.keys():
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in waiting:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            group = waiting[waiting.index(name) :]
+            del waiting[waiting.index(name) :]
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for name in graph:
+        if name not in index:
+            visit(name)
+    return found

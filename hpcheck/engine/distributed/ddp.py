@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from hpcheck.engine.distributed.mailbox import Mailbox, Order
-from hpcheck.engine.pool.pool import POLL_SECONDS, STOP_SECONDS, Job, RunFailedError, available_cores, cost
+from hpcheck.engine.pool.pool import POLL_SECONDS, STOP_SECONDS, Job, available_cores, cost
+from hpcheck.errors import RunFailedError
 
 MOST_RESTARTS = 3  # ours: a process that is killed more often than that in one command is killed for a reason
 LOOK_SECONDS = 0.02

@@ -13,8 +13,8 @@ from typing import Any
 from hpcheck.engine.distributed import ray_task
 from hpcheck.engine.distributed.ray_task import Outcome, Task
 from hpcheck.engine.distributed.wire import error_from_text
-from hpcheck.engine.pool.pool import POLL_SECONDS, Job, RunFailedError, available_cores, cost, shared
-from hpcheck.errors import InputError
+from hpcheck.engine.pool.pool import POLL_SECONDS, Job, available_cores, cost, shared
+from hpcheck.errors import InputError, RunFailedError
 from hpcheck.runs import records
 from hpcheck.runs.files import StorageError, naming, write_whole
 from hpcheck.runs.identity import user_sources, users_modules

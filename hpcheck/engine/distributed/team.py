@@ -8,6 +8,7 @@ another stops, both hang.
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any, TypeVar
 
@@ -61,6 +62,7 @@ class Share:
     """
 
     def __init__(self, batch_size: int, splits: int) -> None:
+        self.batch_size = batch_size
         parts = max(splits, size())
         self.part = -(-batch_size // parts)  # the last part is smaller where they do not come out even, as `Tensor.chunk` has it
         self.parts_here = parts // size()
@@ -77,10 +79,42 @@ class Share:
         mine = self.part * self.parts_here
         return slice(rank() * mine, (rank() + 1) * mine)
 
+    def pieces(self, x: Tensor, y: Tensor) -> list["Piece"]:
+        """This process's rows `x`, `y` of a batch in their parts."""
+        parts = list(zip(torch.split(x, self.part), torch.split(y, self.part), strict=True))
+        first, last = rank() * self.parts_here, len(parts) - 1
+        return [
+            Piece(x=inputs, y=targets, number=first + number, weight=len(targets) * size() / self.batch_size, is_last=number == last)
+            for number, (inputs, targets) in enumerate(parts)
+        ]
+
     @property
-    def first_part(self) -> int:
-        """The number, in the whole batch, of the first part here."""
-        return rank() * self.parts_here
+    def is_first(self) -> bool:
+        return is_first()
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean over the processes, in place."""
+        return mean(value)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a batch: its rows, its number in the whole batch, and its weight in the mean over all processes and parts."""
+
+    x: Tensor
+    y: Tensor
+    number: int
+    weight: float
+    is_last: bool
+
+    def held_back(self, forward: nn.Module) -> AbstractContextManager[None]:
+        """Gradients of all parts but the last wait: one exchange a step."""
+        return forward.no_sync() if isinstance(forward, DistributedDataParallel) and not self.is_last else nullcontext()
+
+
+def joined(model: nn.Module, batch_size: int, splits: int) -> tuple[Share, nn.Module]:
+    """How this process takes part in a run: its share of each batch, and the model as a training step calls it."""
+    return Share(batch_size, splits), wrapped(model, splits)
 
 
 def wrapped(model: nn.Module, splits: int) -> nn.Module:
@@ -95,11 +129,6 @@ def wrapped(model: nn.Module, splits: int) -> nn.Module:
     device = next(model.parameters()).device
     own_buffers: dict[str, Any] = {BUFFERS: False}
     return DistributedDataParallel(model, [device] if device.type == "cuda" else None, gradient_as_bucket_view=True, **own_buffers)
-
-
-def held_back(forward: nn.Module, is_last: bool) -> AbstractContextManager[None]:
-    """Gradients of all parts but the last wait: one exchange a step."""
-    return forward.no_sync() if isinstance(forward, DistributedDataParallel) and not is_last else nullcontext()
 
 
 def mean(value: Tensor) -> Tensor:

@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 from hpcheck.data.arrays import DataError
-from hpcheck.engine.pool.pool import ChangedError, RunFailedError
-from hpcheck.errors import InputError
+from hpcheck.errors import ChangedError, InputError, RunFailedError
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.files import StorageError
 from hpcheck.runs.lock import HeldError

@@ -20,8 +20,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from hpcheck.engine.batches import BatchStream, draws, moved
 from hpcheck.engine.graphs.grouping import COMPILED, may_draw, refusal_of
 from hpcheck.engine.graphs.updates import Hyper, State, state_of, update_of
-from hpcheck.engine.loop import Training, draws_random_numbers
 from hpcheck.engine.objectives import arithmetic
+from hpcheck.engine.training import Training, draws_random_numbers
 from hpcheck.errors import InputError
 from hpcheck.runs import schedules
 

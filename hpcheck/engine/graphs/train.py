@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 
 from hpcheck.engine.batches import OnDevice
-from hpcheck.engine.checkpoints import Checkpoints, HowFar, Stopped, stop_asked
+from hpcheck.engine.checkpoints import Checkpoints, Stopped, stop_asked
 from hpcheck.engine.divergence import CHECK_EVERY
 from hpcheck.engine.graphs.grouping import MODES, refusal, refusal_of
 from hpcheck.engine.graphs.step import EAGER_STEPS, RefusedError, Together, refuse
-from hpcheck.engine.loop import Training, begin, finish, next_row, prepare, update
+from hpcheck.engine.loop import begin, finish, next_row, prepare, update
 from hpcheck.engine.timing import is_out_of_memory
+from hpcheck.engine.training import HowFar, Run, Training
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs import schedules
 from hpcheck.runs.records import RecordWriter
@@ -41,10 +42,8 @@ class HowFarInGroup(HowFar):
 class Member:
     """One run of a group."""
 
-    training: Training
-    record: RecordWriter
+    run: Run
     checkpoints: Checkpoints
-    at: HowFarInGroup
     lrs: list[float]  # by step since `at_step`
     momenta: list[float]
     how: str  # for the record: by which mode, among how many
@@ -65,13 +64,13 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
         raise RefusedError("one by one is as fast")
     trainings = [prepare(spec, data, snapshots) for spec in specs]
     together = Together(trainings, mode)
-    members = _begin(trainings, records, snapshots, mode)
+    members = _begin(trainings, data, records, snapshots, mode)
     spec, first = specs[0], specs[0].at_step
     if first == 0:
         for member in members:
             before = time.perf_counter()
-            begin(member.training, data, member.record, member.lrs[0], member.momenta[0])
-            member.at.eval_seconds = time.perf_counter() - before
+            begin(member.run, member.lrs[0], member.momenta[0])
+            member.run.at.eval_seconds = time.perf_counter() - before
     for training in trainings:
         training.model.train()
     for stop in _stops(spec):
@@ -80,7 +79,7 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
         latest = together.losses[:, before : together.done].cpu()  # the one wait for the device, for all members
         for member, losses in zip(members, latest, strict=True):
             if not member.ended:
-                _look(member, losses, stop, data, snapshots)
+                _look(member, losses, stop)
         going_on = [member for member in members if not member.ended]
         _save(going_on)
         if not going_on:
@@ -94,7 +93,7 @@ def _stops(spec: RunSpec) -> list[int]:
     return sorted(step for step in looks if spec.at_step < step <= spec.steps)
 
 
-def _begin(trainings: Sequence[Training], records: Sequence[RecordWriter], snapshots: Path, mode: str) -> list[Member]:
+def _begin(trainings: Sequence[Training], data: OnDevice, records: Sequence[RecordWriter], snapshots: Path, mode: str) -> list[Member]:
     """Members at their first step; rows that an interrupted process left are cut."""
     all_at = [HowFarInGroup(training.spec.at_step) for training in trainings]
     members = []
@@ -104,13 +103,14 @@ def _begin(trainings: Sequence[Training], records: Sequence[RecordWriter], snaps
         count = training.spec.steps - training.spec.at_step
         lrs, momenta = (schedules.values(knots, count).tolist() for knots in (training.spec.lr, training.spec.momentum))
         how = f"{mode}, {len(all_at)} members" if len(all_at) > 1 else "one CUDA graph"
-        members.append(Member(training, record, Checkpoints(snapshots, record), at, lrs, momenta, how))
+        run = Run(training=training, data=data, record=record, snapshots=snapshots, at=at)
+        members.append(Member(run=run, checkpoints=Checkpoints(snapshots, record), lrs=lrs, momenta=momenta, how=how))
     return members
 
 
-def _look(member: Member, losses: torch.Tensor, stop: int, data: OnDevice, snapshots: Path) -> None:
+def _look(member: Member, losses: torch.Tensor, stop: int) -> None:
     """What loop.py does where it looks: divergence, a row, the end. `losses` are the member's since the last look."""
-    training, at, spec = member.training, member.at, member.training.spec
+    run, training, at, spec = member.run, member.run.training, member.run.at, member.run.training.spec
     for loss in losses:
         at.stretch.append(loss)
         at.done += 1
@@ -120,9 +120,9 @@ def _look(member: Member, losses: torch.Tensor, stop: int, data: OnDevice, snaps
     lr, momentum = member.lrs[stop - spec.at_step - 1], member.momenta[stop - spec.at_step - 1]
     set_hyper(training.optimizer, lr, momentum, spec.weight_decay)  # for snapshots: as a run alone has them
     if stop in spec.evaluate_after or member.ended:
-        member.record.row(**next_row(training, data, member.record, snapshots, at, lr, momentum))
+        run.record.row(**next_row(run, lr, momentum))
     if member.ended or stop == spec.steps:
-        finish(training, data, member.record, snapshots, at, member.ended, {"together": member.how})
+        finish(run, member.ended, {"together": member.how})
         member.checkpoints.remove()
         member.ended = True
 
@@ -131,11 +131,11 @@ def _save(members: Sequence[Member]) -> None:
     """Checkpoints of all members when it is time; all of them at once, and `Stopped`, when asked to stop. Each then goes on alone."""
     if stop_asked():
         for member in members:
-            member.checkpoints.save(member.training, member.at)
+            member.checkpoints.save(member.run.training, member.run.at)
         if members:
             raise Stopped
     for member in members:
-        member.checkpoints.step_done(member.training, member.at)
+        member.checkpoints.step_done(member.run.training, member.run.at)
 
 
 def fastest(specs: Sequence[RunSpec], data: OnDevice, snapshots: Path) -> str:

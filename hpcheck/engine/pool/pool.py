@@ -12,6 +12,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
 
 from hpcheck.engine.pool.slots import Slots
+from hpcheck.errors import RunFailedError
 from hpcheck.runs import records
 from hpcheck.runs.spec import Spec, TimingSpec
 
@@ -21,14 +22,6 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 MOST_RETRIES = 3  # ours: a run whose worker is killed more often than that fails
 KILLED = "a worker process was killed again and again, most likely for want of memory: lower run.jobs, or the batch size"
 Job = tuple[str, Spec]  # run id, spec
-
-
-class RunFailedError(Exception):
-    """A run could not be computed: which one, why, and what to do."""
-
-
-class ChangedError(Exception):
-    """The user's code or data are not what they were when the command looked."""
 
 
 class Pool:

@@ -20,9 +20,8 @@ from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
 from hpcheck.engine.loop import train
 from hpcheck.engine.pool.malloc import keep_freed_memory
-from hpcheck.engine.pool.pool import ChangedError, RunFailedError
 from hpcheck.engine.timing import is_out_of_memory, measure
-from hpcheck.errors import InputError
+from hpcheck.errors import ChangedError, InputError, RunFailedError
 from hpcheck.plugins.user_errors import as_theirs
 from hpcheck.runs.identity import users_source
 from hpcheck.runs.records import RecordWriter, begun_with

@@ -11,8 +11,8 @@ import torch
 from hpcheck.engine import timing
 from hpcheck.engine.batches import BatchStream
 from hpcheck.engine.distributed import team
-from hpcheck.engine.loop import Training
 from hpcheck.engine.pool import worker
+from hpcheck.engine.training import Training
 from hpcheck.errors import InputError
 from hpcheck.runs import records
 from hpcheck.runs.identity import identify

@@ -6,8 +6,7 @@ import pytest
 
 from hpcheck.data.arrays import DataError
 from hpcheck.engine.distributed.wire import error_from_text, error_to_text, spec_from_text, spec_to_text
-from hpcheck.engine.pool.pool import ChangedError, RunFailedError
-from hpcheck.errors import InputError
+from hpcheck.errors import ChangedError, InputError, RunFailedError
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.files import StorageError
 from hpcheck.runs.spec import Spec, TimingSpec, run_id

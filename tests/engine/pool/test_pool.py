@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from hpcheck.engine.pool import pool as processes
-from hpcheck.engine.pool.pool import Pool, RunFailedError, shared
+from hpcheck.engine.pool.pool import Pool, shared
 from hpcheck.engine.pool.slots import Slots
-from hpcheck.errors import InputError
+from hpcheck.errors import InputError, RunFailedError
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs import records
 from hpcheck.runs.identity import data_fingerprint, identify

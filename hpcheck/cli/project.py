@@ -1,0 +1,51 @@
+"""The commands around a project: begin one, check its config, see what the machine has."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpcheck.cli.options import Overrides
+from hpcheck.terminal import stdout
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to start; data in it are recognised.")] = Path(),
+    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="A shipped config instead, such as quickstart.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Write a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
+    from hpcheck.init import new_project
+
+    stdout.write("\n".join(new_project.begin(directory, preset, force).words))
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False) -> None:
+    """Versions, devices, data sets found, free memory and disk: one screen."""
+    from hpcheck.terminal import doctor as doctors
+
+    found = doctors.examine()
+    stdout.write(stdout.as_json(found) if as_json else "\n".join(doctors.lines(found)))
+
+
+def validate(paths: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Config files.")], set_: Overrides = None) -> None:
+    """Check config files and name all that is wrong with them; no data are read and nothing runs."""
+    from hpcheck import config as configs
+
+    wrong = []
+    for path in paths:
+        try:
+            configs.load(path, set_ or [])
+            stdout.write(f"ok: {path}")
+        except configs.ConfigError as error:
+            wrong += error.problems
+    if wrong:
+        raise configs.ConfigError(wrong)
+
+
+def schema() -> None:
+    """JSON schema of the config, for editors."""
+    from hpcheck import config
+
+    stdout.write(json.dumps(config.schema(), indent=2))

@@ -1,0 +1,103 @@
+"""The commands of the checklist: all of it, or one step."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hpcheck.cli.options import AsJson, ConfigPath, EventFiles, From, Overrides, Quiet, exit_if_abstained, load_config, print_recommendation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hpcheck.config import Config
+
+
+def whole_step(step: str | None) -> "Callable[..., None]":
+    """The command of one step, or of all of them (None): they take the same options."""
+
+    def command(
+        config: ConfigPath = None,
+        set_: Overrides = None,
+        from_: From = None,
+        as_json: AsJson = False,
+        quiet: Quiet = False,
+        tensorboard: EventFiles = False,
+    ) -> None:
+        run_steps(step, load_config(config, set_, from_), as_json, quiet, tensorboard)
+
+    return command
+
+
+def batch(
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    measure_again: Annotated[bool, typer.Option("--measure-again", help="Time the steps anew, say on another machine.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    tensorboard: EventFiles = False,
+) -> None:
+    """Step 2: total batch size, compared at equal execution time (4.2)."""
+    run_steps("batch", load_config(config, set_, from_), as_json, quiet, tensorboard, measure_again)
+
+
+def momentum(
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    range_test: Annotated[bool, typer.Option("--range-test", help="Show why rising momentum shows no optimum (Fig. 7b).")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    tensorboard: EventFiles = False,
+) -> None:
+    """Step 3: momentum, each value at its own learning rate, then its shape over the cycle (4.3)."""
+    loaded = load_config(config, set_, from_)
+    if range_test:
+        from hpcheck.checklist.look import look
+        from hpcheck.steps import momentum_range_test
+
+        return exit_if_abstained(look("momentum-range-test", momentum_range_test.decide, "momentum", loaded, as_json, quiet, tensorboard))
+    return run_steps("momentum", loaded, as_json, quiet, tensorboard)
+
+
+def wd_grid(
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    from_snapshot: Annotated[
+        bool | None, typer.Option("--from-snapshot/--whole-runs", help="Continue one run at each value (Fig. 12), or a run each.")
+    ] = None,
+    over: Annotated[str | None, typer.Option("--over", metavar="KEY[=V,V]", help="Another option instead, such as model.dropout.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    tensorboard: EventFiles = False,
+) -> None:
+    """Step 4: weight decay, to one significant figure (4.4)."""
+    overrides = [*(set_ or []), *[f"wd_grid.from_snapshot={str(from_snapshot).lower()}"] * (from_snapshot is not None)]
+    loaded = load_config(config, overrides, from_)
+    if over is not None:
+        from hpcheck.checklist.look import look
+        from hpcheck.steps.other_regularizer import parse
+
+        return exit_if_abstained(look("wd-grid-over", parse(over, loaded).decide, "lr-reprobe", loaded, as_json, quiet, tensorboard))
+    return run_steps("wd-grid", loaded, as_json, quiet, tensorboard)
+
+
+def run_steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tensorboard: bool, measure_again: bool = False) -> None:
+    """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained."""
+    from hpcheck.checklist.run import Checklist
+    from hpcheck.recommendation import recommended
+    from hpcheck.terminal.progress import Progress
+
+    progress = Progress(quiet)
+    with Checklist(config, progress, tensorboard) as checklist:
+        if measure_again:
+            checklist.forget_step_times()
+        readings = checklist.run_all() if step is None else checklist.run_step(step)
+    for step, remark in ((reading.step, remark) for reading in readings for remark in reading.remarks):
+        progress.say(f"{step}: {remark}")
+    for words in checklist.lost():
+        progress.say(words)
+    if as_json or not quiet:
+        print_recommendation(recommended.read(checklist.runs.recommended), checklist.runs.path, as_json, to_stderr=True)
+    exit_if_abstained(any(reading.abstained for reading in readings))

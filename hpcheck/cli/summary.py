@@ -1,0 +1,31 @@
+"""What the terminal shows at the end: what was chosen and why, what it cost, and how well it trains."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hpcheck.recommendation import wording
+
+
+def show(content: Mapping[str, Any], console: Console, folder: Path) -> None:
+    """Print the recommendation: a row per setting, the reasons, then results, cost and where all of it lies."""
+    table = Table(title="Recommended settings", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("setting", "value", "interval", "reading"):
+        table.add_column(column, overflow="fold")
+    for name, label in wording.SHOWN.items():
+        table.add_row(label, *map(Text, wording.row(name, content)))
+    console.print(table)
+    lines = [*wording.reason_lines(content), "", *wording.result_lines(content), *wording.cost_lines(content), *place_lines(folder)]
+    for line in lines:
+        console.print(Text(line))
+
+
+def place_lines(folder: Path) -> list[str]:
+    """Where the report and the settings lie."""
+    named = {"report": folder / "report.html", "settings": folder / "recommended.yaml"}
+    return [f"{name}: {path}" for name, path in named.items() if path.exists()]

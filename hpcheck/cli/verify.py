@@ -1,0 +1,53 @@
+"""The commands that compare: with the committed recommendation, and with the paper."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpcheck.cli.options import ConfigPath, Overrides, Quiet, load_config
+from hpcheck.terminal import exit_codes, stdout
+
+
+def check(
+    config: ConfigPath = None,
+    baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed one.")] = Path("recommended.yaml"),
+    update: Annotated[bool, typer.Option("--update", help="Write the baseline, or accept what has drifted.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print old settings against new.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="Write annotations and $GITHUB_STEP_SUMMARY.")] = False,
+    set_: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON on stdout.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Regenerate the recommendation and compare it with the committed one: exit 0 same, 1 drifted, 2 unusable (for CI)."""
+    from hpcheck.cli import check as checking
+
+    found = checking.check(load_config(config, set_, None), baseline, update, quiet)
+    for line in checking.told(found, update, diff, as_json):
+        stdout.write(line)
+    if github:
+        checking.write_summary(found)
+        for line in checking.annotations(found):  # GitHub reads both streams
+            typer.echo(line, file=sys.stderr if as_json else stdout.stream())
+    raise typer.Exit(exit_codes.FINE if update else found.exit_code)
+
+
+def reproduce(
+    what: Annotated[list[str] | None, typer.Argument(metavar="[WHAT]...", help="table1, table2-lenet-12, fig9a, fig7 ...")] = None,
+    row: Annotated[int | None, typer.Option("--row", metavar="N", help="That row of the table alone.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Say where each experiment stands; runs nothing.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Every experiment that fits in --budget, the cheapest first.")] = False,
+    budget: Annotated[str, typer.Option("--budget", metavar="TIME", help="For --all: 90s, 30m, 2h.")] = "30m",
+    records: Annotated[Path | None, typer.Option("--records", metavar="DIR", help="Use the records in DIR/NAME/ too.")] = None,
+    set_: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """The paper's own tables and figures: its value, ours, pass or miss. Exit 1 where something that was run misses."""
+    from hpcheck.reproduce import commands
+
+    asked = commands.Wanted(what or [], row, records, set_ or [])
+    states = commands.listed(asked) if list_ or not (what or all_) else commands.run(asked, budget if all_ else None, quiet)
+    stdout.write("\n".join(commands.told(states, as_json)))
+    raise typer.Exit(commands.exit_code(states, list_))

@@ -1,0 +1,119 @@
+"""The commands that look: what would run, what was found, the report, and curves from anywhere."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hpcheck.cli.options import (
+    AsJson,
+    ConfigPath,
+    CurveFormat,
+    From,
+    Overrides,
+    Quiet,
+    Snippet,
+    exit_if_abstained,
+    load_config,
+    print_recommendation,
+)
+from hpcheck.terminal import stdout
+
+
+def plan(
+    config: ConfigPath = None,
+    probe: Annotated[bool, typer.Option("--probe", help="Make 20 steps to tell time and memory.")] = False,
+    set_: Overrides = None,
+    from_: From = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON on stdout.")] = False,
+) -> None:
+    """Validate the config, list the runs that are known now and what they may come to; runs nothing but the probe, if asked."""
+    from hpcheck.checklist import forecast
+    from hpcheck.checklist import probe as probes
+
+    loaded = load_config(config, set_, from_)
+    found = forecast.planned(loaded)
+    if probe:
+        found["probe"] = measured = probes.probe(loaded)
+        found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
+    words = [*forecast.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())]
+    stdout.write(stdout.as_json(found) if as_json else "\n".join(words))
+
+
+def show(
+    config: ConfigPath = None,
+    snippet: Annotated[Snippet | None, typer.Option("--snippet", help="Print code that uses the settings, ready to paste.")] = None,
+    set_: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """The recommended settings and where each came from."""
+    from hpcheck.recommendation import recommended, snippets
+    from hpcheck.runs.directory import RunDirectory
+
+    loaded = load_config(config, set_, None, runs_code=False)
+    runs = RunDirectory.of(loaded)
+    content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"))
+    made_with = runs.made_with(str(content["provenance"].get("config"))) or loaded
+    for part in ("data", "model", "optimizer"):
+        if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
+            typer.echo(
+                f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)", err=True
+            )
+    if snippet is None:
+        return print_recommendation(content, runs.path, as_json)
+    optimizer = made_with.optimizer.name, made_with.optimizer.options()
+    stdout.write(snippets.write(snippet, content["settings"], *optimizer), end="")
+    for difference in snippets.differences(snippet, *optimizer):
+        typer.echo(difference, err=True)
+    return None
+
+
+def report(
+    of: Annotated[
+        Path | None, typer.Argument(metavar="[RUN]", help="Run directory or config; default: ./hpcheck.yaml, else the newest.")
+    ] = None,
+    set_: Overrides = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write the HTML report of a run directory again, from its records; prints its path."""
+    from hpcheck.checklist import rewrite_report
+
+    path, lost = (
+        rewrite_report.of_directory(of) if of is not None and of.is_dir() else rewrite_report.of_config(load_config(of, set_, None))
+    )
+    for words in lost:
+        typer.echo(words, err=True)
+    stdout.write(str(path))
+    if open_:
+        typer.launch(str(path))
+
+
+def read(
+    curves: Annotated[
+        list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")
+    ],
+    x: Annotated[
+        str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")
+    ] = None,
+    step: Annotated[str | None, typer.Option("--step", metavar="COLUMN", help="What counts iterations or epochs.")] = None,
+    lr: Annotated[str | None, typer.Option("--lr", metavar="COLUMN", help="The learning rate.")] = None,
+    val_loss: Annotated[str | None, typer.Option("--val-loss", metavar="COLUMN", help="The validation loss.")] = None,
+    train_loss: Annotated[str | None, typer.Option("--train-loss", metavar="COLUMN", help="The training loss.")] = None,
+    accuracy: Annotated[str | None, typer.Option("--accuracy", metavar="COLUMN", help="The validation metric.")] = None,
+    format_: Annotated[CurveFormat | None, typer.Option("--format", help="Read the files as this; else by what they hold.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw the curves with their clues as boxes.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the readings as JSON on stdout.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read validation curves from anywhere: their clues, the largest lr, and which of several is best (Smith 2018, 3 and 4)."""
+    from hpcheck.curves import describe, files, judge
+    from hpcheck.curves import terminal as show
+    from hpcheck.drawing import png
+
+    given = {"step": step, "lr": lr, "val_loss": val_loss, "train_loss": train_loss, "accuracy": accuracy}
+    wanted = {quantity: name for quantity, name in given.items() if name is not None}
+    found = judge.read_all(files.load_all(curves, wanted, format_, x))
+    if plot is not None:
+        png.draw_panels(describe.panels(found), plot)
+    show.report(found, as_json, quiet)
+    exit_if_abstained(found.abstained)
