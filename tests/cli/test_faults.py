@@ -15,12 +15,12 @@ import torch
 from hpcheck.__main__ import run
 from hpcheck.checklist import run as pipeline
 from hpcheck.config import yaml12
+from hpcheck.drawing.panels import Panel
 from hpcheck.engine import checkpoints
 from hpcheck.engine.pool import worker
 from hpcheck.runs import records
 from hpcheck.runs.files import StorageError, write_whole
 from hpcheck.runs.spec import PartSpec, freeze
-from hpcheck.steps.reading import Reading
 from tests.support.engine_runs import RUN, computed, curves, same, weights
 from tests.support.failing_storage import FailingOs, put
 
@@ -48,16 +48,16 @@ class InProcess:
             worker.work(spec, run_id, directory, "cpu", 1)
 
 
-def drawn(reading: Reading, folder: Path) -> list[Path]:
-    write_whole(folder / f"{reading.step}.png", b"a picture")
-    return [folder / f"{reading.step}.png"]
+def drawn(name: str, panels: Sequence[Panel], folder: Path) -> list[Path]:
+    write_whole(folder / f"{name}.png", b"a picture")
+    return [folder / f"{name}.png"]
 
 
 @pytest.fixture(autouse=True)
 def _in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.setattr(pipeline, "engine_of", InProcess)
-    monkeypatch.setattr(pipeline.plots, "draw", drawn)
+    monkeypatch.setattr(pipeline.png, "draw", drawn)
 
 
 def failing(at: int, number: int, for_ever: bool, patch: pytest.MonkeyPatch) -> FailingOs:

@@ -167,7 +167,7 @@ def test_terminal_markup_in_values_is_shown_and_not_obeyed() -> None:
 
     from rich.console import Console
 
-    from hpcheck.recommendation import wording
+    from hpcheck.cli import summary
 
     content = {
         "settings": {"total_batch_size": 32, "weight_decay": 0.1, "momentum": {"max": 0.9, "min": 0.9}},
@@ -176,5 +176,5 @@ def test_terminal_markup_in_values_is_shown_and_not_obeyed() -> None:
         "provenance": {"cost": {}},
     }
     out = io.StringIO()
-    wording.show(content, Console(file=out, force_terminal=True, width=300), Path("runs"))
+    summary.show(content, Console(file=out, force_terminal=True, width=300), Path("runs"))
     assert "[bold red]red[/] [link=http://x]x[/link]" in out.getvalue()

@@ -191,7 +191,7 @@ def test_digits_have_a_stratified_fifth_for_testing():
 
 def test_every_data_set_says_what_it_reads_with_the_same_options_as_it_loads():
     for name in find.known("data"):
-        tree = ast.parse((find.PACKAGE / "data" / f"{find.file_name(name)}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((find.PACKAGE / "data" / "sets" / f"{find.file_name(name)}.py").read_text(encoding="utf-8"))
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         assert ast.dump(functions["sources"].args) == ast.dump(functions["load"].args)
         assert ... not in find.options("data", name).values()

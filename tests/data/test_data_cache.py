@@ -62,8 +62,8 @@ def test_cache_hit_does_not_import_torch(root, cache):
     program = f"""
         import sys
         from pathlib import Path
-        from hpcheck.data._cache import load_raw
-        from hpcheck.data._prepare import prepare
+        from hpcheck.data.cache import load_raw
+        from hpcheck.data.prepare import prepare
         for name, options in (("digits", {{}}), ("image-folder", {FOLDER})):
             prepare(load_raw(name, Path({str(root)!r}), options)[0], val_fraction=0.34)
         print(sorted({{"torch", "torchvision", "sklearn"}} & set(sys.modules)))

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from hpcheck.__main__ import run
-from hpcheck.data import streamed as _streamed
+from hpcheck.data import images
+from hpcheck.data import streamed as streamed_module
 from hpcheck.data.arrays import DataError
 from hpcheck.data.cache import fingerprint, load_raw
 from hpcheck.data.prepare import prepare
@@ -59,7 +60,7 @@ def test_validation_images_are_cropped_at_their_centre(folder):
 def test_normalization_of_streamed_images_is_that_of_their_sample(folder, monkeypatch):
     in_memory, streamed = both(folder)
     np.testing.assert_allclose(streamed.shift, in_memory.shift, rtol=1e-6)  # 24 images: the sample is all of them
-    monkeypatch.setattr(_streamed, "SAMPLE", 4)
+    monkeypatch.setattr(streamed_module, "SAMPLE", 4)
     few = load(folder, image_size=16, stream=True).train.x.sample()
     assert len(few) == 4
     assert list(few.names[[0, -1]]) == [b"train/dark/00.jpg", b"train/light/11.jpg"]
@@ -79,8 +80,8 @@ def test_random_crops_lie_inside_and_differ():
 
 def test_nothing_is_decoded_before_it_is_needed(folder, monkeypatch):
     decoded = []
-    decode = _streamed._images.decode
-    monkeypatch.setattr(_streamed._images, "decode", lambda path, size: decoded.append(path) or decode(path, size))
+    decode = images.decode
+    monkeypatch.setattr(images, "decode", lambda path, size: decoded.append(path) or decode(path, size))
     data = OnDevice(prepare(load(folder, image_size=16, stream=True), normalize="unit"), CPU)
     assert isinstance(data.train_x, OnDisk)
     subset = data.val_x[torch.tensor([1, 4])]

@@ -53,7 +53,7 @@ def in_this_process(monkeypatch):
             worker.work(spec, run_id, directory, "cpu", 1)
 
     monkeypatch.setattr(Pool, "execute", execute)
-    monkeypatch.setattr(png, "draw", lambda reading, folder: None)  # drawn and tested elsewhere
+    monkeypatch.setattr(png, "draw", lambda name, panels, folder: None)  # drawn and tested elsewhere
     yield
     torch.set_num_threads(threads)
 

@@ -18,7 +18,7 @@ from hpcheck.runs.lock import LOCK, HeldError, RunLock
 HOLD = """
 import sys, time
 from pathlib import Path
-from hpcheck.lock import RunLock
+from hpcheck.runs.lock import RunLock
 lock = RunLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
