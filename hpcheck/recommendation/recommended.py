@@ -12,10 +12,10 @@ from hpcheck.config import yaml12
 from hpcheck.config.problems import ConfigError, Problem
 from hpcheck.config.recommended import LearningRateBlock, MomentumBlock, SettingsBlock
 from hpcheck.config.source import read_text
+from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
 from hpcheck.runs.identity import data_fingerprint
-from hpcheck.runs.records import RunRecord, examples_processed, iterations_done, seconds_spent
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
@@ -106,7 +106,7 @@ def changes_of_mind(last: Evidence, found: Sequence[tuple[str, Evidence]]) -> di
 
 def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     """What the recommendation rests on, and what it cost: every run that any step looked at, counted once."""
-    records, data = cost_records(runs, readings), data_spec(asked)
+    records, data = records_of(runs, readings), data_spec(asked)
     first = records[0] if records else None
     final = {run for reading in readings if reading.step == "train" for run in reading.runs}
     search = [record for record in records if record.run_id not in final]
@@ -117,22 +117,6 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "seed": asked.config.seed,
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
         "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},
-    }
-
-
-def cost_records(runs: RunDirectory, readings: Sequence[Reading]) -> list[RunRecord]:
-    ids = dict.fromkeys(run for reading in readings for run in reading.runs)
-    return [record for record in (runs.by_id(run) for run in ids) if record is not None]
-
-
-def cost(records: Sequence[RunRecord], asked: Asked) -> dict[str, Any]:
-    """Runs, device-seconds (evaluations included) and epochs of training examples."""
-    examples = sum(examples_processed(record) for record in records)
-    return {
-        "runs": len(records),
-        "device_seconds": round(sum(seconds_spent(record) for record in records), 1),
-        "epochs": round(examples / max(asked.facts.train_examples, 1), 2),
-        "iterations": sum(map(iterations_done, records)),
     }
 
 

@@ -10,6 +10,7 @@ from hpcheck import config as configs
 from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.recommendation import recommended, snippets
+from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.report import overview, sections
 from hpcheck.report.advice import COMMAND, next_lines
 from hpcheck.runs.directory import RunDirectory, write_whole
@@ -21,7 +22,7 @@ FILE = "report.html"
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
     """Write `report.html` for what has been read so far."""
-    costs = {reading.step: recommended.cost(recommended.cost_records(runs, [reading]), asked) for reading in readings}
+    costs = {reading.step: cost(records_of(runs, [reading]), asked) for reading in readings}
     content = recommended.content(runs, asked, readings)
     write_whole(runs.path / FILE, page(content, readings, costs, asked.config))
 
