@@ -12,6 +12,7 @@ from hpcheck.config import yaml12
 from hpcheck.config.problems import ConfigError, Problem
 from hpcheck.config.recommended import LearningRateBlock, MomentumBlock, SettingsBlock
 from hpcheck.config.source import read_text
+from hpcheck.recommendation import verdict
 from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
@@ -24,18 +25,23 @@ from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 
 HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
+HEADER_OF_BEATEN = "# Read by hpcheck; to train with these settings all the same: hpcheck train --from recommended.yaml\n"
 
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
-    """Write `recommended.yaml` for what has been read so far."""
-    write_whole(runs.recommended, HEADER + yaml12.write(content(runs, asked, readings)))
+    """Write `recommended.yaml` for what has been read so far; its first line is the verdict against the start."""
+    said = content(runs, asked, readings)
+    header = HEADER_OF_BEATEN if verdict.is_beaten(said) else HEADER
+    write_whole(runs.recommended, f"# {verdict.first_line(said)}\n{header}{yaml12.write(said)}")
 
 
 def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
-    """What recommended.yaml says: `settings` alone can be started from; `evidence` and `provenance` are for people and for `check`."""
+    """What recommended.yaml says: `settings` alone can be started from; `verdict`, `evidence` and `provenance` are for people and for
+    `check`."""
     found = [(reading.step, item) for reading in readings for item in reading.evidence]
     evidence = {item.setting: item for _, item in found}  # a later step's word is the last one
     return {
+        "verdict": plain(verdict.against_start(asked, readings).block()),
         "settings": settings_block(asked, readings),
         "evidence": {name: evidence_block(as_trained(item, asked)) | changes_of_mind(item, found) for name, item in evidence.items()},
         "results": {reading.step: plain(reading.results) for reading in readings if reading.results},
