@@ -16,9 +16,10 @@ from hpcheck.steps.train import compared_with, is_folded
 BEYOND_CHANCE = 2.0
 WHOLE = 0.01  # ours: a metric counts examples where, times their number, it is a whole number to within this
 
-BETTER: Literal["better"] = "better"
-NOT_BETTER: Literal["not better"] = "not better"
-NOT_TESTED: Literal["not tested"] = "not tested"
+Says = Literal["better", "not better", "not tested"]
+BETTER: Says = "better"
+NOT_BETTER: Says = "not better"
+NOT_TESTED: Says = "not tested"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Verdict:
     better. `error` is the standard error of the difference; None with a single training on a side, which says nothing of chance.
     """
 
-    says: Literal["better", "not better", "not tested"]
+    says: Says
     words: str
     split: str = ""
     ours: float | None = None
@@ -83,8 +84,8 @@ def _by_metric(ours: Mapping[str, Any], theirs: Mapping[str, Any], split: str, h
     difference = (ours["metric"] - theirs["metric"]) * (1 if higher_is_better else -1)
     error = error_of(ours, theirs)
     named = {"test": "the test split", "val": "the held-out split"}[split]
-    counts = " and ".join(f"{len(one['each'])} training{'s' * (len(one['each']) > 1)}" for one in (ours, theirs))
-    figures = f"metric {ours['metric']:.4g} against {theirs['metric']:.4g} on {named} ({counts})"
+    counts = " and ".join(dict.fromkeys(str(len(one["each"])) for one in (ours, theirs)))
+    figures = f"metric {ours['metric']:.4g} against {theirs['metric']:.4g} on {named} (trainings: {counts})"
     better = error is not None and difference > BEYOND_CHANCE * error
     if better:
         says, words = BETTER, f"Better than yours: {figures}."

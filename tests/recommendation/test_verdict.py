@@ -39,7 +39,7 @@ def judged(ours: dict[str, Any], theirs: dict[str, Any] | None, *overrides: str)
 def test_a_lead_beyond_the_chance_of_the_seeds_is_better() -> None:
     found = judged(arm(*OURS), arm(0.971, 0.972, 0.971, 0.972))
     assert found.says == "better"
-    assert found.words == "Better than yours: metric 0.982 against 0.9715 on the test split (4 trainings and 4 trainings)."
+    assert found.words == "Better than yours: metric 0.982 against 0.9715 on the test split (trainings: 4)."
     assert found.difference == pytest.approx(0.0105)
 
 
@@ -53,7 +53,7 @@ def test_a_lead_within_chance_is_not_better() -> None:
 def test_a_loss_beyond_chance_is_worse_and_so_not_better() -> None:
     found = judged(arm(0.967, 0.967), arm(0.975, 0.975))
     assert found.says == "not better"
-    assert found.words == "Worse than yours: metric 0.967 against 0.975 on the test split (2 trainings and 2 trainings)."
+    assert found.words == "Worse than yours: metric 0.967 against 0.975 on the test split (trainings: 2)."
 
 
 def test_two_more_examples_of_360_are_within_chance_however_alike_the_seeds_are() -> None:
