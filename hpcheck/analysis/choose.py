@@ -26,8 +26,11 @@ TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weig
 
 @dataclass(frozen=True)
 class Rule:
-    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie ("upper-middle":
-    the middle of its values, the larger of two); the scale of intervals.
+    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie ("prefer": the preferred value,
+    else the leader; "nearest": the value nearest to the preferred one, by their ratio; "upper-middle": the middle of its values, the
+    larger of two); the scale of intervals.
+
+    `examples` is how many validation examples the metric is a share of, where it is one.
 
     `learnt` says that the runs go on from one whose loss has fallen: they are judged by the loss, and need not leave their noise before
     they can be compared.
@@ -37,9 +40,10 @@ class Rule:
     at: At = "end"
     x: Literal["step", "lr"] = "step"
     prefer: float | None = None
-    tie: Literal["prefer", "largest", "upper-middle", "smallest"] = "prefer"
+    tie: Literal["prefer", "nearest", "upper-middle"] = "prefer"
     scale: Literal["log", "log1m", "linear"] = "log"
     learnt: bool = False
+    examples: int | None = None
 
 
 PLAIN = Rule()
@@ -54,7 +58,7 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
     if not candidates:
         return abstain("there are no candidates to choose from")
     by = _judge(candidates, rule)
-    rows = standings(candidates, by, rule.at, rule.x)
+    rows = standings(candidates, by, rule.at, rule.x, rule.examples)
     scores = tuple((s.candidate.value, s.mean, s.within) for s in sorted(rows, key=lambda s: s.candidate.value))
     leader = rows[0]
     if not np.isfinite(leader.mean):
@@ -74,7 +78,7 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     if len(candidates) < 2:
         return ()
     by = _judge(candidates, rule)
-    leader, second = standings(candidates, by, rule.at, rule.x)[:2]
+    leader, second = standings(candidates, by, rule.at, rule.x, rule.examples)[:2]
     if not np.isfinite(second.mean):
         return ()
     gap = abs(second.mean - leader.mean)  # a much noisier one may be second with the better mean
@@ -142,9 +146,11 @@ def _answer(
 def _taken(tied: Sequence[Standing], rule: Rule) -> float:
     """The value that stands for those that are tied, the leader first among them."""
     kept, leader = sorted(row.candidate.value for row in tied), tied[0].candidate.value
-    at = {"largest": -1, "upper-middle": len(kept) // 2, "smallest": 0}
-    if rule.tie in at:
-        return kept[at[rule.tie]]
+    if rule.tie == "upper-middle":
+        return kept[len(kept) // 2]
+    if rule.tie == "nearest" and rule.prefer is not None:
+        preferred = rule.prefer
+        return min(kept, key=lambda one: max(one / preferred, preferred / one))  # of two as near, the smaller
     return rule.prefer if rule.prefer is not None and rule.prefer in kept else leader
 
 
