@@ -73,7 +73,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 
 def rule_of(asked: Asked, reference: int) -> Rule:
-    """By accuracy. Inside a tie the size that the others are compared with stays; where it is beaten, of those that cannot be told apart the
+    """By accuracy. In a tie the size that the others are compared with stays; where it is beaten, of those that cannot be told apart the
     nearest to it is taken, which lengthens the training least."""
     return Rule(judge="accuracy", tie="nearest", prefer=reference, examples=examples_of_share(asked))
 
