@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import kendalltau
 
-from hpcheck.analysis.choice import Choice, Confidence, abstain
+from hpcheck.analysis.choice import Choice, Confidence, abstain, lowered
 from hpcheck.analysis.clue import Clue
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import Curve, FloatArray
@@ -21,6 +21,7 @@ __all__ = ["Candidate", "Rule", "choose", "needs_replicates", "plateaued", "rank
 PLAUSIBLE = 8.0  # ours: supposed spreads beyond which no between-seed spread could close a difference
 HOPELESS = 0.5  # ours: standard errors within a curve below which a replicate would not separate anything
 READABLE = 5.0  # ours: noise levels of descent below which a curve cannot be judged by
+SEEDS_DISAGREE = "two seeds order the candidates the opposite way"
 TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
 
 
@@ -28,7 +29,7 @@ TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weig
 class Rule:
     """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie ("prefer": the preferred value,
     else the leader; "nearest": the value nearest to the preferred one, by their ratio; "upper-middle": the middle of its values, the
-    larger of two); the scale of intervals.
+    larger of two); the scale of intervals ("names": the values stand for names, which have no order and so no edge).
 
     `examples` is how many validation examples the metric is a share of, where it is one.
 
@@ -41,7 +42,7 @@ class Rule:
     x: Literal["step", "lr"] = "step"
     prefer: float | None = None
     tie: Literal["prefer", "nearest", "upper-middle"] = "prefer"
-    scale: Literal["log", "log1m", "linear"] = "log"
+    scale: Literal["log", "log1m", "linear", "names"] = "log"
     learnt: bool = False
     examples: int | None = None
 
@@ -127,9 +128,9 @@ def _answer(
     kept = sorted(s.candidate.value for s in tied)
     value = _taken(tied, rule)
     edge: Literal["low", "high"] | None = None
-    if len(values) > 1:
+    if len(values) > 1 and rule.scale != "names":
         edge = "low" if value == values[0] else "high" if value == values[-1] else None
-    return Choice(
+    choice = Choice(
         value=value,
         interval=_interval(values, kept, rule.scale),
         confidence=_confidence(rows, tied),
@@ -141,6 +142,16 @@ def _answer(
         judged_by=by,
         scores=scores,
     )
+    return _no_surer_than_its_evidence(choice, rows)
+
+
+def _no_surer_than_its_evidence(choice: Choice, rows: Sequence[Standing]) -> Choice:
+    """The choice with less confidence where what it rests on speaks against it."""
+    if choice.status == "chosen" and any(row.changes_places(rows[0]) for row in rows[1:]):
+        return lowered(choice, "low", SEEDS_DISAGREE)
+    if choice.edge is not None:
+        return lowered(choice, "medium", f"it is the {'largest' if choice.edge == 'high' else 'smallest'} value tried")
+    return choice
 
 
 def _taken(tied: Sequence[Standing], rule: Rule) -> float:

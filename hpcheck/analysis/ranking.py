@@ -44,6 +44,11 @@ class Standing:
         error = float(np.sqrt(np.sum([s.error**2 for s in self.scores])) / len(self.scores)) if self.scores else 0.0
         return max(error, self.chance)
 
+    def changes_places(self, with_: "Standing") -> bool:
+        """Whether one seed has this candidate ahead of the other, and another seed behind it."""
+        signs = np.sign(differences(with_, self))
+        return bool((signs > 0).any() and (signs < 0).any())
+
     def separated(self, level: float = SEPARATED) -> bool:
         """Whether it is behind by more than chance explains."""
         if self.behind <= 0:
@@ -136,7 +141,7 @@ def _shared(shifts: Sequence[float]) -> float:
     return float(first) if first * second > 0 else 0.0
 
 
-def _differences(leader: Standing, row: Standing) -> FloatArray:
+def differences(leader: Standing, row: Standing) -> FloatArray:
     """Score minus the leader's, seed by seed; (common replicates,)."""
     pairs = zip(row.scores, leader.scores, strict=False)
     return np.array([one.value - best.value for one, best in pairs if np.isfinite(best.value)])
@@ -146,7 +151,7 @@ def _paired_variance(rows: Sequence[Standing]) -> tuple[float, float]:
     """Variance of one seed's difference from the leader, pooled over the candidates with replicates, and its degrees of freedom."""
     total = freedom = 0.0
     for row in rows[1:]:
-        difference = _differences(rows[0], row)
+        difference = differences(rows[0], row)
         if len(difference) > 1 and np.isfinite(difference).all():
             total += float(((difference - difference.mean()) ** 2).sum())
             freedom += len(difference) - 1
@@ -158,7 +163,7 @@ def _against(leader: Standing, counted: Standing, row: Standing, by: Judge, vari
     the noise that counts. The error is at least the chance of the examples, which no further seed makes smaller."""
     if not np.isfinite(leader.mean) or row is leader:
         return row
-    difference = _differences(leader, row)
+    difference = differences(leader, row)
     if len(difference) == 0 or not np.isfinite(difference).all():
         return replace(row, behind=np.inf)
     between = (freedom * variance + PRIOR_WEIGHT * 2 * supposed(leader, counted, by) ** 2) / (freedom + PRIOR_WEIGHT)

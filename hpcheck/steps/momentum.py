@@ -5,7 +5,7 @@ import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.choice import Choice, lowered
 from hpcheck.analysis.choose import choose
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins.search_space import search_of
@@ -90,7 +90,7 @@ def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
     """Falling, constant and rising momentum in the same cycle, or the same range test. Falling is kept inside a tie, so where it leads no
     second seed can change the answer, and none is run."""
     ramped = asked.config.momentum.over == "range"
-    rule = Rule(prefer=FALLING, scale="linear", examples=examples_of_share(asked))
+    rule = Rule(prefer=FALLING, scale="names", examples=examples_of_share(asked))
     rule = replace(rule, at="span", x="lr") if ramped else rule
     make = _range_shaped if ramped else _cycle_shaped
     specs = {shape: make(asked, settings, SHAPES[shape], steps) for shape in SHAPES}
@@ -174,7 +174,10 @@ def _reading(
 
 def shape_evidence(asked: Asked, shapes: Compared, taken: str) -> Evidence:
     """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
-    item = evidence(asked, "momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
+    choice = shapes.choice
+    if choice.status == "chosen" and SHAPES[choice.value or FALLING] != taken:
+        choice = lowered(choice, "low", "")  # another one beats what is taken
+    item = evidence(asked, "momentum_shape", choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
     return replace(item, reason=_shape_words(shapes, taken), interval=None, names=tuple(SHAPES.values()))
 
 

@@ -274,11 +274,29 @@ def test_rank_agreement_is_kendalls_tau() -> None:
 
 
 def test_confidence_is_high_at_a_tenth_of_the_chance_that_separates_and_with_replicates_of_both() -> None:
-    best = replicated(1e-2, (0.80, 0.80))
-    assert choose([best, replicated(1e-3, (0.90, 0.90))]).confidence == "high"
-    close = choose([Candidate(1e-2, (run(0.80, 1), run(0.80, 2))), Candidate(1e-3, (run(0.82, 3), run(0.82, 4)))])
+    best, beyond = replicated(1e-2, (0.80, 0.80)), replicated(1e-1, (1.5,))
+    assert choose([best, replicated(1e-3, (0.90, 0.90)), beyond]).confidence == "high"
+    close = choose([Candidate(1e-2, (run(0.80, 1), run(0.80, 2))), Candidate(1e-3, (run(0.82, 3), run(0.82, 4))), beyond])
     assert (close.status, close.confidence) == ("chosen", "medium")
-    assert choose([best, replicated(1e-3, (0.90,))]).confidence == "low"
+    assert choose([best, replicated(1e-3, (0.90,)), beyond]).confidence == "low"
+
+
+def test_the_last_value_tried_is_no_sure_answer_but_names_have_no_last_one() -> None:
+    two = [replicated(1e-2, (0.80, 0.80)), replicated(1e-3, (0.90, 0.90))]
+    choice = choose(two)
+    assert (choice.edge, choice.confidence) == ("high", "medium")
+    assert choice.reason.endswith("standard errors ahead; medium confidence, since it is the largest value tried")
+    names = choose(two, Rule(scale="names"))
+    assert (names.edge, names.confidence) == (None, "high")
+
+
+def test_seeds_that_order_two_candidates_the_opposite_way_are_seen() -> None:
+    """The first seed has 1e-2 ahead of 1e-3, the second has it behind; both have it ahead of 1e-1."""
+    leader, *others = standings(
+        [replicated(1e-2, (0.5, 0.6)), replicated(1e-3, (0.9, 0.5)), replicated(1e-1, (1.5, 1.5))], "loss", "end", "step"
+    )
+    assert leader.candidate.value == 1e-2
+    assert {row.candidate.value: row.changes_places(leader) for row in others} == {1e-3: True, 1e-1: False}
 
 
 def test_without_a_metric_a_loss_that_cannot_be_read_is_still_what_is_judged_by() -> None:
