@@ -33,11 +33,11 @@ class Choice:
     good: tuple[float, ...] = ()
 
 
-def lowered(choice: Choice, to: Confidence, because: str) -> Choice:
-    """The choice with no more than this confidence, and why in its reason; as it is where it has no more."""
+def lowered(choice: Choice, to: Confidence, because: str = "") -> Choice:
+    """The choice with no more than this confidence, and why in its reason, if that is given; as it is where it has no more."""
     if SURENESS.index(choice.confidence) <= SURENESS.index(to):
         return choice
-    return replace(choice, confidence=to, reason=f"{choice.reason}; {to} confidence, since {because}")
+    return replace(choice, confidence=to, reason=f"{choice.reason}; {to} confidence, since {because}" if because else choice.reason)
 
 
 def abstain(

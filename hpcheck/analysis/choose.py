@@ -150,7 +150,7 @@ def _no_surer_than_its_evidence(choice: Choice, rows: Sequence[Standing]) -> Cho
     if choice.status == "chosen" and any(row.changes_places(rows[0]) for row in rows[1:]):
         return lowered(choice, "low", SEEDS_DISAGREE)
     if choice.edge is not None:
-        return lowered(choice, "medium", f"it is the {'largest' if choice.edge == 'high' else 'smallest'} value tried")
+        return lowered(choice, "medium")
     return choice
 
 

@@ -176,7 +176,7 @@ def shape_evidence(asked: Asked, shapes: Compared, taken: str) -> Evidence:
     """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
     choice = shapes.choice
     if choice.status == "chosen" and SHAPES[choice.value or FALLING] != taken:
-        choice = lowered(choice, "low", "")  # another one beats what is taken
+        choice = lowered(choice, "low")  # another one beats what is taken
     item = evidence(asked, "momentum_shape", choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
     return replace(item, reason=_shape_words(shapes, taken), interval=None, names=tuple(SHAPES.values()))
 
