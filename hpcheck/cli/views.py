@@ -37,7 +37,7 @@ def plan(
         found["probe"] = measured = probes.probe(loaded)
         found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
     words = [*forecast.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())]
-    stdout.write(stdout.as_json(found) if as_json else "\n".join(words))
+    stdout.write_lines([stdout.as_json(found)] if as_json else words)
 
 
 def show(
@@ -52,19 +52,17 @@ def show(
 
     loaded = load_config(config, set_, None, runs_code=False)
     runs = RunDirectory.of(loaded)
-    content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"))
+    content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"), whole=True)
     made_with = runs.made_with(str(content["provenance"].get("config"))) or loaded
     for part in ("data", "model", "optimizer"):
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
-            typer.echo(
-                f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)", err=True
-            )
+            stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
     if snippet is None:
         return print_recommendation(content, runs.path, as_json)
     optimizer = made_with.optimizer.name, made_with.optimizer.options()
     stdout.write(snippets.write(snippet, content["settings"], *optimizer), end="")
     for difference in snippets.differences(snippet, *optimizer):
-        typer.echo(difference, err=True)
+        stdout.tell(difference)
     return None
 
 
@@ -82,7 +80,7 @@ def report(
         rewrite_report.of_directory(of) if of is not None and of.is_dir() else rewrite_report.of_config(load_config(of, set_, None))
     )
     for words in lost:
-        typer.echo(words, err=True)
+        stdout.tell(words)
     stdout.write(str(path))
     if open_:
         typer.launch(str(path))

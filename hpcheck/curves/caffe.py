@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hpcheck.curves.table import Row, Table, number
+from hpcheck.curves.table import LARGEST, Row, Table, number
+from hpcheck.files.regular import read_whole
 
 COUNTS = "iteration"
 LOOKS = re.compile(r"Iteration \d+, (lr = |Testing net)|Test net output #\d+: ")
@@ -17,7 +18,7 @@ CONSTANT = re.compile(r"^\s*(momentum|weight_decay): (\S+)\s*$")
 
 def read(path: Path) -> Table:
     """The log's values, merged by iteration later. A last line without an end is still being written, and is passed over."""
-    text = path.read_bytes().decode("utf-8", errors="replace").replace("\r\n", "\n")
+    text = read_whole(path, LARGEST).decode("utf-8", errors="replace").replace("\r\n", "\n")
     numbered = list(enumerate(text.splitlines(keepends=True), start=1))
     lines = [(at, line) for at, line in numbered if line.endswith("\n")]
     return Table(tuple(_rows(lines)), COUNTS, _constants(text))

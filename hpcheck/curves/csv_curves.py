@@ -9,6 +9,7 @@ from hpcheck.config.problems import Problem, shown
 from hpcheck.curves.table import Row, Table, number, refusal, text_lines
 
 DELIMITERS = ",;\t|"  # else white space
+SHORT = f"at most {csv.field_size_limit():,} characters in a cell"
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
 
@@ -20,6 +21,8 @@ def read(path: Path) -> Table:
     first, header = lines[0][0], lines[0][1].lstrip("# \t")
     body = [(at, text) for at, text in lines[1:] if not text.lstrip().startswith("#")]
     delimiter = sniff(header, [text for _, text in body[:20]])
+    if is_too_long(header, delimiter):
+        raise refusal(path, first, "a cell is too long", f"a line of {len(header.strip()):,} characters", SHORT)
     names = _names(path, first, split([header], delimiter)[0])
     rows, notes, problems = [], [], []
     for (at, text), cells in zip(body, split([text for _, text in body], delimiter), strict=True):
@@ -32,6 +35,8 @@ def read(path: Path) -> Table:
             rows.append(Row(at, {name: _decimal(cell, delimiter) for name, cell in zip(names, cells, strict=True)}))
         elif at == body[-1][0] and not text.endswith("\n") and len(cells) < len(names):
             notes.append(f"line {at}, the last, is cut short and is passed over")
+        elif is_too_long(text, delimiter):
+            problems.append(Problem(str(path), at, "", "a cell is too long", f"a line of {len(text.strip()):,} characters", SHORT))
         else:
             problems.append(
                 Problem(str(path), at, "", "a row of another length", f"{len(cells)} cells", f"{len(names)}, as the header has")
@@ -57,6 +62,15 @@ def split(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
     if delimiter is None:
         return [line.split() for line in lines]
     return [_cells(line, delimiter) for line in lines]
+
+
+def is_too_long(line: str, delimiter: str | None) -> bool:
+    """Whether a cell of the line is longer than Python's reader of CSV takes."""
+    try:
+        list(csv.reader([line], delimiter=delimiter or " ", skipinitialspace=True))
+    except csv.Error:
+        return len(line) > csv.field_size_limit()
+    return False
 
 
 def _cells(line: str, delimiter: str) -> list[str]:

@@ -9,7 +9,8 @@ from hpcheck.config.problems import ConfigError, Problem
 from hpcheck.curves import caffe, csv_curves, jsonl, tensorboard
 from hpcheck.curves.columns import assign, is_called
 from hpcheck.curves.load import Loaded, load, unique_labels
-from hpcheck.curves.table import Table
+from hpcheck.curves.table import LARGEST, Table
+from hpcheck.files.regular import opened
 
 READERS: Mapping[str, Callable[[Path], Table]] = {
     "csv": csv_curves.read,
@@ -32,7 +33,8 @@ def load_all(paths: Sequence[Path], wanted: Mapping[str, str], format_: str | No
         except ConfigError as error:
             problems += error.problems
         except OSError as error:
-            problems.append(Problem(str(path), None, "", (error.strerror or str(error)).lower()))
+            words = error.strerror or str(error)
+            problems.append(Problem(str(path), None, "", words[:1].lower() + words[1:]))
     if problems:
         raise ConfigError(problems)
     return unique_labels(found)
@@ -60,7 +62,7 @@ def find_format(path: Path) -> str:
         return "tensorboard" if any(tensorboard.EVENTS in found.name for found in path.rglob("*")) else "csv"
     if tensorboard.EVENTS in path.name:
         return "tensorboard"
-    with path.open("rb") as file:
+    with opened(path, LARGEST) as file:
         head = file.read(HEAD).decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
     if head[:1] in ("{", "["):
         return "jsonl"

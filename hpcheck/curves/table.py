@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck.config.problems import ConfigError, Problem
+from hpcheck.files.regular import MIB, read_whole
 
 MISSING = {"", "-", "--", ".", "na", "n/a", "none", "null", "missing"}  # was not measured; NaN was measured, and is a value
+LARGEST = 64 * MIB  # of a file with curves; ours: about a million rows, which take ten times as much memory
 NAN = re.compile(r"[+-]?(nan(\(.*\))?|1\.#(q?nan|snan|ind)\d*)")  # Python, C, numpy and old Windows
 INF = re.compile(r"([+-]?)(inf|infinity|∞|1\.#inf\d*)")
 
@@ -76,7 +78,7 @@ def refusal(path: Path, line: int | None, problem: str, got: str = "", expected:
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a text file, numbered from 1, as UTF-8 or (where its first bytes say so) UTF-16. The ends of lines are kept."""
-    content = path.read_bytes()
+    content = read_whole(path, LARGEST)
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -88,12 +90,3 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     if "\0" in text:
         raise refusal(path, text[: text.index("\0")].count("\n") + 1, "not text", "a NUL byte", "UTF-8 text")
     return enumerate(text.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True), start=1)
-
-
-def printable(text: str) -> str:
-    """`text` with everything that a terminal could act on escaped: names and labels come from files.
-
-    >>> printable("a" + chr(27) + "[31m")
-    'a\\\\x1b[31m'
-    """
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)

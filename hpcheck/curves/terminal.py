@@ -1,6 +1,5 @@
 """Readings on the terminal, and as plain values for JSON."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,18 +13,18 @@ from hpcheck.analysis.choice import Choice
 from hpcheck.curves import describe
 from hpcheck.curves.compare import Comparison, extremes
 from hpcheck.curves.judge import CurveReading, Found
-from hpcheck.curves.table import printable
 from hpcheck.terminal import stdout
 
 
 def report(found: Found, as_json: bool, quiet: bool) -> None:
     """The reading on stdout, as a table or as JSON; the notes on stderr."""
     if not quiet:
-        sys.stderr.writelines(f"{note}\n" for note in notes(found))
+        for note in notes(found):
+            stdout.tell(note)
     if as_json:
         stdout.write(stdout.as_json(content(found)))
     else:
-        show(found, Console(file=stdout.stream()))
+        show(found, stdout.console())
 
 
 def show(found: Found, console: Console) -> None:
@@ -46,7 +45,7 @@ def show(found: Found, console: Console) -> None:
 
 def _say(console: Console, lines: Sequence[str]) -> None:
     for line in lines:
-        console.print(Text(printable(line)))
+        console.print(Text(stdout.printable(line)))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -54,13 +53,13 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
-        table.add_row(*(Text("\n".join(map(printable, cell.split("\n")))) for cell in row))
+        table.add_row(*(Text("\n".join(map(stdout.printable, cell.split("\n")))) for cell in row))
     return table
 
 
 def notes(found: Found) -> list[str]:
     """What the files' readers passed over or took for granted, each with its file."""
-    return [printable(f"{reading.loaded.path}: {note}") for reading in found.readings for note in reading.loaded.notes]
+    return [stdout.printable(f"{reading.loaded.path}: {note}") for reading in found.readings for note in reading.loaded.notes]
 
 
 def content(found: Found) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import pytest
 from hpcheck.config.problems import ConfigError
 from hpcheck.curves.files import load_all, load_one
 from hpcheck.curves.load import Loaded
-from hpcheck.curves.table import number, printable
+from hpcheck.curves.table import number
+from hpcheck.terminal.stdout import printable
 from tests.support.read_cases import caffe_log, csv, falling, record, trainer_log
 
 
