@@ -14,7 +14,8 @@ from benchmarks.check_reruns import drifted, recommendation
 from hpcheck import config as configs
 from hpcheck.checklist.run import Checklist
 from hpcheck.config import Config, Start
-from hpcheck.recommendation import drift, recommended
+from hpcheck.recommendation import drift
+from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.steps.reading import Reading
 from hpcheck.terminal.progress import Progress
 
@@ -61,8 +62,8 @@ def _weight_decay(config: Path, overrides: Sequence[str], name: str) -> tuple[Re
     with Checklist(_config(config, overrides, name), Progress(quiet=True)) as checklist:
         for step in ("lr-range", "batch", "momentum", "wd-grid"):
             reading = checklist.run_step(step)[-1]
-        cost = recommended.cost(recommended.cost_records(checklist.runs, [reading]), checklist.asked)
-    return reading, int(cost["iterations"])
+        spent = cost(records_of(checklist.runs, [reading]), checklist.asked)
+    return reading, int(spent["iterations"])
 
 
 def _said(reading: Reading) -> str:

@@ -1,4 +1,4 @@
-"""Steps on a GPU: eager, as one CUDA graph, K members on side streams in one graph, K members vmapped; and the data path beside them.
+"""Steps on a GPU: eager, as one CUDA graph, K members on side streams in one graph; and the data path beside them.
 
     python -m benchmarks gpu --subjects lenet,shallow3,resnet56,resnet56-parts --members 1,2,4,8,16
 
@@ -192,7 +192,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--modes", default="branches,vmapped,compiled")
+    parser.add_argument("--modes", default="branches,compiled")
     parser.add_argument("--cudnn-benchmark", action="store_true", help="let cuDNN try its kernels instead of choosing by rule")
     parser.add_argument("--profile", type=Path, help="also write where the time of a graphed step goes, kernel by kernel, to this file")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("HPCHECK_DATA", "data")))

@@ -12,7 +12,7 @@ from benchmarks import check_reruns
 from benchmarks.tuning.trials import CONFIG, read
 from hpcheck import config as configs
 from hpcheck.checklist.data_facts import facts
-from hpcheck.recommendation.recommended import cost_records
+from hpcheck.recommendation.cost import records_of
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.records import RunRecord, examples_processed, seconds_spent
 from hpcheck.runs.spec import RunSpec
@@ -34,7 +34,7 @@ def recommendation(path: Path, seed: int, runs: str) -> dict[str, Any]:
     settings = check_reruns.recommendation(config)["settings"]
     runs_made = RunDirectory.of(config)
     readings = Replays(Asked(config, facts(config)), runs_made.find).readings()
-    found = cost_records(runs_made, [reading for reading in readings if reading.step != "train"])  # not what an earlier rule left there
+    found = records_of(runs_made, [reading for reading in readings if reading.step != "train"])  # not what an earlier rule left there
     return {
         "seed": seed,
         "params": {

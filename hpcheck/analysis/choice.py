@@ -1,11 +1,12 @@
 """Choice: what a reading answers, with its interval and its reason, or the abstention."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hpcheck.analysis.clue import Clue
 
 Confidence = Literal["high", "medium", "low", "none"]
+SURENESS: tuple[Confidence, ...] = ("none", "low", "medium", "high")
 Status = Literal["chosen", "tied", "abstained"]
 
 
@@ -30,6 +31,13 @@ class Choice:
     judged_by: Literal["loss", "accuracy"] = "loss"
     scores: tuple[tuple[float, float, float], ...] = ()
     good: tuple[float, ...] = ()
+
+
+def lowered(choice: Choice, to: Confidence, because: str = "") -> Choice:
+    """The choice with no more than this confidence, and why in its reason, if that is given; as it is where it has no more."""
+    if SURENESS.index(choice.confidence) <= SURENESS.index(to):
+        return choice
+    return replace(choice, confidence=to, reason=f"{choice.reason}; {to} confidence, since {because}" if because else choice.reason)
 
 
 def abstain(

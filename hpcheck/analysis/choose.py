@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy.stats import kendalltau
 
-from hpcheck.analysis.choice import Choice, Confidence, abstain
+from hpcheck.analysis.choice import Choice, Confidence, abstain, lowered
 from hpcheck.analysis.clue import Clue
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import Curve, FloatArray
@@ -21,13 +21,17 @@ __all__ = ["Candidate", "Rule", "choose", "needs_replicates", "plateaued", "rank
 PLAUSIBLE = 8.0  # ours: supposed spreads beyond which no between-seed spread could close a difference
 HOPELESS = 0.5  # ours: standard errors within a curve below which a replicate would not separate anything
 READABLE = 5.0  # ours: noise levels of descent below which a curve cannot be judged by
+SEEDS_DISAGREE = "two seeds order the candidates the opposite way"
 TOO_SHORT = 0.1  # ours: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie ("upper-middle":
-    the middle of its values, the larger of two); the scale of intervals.
+    """How candidates are judged: by what, where on their curves and over what; what is taken inside a tie ("prefer": the preferred value,
+    else the leader; "nearest": the value nearest to the preferred one, by their ratio; "upper-middle": the middle of its values, the
+    larger of two); the scale of intervals ("names": the values stand for names, which have no order and so no edge).
+
+    `examples` is how many validation examples the metric is a share of, where it is one.
 
     `learnt` says that the runs go on from one whose loss has fallen: they are judged by the loss, and need not leave their noise before
     they can be compared.
@@ -37,9 +41,10 @@ class Rule:
     at: At = "end"
     x: Literal["step", "lr"] = "step"
     prefer: float | None = None
-    tie: Literal["prefer", "largest", "upper-middle", "smallest"] = "prefer"
-    scale: Literal["log", "log1m", "linear"] = "log"
+    tie: Literal["prefer", "nearest", "upper-middle"] = "prefer"
+    scale: Literal["log", "log1m", "linear", "names"] = "log"
     learnt: bool = False
+    examples: int | None = None
 
 
 PLAIN = Rule()
@@ -54,7 +59,7 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
     if not candidates:
         return abstain("there are no candidates to choose from")
     by = _judge(candidates, rule)
-    rows = standings(candidates, by, rule.at, rule.x)
+    rows = standings(candidates, by, rule.at, rule.x, rule.examples)
     scores = tuple((s.candidate.value, s.mean, s.within) for s in sorted(rows, key=lambda s: s.candidate.value))
     leader = rows[0]
     if not np.isfinite(leader.mean):
@@ -74,7 +79,7 @@ def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tup
     if len(candidates) < 2:
         return ()
     by = _judge(candidates, rule)
-    leader, second = standings(candidates, by, rule.at, rule.x)[:2]
+    leader, second = standings(candidates, by, rule.at, rule.x, rule.examples)[:2]
     if not np.isfinite(second.mean):
         return ()
     gap = abs(second.mean - leader.mean)  # a much noisier one may be second with the better mean
@@ -123,9 +128,9 @@ def _answer(
     kept = sorted(s.candidate.value for s in tied)
     value = _taken(tied, rule)
     edge: Literal["low", "high"] | None = None
-    if len(values) > 1:
+    if len(values) > 1 and rule.scale != "names":
         edge = "low" if value == values[0] else "high" if value == values[-1] else None
-    return Choice(
+    choice = Choice(
         value=value,
         interval=_interval(values, kept, rule.scale),
         confidence=_confidence(rows, tied),
@@ -137,14 +142,26 @@ def _answer(
         judged_by=by,
         scores=scores,
     )
+    return _no_surer_than_its_evidence(choice, rows)
+
+
+def _no_surer_than_its_evidence(choice: Choice, rows: Sequence[Standing]) -> Choice:
+    """The choice with less confidence where what it rests on speaks against it."""
+    if choice.status == "chosen" and any(row.changes_places(rows[0]) for row in rows[1:]):
+        return lowered(choice, "low", SEEDS_DISAGREE)
+    if choice.edge is not None:
+        return lowered(choice, "medium")
+    return choice
 
 
 def _taken(tied: Sequence[Standing], rule: Rule) -> float:
     """The value that stands for those that are tied, the leader first among them."""
     kept, leader = sorted(row.candidate.value for row in tied), tied[0].candidate.value
-    at = {"largest": -1, "upper-middle": len(kept) // 2, "smallest": 0}
-    if rule.tie in at:
-        return kept[at[rule.tie]]
+    if rule.tie == "upper-middle":
+        return kept[len(kept) // 2]
+    if rule.tie == "nearest" and rule.prefer is not None:
+        preferred = rule.prefer
+        return min(kept, key=lambda one: max(one / preferred, preferred / one))  # of two as near, the smaller
     return rule.prefer if rule.prefer is not None and rule.prefer in kept else leader
 
 

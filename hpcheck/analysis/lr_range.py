@@ -198,8 +198,8 @@ def _limit(read: Sound, loss: Extremum, metric: Extremum | None, clues: tuple[Cl
     if not by_metric and metric is not None and not metric.turned and found.how != "diverges":
         reason += f", though the metric does not up to {metric.lr:.2g}"
         return Choice(found.lr, interval, "low", "chosen", reason, clues=clues, judged_by=judged_by)
-    narrow = interval[1] <= NARROW * interval[0]
-    return Choice(found.lr, interval, "high" if narrow else "medium", "chosen", reason, clues=clues, judged_by=judged_by)
+    sure = interval[0] < found.lr < interval[1] <= NARROW * interval[0]
+    return Choice(found.lr, interval, "high" if sure else "medium", "chosen", reason, clues=clues, judged_by=judged_by)
 
 
 def _stable(read: Sound, limit: Choice, clues: tuple[Clue, ...]) -> Choice:
@@ -212,7 +212,8 @@ def _stable(read: Sound, limit: Choice, clues: tuple[Clue, ...]) -> Choice:
         return limit
     reason = f"the loss begins to spike above {top:.2g}, below the limit of {limit.value:.2g}"
     interval = (min(float(read.lr[low]), top), limit.value)
-    return Choice(top, interval, limit.confidence, "chosen", reason, clues=clues, judged_by=limit.judged_by)
+    sure = limit.confidence if limit.confidence != "high" or interval[0] < top else "medium"  # at the edge of its interval
+    return Choice(top, interval, sure, "chosen", reason, clues=clues, judged_by=limit.judged_by)
 
 
 def min_lr(max_lr: float, rule: str) -> float:

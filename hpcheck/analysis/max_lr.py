@@ -7,13 +7,13 @@ from typing import Literal
 
 import numpy as np
 
-from hpcheck.analysis.choice import Choice, Confidence, abstain
-from hpcheck.analysis.choose import any_readable, judge_of
+from hpcheck.analysis.choice import Choice, Confidence, abstain, lowered
+from hpcheck.analysis.choose import SEEDS_DISAGREE, any_readable, judge_of
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import BoolArray, FloatArray
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.optimum import two_significant_figures
-from hpcheck.analysis.ranking import Judge
+from hpcheck.analysis.ranking import Judge, standings
 from hpcheck.analysis.readable import sound
 from hpcheck.analysis.scores import Candidate, Track, track
 
@@ -29,6 +29,7 @@ LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly
 WIDEST = 512.0  # ours: where no maximum tried is seen to learn, lower ones are tried down to this share of the largest, then longer runs
 FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this (chosen in benchmarks/reading)
 HIDDEN = 2.0  # ours: standard errors of their difference within which two ends are alike where the noise leaves no finer reading
+WIDE = 10.0  # ours: a stretch wider than this factor leaves so much open that its middle is no sure answer
 TWICE = 2  # ours: seeds with which what is recommended has been run
 
 
@@ -174,18 +175,15 @@ def middle_maximum(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> Ch
     if found is None or not any_readable(candidates, by):
         return abstain("no curve leaves its noise so far that one maximum can be told from another", clues, by, scores)
     edge: Literal["low", "high"] | None = "high" if found.beyond[1] is None else "low" if found.beyond[0] is None else None
-    value, what = _taken(candidates, found, bounds), "validation loss" if by == "loss" else "metric"
-    hidden = ", or no more than the noise hides" if bounds.coarse else ""
-    good = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}{hidden}"
-    reason = f"{good}; {value:g}{_place(found, bounds)}"
+    value = _taken(candidates, found, bounds)
     interval = (min(found.interval[0], value), max(found.interval[1], value))
     inside = tuple(sorted(one.value for one in candidates if found.inside[0] <= one.value <= found.inside[1]))
-    return Choice(
+    choice = Choice(
         value,
         interval,
         "low" if bounds.coarse else _confidence(candidates, found, value),
         "chosen",
-        reason,
+        _reason(candidates, found, bounds, by, scores),
         (),
         edge,
         clues,
@@ -193,6 +191,7 @@ def middle_maximum(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> Ch
         scores,
         inside,
     )
+    return _no_surer_than_its_evidence(choice, candidates, found)
 
 
 def next_maxima(candidates: Sequence[Candidate], bounds: Bounds) -> tuple[float, ...]:
@@ -253,11 +252,23 @@ def _taken(candidates: Sequence[Candidate], found: Stretch, bounds: Bounds) -> f
     return middle if nearest is None else nearest.value
 
 
-def _place(found: Stretch, bounds: Bounds) -> str:
-    """What the value taken is, in the words that follow it."""
+def _reason(
+    candidates: Sequence[Candidate], found: Stretch, bounds: Bounds, by: Judge, scores: Sequence[tuple[float, float, float]]
+) -> str:
+    """Why this value: the maximum that is kept, and which one had the lowest loss; else the stretch, and the value's place in it."""
+    value, what = _taken(candidates, found, bounds), "validation loss" if by == "loss" else "metric"
     if _keeps(found, bounds):
-        return ", known before, is among them"
-    return " is in their middle" if found.middle <= bounds.highest else " is the limit, below their middle"
+        hidden = ", or no worse than the noise hides" if bounds.coarse else ""
+        kept = (
+            f"any maximum from {found.low:.2g} to {found.high:.2g} trains nearly as well{hidden}. We keep {value:g} from the earlier step"
+        )
+        best, lowest, _ = min(scores, key=lambda row: row[1])
+        higher = by == "accuracy" and _best(candidates, scores).curves[0].higher_is_better
+        words = "the lowest loss" if by == "loss" else "the best metric"
+        return f"{kept}; {'it' if best == value else format(best, 'g')} had {words} ({-lowest if higher else lowest:.3g})"
+    hidden = ", or no more than the noise hides" if bounds.coarse else ""
+    good = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}{hidden}"
+    return f"{good}; {value:g} is {'in their middle' if found.middle <= bounds.highest else 'the limit, below their middle'}"
 
 
 def _keeps(found: Stretch, bounds: Bounds) -> bool:
@@ -286,3 +297,22 @@ def _confidence(candidates: Sequence[Candidate], found: Stretch, value: float) -
     if None in found.beyond:
         return "low"
     return "high" if any(one.value == value and len(one.curves) >= TWICE for one in candidates) else "medium"
+
+
+def _no_surer_than_its_evidence(choice: Choice, candidates: Sequence[Candidate], found: Stretch) -> Choice:
+    """The choice with less confidence where what it rests on speaks against it."""
+    if choice.value is None:
+        return choice
+    if found.high > WIDE * found.low:
+        return lowered(choice, "low", f"such good maxima span a factor of {found.high / found.low:.2g}")
+    rows = {row.candidate.value: row for row in standings(candidates, choice.judged_by, "end", "step")}
+    taken, (best, *_) = rows.get(choice.value), rows
+    if taken is not None and math.isfinite(taken.mean):
+        if taken.separated():
+            return lowered(choice, "low", f"{best:g} is better by more than its error")
+        if any(row.changes_places(taken) for row in rows.values()):
+            return lowered(choice, "low", SEEDS_DISAGREE)
+    low, high = found.interval
+    if not low < choice.value < high:
+        return lowered(choice, "medium", f"it is not inside the range {low:.2g} to {high:.2g} where the middle may lie")
+    return choice

@@ -15,7 +15,7 @@ PRIOR_SEED = (
     0.6  # ours: between-seed deviation supposed before replicates speak, in noise levels (measured: 0.3 to 1.3, median 0.6; docs) ...
 )
 PRIOR_SHARE = 0.01  # ours: ... and at least this share of the loss, or of what a metric between 0 and 1 still lacks (chosen: see the docs)
-NOISY = 2.0  # ours: times the usual error of an end within its curve, beyond which a candidate's lead must be more than its own error
+NOISY = 2.0  # ours: times the usual noise, beyond which a candidate's lead must be more than its own error, and does not help it as a loser
 PRIOR_WEIGHT = 4.0  # ours: degrees of freedom that the supposed spread counts for
 
 Judge = Literal["loss", "accuracy"]
@@ -23,7 +23,8 @@ Judge = Literal["loss", "accuracy"]
 
 @dataclass(frozen=True)
 class Standing:
-    """A candidate against the leader: `mean` with what its seeds share taken out, and `behind` the leader with its `error`."""
+    """A candidate against the leader: `mean` with what its seeds share taken out, and `behind` the leader with its `error`. `chance` is the
+    standard error that a share of so many validation examples has, whatever the seed."""
 
     candidate: Candidate
     scores: tuple[Score, ...]  # by replicate
@@ -31,6 +32,7 @@ class Standing:
     behind: float = 0.0
     error: float = 0.0
     freedom: float = np.inf
+    chance: float = 0.0
 
     @property
     def noise(self) -> float:
@@ -38,8 +40,14 @@ class Standing:
 
     @property
     def within(self) -> float:
-        """Within-curve standard error of the mean score."""
-        return float(np.sqrt(np.sum([s.error**2 for s in self.scores])) / len(self.scores)) if self.scores else 0.0
+        """Within-curve standard error of the mean score, no less than the chance of the examples that it was measured on."""
+        error = float(np.sqrt(np.sum([s.error**2 for s in self.scores])) / len(self.scores)) if self.scores else 0.0
+        return max(error, self.chance)
+
+    def changes_places(self, with_: "Standing") -> bool:
+        """Whether one seed has this candidate ahead of the other, and another seed behind it."""
+        signs = np.sign(differences(with_, self))
+        return bool((signs > 0).any() and (signs < 0).any())
 
     def separated(self, level: float = SEPARATED) -> bool:
         """Whether it is behind by more than chance explains."""
@@ -50,18 +58,53 @@ class Standing:
         return bool(student.sf(self.behind / self.error, self.freedom) < level)
 
 
-def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"]) -> list[Standing]:
+def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"], examples: int | None = None) -> list[Standing]:
     """Candidates from best to worst, each against the best. Diverged ones come last, with a mean of inf.
 
-    One that is much noisier than the others is best only by a standard error: it would be the measure of all, and none be told from it.
+    A noisy leader would leave every comparison undecided, so it must lead by more than its own standard error. A noisy loser would never be
+    beaten, so its noise counts for no more than twice the usual. `examples`: the metric is a share of so many validation examples.
     """
     scores = _by_replicate(candidates, by, at, x)
     means = _means(scores)
-    rows = [Standing(one, tuple(row), mean) for one, row, mean in zip(candidates, scores, means, strict=True)]
-    usual = float(np.median([row.within for row in rows if np.isfinite(row.mean)] or [0.0]))
+    counted = examples if by == "accuracy" else None
+    rows = [
+        Standing(one, tuple(row), mean, chance=_chance(mean, counted)) for one, row, mean in zip(candidates, scores, means, strict=True)
+    ]
+    finished = [row for row in rows if np.isfinite(row.mean)]
+    usual = float(np.median([row.within for row in finished] or [0.0]))
     rows.sort(key=lambda row: (row.mean + (row.within if row.within > NOISY * usual else 0.0), row.candidate.value))
     variance, freedom = _paired_variance(rows)
-    return [_against(rows[0], row, by, variance, freedom) for row in rows]
+    return [_against(rows[0], _no_noisier(row, finished), row, by, variance, freedom) for row in rows]
+
+
+def _chance(mean: float, examples: int | None) -> float:
+    """Binomial standard error of a share of so many examples, of which one more was right and one more wrong (Laplace), so that a share of
+    1 has an error too; 0 where it is no such share.
+
+    >>> round(_chance(-0.95, 500), 4), round(_chance(-1.0, 500), 4), _chance(-0.95, None)
+    (0.0099, 0.002, 0.0)
+    """
+    if examples is None or not np.isfinite(mean):
+        return 0.0
+    share = (min(abs(mean), 1.0) * examples + 1) / (examples + 2)
+    return float(np.sqrt(share * (1 - share) / examples))
+
+
+def _no_noisier(row: Standing, finished: Sequence[Standing]) -> Standing:
+    """The candidate with the noise that counts where it loses: at most `NOISY` times the median of the others'."""
+    others = [other for other in finished if other is not row]
+    if not others:
+        return row
+    noise, error = (NOISY * float(np.median([one for other in others for one in of(other)])) for of in (_noises, _errors))
+    return replace(row, scores=tuple(Score(s.value, min(s.error, error), min(s.noise, noise)) for s in row.scores))
+
+
+def _noises(row: Standing) -> list[float]:
+    return [score.noise for score in row.scores]
+
+
+def _errors(row: Standing) -> list[float]:
+    return [score.error for score in row.scores]
 
 
 def _by_replicate(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"]) -> list[list[Score]]:
@@ -98,7 +141,7 @@ def _shared(shifts: Sequence[float]) -> float:
     return float(first) if first * second > 0 else 0.0
 
 
-def _differences(leader: Standing, row: Standing) -> FloatArray:
+def differences(leader: Standing, row: Standing) -> FloatArray:
     """Score minus the leader's, seed by seed; (common replicates,)."""
     pairs = zip(row.scores, leader.scores, strict=False)
     return np.array([one.value - best.value for one, best in pairs if np.isfinite(best.value)])
@@ -108,23 +151,24 @@ def _paired_variance(rows: Sequence[Standing]) -> tuple[float, float]:
     """Variance of one seed's difference from the leader, pooled over the candidates with replicates, and its degrees of freedom."""
     total = freedom = 0.0
     for row in rows[1:]:
-        difference = _differences(rows[0], row)
+        difference = differences(rows[0], row)
         if len(difference) > 1 and np.isfinite(difference).all():
             total += float(((difference - difference.mean()) ** 2).sum())
             freedom += len(difference) - 1
     return (total / freedom if freedom else 0.0), freedom
 
 
-def _against(leader: Standing, row: Standing, by: Judge, variance: float, freedom: float) -> Standing:
-    """How far `row` is behind, with an error from the pooled between-seed variance and what was supposed before."""
+def _against(leader: Standing, counted: Standing, row: Standing, by: Judge, variance: float, freedom: float) -> Standing:
+    """How far `row` is behind, with an error from the pooled between-seed variance and what was supposed before. `counted` is the row with
+    the noise that counts. The error is at least the chance of the examples, which no further seed makes smaller."""
     if not np.isfinite(leader.mean) or row is leader:
         return row
-    difference = _differences(leader, row)
+    difference = differences(leader, row)
     if len(difference) == 0 or not np.isfinite(difference).all():
         return replace(row, behind=np.inf)
-    between = (freedom * variance + PRIOR_WEIGHT * 2 * supposed(leader, row, by) ** 2) / (freedom + PRIOR_WEIGHT)
-    within = 0.0 if freedom else leader.within**2 + row.within**2
-    error = float(np.sqrt(between / len(difference) + within))
+    between = (freedom * variance + PRIOR_WEIGHT * 2 * supposed(leader, counted, by) ** 2) / (freedom + PRIOR_WEIGHT)
+    within = 0.0 if freedom else leader.within**2 + counted.within**2
+    error = max(float(np.sqrt(between / len(difference) + within)), float(np.hypot(leader.chance, row.chance)))
     return replace(row, behind=row.mean - leader.mean, error=error, freedom=freedom + PRIOR_WEIGHT)
 
 

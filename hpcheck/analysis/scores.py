@@ -9,9 +9,12 @@ import numpy as np
 from hpcheck.analysis.curve import Curve, FloatArray, is_value
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.readable import filled
-from hpcheck.analysis.smooth import smooth
+from hpcheck.analysis.smooth import LEAST_LOCAL, noise_levels, smooth
 
 GRID = 64  # points of the common span
+ANNEALED = 0.5  # ours: a curve's tail begins where its lr has fallen for good below this share of its largest (reasoning; not scanned)
+FEWEST_OF_TAIL = 5  # ours: ... and is these last values at the least: three second differences
+LAST = 3  # ours: an annealed curve ends among so many of its last values
 NEAR_BEST = 0.25  # ours: the span is where the best candidates have made all but this share of their descent (chosen in benchmarks/reading)
 At = Literal["end", "span", "own-best"]
 
@@ -29,13 +32,15 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Track:
-    """One run as its judge sees it, lower being better: trend and error at x, (S,) each; `diverged` where it went bad for good."""
+    """One run as its judge sees it, lower being better: trend and error at x, (S,) each; `diverged` where it went bad for good. `end` is
+    what it came to, with the noise of its tail where its lr was annealed; None for a run without values."""
 
     x: FloatArray
     fit: FloatArray
     error: FloatArray
     noise: float
     diverged: bool
+    end: "Score | None" = None
 
     @property
     def empty(self) -> bool:
@@ -64,7 +69,34 @@ def track(curve: Curve, judge: Literal["loss", "accuracy"], x: Literal["step", "
     smoothed = smooth(curve.step[kept], cost[kept])
     error = np.nan_to_num(smoothed.standard_error, nan=0.0)
     noise = smoothed.noise if np.isfinite(smoothed.noise) else 0.0
-    return Track(at[kept], smoothed.fit, error, noise, divergence is not None)
+    end = None
+    if len(kept):
+        end = _annealed(Score(float(smoothed.fit[-1]), float(error[-1]), noise), curve.step[kept], cost[kept], lr[kept])
+    return Track(at[kept], smoothed.fit, error, noise, divergence is not None, end)
+
+
+def _annealed(end: Score, x: FloatArray, cost: FloatArray, lr: FloatArray) -> Score:
+    """The end of a curve, as its tail has it where the lr was annealed: with the noise of that tail, and among the tail's last values.
+
+    What a large lr does in mid-cycle says nothing of the end, and would hide differences there; the trend may run past the last values.
+    """
+    begins = _tail(lr)
+    if begins is None or end.noise == 0:
+        return end
+    tail = noise_levels(x[begins:], cost[begins:], local=False)[0]
+    quiet = min(end.noise, max(tail, LEAST_LOCAL * end.noise))
+    last = cost[-LAST:]
+    return Score(float(np.clip(end.value, last.min(), last.max())), end.error * quiet / end.noise, quiet)
+
+
+def _tail(lr: FloatArray) -> int | None:
+    """Where the tail of an annealed curve begins, (S,) lrs given; None where the lr did not come down, or too late to tell."""
+    if len(lr) <= FEWEST_OF_TAIL or not np.isfinite(lr).all():
+        return None
+    large = np.flatnonzero(lr > ANNEALED * lr.max())
+    begins = min(int(large[-1]) + 1, len(lr) - FEWEST_OF_TAIL) if len(large) else len(lr)
+    falls = int(large[-1]) < len(lr) - 1 and bool((np.diff(lr[begins:]) <= 0).all())
+    return begins if falls and begins > int(np.argmax(lr)) else None
 
 
 def score_tracks(tracks: Sequence[Track], at: At, x: Literal["step", "lr"] = "lr") -> list[Score]:
@@ -81,9 +113,9 @@ def score_tracks(tracks: Sequence[Track], at: At, x: Literal["step", "lr"] = "lr
 
 
 def _at_end(one: Track) -> Score:
-    if one.empty or one.diverged:
+    if one.end is None or one.diverged:
         return Score(np.inf, 0.0, one.noise)
-    return Score(float(one.fit[-1]), float(one.error[-1]), one.noise)
+    return one.end
 
 
 def _own_best(one: Track) -> Score:

@@ -1,11 +1,12 @@
 """What a checklist will cost, before anything runs: the runs known now, and bounds for those that depend on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from hpcheck.checklist.data_facts import facts
 from hpcheck.config import Config
+from hpcheck.recommendation.cost import in_trainings
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.batch import candidate_sizes
@@ -35,8 +36,10 @@ LEAST_BUDGET, TRAININGS = 4000, 2.5  # ours, a goal: a recommendation costs at m
 
 
 def planned(config: Config) -> dict[str, Any]:
-    """The missing runs of the first step that is not complete; each step's bounds in iterations and epochs: at the start's batch size,
-    but for the least of what comes after the batch step, which may have taken the largest of its sizes."""
+    """The missing runs of the first step that is not complete, and each step's bounds in trainings of the user's and in iterations.
+
+    Trainings are bounded for every batch size that may be taken. Iterations are at the start's, but for the least of what comes after the
+    batch step, which may have taken the largest of its sizes."""
     asked, runs = Asked(config, facts(config)), RunDirectory.of(config)
     start = start_settings(config)
     full = full_steps(asked, start)
@@ -52,16 +55,61 @@ def planned(config: Config) -> dict[str, Any]:
         for step, (length, fewest, most) in runs_of_step.items()
     }
     search = [sum(ends) for ends in zip(*bounds.values(), strict=True)]
-    bounds["train"] = [trainings(asked, start)] * 2
-    an_epoch = asked.facts.train_examples / start.total_batch_size
+    bounds["train"] = [sum(spec.steps for spec in final_runs(asked, start))] * 2
+    examples = {step: examples_of(asked, start, step, *of_step) for step, of_step in runs_of_step.items()}
+    searched = [sum(ends) for ends in zip(*examples.values(), strict=True)]
+    examples["train"] = examples_of_training(asked, start)
     return {
         "known": [describe(step, spec) for step, spec in known_now(asked, runs)],
         "iterations_of_a_full_training": full,
+        "epochs_of_a_full_training": config.budget.epochs,
+        "total_batch_size": start.total_batch_size,
         "iterations": bounds,
-        "epochs": {step: [round(end / an_epoch, 1) for end in ends] for step, ends in bounds.items()},
-        "search": {"iterations": search, "full_trainings": [round(end / full, 1) for end in search]},
+        "trainings": {step: [_rounded(in_trainings(asked, end)) for end in ends] for step, ends in examples.items()},
+        "search": {"iterations": search, "trainings": [_rounded(in_trainings(asked, end)) for end in searched]},
         "goal": round(max(LEAST_BUDGET, TRAININGS * full)),
     }
+
+
+def may_be_taken(asked: Asked, start: Settings) -> list[Settings]:
+    """The start's settings at each batch size that the batch step may take. Where `budget.hold` is time, a larger size also with the epochs
+    of an update that takes no longer than the start's: the most that equal time allows."""
+    found = []
+    for size in candidate_sizes(asked, start):
+        growth = size / start.total_batch_size
+        found.append(replace(start, total_batch_size=size))
+        if asked.config.budget.hold == "time" and growth > 1:
+            found.append(replace(start, total_batch_size=size, epochs=start.epochs * growth))
+    return found or [start]
+
+
+def examples_of(asked: Asked, start: Settings, step: str, length: str, fewest: float, most: float) -> list[float]:
+    """The fewest and the most training examples of a step: `fewest` to `most` short runs, at any batch size that may be taken by then."""
+    if step == "batch":
+        return _examples_of_sizes(asked, start, fewest, most)
+    settings = may_be_taken(asked, start) if step in AFTER_BATCH else [start]
+    a_run = [short_steps(asked, length, one) * one.total_batch_size for one in settings]
+    return [fewest * min(a_run), most * max(a_run)]
+
+
+def _examples_of_sizes(asked: Asked, start: Settings, fewest: float, most: float) -> list[float]:
+    """The same of the batch step, whose runs take equal time: at the most as many iterations at a larger size as at the start's (an update
+    takes no less time), at the least as many examples; a smaller size the other way round. A larger size is tried at two lrs."""
+    growths = [size / start.total_batch_size for size in candidate_sizes(asked, start)] or [1.0]
+    lrs = [2 if growth > 1 else 1 for growth in growths]
+    average = sum(count * max(1.0, growth) for count, growth in zip(lrs, growths, strict=True)) / sum(lrs)
+    a_run = short_steps(asked, "batch", start) * start.total_batch_size
+    return [fewest * a_run * min(1.0, *growths), most * a_run * average]
+
+
+def examples_of_training(asked: Asked, start: Settings) -> list[float]:
+    """The fewest and the most training examples of the final runs and what they are compared with."""
+    ends = [sum(spec.steps * spec.total_batch_size for spec in final_runs(asked, one)) for one in may_be_taken(asked, start)]
+    return [min(ends), max(ends)]
+
+
+def _rounded(trainings: float) -> float:
+    return float(f"{trainings:.2g}") if trainings < 10 else float(round(trainings))
 
 
 def _lr_runs(asked: Asked) -> tuple[str, float, float]:
@@ -80,10 +128,10 @@ def _momentum_runs(asked: Asked) -> tuple[str, float, float]:
     return length, runs, runs + most - fewest if runs else 0.0
 
 
-def trainings(asked: Asked, start: Settings) -> int:
-    """Iterations of the final runs with what they are compared with, at the start's settings."""
-    known = start if start.max_lr is not None else replace(start, max_lr=1.0, min_lr=0.1)  # an lr changes no length
-    return sum(spec.steps for specs in all_arms(asked, known).values() for spec in specs)
+def final_runs(asked: Asked, settings: Settings) -> list[RunSpec]:
+    """The final runs at these settings and what they are compared with."""
+    known = settings if settings.max_lr is not None else replace(settings, max_lr=1.0, min_lr=0.1)  # an lr changes no length
+    return [spec for specs in all_arms(asked, known).values() for spec in specs]
 
 
 def known_now(asked: Asked, runs: RunDirectory) -> list[tuple[str, Spec]]:
@@ -105,20 +153,24 @@ def describe(step: str, spec: Spec) -> dict[str, Any]:
     return {"step": step, "run": spec.label, "batch_sizes": list(spec.batch_sizes)}
 
 
-def plan_lines(found: dict[str, Any]) -> list[str]:
+def plan_lines(found: Mapping[str, Any]) -> list[str]:
     """The plan for people."""
     known = [
         f"  {run['step']}: {run['run']}" + (f", {run['iterations']} iterations" if "iterations" in run else "") for run in found["known"]
     ]
-    bounds = [f"  {step}: {_span(ends)} iterations, {_span(found['epochs'][step])} epochs" for step, ends in found["iterations"].items()]
+    bounds = [
+        f"  {step}: {_span(found['trainings'][step])} trainings, {_span(ends)} iterations" for step, ends in found["iterations"].items()
+    ]
+    search = found["search"]
     return [
         "Known now:",
         *(known or ["  nothing: every run is done"]),
-        "In all, from an empty run directory (at the start's batch size; the least at the largest that may be taken):",
+        f"One training of yours: {found['epochs_of_a_full_training']:g} epochs, {found['iterations_of_a_full_training']} iterations of "
+        f"{found['total_batch_size']}. In such trainings, counted in examples, from an empty run directory:",
         *bounds,
-        f"The search, all before train: {_span(found['search']['iterations'])} iterations, {_span(found['search']['full_trainings'])} "
-        f"full trainings; its goal is {found['goal']} iterations at most.",
-        f"One full training is {found['iterations_of_a_full_training']} iterations.",
+        f"The search, all before train: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations; "
+        f"its goal is {found['goal']} iterations at most.",
+        "Iterations are at the batch size you start from, the least at the largest that may be taken. A larger batch has more examples.",
     ]
 
 

@@ -9,18 +9,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpcheck.recommendation import wording
+from hpcheck.recommendation import verdict, wording
+from hpcheck.report.advice import after_training
 
 
 def show(content: Mapping[str, Any], console: Console, folder: Path) -> None:
-    """Print the recommendation: a row per setting, the reasons, then results, cost and where all of it lies."""
+    """Print the recommendation: the verdict, a row per setting, the reasons, then results, cost, where all of it lies and what is next."""
+    if said := verdict.first_line(content):
+        console.print(Text(said, style="bold"))
     table = Table(title="Recommended settings", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("setting", "value", "interval", "reading"):
         table.add_column(column, overflow="fold")
     for name, label in wording.SHOWN.items():
         table.add_row(label, *map(Text, wording.row(name, content)))
     console.print(table)
-    lines = [*wording.reason_lines(content), "", *wording.result_lines(content), *wording.cost_lines(content), *place_lines(folder)]
+    results = [*wording.result_lines(content), *wording.cost_lines(content), *place_lines(folder), *exit_lines(content)]
+    lines = [*wording.reason_lines(content), "", *results]
     for line in lines:
         console.print(Text(line))
 
@@ -29,3 +33,8 @@ def place_lines(folder: Path) -> list[str]:
     """Where the report and the settings lie."""
     named = {"report": folder / "report.html", "settings": folder / "recommended.yaml"}
     return [f"{name}: {path}" for name, path in named.items() if path.exists()]
+
+
+def exit_lines(content: Mapping[str, Any]) -> list[str]:
+    """What to do where the recommendation did not beat the start, or its training overfits; nothing where all is well."""
+    return [f"next: {words}" + (f": {command}" if command else "") for words, command in after_training(content)]

@@ -26,7 +26,7 @@ class Run(Section):
         default="local", description="local: processes here; ray: tasks on a Ray cluster (hpcheck[ray])"
     )
     address: Text | None = Field(default=None, description="Ray cluster to join, such as auto or host:6379; null: one started here")
-    together: Literal["off", "auto", "branches", "vmapped", "compiled"] = Field(
+    together: Literal["off", "auto", "branches", "compiled"] = Field(
         default="auto",
         description="How a GPU computes the runs of a round; auto tries how, off is step by step, others are graphs",
     )
@@ -62,6 +62,13 @@ class Run(Section):
         if address is not None and info.data.get("engine") == "local":
             raise refused("the local engine joins no cluster", "null, or run.engine ray")
         return address
+
+    @field_validator("together", mode="before")
+    @classmethod
+    def _no_longer(cls, together: object) -> object:
+        if together == "vmapped":
+            raise refused("was slower than branches everywhere and is gone", "auto, branches, compiled or off")
+        return together
 
     @field_validator("together")
     @classmethod

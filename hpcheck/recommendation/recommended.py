@@ -12,10 +12,11 @@ from hpcheck.config import yaml12
 from hpcheck.config.problems import ConfigError, Problem
 from hpcheck.config.recommended import LearningRateBlock, MomentumBlock, SettingsBlock
 from hpcheck.config.source import read_text
+from hpcheck.recommendation import verdict
+from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
 from hpcheck.runs.identity import data_fingerprint
-from hpcheck.runs.records import RunRecord, examples_processed, iterations_done, seconds_spent
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
@@ -24,18 +25,23 @@ from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 
 HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
+HEADER_OF_BEATEN = "# Read by hpcheck; to train with these settings all the same: hpcheck train --from recommended.yaml\n"
 
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
-    """Write `recommended.yaml` for what has been read so far."""
-    write_whole(runs.recommended, HEADER + yaml12.write(content(runs, asked, readings)))
+    """Write `recommended.yaml` for what has been read so far; its first line is the verdict against the start."""
+    said = content(runs, asked, readings)
+    header = HEADER_OF_BEATEN if verdict.is_beaten(said) else HEADER
+    write_whole(runs.recommended, f"# {verdict.first_line(said)}\n{header}{yaml12.write(said)}")
 
 
 def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
-    """What recommended.yaml says: `settings` alone can be started from; `evidence` and `provenance` are for people and for `check`."""
+    """What recommended.yaml says: `settings` alone can be started from; `verdict`, `evidence` and `provenance` are for people and for
+    `check`."""
     found = [(reading.step, item) for reading in readings for item in reading.evidence]
     evidence = {item.setting: item for _, item in found}  # a later step's word is the last one
     return {
+        "verdict": plain(verdict.against_start(asked, readings).block()),
         "settings": settings_block(asked, readings),
         "evidence": {name: evidence_block(as_trained(item, asked)) | changes_of_mind(item, found) for name, item in evidence.items()},
         "results": {reading.step: plain(reading.results) for reading in readings if reading.results},
@@ -106,7 +112,7 @@ def changes_of_mind(last: Evidence, found: Sequence[tuple[str, Evidence]]) -> di
 
 def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     """What the recommendation rests on, and what it cost: every run that any step looked at, counted once."""
-    records, data = cost_records(runs, readings), data_spec(asked)
+    records, data = records_of(runs, readings), data_spec(asked)
     first = records[0] if records else None
     final = {run for reading in readings if reading.step == "train" for run in reading.runs}
     search = [record for record in records if record.run_id not in final]
@@ -117,22 +123,6 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "seed": asked.config.seed,
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
         "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},
-    }
-
-
-def cost_records(runs: RunDirectory, readings: Sequence[Reading]) -> list[RunRecord]:
-    ids = dict.fromkeys(run for reading in readings for run in reading.runs)
-    return [record for record in (runs.by_id(run) for run in ids) if record is not None]
-
-
-def cost(records: Sequence[RunRecord], asked: Asked) -> dict[str, Any]:
-    """Runs, device-seconds (evaluations included) and epochs of training examples."""
-    examples = sum(examples_processed(record) for record in records)
-    return {
-        "runs": len(records),
-        "device_seconds": round(sum(seconds_spent(record) for record in records), 1),
-        "epochs": round(examples / max(asked.facts.train_examples, 1), 2),
-        "iterations": sum(map(iterations_done, records)),
     }
 
 

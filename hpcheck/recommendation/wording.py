@@ -5,6 +5,7 @@ from typing import Any
 
 from hpcheck.config.recommended import rises
 from hpcheck.recommendation import recommended
+from hpcheck.recommendation.cost import cost_words
 from hpcheck.text import number
 
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
@@ -96,9 +97,4 @@ def result_lines(content: Mapping[str, Any]) -> list[str]:
 
 def cost_lines(content: Mapping[str, Any]) -> list[str]:
     """What search and training cost."""
-    return [
-        f"{part}: {spent['runs']} runs, {spent['iterations']} iterations, {spent['epochs']:g} epochs, "
-        f"{spent['device_seconds']:g} device-seconds"
-        for part, spent in content["provenance"]["cost"].items()
-        if spent["runs"]
-    ]
+    return [f"{part}: {cost_words(spent)}" for part, spent in content["provenance"]["cost"].items() if spent["runs"]]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcheck.config import Config
+from hpcheck.recommendation.verdict import is_beaten
 from hpcheck.steps.reading import Finding, Reading
 
 COMMAND = {"lr-range": "lr-range", "batch": "batch", "momentum": "momentum", "wd-grid": "wd-grid", "train": "train"}
@@ -11,15 +12,40 @@ Line = tuple[str, str]  # words, and the command that does it ("" where none doe
 
 
 def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: Config) -> list[Line]:
-    """What a person does next: mend what abstained, run what was not run, then train and keep the settings."""
-    lines = [*_abstained(readings), *_not_run(readings), *_training(readings)]
+    """What a person does next: mend what abstained, run what was not run, then train and keep the settings. Settings that did not beat the
+    start's, or whose training overfits, are not to be committed."""
+    kept = after_training(content)
+    lines = [*kept, *_abstained(readings), *_not_run(readings), *_training(readings)]
     if config.data.validate_on == "test":
         words = "Every setting was chosen on the test split. For a figure that can be published, choose them on held-out training data"
         lines.append((words, "hpcheck run -s data.validate_on=held-out"))
-    if not any(reading.abstained for reading in readings) and readings:
+    if not any(reading.abstained for reading in readings) and readings and not kept:
         lines.append(("Commit recommended.yaml: it is small, and training can be started from it", "hpcheck train --from recommended.yaml"))
         lines.append(("Have it checked again when code, data or versions change", "hpcheck check"))
     return lines
+
+
+def after_training(content: Mapping[str, Any]) -> list[Line]:
+    """What the final trainings ask for: the user's own settings, where the recommendation did not beat them; a shorter training or a
+    larger weight decay, where it overfits."""
+    beaten = ("Keep your own settings: in full trainings these were not better", "")
+    found = content.get("results", {}).get("train", {}).get("overfits")
+    return [*([beaten] if is_beaten(content) else []), *(_overfits(found) if found else [])]
+
+
+def _overfits(found: Mapping[str, Any]) -> list[Line]:
+    tried = ", ".join(f"{value:g}" for value in (found["weight_decay"], *found["larger_weight_decays"]))
+    return [
+        (
+            f"The training overfits: its validation loss is lowest after {found['lowest_after_epochs']:g} of {found['of_epochs']:g} "
+            "epochs. Train so long",
+            f"hpcheck run -s budget.epochs={found['budget_epochs']:g}",
+        ),
+        (
+            "Or compare larger weight decays over runs as long as the training, one for each: short runs may end before the loss rises",
+            f"hpcheck wd-grid --whole-runs -s wd_grid.steps={found['steps']} -s 'wd_grid.values=[{tried}]'",
+        ),
+    ]
 
 
 def missing(readings: Sequence[Reading]) -> list[str]:
@@ -59,9 +85,6 @@ def _training(readings: Sequence[Reading]) -> list[Line]:
                 "hpcheck train -s budget.epochs=EPOCHS",
             )
         )
-    if "overfits" in findings:
-        words = "The validation loss rose long before training ended: train fewer epochs, as many as the remark on the training says"
-        lines.append((words, "hpcheck run -s budget.epochs=EPOCHS"))
     if "too short to tell" in findings:
         lines.append(("The weight decays had no time to act: compare them over longer runs", _longer("wd-grid")))
     return lines

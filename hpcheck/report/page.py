@@ -10,6 +10,8 @@ from hpcheck import config as configs
 from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.recommendation import recommended, snippets
+from hpcheck.recommendation.cost import cost, records_of
+from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections
 from hpcheck.report.advice import COMMAND, next_lines
 from hpcheck.runs.directory import RunDirectory, write_whole
@@ -21,7 +23,7 @@ FILE = "report.html"
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
     """Write `report.html` for what has been read so far."""
-    costs = {reading.step: recommended.cost(recommended.cost_records(runs, [reading]), asked) for reading in readings}
+    costs = {reading.step: cost(records_of(runs, [reading]), asked) for reading in readings}
     content = recommended.content(runs, asked, readings)
     write_whole(runs.path / FILE, page(content, readings, costs, asked.config))
 
@@ -29,7 +31,7 @@ def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None
 def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]], config: Config) -> str:
     """The whole report as text. `content` is what recommended.yaml says; `costs` has each step's."""
     body = [
-        _header(config),
+        _header(config, first_line(content)),
         overview.banners(readings, config),
         _recommended(content),
         overview.results(content, config.train.fit),
@@ -87,9 +89,11 @@ def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Mark
     return tag("nav", tag("ul", [tag("li", tag("a", title, href=where)) for where, title in links]), aria_label="Sections")
 
 
-def _header(config: Config) -> Markup:
+def _header(config: Config, verdict: str) -> Markup:
+    """The verdict against the start, then what this is a report of."""
     words = f"{config.model.name} on {config.data.name}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
-    return tag("header", tag("h1", config.name), tag("p", words))
+    first = tag("p", tag("strong", verdict), class_="verdict") if verdict else None
+    return tag("header", tag("h1", config.name), first, tag("p", words))
 
 
 def _recommended(content: Mapping[str, Any]) -> Markup:

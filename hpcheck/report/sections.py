@@ -6,6 +6,7 @@ from typing import Any
 
 from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
+from hpcheck.recommendation.cost import cost_words
 from hpcheck.report.advice import COMMAND
 from hpcheck.report.figure import clue_words, figure
 from hpcheck.report.ledger import ledger
@@ -160,19 +161,16 @@ def costs_table(readings: Sequence[Reading], costs: Mapping[str, Mapping[str, An
     known = [(ABOUT[reading.step][0], costs[reading.step]) for reading in readings if reading.step in ABOUT and reading.step in costs]
     lines: list[tuple[object, Mapping[str, Any]]] = [(name, cost) for name, cost in known if cost["runs"]]
     lines += [(tag("strong", f"All of the {part}"), cost) for part, cost in totals.items() if cost["runs"]]
-    body = [(name, cost["runs"], f"{cost['iterations']:,}", number(cost["epochs"]), number(cost["device_seconds"])) for name, cost in lines]
-    words = tag("p", "A run that two steps share is counted in both, and once in the sum.", class_="fine")
-    head = ("Step", "Runs", "Iterations", "Epochs of training data", "Device-seconds")
-    shown = table(head, body, "costs") if body else tag("p", "Nothing has run yet.", class_="empty")
-    return tag("section", tag("h2", "What it cost"), shown, words if body else None, id="cost")
-
-
-def cost_words(cost: Mapping[str, Any]) -> str:
-    """What runs cost, evaluations and diverged runs included."""
-    return (
-        f"{cost['runs']} runs, {cost['iterations']:,} iterations, {number(cost['epochs'])} epochs of training data, "
-        f"{number(cost['device_seconds'])} device-seconds"
+    body = [
+        (name, number(cost["trainings"]), cost["runs"], f"{cost['iterations']:,}", number(cost["device_seconds"])) for name, cost in lines
+    ]
+    counted = (
+        "One of your trainings is a full one at the batch size and the epochs of your config, counted in training examples. "
+        "A run that two steps share is counted in both, and once in the sum."
     )
+    head = ("Step", "Of your trainings", "Runs", "Iterations", "Device-seconds")
+    shown = table(head, body, "costs") if body else tag("p", "Nothing has run yet.", class_="empty")
+    return tag("section", tag("h2", "What it cost"), shown, tag("p", counted, class_="fine") if body else None, id="cost")
 
 
 def balance(settings: Mapping[str, Any], config: Config) -> Markup:

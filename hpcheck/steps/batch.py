@@ -1,5 +1,6 @@
 """Step 2, total batch size: sizes that fit in memory compared at equal execution time, each at its own lr, judged by accuracy; a tie
-goes to the larger (Smith 2018, 4.2, Remark 4 and 5, item 2)."""
+keeps the user's own size (Smith 2018, 4.2, Remark 4 and 5, item 2; departing from them:
+docs/decisions/018-tie-of-batch-sizes.md)."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from hpcheck.analysis.smooth import smooth
 from hpcheck.drawing.panels import Panel
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
-from hpcheck.steps.build_runs import curve, cycle, data_spec, part, short_steps
+from hpcheck.steps.build_runs import curve, cycle, data_spec, examples_of_share, part, short_steps
 from hpcheck.steps.compare import Compared, Rule, candidates, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
@@ -26,8 +27,6 @@ ROUNDING = 0.05  # ours: iterations are rounded to 5%, so that the noise of a ti
 EVALUATIONS = 10  # on the whole validation set, so fewer than elsewhere
 FEWEST_STEPS = 25  # ours: below so many iterations a 1cycle is no training at all
 HALVINGS = 2  # a size at which every lr diverged is tried at half the smallest of them, at most this often
-RULE = Rule(judge="accuracy", tie="largest")
-BY_LR = Rule(judge="accuracy")
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,14 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     best = yield from climbed(asked, settings, timed)
     by_value = {float(size): one.spec for size, one in sorted(best.items())}
     records = [one.record for _, one in sorted(best.items())]
-    compared = yield from replicated(by_value, records, short_steps(asked, "batch", settings), RULE)
+    compared = yield from replicated(by_value, records, short_steps(asked, "batch", settings), rule_of(asked, timed.reference))
     return _reading(asked, settings, compared, best, timed)
+
+
+def rule_of(asked: Asked, reference: int) -> Rule:
+    """By accuracy. In a tie the size that the others are compared with stays; where it is beaten, of those that cannot be told apart the
+    nearest to it is taken, which lengthens the training least."""
+    return Rule(judge="accuracy", tie="nearest", prefer=reference, examples=examples_of_share(asked))
 
 
 def candidate_sizes(asked: Asked, settings: Settings) -> tuple[int, ...]:
@@ -182,14 +187,14 @@ def climbed(asked: Asked, settings: Settings, timed: Timed) -> Generator[Sequenc
             asks[size] = tuple(sorted({lr, _scaled(lr, size / largest)}))
             largest = size
         best |= yield from _at_best_lr(asked, settings, timed, asks)
-        if not above or (asked.config.batch.sizes is None and beaten(largest, best)):
+        if not above or (asked.config.batch.sizes is None and beaten(largest, best, rule_of(asked, reference))):
             return best
         asks, lr = {}, best[largest].lr
 
 
-def beaten(size: int, best: Mapping[int, Best]) -> bool:
+def beaten(size: int, best: Mapping[int, Best], rule: Rule) -> bool:
     """Whether another size's accuracy is better beyond doubt."""
-    choice = choose(candidates({float(one): (found.record,) for one, found in best.items()}), RULE)
+    choice = choose(candidates({float(one): (found.record,) for one, found in best.items()}), rule)
     return choice.value is not None and size not in (choice.tied or (choice.value,))
 
 
@@ -209,11 +214,12 @@ def _at_best_lr(
         lrs = {size: (_scaled(min(tried[size]), 1 / 2),) for size in diverged}
         if not lrs:
             break
-    return {size: _best(runs) for size, runs in tried.items()}
+    rule = Rule(judge="accuracy", examples=examples_of_share(asked))
+    return {size: _best(runs, rule) for size, runs in tried.items()}
 
 
-def _best(runs: Mapping[float, tuple[RunSpec, RunRecord]]) -> Best:
-    choice = choose(candidates({lr: (record,) for lr, (_, record) in runs.items()}), BY_LR)
+def _best(runs: Mapping[float, tuple[RunSpec, RunRecord]], rule: Rule) -> Best:
+    choice = choose(candidates({lr: (record,) for lr, (_, record) in runs.items()}), rule)
     lr = min(runs) if choice.value is None else choice.value
     return Best(*runs[lr], lr, tuple(sorted(runs)))
 

@@ -108,6 +108,13 @@ def eval_size(asked: Asked, examples_trained: int) -> int | None:
     return None if size >= asked.facts.val_examples else size
 
 
+def examples_of_share(asked: Asked) -> int | None:
+    """Validation examples that the metric is a share of, over the whole of them: with classes, the accuracy. None where the metric is no
+    such share, or not known to be one: that of tokens has more targets than examples, and R2 is none."""
+    shared = asked.facts.classes and asked.config.data.metric in ("auto", "accuracy")
+    return asked.facts.val_examples if shared else None
+
+
 def range_test(asked: Asked, settings: Settings, lowest: float, highest: float, steps: int, label: str) -> RunSpec:
     """Linear lr range test (Smith 2018, 4.1), momentum falling while the lr rises (4.3) unless the config says constant."""
     falls = asked.config.lr_range.momentum == "falling"

@@ -1,7 +1,7 @@
 """Candidates side by side under the one decision rule: run them, replicate the leaders where that can tell them apart, choose."""
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.choose import Candidate, choose, needs_replicates
@@ -70,6 +70,7 @@ def replicated(specs: Mapping[float, RunSpec], first: Sequence[RunRecord], steps
 
 
 def _replicated(specs: Mapping[float, RunSpec], records: Records, steps: int, rule: Rule) -> Comparing:
+    rule = counting(rule, records)
     for number in range(1, MOST_REPLICATES):
         again = [value for value in needs_replicates(candidates(records), rule) if len(records[value]) == number]
         if not again:
@@ -77,6 +78,12 @@ def _replicated(specs: Mapping[float, RunSpec], records: Records, steps: int, ru
         found = yield [replicate(specs[value], number) for value in again]
         records = records | {value: (*records[value], record) for value, record in zip(again, found, strict=True)}
     return Compared(choose(candidates(records), rule), records, steps)
+
+
+def counting(rule: Rule, records: Records) -> Rule:
+    """The rule with the examples that the runs were evaluated on, the fewest of them, where that is a subset."""
+    sizes = [record.run.eval_size for row in records.values() for record in row if record.run.eval_size is not None]
+    return rule if rule.examples is None else replace(rule, examples=min([rule.examples, *sizes]))
 
 
 def candidates(records: Records) -> list[Candidate]:

@@ -60,15 +60,17 @@ def survivors(
     """
 
     def make(max_lr: float, steps: int) -> RunSpec:
-        tried = replace(settings, max_lr=max_lr, min_lr=_smallest(asked, settings, max_lr))
-        return cycle(asked, tried, steps, f"{policy_of(asked)} to {max_lr:.2g}")
+        return cycle(asked, with_lr(asked, settings, max_lr), steps, f"{policy_of(asked)} to {max_lr:.2g}")
 
     most, bounds = longest_steps(asked, settings), Bounds(highest, asked.facts.constant_loss, known=known)
     return (yield from middle_of_stretch(tries, make, short_steps(asked, "lr_range", settings), most, bounds))
 
 
 def with_lr(asked: Asked, settings: Settings, max_lr: float) -> Settings:
-    """The settings with this largest lr, and the smallest by the config's rule, or as the user gave it with this very lr."""
+    """The settings with this largest lr, and the smallest by the config's rule, or as the user gave it with this very lr.
+
+    Every run's lrs come from here: rounded in one place and not in another, the same run would have two ids and be paid for twice.
+    """
     start = asked.config.start
     smallest = two_significant_figures(_smallest(asked, settings, max_lr))
     return replace(settings, max_lr=max_lr, min_lr=start.min_lr if start.min_lr is not None and max_lr == start.max_lr else smallest)

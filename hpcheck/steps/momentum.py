@@ -5,15 +5,15 @@ import math
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.choice import Choice, lowered
 from hpcheck.analysis.choose import choose
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins.search_space import search_of
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, ramp
 from hpcheck.runs.spec import RunSpec, Spec
-from hpcheck.steps.build_runs import cycle, longest_steps, range_test, run, short_steps
-from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates, compare, replicated
+from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, range_test, run, short_steps
+from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates, compare, counting, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
 from hpcheck.steps.reading import Evidence, Reading, Settings, nothing_run
@@ -51,7 +51,11 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     best, largest = None, tried[0]
     if len(tried) > 1:
         best = yield from compare(
-            tried, at_own_lr, steps, longest_steps(asked, settings), Rule(at="own-best", prefer=PREFERRED, scale="log1m")
+            tried,
+            at_own_lr,
+            steps,
+            longest_steps(asked, settings),
+            Rule(at="own-best", prefer=PREFERRED, scale="log1m", examples=examples_of_share(asked)),
         )
         if best.choice.value is None:
             return _reading(asked, settings, best)  # abstained: the start's pair stays
@@ -86,12 +90,13 @@ def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
     """Falling, constant and rising momentum in the same cycle, or the same range test. Falling is kept inside a tie, so where it leads no
     second seed can change the answer, and none is run."""
     ramped = asked.config.momentum.over == "range"
-    rule = Rule(at="span", x="lr", prefer=FALLING, scale="linear") if ramped else Rule(prefer=FALLING, scale="linear")
+    rule = Rule(prefer=FALLING, scale="names", examples=examples_of_share(asked))
+    rule = replace(rule, at="span", x="lr") if ramped else rule
     make = _range_shaped if ramped else _cycle_shaped
     specs = {shape: make(asked, settings, SHAPES[shape], steps) for shape in SHAPES}
     found = yield list(specs.values())
     records: Records = {shape: (record,) for shape, record in zip(specs, found, strict=True)}
-    choice = choose(candidates(records), rule)
+    choice = choose(candidates(records), counting(rule, records))
     if choice.value is None or choice.value == FALLING:
         return Compared(choice, records, steps)
     return (yield from replicated(specs, found, steps, rule))
@@ -106,7 +111,7 @@ def _compared_floors(asked: Asked, settings: Settings, steps: int) -> Generator[
     def with_floor(floor: float, steps: int) -> RunSpec:
         return cycle(asked, replace(settings, min_momentum=floor), steps, f"momentum falling to {floor:g}")
 
-    rule = Rule(prefer=settings.min_momentum, scale="log1m")
+    rule = Rule(prefer=settings.min_momentum, scale="log1m", examples=examples_of_share(asked))
     return (yield from compare(sorted((other, settings.min_momentum)), with_floor, steps, longest_steps(asked, settings), rule))
 
 
@@ -169,7 +174,10 @@ def _reading(
 
 def shape_evidence(asked: Asked, shapes: Compared, taken: str) -> Evidence:
     """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
-    item = evidence(asked, "momentum_shape", shapes.choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
+    choice = shapes.choice
+    if choice.status == "chosen" and SHAPES[choice.value or FALLING] != taken:
+        choice = lowered(choice, "low")  # another one beats what is taken
+    item = evidence(asked, "momentum_shape", choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
     return replace(item, reason=_shape_words(shapes, taken), interval=None, names=tuple(SHAPES.values()))
 
 

@@ -14,7 +14,7 @@ from hpcheck.config.problems import did_you_mean, of_validation
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins import find
 from hpcheck.runs.spec import RunSpec
-from hpcheck.steps.build_runs import cycle, longest_steps, short_steps
+from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, short_steps
 from hpcheck.steps.compare import Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.reading import NO_LR, Reading, Settings, nothing_run
@@ -56,7 +56,7 @@ class Over:
         """Compare the values in short trainings like those of the weight-decay grid, then once between the best two."""
         if settings.max_lr is None:
             return nothing_run("wd-grid-over", settings, f"{self.key}: {NO_LR}")
-        rule = Rule(prefer=self.today, scale="linear")
+        rule = Rule(prefer=self.today, scale="linear", examples=examples_of_share(asked))
 
         def make(value: float, steps: int) -> RunSpec:
             return cycle(with_option(asked, self, value), settings, steps, f"{self.key} {value:g}")

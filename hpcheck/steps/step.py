@@ -24,6 +24,7 @@ class Facts:
     train_examples: int
     val_examples: int
     constant_loss: float = math.inf  # validation loss of the best answer that looks at no input; inf where it is not known
+    classes: bool = False  # whether every example's target is one class, so that the accuracy is a share of the examples
 
 
 @dataclass(frozen=True)

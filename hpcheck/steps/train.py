@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from hpcheck.analysis.clues import find_clues
-from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.config.recommended import Schedule
 from hpcheck.drawing.panels import Panel
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, inv, multistep
 from hpcheck.runs.spec import RunSpec, evenly
+from hpcheck.steps import overfits
 from hpcheck.steps.build_runs import curve, cycle, data_spec, full_steps
 from hpcheck.steps.early_ranking import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
@@ -154,11 +154,8 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
         findings.add("still falling")
     rising = next((clue for clue in clues if (clue.kind, clue.form) == ("overfitting", "gradual-rise")), None)
     if rising is not None and not is_folded(asked):
-        epochs = two_significant_figures(settings.epochs * rising.from_step / found["recommended"][0].run.steps)
-        remarks.append(
-            f"the validation loss is lowest after {epochs:g} of {settings.epochs:g} epochs, and short runs may end before it rises: "
-            "train fewer epochs, or read the other settings again with more regularization"
-        )
+        results["overfits"] = asked_for = overfits.asks_for(asked, settings, rising, found["recommended"][0].run.steps)
+        remarks.append(overfits.remark(asked_for))
         findings.add("overfits")
     lines = tuple(repeated(records, label=name) for name, records in found.items())
     loss = Panel("Full training", "iteration", "validation loss", lines, (), boxes(clues))
@@ -181,10 +178,12 @@ def summary(records: Sequence[RunRecord]) -> dict[str, Any]:
     finished = [record for record in records if not record.diverged]
     figures: dict[str, Any] = {"runs": [record.run_id for record in records], "diverged": len(records) - len(finished)}
     for split in ("val", "test"):
-        metrics = np.array([record.result[split]["metric"] for record in finished if split in record.result])
+        measured = [record.result[split] for record in finished if split in record.result]
+        metrics = np.array([one["metric"] for one in measured])
         if len(metrics):
             spread = {"std": float(metrics.std(ddof=1))} if len(metrics) > 1 else {}
-            figures[split] = {"metric": float(metrics.mean()), **spread, "each": metrics.tolist()}
+            examples = {"examples": measured[0]["examples"]} if "examples" in measured[0] else {}
+            figures[split] = {"metric": float(metrics.mean()), **spread, "each": metrics.tolist(), **examples}
     return figures
 
 

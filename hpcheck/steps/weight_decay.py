@@ -11,7 +11,7 @@ from hpcheck.plugins.search_space import is_shallow, search_of
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant, values
 from hpcheck.runs.spec import RunSpec, Spec
-from hpcheck.steps.build_runs import cycle, longest_steps, range_test, run, short_steps
+from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, range_test, run, short_steps
 from hpcheck.steps.compare import Compared, Make, Rule, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import steady_lr
@@ -68,7 +68,8 @@ def _rule(asked: Asked) -> Rule:
     """Inside a tie the upper middle: a full training is several times as long as these runs, and overfits where they do not yet
     (docs/decisions/009-weight-decay.md)."""
     ramped = asked.config.wd_grid.mode == "range"
-    return Rule(at="span", x="lr", tie="upper-middle") if ramped else Rule(at="end", tie="upper-middle")
+    rule = Rule(tie="upper-middle", examples=examples_of_share(asked))
+    return replace(rule, at="span", x="lr") if ramped else rule
 
 
 def full_run(asked: Asked, settings: Settings) -> Make:

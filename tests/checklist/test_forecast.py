@@ -1,4 +1,4 @@
-"""`hpcheck plan`: what every step may come to, in iterations and epochs, and the search as a whole against its goal."""
+"""`hpcheck plan`: what every step may come to, in trainings of the user's and in iterations, and the search as a whole against its goal."""
 
 import pytest
 
@@ -10,13 +10,15 @@ def plan(tmp_path, *overrides):
     return planned(parse(f"data: digits\nmodel: mlp\nname: plan\nrun: {{dir: {tmp_path}}}\nbudget: {{epochs: 50}}", "c.yaml", overrides))
 
 
-def test_the_plan_bounds_every_step_in_iterations_and_epochs(tmp_path) -> None:
+def test_the_plan_bounds_every_step_in_trainings_and_iterations(tmp_path) -> None:
     found = plan(tmp_path)
+    assert list(found["iterations"]) == list(found["trainings"])
     assert list(found["iterations"]) == ["lr-range", "batch", "momentum", "wd-grid", "lr-reprobe", "train"]
-    an_epoch = found["iterations_of_a_full_training"] / 50
     for step, (fewest, most) in found["iterations"].items():
         assert fewest <= most
-        assert found["epochs"][step] == pytest.approx([fewest / an_epoch, most / an_epoch], abs=0.06, rel=0.01)
+        assert found["trainings"][step][0] <= found["trainings"][step][1]
+    full = found["iterations_of_a_full_training"]  # before the batch step the batch size is the start's
+    assert found["trainings"]["lr-range"] == pytest.approx([end / full for end in found["iterations"]["lr-range"]], rel=0.06)
     assert found["search"]["iterations"] == [
         sum(ends[at] for step, ends in found["iterations"].items() if step != "train") for at in (0, 1)
     ]
@@ -39,9 +41,26 @@ def test_what_is_compared_is_counted_at_its_own_length(tmp_path) -> None:
     assert compared["iterations"]["train"][0] == pytest.approx(4 * alone["iterations"]["train"][0], rel=0.01)
 
 
+def test_trainings_count_examples_so_that_a_larger_batch_size_is_not_free(tmp_path) -> None:
+    given = ("start.total_batch_size=32", "batch.sizes=[32, 128]", "momentum.steps=100", "budget.epochs=20", "budget.hold=epochs")
+    found = plan(tmp_path, *given)
+    examples = found["iterations_of_a_full_training"] * 32
+    assert found["iterations"]["momentum"] == [700, 1300]
+    assert found["trainings"]["momentum"] == pytest.approx([700 * 32 / examples, 1300 * 128 / examples], rel=0.06)
+
+
+def test_a_training_that_equal_time_may_lengthen_is_counted_at_the_users_epochs(tmp_path) -> None:
+    held = plan(tmp_path, "batch.sizes=[128, 512]", "budget.hold=epochs")["trainings"]["train"]
+    longer = plan(tmp_path, "batch.sizes=[128, 512]")["trainings"]["train"]
+    assert held == pytest.approx([4, 4], rel=0.06)
+    assert longer == pytest.approx([4, 16], rel=0.06)
+
+
 def test_people_read_the_same(tmp_path) -> None:
     found = plan(tmp_path)
     text = "\n".join(plan_lines(found))
+    assert f"One training of yours: 50 epochs, {found['iterations_of_a_full_training']} iterations of 128" in text
+    assert f"  momentum: {found['trainings']['momentum'][0]:g} to {found['trainings']['momentum'][1]:g} trainings, " in text
     assert f"its goal is {found['goal']} iterations at most" in text
     assert "lr-reprobe: 0 to " in text
 

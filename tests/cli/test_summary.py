@@ -21,7 +21,7 @@ SETTINGS = {
     "weight_decay": 0.0001,
 }
 LR = {"value": 0.093, "interval": [0.047, 0.19], "status": "tied", "confidence": "medium", "reason": "0.047, 0.093, 0.19 are tied"}
-COST = {"search": {"runs": 9, "iterations": 1364, "epochs": 40.5, "device_seconds": 15.6}, "training": {"runs": 0}}
+COST = {"search": {"trainings": 1.35, "runs": 9, "iterations": 1364, "device_seconds": 15.6}, "training": {"runs": 0}}
 ARM = {"test": {"metric": 0.9833, "std": 0.0023, "each": [0.98, 0.99]}}
 
 
@@ -42,6 +42,10 @@ def test_a_row_a_setting_and_a_line_a_reason(tmp_path: Path) -> None:
     assert lines[5].endswith("tied, medium confidence")
     assert lines[4].endswith("not read: start")
     assert "recommended: test metric 0.9833 ± 0.0023 over 2 runs" in lines
+
+
+def test_the_cost_is_told_in_the_users_trainings(tmp_path: Path) -> None:
+    assert "search: 1.35 of your trainings (9 runs, 1,364 iterations, 15.6 device-seconds)" in shown(tmp_path)
 
 
 def test_an_lr_that_the_batch_size_has_moved_says_from_where(tmp_path: Path) -> None:

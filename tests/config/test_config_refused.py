@@ -230,3 +230,10 @@ def test_overlay_refuses_what_no_recommendation_says(recommended: dict[str, Any]
     with pytest.raises(ConfigError) as caught:
         overlay(parse(LEAST, "c.yaml"), recommended, "r.yaml")
     assert str(caught.value).startswith(start)
+
+
+def test_what_is_gone_is_told_in_one_line() -> None:
+    assert problems("data: digits\nmodel: net\nrun: {together: vmapped}\n") == [
+        "error: c.yaml:3: run.together: was slower than branches everywhere and is gone "
+        "(got 'vmapped'; expected auto, branches, compiled or off)"
+    ]

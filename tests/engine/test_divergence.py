@@ -10,7 +10,7 @@ import torch
 
 from hpcheck.engine import checkpoints, divergence
 from hpcheck.engine.divergence import Levels
-from hpcheck.engine.graphs.grouping import MODES
+from hpcheck.engine.graphs.grouping import BRANCHES
 from hpcheck.engine.snapshots import read_sealed, sealed
 from hpcheck.runs.schedules import constant, ramp
 from hpcheck.runs.spec import DataSpec, RunSpec, evenly, freeze
@@ -127,7 +127,7 @@ def test_a_continuation_of_small_batches_diverges_where_the_whole_run_would_have
     assert ended.result["first_loss"] == whole.result["first_loss"]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [BRANCHES])
 def test_a_member_of_a_group_diverges_where_it_would_alone(tmp_path: Path, mode: str) -> None:
     calm = replace(DIVERGING, lr=constant(1e-9))
     alone = computed(DIVERGING, tmp_path)

@@ -64,7 +64,7 @@ def test_the_first_steps_that_are_quick_work_in_an_empty_folder(tmp_path, monkey
     for line in lines:
         options = ["--preset", "quickstart"] if line == "init" else []  # the example's entry file would import torch too
         assert run([*shlex.split(line), *options]) == 0
-    assert "One full training is" in capsys.readouterr().out
+    assert "One training of yours: " in capsys.readouterr().out
 
 
 def test_links_between_pages_lead_somewhere():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from hpcheck.recommendation.cost import cost
 from hpcheck.recommendation.recommended import as_trained, changes_of_mind, content, evidence_block, settings_block
 from hpcheck.runs.records import RunRecord
 from hpcheck.steps.reading import Evidence, Reading, Settings
@@ -67,3 +68,11 @@ def test_the_last_word_on_a_setting_counts_and_the_search_is_paid_for_apart_from
     said = content(Runs({one.run_id: one for one in (searched, trained)}), question, readings)  # type: ignore[arg-type]
     assert said["evidence"]["learning_rate"]["value"] == 0.05
     assert {part: cost["runs"] for part, cost in said["provenance"]["cost"].items()} == {"search": 1, "training": 1}
+
+
+def test_a_cost_is_counted_in_trainings_at_the_batch_size_and_the_epochs_that_the_user_gave() -> None:
+    question, world = asked("start.total_batch_size=100"), World()  # 10 epochs of 10,000 examples
+    longer = replace(KNOWN, total_batch_size=400, epochs=25.0)
+    spent = cost([world.trained(final_run(question, longer, "recommended"))], question)
+    assert spent["iterations"] == 625
+    assert spent["trainings"] == 2.5

@@ -16,7 +16,7 @@ from hpcheck.report import advice, ledger, overview, page, sections
 from hpcheck.steps.reading import Reading
 from tests.support import report_cases as cases
 
-COST = {"runs": 9, "iterations": 1400, "epochs": 55.0, "device_seconds": 9.1}
+COST = {"trainings": 1.83, "runs": 9, "iterations": 1400, "device_seconds": 9.1}
 
 
 def report(readings: list[Reading], *overrides: str, learning_rate: bool = True) -> str:
@@ -239,3 +239,10 @@ def test_trainings_are_shown_by_their_figures_on_the_test_split_where_there_are_
     held_out = {key: value for key, value in arm.items() if key != "test"}
     for given, words in ((arm, "metric on the test split: recommended 0.6"), (held_out, "metric on the held-out split: recommended 0.7")):
         assert words in str(overview.results({"results": {"train": {"recommended": given}}}, "train"))
+
+
+def test_the_cost_is_told_in_the_users_trainings() -> None:
+    text = Elements(report(cases.everything())).text
+    assert "Cost: 1.83 of your trainings (9 runs, 1,400 iterations, 9.1 device-seconds)." in text
+    assert "Of your trainings" in text[text.index("What it cost") :]
+    assert "15.38" in text[text.index("All of the search") :]

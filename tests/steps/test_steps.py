@@ -245,7 +245,10 @@ def test_with_few_validation_examples_no_confidence_is_more_than_low() -> None:
         replays = Replays(question, world.find)
         (reading,) = replays.readings()
         assert any("only 15 validation examples" in remark for remark in reading.remarks) == told
-        assert {item.confidence for item in reading.evidence} == ({"low"} if told else {"high"})
+        assert {item.setting: item.confidence for item in reading.evidence if item.setting == "lr_limit"} == {
+            "lr_limit": "low" if told else "medium"
+        }
+        assert not told or {item.confidence for item in reading.evidence} == {"low"}
 
 
 def test_each_step_starts_from_what_those_ahead_of_it_recommended() -> None:

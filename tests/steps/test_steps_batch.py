@@ -7,6 +7,8 @@ import pytest
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch
+from hpcheck.steps.build_runs import examples_of_share
+from hpcheck.steps.compare import Rule, counting
 from hpcheck.steps.order import start_settings
 from hpcheck.steps.reading import Reading, Settings
 from tests.support.simulated import World, asked, read
@@ -210,3 +212,40 @@ def test_no_batch_size_is_larger_than_the_config_allows() -> None:
 def test_no_size_that_leaves_batchnorm_one_example_is_tried_unasked(overrides: tuple[str, ...], sizes: tuple[int, ...]) -> None:
     question = asked("start.total_batch_size=2", *overrides)
     assert batch.candidate_sizes(question, start_settings(question.config)) == sizes
+
+
+@pytest.mark.parametrize("noise", [0.005, 0.02])
+def test_a_tie_keeps_the_users_own_size_and_the_length_of_the_training(noise: float) -> None:
+    reading = read(World(noise=noise), batch.decide, asked("batch.sizes=[64, 128, 256, 512]"), KNOWN)
+    assert len(reading.evidence[0].tied) > 1
+    assert reading.settings == KNOWN
+
+
+def test_a_larger_size_that_is_better_by_less_than_chance_among_its_examples_is_not_taken() -> None:
+    """The same runs, once of regression and once of classes: 200 validation examples cannot show a difference of a few hundredths."""
+    question = asked("batch.sizes=[128, 512]")
+    of_classes = replace(question, facts=replace(question.facts, val_examples=200, classes=True))
+    world = World(fastest=40.0)
+    assert read(world, batch.decide, question, KNOWN).settings.total_batch_size == 512
+    reading = read(world, batch.decide, of_classes, KNOWN)
+    assert (reading.settings.total_batch_size, reading.evidence[0].tied) == (128, (128.0, 512.0))
+
+
+def test_only_an_accuracy_over_examples_is_a_share_of_them() -> None:
+    def counted(classes: bool, *overrides: str) -> int | None:
+        question = asked(*overrides)
+        return examples_of_share(replace(question, facts=replace(question.facts, classes=classes)))
+
+    assert counted(True) == counted(True, "data.metric=accuracy") == 1000
+    assert counted(False) is None
+    assert counted(True, "data.metric=own:measure") is None
+
+
+def test_runs_on_a_subset_of_the_validation_set_are_shares_of_that() -> None:
+    world = World()
+    read(world, batch.decide, asked("batch.sizes=[128]"), KNOWN)
+    (whole,) = [record for record in world.records.values() if isinstance(record.spec, RunSpec)]
+    subset = replace(whole, spec=replace(whole.run, eval_size=200))
+    assert counting(Rule(examples=1000), {1.0: (whole,), 2.0: (subset,)}).examples == 200
+    assert counting(Rule(examples=1000), {1.0: (whole,)}).examples == 1000
+    assert counting(Rule(), {1.0: (subset,)}).examples is None

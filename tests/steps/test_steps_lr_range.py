@@ -9,8 +9,9 @@ import pytest
 from hpcheck.recommendation import recommended, wording
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant, values
-from hpcheck.runs.spec import RunSpec
+from hpcheck.runs.spec import RunSpec, run_id
 from hpcheck.steps import lr_range, train
+from hpcheck.steps.build_runs import cycle, short_steps
 from hpcheck.steps.order import start_settings
 from hpcheck.steps.policies import lr_over, momentum_over
 from hpcheck.steps.range_tests import sweep_spec
@@ -312,3 +313,23 @@ def test_the_sweep_spans_the_lrs_that_the_optimizer_may_need() -> None:
     for optimizer, ends in (("sgd", (1e-5, 10.0)), ("adamw", (1e-6, 1.0))):
         spec = sweep_spec(asked(f"optimizer={optimizer}"), KNOWN, 400)
         assert values(spec.lr, spec.steps)[[0, -1]] == pytest.approx(ends)
+
+
+@pytest.mark.parametrize("policy", ["1cycle", "triangular"])
+def test_a_short_cycle_is_the_same_run_whichever_step_asks_for_it(policy: str) -> None:
+    """0.013/10 and 0.0013 are two numbers to a computer, and would be two runs of the same cycle."""
+    question = asked(f"lr_range.policy={policy}")
+    settings = start_settings(question.config)
+    steps = short_steps(question, "lr_range", settings)
+    for exponent in range(-4, 0):
+        tries = [float(f"{figure}e{exponent - 1}") for figure in range(10, 100)]
+        asks = next(lr_range.survivors(question, settings, tries, 1.0))
+        elsewhere = [cycle(question, lr_range.with_lr(question, settings, lr), steps, "another step's") for lr in tries]
+        assert [run_id(spec, "") for spec in asks] == [run_id(spec, "") for spec in elsewhere]
+
+
+def test_the_users_smallest_lr_is_used_where_the_users_largest_is_tried() -> None:
+    question = asked("start.max_lr=0.3", "start.min_lr=0.001")
+    (asks,) = next(lr_range.survivors(question, start_settings(question.config), [0.3], 1.0))
+    assert isinstance(asks, RunSpec)
+    assert asks.lr.points[0] == (0, 0.001)

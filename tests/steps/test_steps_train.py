@@ -166,6 +166,15 @@ def test_a_training_that_overfits_is_told_to_be_shorter() -> None:
     assert "overfits" in reading.findings
     (words,) = [remark for remark in reading.remarks if remark.startswith("the validation loss is lowest after")]
     assert 1.5 <= float(words.split()[6]) <= 2.5  # of 10 epochs
+    assert words.endswith(f"train about {words.split()[6]} epochs, or try a weight decay of 0.00032 or 0.001 instead of 0.0001")
+    found = reading.results["overfits"]
+    assert (found["lowest_after_epochs"], found["of_epochs"], found["steps"]) == (float(words.split()[6]), 10.0, 1000)
+    lengthened = read(
+        Overfits(needed=50.0), train.decide, asked("train.repeats=1"), replace(KNOWN, max_lr=0.1, epochs=20.0, weight_decay=0)
+    )
+    twice = lengthened.results["overfits"]
+    assert twice["budget_epochs"] == pytest.approx(twice["lowest_after_epochs"] / 2, rel=0.06)  # the config says 10 epochs
+    assert twice["larger_weight_decays"] == [1e-4, 1e-3]
     folded = read(Overfits(needed=50.0), train.decide, asked("train.repeats=1", "train.fit=all"), replace(KNOWN, max_lr=0.1))
     assert "overfits" not in folded.findings
 

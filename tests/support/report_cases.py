@@ -185,7 +185,7 @@ def content(readings: list[Reading], learning_rate: bool = True) -> dict[str, An
         for item in reading.evidence
     }
     results = {reading.step: reading.results for reading in readings if reading.results}
-    cost = {"runs": 31, "device_seconds": 33.2, "epochs": 461.39, "iterations": 5230}
+    cost = {"trainings": 15.38, "runs": 31, "iterations": 5230, "device_seconds": 33.2}
     environment = {"torch": "2.15.0", "device": "cpu"}
     provenance = {
         "hpcheck": "0.1.0",

@@ -6,7 +6,7 @@ from dataclasses import fields
 from hpcheck.plugins import find
 from hpcheck.runs.spec import RunSpec, Spec
 
-MODES = ("branches", "vmapped")  # what "auto" tries
+BRANCHES = "branches"  # what "auto" tries
 COMPILED = "compiled"  # branches whose networks' kernels torch.compile makes: by name alone, since that takes from seconds to a minute
 MOST_TOGETHER = 16  # ours: members of one group; more are split into several
 OWN = {"lr", "momentum", "weight_decay", "seed", "init", "parent", "label", "keep"}  # what members of a group may differ in

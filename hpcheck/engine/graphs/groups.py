@@ -6,12 +6,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from hpcheck.engine.graphs.grouping import COMPILED, MODES, groups, refusal_of
+from hpcheck.engine.graphs.grouping import BRANCHES, COMPILED, groups, refusal_of
 from hpcheck.engine.pool.pool import POLL_SECONDS, Job, Pool
 from hpcheck.runs import records
 from hpcheck.runs.spec import RunSpec
 
-ALLOWED = {"cuda": ("auto", *MODES, COMPILED), "cpu": (*MODES, COMPILED)}  # on a CPU it does not pay: by name alone
+ALLOWED = {"cuda": ("auto", BRANCHES, COMPILED), "cpu": (BRANCHES, COMPILED)}  # on a CPU it does not pay: by name alone
 
 
 class Grouped(Pool):

@@ -1,25 +1,23 @@
 """K runs advanced as one computation, on a GPU one CUDA graph without a word from the host; tested on a CPU against loop.py.
 
 The step reads everything that changes from tensors on the device: its own number, lr, momentum and weight decay, which examples come next
-and how they are augmented. So it is the same step every time, and can be captured once and replayed. Members are either *branches*, each
-with its own network, on side streams; or *vmapped*, one network with K sets of weights. Weights and velocities are the members' own
-`model` and `optimizer.state` throughout (views of the stack, where they are stacked), so that evaluations and snapshots are loop.py's.
+and how they are augmented. So it is the same step every time, and can be captured once and replayed. Members are *branches*, each with its
+own network, on side streams. Weights and velocities are the members' own `model` and `optimizer.state` throughout, so that evaluations and
+snapshots are loop.py's.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, vmap
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hpcheck.engine.batches import BatchStream, draws, moved
 from hpcheck.engine.graphs.grouping import COMPILED, may_draw, refusal_of
-from hpcheck.engine.graphs.updates import Hyper, State, state_of, update_of
+from hpcheck.engine.graphs.updates import Hyper, state_of, update_of
 from hpcheck.engine.objectives import arithmetic
 from hpcheck.engine.training import Training, draws_random_numbers
 from hpcheck.errors import InputError
@@ -34,8 +32,8 @@ class RefusedError(InputError):
     """These runs cannot be computed together; the message names why. They are computed one by one instead."""
 
 
-def refuse(trainings: Sequence[Training], mode: str) -> None:
-    """Raise `RefusedError` where the members' step is not a function of tensors on the device alone, or `mode` cannot hold it."""
+def refuse(trainings: Sequence[Training]) -> None:
+    """Raise `RefusedError` where the members' step is not a function of tensors on the device alone."""
     data = trainings[0].batches.data
     if not isinstance(data.train_x, Tensor):
         raise RefusedError("streamed images are not on the device")
@@ -52,8 +50,6 @@ def refuse(trainings: Sequence[Training], mode: str) -> None:
             raise RefusedError(may_draw(spec))
         if update_of(training.optimizer) is None:
             raise RefusedError(f"optimizer {spec.optimizer.name} has no update whose numbers are tensors (sgd and adamw have)")
-        if mode == "vmapped" and any(not weight.requires_grad for weight in training.model.parameters()):
-            raise RefusedError(f"model {spec.model.name} has weights that are not trained; they cannot be stacked")
 
 
 class Block:
@@ -85,21 +81,11 @@ class Block:
         return self.data.normalised(moved(x, *drawn) if drawn else x), self.data.train_y.index_select(0, rows)
 
 
-@dataclass
-class Stack:
-    """The same weight of all members as (K, ...), its group, and what the optimizer keeps of it."""
-
-    name: str
-    weight: Tensor
-    group: dict[str, Any]
-    state: State
-
-
 class Together:
     """K members at the same step. `advance` makes updates; `losses` (K, T) has the training loss of each, on the device."""
 
     def __init__(self, trainings: Sequence[Training], mode: str) -> None:
-        refuse(trainings, mode)
+        refuse(trainings)
         self.trainings, self.mode = list(trainings), mode
         for training in trainings:
             in_parts(training.model, training.share.part)
@@ -117,7 +103,7 @@ class Together:
         self.blocks: dict[int, Block] = {one.spec.seed: Block(one.batches) for one in trainings}  # by data order
         self.done = 0
         self._at, self._in_block = (torch.zeros(1, dtype=torch.int64, device=device) for _ in range(2))
-        self._members = Vmapped(self) if mode == "vmapped" else Branches(self)
+        self._members = Branches(self)
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def advance(self, steps: int) -> None:
@@ -166,12 +152,6 @@ class Together:
         self.losses.index_copy_(1, self._at, losses.unsqueeze(1))
         self._at.add_(1)
         self._in_block.add_(1)
-
-
-def weights_of(training: Training) -> list[tuple[str, nn.Parameter, dict[str, Any]]]:
-    """Name, weight and optimizer group of everything that is trained."""
-    names = {weight: name for name, weight in training.model.named_parameters()}
-    return [(names[weight], weight, group) for group in training.optimizer.param_groups for weight in group["params"]]
 
 
 def in_parts(model: nn.Module, size: int) -> None:
@@ -266,67 +246,6 @@ class Branches:
             for flat in self.flats:
                 self.update(flat.weight, flat.gradient, flat.state, hyper.of(flat.group, flat.weight), flat.group)
         return torch.stack(losses)
-
-
-class Vmapped:
-    """One network with K sets of weights and statistics, stacked; each member's own are views of the stack."""
-
-    def __init__(self, group: Together) -> None:
-        self.group, self.model = group, group.trainings[0].model
-        found = update_of(group.trainings[0].optimizer)
-        assert found is not None  # `refuse` saw to it
-        self.update, names = found
-        everyones = [weights_of(training) for training in group.trainings]
-        self.stacks = []
-        for members in zip(*everyones, strict=True):
-            name, _, of = members[0]
-            kept = [state_of(one.optimizer, weight, names) for one, (_, weight, _) in zip(group.trainings, members, strict=True)]
-            state = {key: stacked([each[key] for each in kept]) for key in names}
-            stack = Stack(name, stacked([weight.detach() for _, weight, _ in members]), of, state)
-            for index, (training, (_, weight, _)) in enumerate(zip(group.trainings, members, strict=True)):
-                weight.data = stack.weight[index]
-                training.optimizer.state[weight].update({key: value[index] for key, value in state.items()})
-            self.stacks.append(stack)
-        self.buffers = self._stack_buffers()
-        seeds = [training.spec.seed for training in group.trainings]
-        self.shared = len(set(seeds)) == 1  # one data order: a batch is not copied for each member
-        self.seeds = seeds
-        self.gradients = vmap(grad_and_value(self._loss), (0, 0, *[None if self.shared else 0] * 2), randomness="different")
-
-    def _stack_buffers(self) -> dict[str, Tensor]:
-        modules = [dict(training.model.named_modules()) for training in self.group.trainings]
-        buffers = {}
-        for name, _ in self.model.named_buffers():
-            prefix, _, last = name.rpartition(".")
-            buffers[name] = stacked([module[prefix]._buffers[last] for module in modules])
-            for index, module in enumerate(modules):
-                module[prefix]._buffers[last] = buffers[name][index]
-        return buffers
-
-    def _loss(self, weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        def forward(inputs: Tensor) -> Tensor:
-            outputs: Tensor = functional_call(self.model, (weights, buffers), (inputs,))
-            return outputs
-
-        return loss_of(self.group.trainings[0], forward, x, y)
-
-    def step(self, batches: dict[int, tuple[Tensor, Tensor]], hyper: Hyper) -> Tensor:
-        if self.shared:
-            x, y = batches[self.seeds[0]]
-        else:
-            x, y = (torch.stack([batches[seed][part] for seed in self.seeds]) for part in range(2))
-        gradients, losses = self.gradients({stack.name: stack.weight for stack in self.stacks}, self.buffers, x, y)
-        with torch.no_grad():
-            for stack in self.stacks:
-                self.update(stack.weight, gradients[stack.name], stack.state, hyper.of(stack.group, stack.weight), stack.group)
-        total: Tensor = losses.detach()
-        return total
-
-
-def stacked(members: Sequence[Tensor]) -> Tensor:
-    """(K, ...) of K tensors, each slice laid out in memory as the first is (channels last stays so)."""
-    order, back = memory_order(members[0])
-    return torch.stack([member.permute(order) for member in members]).permute(0, *(axis + 1 for axis in back))
 
 
 def memory_order(tensor: Tensor) -> tuple[list[int], list[int]]:

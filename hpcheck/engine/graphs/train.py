@@ -1,6 +1,7 @@
 """Runs computed together, each with its own record as loop.py would have written it; how, is found by trying."""
 
 import gc
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import torch
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Checkpoints, Stopped, stop_asked
 from hpcheck.engine.divergence import CHECK_EVERY
-from hpcheck.engine.graphs.grouping import MODES, refusal, refusal_of
+from hpcheck.engine.graphs.grouping import BRANCHES, refusal, refusal_of
 from hpcheck.engine.graphs.step import EAGER_STEPS, RefusedError, Together, refuse
 from hpcheck.engine.loop import begin, finish, next_row, prepare, update
 from hpcheck.engine.timing import is_out_of_memory
@@ -58,7 +59,7 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
     reason = refusal(specs) or refusal_of(specs[0])  # before anything of the user's runs
     if reason is not None:
         raise RefusedError(reason)
-    refuse([prepare(specs[0], data, snapshots)], mode)
+    refuse([prepare(specs[0], data, snapshots)])
     mode = fastest(specs, data, snapshots) if mode == "auto" else mode
     if mode == ONE_BY_ONE:
         raise RefusedError("one by one is as fast")
@@ -139,23 +140,21 @@ def _save(members: Sequence[Member]) -> None:
 
 
 def fastest(specs: Sequence[RunSpec], data: OnDevice, snapshots: Path) -> str:
-    """The way that makes `PROBE_STEPS` steps of all members soonest: one of `MODES`, or one by one."""
+    """The way that makes `PROBE_STEPS` steps of all members soonest: as branches, or one by one."""
     if specs[0].steps - specs[0].at_step < 2 * (EAGER_STEPS + 1 + PROBE_STEPS):
         return ONE_BY_ONE  # the runs are hardly longer than the trial
-    seconds = {ONE_BY_ONE: len(specs) * _alone(specs[0], data, snapshots)}
-    for mode in MODES if len(specs) > 1 else MODES[:1]:
-        try:
-            together = Together([prepare(spec, data, snapshots) for spec in specs], mode)
-            together.advance(EAGER_STEPS + 1)
-            seconds[mode] = _timed(partial(together.advance, PROBE_STEPS), data)
-            del together
-        except RefusedError:
-            continue
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        give_back(data)
-    return min(seconds, key=lambda mode: seconds[mode])
+    alone = len(specs) * _alone(specs[0], data, snapshots)
+    seconds = math.inf
+    try:
+        together = Together([prepare(spec, data, snapshots) for spec in specs], BRANCHES)
+        together.advance(EAGER_STEPS + 1)
+        seconds = _timed(partial(together.advance, PROBE_STEPS), data)
+        del together
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    give_back(data)
+    return BRANCHES if seconds < alone else ONE_BY_ONE
 
 
 def _alone(spec: RunSpec, data: OnDevice, snapshots: Path) -> float:

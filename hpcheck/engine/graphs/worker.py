@@ -17,7 +17,7 @@ from hpcheck.runs.spec import RunSpec
 
 
 def work_together(jobs: Sequence[Job], directory: Path, device_name: str, threads: int, mode: str) -> None:
-    """Compute all `jobs` by `mode` ("auto", "branches", "vmapped" or "compiled") and leave their finished records in `directory`.
+    """Compute all `jobs` by `mode` ("auto", "branches" or "compiled") and leave their finished records in `directory`.
 
     One alone is computed so on a GPU. A run that an interrupted process had begun goes on step by step, and all do where they cannot be
     computed together (said on stderr where a mode was asked for by name) or one by one is as fast.

@@ -13,9 +13,9 @@ from hpcheck.engine.checkpoints import Stopped
 from hpcheck.engine.choose_engine import engine_of
 from hpcheck.engine.distributed.ddp import Devices
 from hpcheck.engine.graphs import train
-from hpcheck.engine.graphs.grouping import COMPILED, MODES, groups, refusal, refusal_of
+from hpcheck.engine.graphs.grouping import BRANCHES, COMPILED, groups, refusal, refusal_of
 from hpcheck.engine.graphs.groups import Grouped, shares
-from hpcheck.engine.graphs.step import BLOCK, RefusedError, Together, stacked
+from hpcheck.engine.graphs.step import BLOCK, RefusedError, Together
 from hpcheck.engine.graphs.train import ONE_BY_ONE, fastest
 from hpcheck.engine.graphs.updates import Hyper, state_of, update_of
 from hpcheck.engine.graphs.worker import work_together
@@ -56,7 +56,6 @@ def grid(spec):
     return [spec, replace(spec, weight_decay=0.1, keep="last"), replace(spec, lr=steeper, momentum=still), replace(spec, seed=3)]
 
 
-@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -73,9 +72,9 @@ def grid(spec):
         ),
     ],
 )
-def test_members_are_the_runs_that_they_are_alone(tmp_path, alone, mode, changes):
+def test_members_are_the_runs_that_they_are_alone(tmp_path, alone, changes):
     specs = grid(replace(SHORT, **changes))
-    for spec, found in zip(specs, together(specs, tmp_path, mode), strict=True):
+    for spec, found in zip(specs, together(specs, tmp_path, BRANCHES), strict=True):
         expected = alone(spec)
         assert (found.status, found.run_id, found.run) == (expected.status, expected.run_id, expected.run)
         for column in ("step", "lr", "momentum"):
@@ -83,30 +82,28 @@ def test_members_are_the_runs_that_they_are_alone(tmp_path, alone, mode, changes
         for column in ("train_loss", "val_loss"):
             np.testing.assert_allclose(found.column(column), expected.column(column), rtol=TOLERANCE)
         assert found.result["first_loss"] == pytest.approx(expected.result["first_loss"], rel=TOLERANCE)
-        assert found.result["together"] == f"{mode}, 4 members"
+        assert found.result["together"] == "branches, 4 members"
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_run_continues_from_what_a_member_left(tmp_path, mode):
+def test_a_run_continues_from_what_a_member_left(tmp_path):
     alone, group = tmp_path / "alone", tmp_path / "group"
     alone.mkdir(), group.mkdir()
     first = replace(SHORT, keep="last")
     for folder in (alone, group):
-        started = computed(first, folder) if folder == alone else together([first, replace(first, weight_decay=0.1)], folder, mode)[0]
+        started = computed(first, folder) if folder == alone else together([first, replace(first, weight_decay=0.1)], folder, BRANCHES)[0]
         assert (folder / f"{started.run_id}.pt").exists()
     rest = replace(SHORT, parent=started.run_id, at_step=24, steps=48, evaluate_after=(36, 48), lr=constant(0.1), momentum=constant(0.5))
     expected = computed(rest, alone)
     np.testing.assert_allclose(computed(rest, group).column("val_loss"), expected.column("val_loss"), rtol=TOLERANCE)
     alone_bytes, group_bytes = ((folder / f"{started.run_id}.pt").stat().st_size for folder in (alone, group))
     assert group_bytes == pytest.approx(alone_bytes, rel=0.02)  # nothing of the other member's
-    continued = together([rest, replace(rest, weight_decay=0.1)], group, mode)[0]
+    continued = together([rest, replace(rest, weight_decay=0.1)], group, BRANCHES)[0]
     np.testing.assert_allclose(continued.column("val_loss"), expected.column("val_loss"), rtol=TOLERANCE)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_a_member_that_diverges_ends_there_and_leaves_the_others_alone(tmp_path, alone, mode):
+def test_a_member_that_diverges_ends_there_and_leaves_the_others_alone(tmp_path, alone):
     wild, calm = replace(SHORT, lr=constant(1e6)), SHORT
-    found = together([wild, calm], tmp_path, mode)
+    found = together([wild, calm], tmp_path, BRANCHES)
     assert [record.status for record in found] == ["diverged", "finished"]
     assert found[0].column("step")[-1] < 24
     np.testing.assert_allclose(found[1].column("val_loss"), alone(calm).column("val_loss"), rtol=TOLERANCE)
@@ -114,11 +111,10 @@ def test_a_member_that_diverges_ends_there_and_leaves_the_others_alone(tmp_path,
 
 def test_bf16_members_are_close_to_bf16_runs(tmp_path, alone):
     specs = [replace(SHORT, precision="bf16"), replace(SHORT, precision="bf16", weight_decay=0.1)]
-    found = together(specs, tmp_path, "vmapped")
+    found = together(specs, tmp_path, "branches")
     np.testing.assert_allclose(found[1].column("val_loss"), alone(specs[1]).column("val_loss"), rtol=0.05)
 
 
-@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -128,10 +124,10 @@ def test_bf16_members_are_close_to_bf16_runs(tmp_path, alone):
         pytest.param([{}, {"model": PartSpec("mlp", freeze({"dropout": 0.5}))}], "may draw random numbers", id="dropout"),
     ],
 )
-def test_what_cannot_be_computed_together_is_refused_by_name_and_writes_no_row(tmp_path, mode, changes, reason):
+def test_what_cannot_be_computed_together_is_refused_by_name_and_writes_no_row(tmp_path, changes, reason):
     specs = [replace(SHORT, **changes[-1]), replace(SHORT, **(changes[-1] if len(changes) == 2 else {}), weight_decay=0.1)]
     with pytest.raises(RefusedError, match=reason):
-        together(specs, tmp_path, mode)
+        together(specs, tmp_path, BRANCHES)
     assert all(records.standing(path) == records.Standing({}, "") for path in tmp_path.glob("*.jsonl"))
 
 
@@ -146,7 +142,7 @@ def test_groups_hold_what_may_be_computed_together():
 def test_the_fastest_way_is_taken(tmp_path, monkeypatch):
     data = worker.on_device(SHORT.data, "cpu")[0]
     specs = [replace(SHORT, steps=60, evaluate_after=(60,), weight_decay=decay) for decay in (0.0, 0.1)]
-    for order, expected in (((1.0, 9.0, 9.0), ONE_BY_ONE), ((1.0, 1.9, 9.0), MODES[0]), ((1.0, 9.0, 1.9), MODES[1])):
+    for order, expected in (((1.0, 9.0), ONE_BY_ONE), ((1.0, 1.9), BRANCHES)):
         seconds = iter(order)
         monkeypatch.setattr(train, "_timed", lambda work, data, seconds=seconds: next(seconds))
         assert fastest(specs, data, tmp_path) == expected
@@ -174,22 +170,15 @@ def test_an_update_by_tensors_is_the_optimizers_own(tmp_path, name, options):
         torch.testing.assert_close(weight, twin, rtol=1e-5, atol=1e-6, msg=lambda message, label=label: f"{label}: {message}")
 
 
-def test_stacked_weights_stay_channels_last():
-    weight = torch.randn(5, 3, 2, 2).to(memory_format=torch.channels_last)
-    stack = stacked([weight, weight * 2])
-    assert torch.equal(stack[1], weight * 2)
-    assert stack[1].is_contiguous(memory_format=torch.channels_last)
-
-
 def test_the_pool_hands_groups_to_one_worker_where_it_is_asked_to(tmp_path, alone):
     specs = [SHORT, replace(SHORT, weight_decay=0.1), replace(SHORT, total_batch_size=12)]
-    pool = Grouped("cpu", 2, 1, "vmapped")
+    pool = Grouped("cpu", 2, 1, "branches")
     try:
         pool.execute([(identify(spec), spec) for spec in specs], tmp_path)
     finally:
         pool.close()
     found = [records.read(tmp_path / f"{identify(spec)}.jsonl") for spec in specs]
-    assert [record.result.get("together") for record in found] == ["vmapped, 2 members", "vmapped, 2 members", None]
+    assert [record.result.get("together") for record in found] == ["branches, 2 members", "branches, 2 members", None]
     for spec, record in zip(specs, found, strict=True):
         np.testing.assert_allclose(record.column("val_loss"), alone(spec).column("val_loss"), rtol=TOLERANCE)
 
@@ -199,7 +188,7 @@ def test_a_group_is_shared_out_over_the_devices_there_are(tmp_path, alone, monke
     submitted = []
     monkeypatch.setattr(Grouped, "_workers", lambda self: Submitting(submitted))
     specs = [replace(SHORT, weight_decay=decay) for decay in (0.0, 0.1, 0.2, 0.3, 0.4)]
-    Grouped("cpu", 2, 1, "vmapped")._together([[(identify(spec), spec) for spec in specs]], tmp_path, lambda: None, 5)
+    Grouped("cpu", 2, 1, "branches")._together([[(identify(spec), spec) for spec in specs]], tmp_path, lambda: None, 5)
     assert [(device, [spec.weight_decay for _, spec in share]) for share, device in submitted] == [
         ("cpu", [0.0, 0.2, 0.4]),
         ("cpu:0", [0.1, 0.3]),
@@ -325,9 +314,9 @@ def test_a_group_that_is_asked_to_stop_leaves_a_checkpoint_of_each_and_they_go_o
     asked = iter([False] * 2)
     monkeypatch.setattr(train, "stop_asked", lambda: next(asked, True))
     with pytest.raises(Stopped):
-        work_together(jobs, tmp_path, "cpu", 1, "vmapped")
+        work_together(jobs, tmp_path, "cpu", 1, "branches")
     assert {path.name.split(".")[0] for path in tmp_path.glob("*.checkpoint")} == {run_id for run_id, _ in jobs}  # a slow run leaves two
-    work_together(jobs, tmp_path, "cpu", 1, "vmapped")
+    work_together(jobs, tmp_path, "cpu", 1, "branches")
     for run_id, spec in jobs:
         record = records.read(tmp_path / f"{run_id}.jsonl")
         assert list(record.column("step")) == [0, 5, 12, 24]
@@ -336,7 +325,7 @@ def test_a_group_that_is_asked_to_stop_leaves_a_checkpoint_of_each_and_they_go_o
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("mode", [*MODES, COMPILED])
+@pytest.mark.parametrize("mode", [BRANCHES, COMPILED])
 @pytest.mark.parametrize("model", ["mlp", "shallow3"])
 def test_a_graphed_group_on_a_gpu_is_the_runs_alone(tmp_path, mode, model):
     changes = {"steps": BLOCK + 6, "evaluate_after": (5, BLOCK + 6), "lr": constant(0.001)}
@@ -378,7 +367,7 @@ def test_the_engine_is_the_one_that_the_config_asks_for(asked, engine):
 
 def test_a_member_is_looked_at_for_divergence_where_it_would_be_alone(tmp_path, alone):
     wild = replace(SHORT, lr=constant(1e6), evaluate_after=(24,))
-    found, _ = together([wild, replace(SHORT, evaluate_after=(24,))], tmp_path, "vmapped")
+    found, _ = together([wild, replace(SHORT, evaluate_after=(24,))], tmp_path, "branches")
     assert list(found.column("step")) == list(alone(wild).column("step")) == [10]
 
 
