@@ -125,7 +125,8 @@ def newest(runs: Path) -> RunDirectory | None:
 def refuse_users_code(config: Config, path: Path) -> None:
     """Raise `OutsideError` where a config that lies in a run directory names the user's own code.
 
-    What is read from a run directory carries values only, and never has code imported (DESIGN 6): code is named by the user's own config.
+    What is read from a run directory carries values only, and never has code imported (docs/design.md, "A run directory holds data").
+    Code is named by the user's own config.
     """
     own = plugins.users_names(config.data, config.model, config.optimizer)
     if own:
