@@ -88,14 +88,14 @@ def report(
 
 def read(
     curves: Annotated[
-        list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")
+        list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON, console log, TensorBoard, MLflow, Caffe; or a directory.")
     ],
     x: Annotated[
         str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")
     ] = None,
     step: Annotated[str | None, typer.Option("--step", metavar="COLUMN", help="What counts iterations or epochs.")] = None,
     lr: Annotated[str | None, typer.Option("--lr", metavar="COLUMN", help="The learning rate.")] = None,
-    val_loss: Annotated[str | None, typer.Option("--val-loss", metavar="COLUMN", help="The validation loss.")] = None,
+    val_loss: Annotated[list[str] | None, typer.Option("--val-loss", metavar="COLUMN", help="Validation loss; again: its parts.")] = None,
     train_loss: Annotated[str | None, typer.Option("--train-loss", metavar="COLUMN", help="The training loss.")] = None,
     accuracy: Annotated[str | None, typer.Option("--accuracy", metavar="COLUMN", help="The validation metric.")] = None,
     format_: Annotated[CurveFormat | None, typer.Option("--format", help="Read the files as this; else by what they hold.")] = None,
@@ -108,9 +108,11 @@ def read(
     from hpcheck.curves import terminal as show
     from hpcheck.drawing import png
 
-    given = {"step": step, "lr": lr, "val_loss": val_loss, "train_loss": train_loss, "accuracy": accuracy}
+    given = {"step": step, "lr": lr, "train_loss": train_loss, "accuracy": accuracy}
     wanted = {quantity: name for quantity, name in given.items() if name is not None}
-    found = judge.read_all(files.load_all(curves, wanted, format_, x))
+    parts = val_loss or []
+    wanted |= {"val_loss": parts[0]} if len(parts) == 1 else {}
+    found = judge.read_all(files.load_all(curves, wanted, format_, x, {"val_loss": parts} if len(parts) > 1 else {}))
     if plot is not None:
         png.draw_panels(describe.panels(found), plot)
     show.report(found, as_json, quiet)

@@ -11,8 +11,11 @@ from rich.text import Text
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.curves import describe
+from hpcheck.curves.columns import SPOKEN
 from hpcheck.curves.compare import Comparison, extremes
 from hpcheck.curves.judge import CurveReading, Found
+from hpcheck.curves.load import Loaded
+from hpcheck.curves.training_only import comparable, in_words
 from hpcheck.terminal import stdout
 
 
@@ -30,17 +33,24 @@ def report(found: Found, as_json: bool, quiet: bool) -> None:
 def show(found: Found, console: Console) -> None:
     """A headline, the clues and the conclusions of each curve, then the comparison."""
     for reading in found.readings:
-        _say(console, [describe.headline(reading)])
+        _say(console, [describe.headline(reading), taken(reading.loaded)])
         if reading.clues:
-            rows = [describe.clue_row(clue, reading.loaded.unit) for clue in reading.clues]
+            rows: list[Sequence[str]] = [in_words(reading.loaded, describe.clue_row(clue, reading.loaded.unit)) for clue in reading.clues]
             console.print(_table(describe.CLUE_COLUMNS, rows))
-        _say(console, describe.conclusions(reading))
+        _say(console, in_words(reading.loaded, describe.conclusions(reading)))
         console.print()
     if found.comparison is not None:
         rows = [describe.compared_row(found.comparison, *scores) for scores in found.comparison.choice.scores]
         if rows:
             console.print(_table(describe.COMPARED_COLUMNS, rows))
-        _say(console, describe.comparison_lines(found.comparison))
+        compared = comparable([reading.loaded for reading in found.readings])
+        _say(console, in_words(compared[0], describe.comparison_lines(found.comparison)))
+
+
+def taken(loaded: Loaded) -> str:
+    """Which columns were taken for what."""
+    counted = [] if "step" in loaded.columns else ["the rows as steps"]
+    return "read: " + ", ".join([f"{column} as {SPOKEN[quantity]}" for quantity, column in loaded.columns.items()] + counted)
 
 
 def _say(console: Console, lines: Sequence[str]) -> None:
@@ -73,6 +83,7 @@ def _curve(reading: CurveReading) -> dict[str, Any]:
     return {
         "file": str(loaded.path),
         "format": loaded.format,
+        "loss_of": loaded.of,
         "label": curve.label,
         "columns": dict(loaded.columns),
         "evaluations": loaded.evaluations,
