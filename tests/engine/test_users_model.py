@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hpcheck.errors import InputError
 from hpcheck.plugins.user_errors import UsersCodeError
+from hpcheck.runs.identity import identify
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, freeze
 from tests.support.engine_runs import MLP, RUN, computed, curves
 
@@ -143,3 +145,24 @@ def test_a_network_whose_outputs_are_losses_is_trained(tmp_path: Path) -> None:
     network = "class Net(nn.Linear):\n    def forward(self, x):\n        return ((super().forward(x) - x) ** 2).mean(1, keepdim=True)\n"
     Path("own.py").write_text(HEAD + network + TABLE.format("outputs.mean()").replace("nn.Linear(3, outputs)", "Net(3, 3)"))
     assert computed(ON_TABLE, tmp_path).rows
+
+
+READS = """from pathlib import Path
+def build(shape, outputs):
+    float(Path("scale.txt").read_text())
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, outputs))
+"""
+
+
+def test_a_file_that_the_builder_reads_must_be_declared_and_is_then_part_of_the_identity(tmp_path: Path) -> None:
+    Path("own.py").write_text(HEAD + READS)
+    Path("scale.txt").write_text("1.0")
+    with pytest.raises(UsersCodeError, match=r"model own:build reads scale.txt, .*model.reads: \[scale.txt\]"):
+        computed(OWN, tmp_path)
+    said = replace(OWN, reads=("scale.txt",))
+    before = computed(said, tmp_path).run_id
+    Path("scale.txt").write_text("2.0")
+    assert computed(said, tmp_path).run_id != before
+    Path("scale.txt").unlink()
+    with pytest.raises(InputError, match=r"model.reads: scale.txt cannot be read"):
+        identify(said)
