@@ -7,7 +7,7 @@ from hpcheck.config import Config
 from hpcheck.data.arrays import DataError, Raw
 from hpcheck.data.cache import load_raw
 from hpcheck.data.constant import constant_loss
-from hpcheck.data.prepare import held_out_counts, task_and_outputs
+from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outputs
 from hpcheck.runs import identity
 from hpcheck.runs.spec import can_be_cut
 from hpcheck.steps.batch import candidate_sizes
@@ -41,6 +41,8 @@ def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_
             f"(got {config.data.val_fraction}; expected at least one of each)"
         )
     task_and_outputs(raw)
+    if config.data.normalize == "standardize":
+        refuse_padding(raw.train.x)
     _refuse_batch_sizes(config, train_examples)
     if not candidate_sizes(Asked(config, Facts(train_examples, val_examples)), start_settings(config)):
         parts = config.run.cut_into()

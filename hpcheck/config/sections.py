@@ -102,6 +102,7 @@ class Model(Part):
     """What learns. Further keys are options of the builder; a bare string is short for {name: ...}."""
 
     name: Text = Field(description="A model that hpcheck ships, or your own builder: pkg.module:function")
+    reads: Some[Text] = Field(default=(), description="Files that your own builder reads: another content is another run")
 
 
 class Optimizer(Part):

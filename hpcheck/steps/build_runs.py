@@ -97,6 +97,7 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
         seed=config.seed,
         precision=config.run.precision,
         bn_splits=config.run.parts(),
+        reads=config.model.reads,
         label=label,
     )
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from hpcheck import config as configs
 from hpcheck.__main__ import run
+from hpcheck.cli import summary
 from hpcheck.config import ConfigError, yaml12
 from hpcheck.errors import InputError
 from hpcheck.recommendation import drift, recommended, snippets
