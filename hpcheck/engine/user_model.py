@@ -93,10 +93,10 @@ def _refuse_broadcasting(name: str, loss: Objective, outputs: Tensor, y: Tensor)
 def _refuse_loss_of_a_batch(name: str, loss: Objective, found: Tensor, outputs: Tensor, y: Tensor) -> None:
     """Any mean over examples, weighted or not, stays what it is where each example is there twice. A sum does not, and neither does a loss
     that sets examples against each other (contrastive): over all evaluated examples at once it is another than over a batch."""
-    twice = loss(torch.cat([outputs, outputs]), torch.cat([y, y]))
+    found, twice = found.detach(), loss(torch.cat([outputs, outputs]), torch.cat([y, y])).detach()
     if bool(torch.isfinite(found)) and bool(torch.isfinite(twice)) and not torch.allclose(found, twice, rtol=1e-3, atol=1e-6):
         raise UsersCodeError(
-            f"loss {name} is no mean over examples: {float(found):.4g} for {len(y)}, and {float(twice):.4g} for the same ones twice; "
+            f"loss {name} is no mean over examples: {found.item():.4g} for {len(y)}, and {twice.item():.4g} for the same ones twice; "
             "return the mean, and drive a loss over a whole batch (contrastive) by your own script (hpcheck run -- python train.py)"
         )
 
