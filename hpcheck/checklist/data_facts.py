@@ -23,6 +23,13 @@ def facts(config: Config) -> Facts:
     Raises `DataError` where they cannot be read, or where the config does not fit them.
     """
     spec = data_spec(Asked(config, Facts(0, 0)))
+    if config.script is not None:
+        from hpcheck.script.resolved import known
+
+        description, train, held_out = known(config)
+        identity.remember(spec, description.fingerprint)
+        _refuse_batch_sizes(config, train)
+        return Facts(train, held_out, seeded=description.seeded)
     raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
     identity.remember(spec, fingerprint)
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)

@@ -121,6 +121,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "config": configs.digest(asked.config),
         "data": data_fingerprint(data)[:16],
         "seed": asked.config.seed,
+        **({"script": {"train_examples": asked.facts.train_examples}} if asked.config.script is not None else {}),
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
         "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},
     }
