@@ -10,8 +10,8 @@ from torch import nn
 from hpcheck.engine.divergence import Levels
 from hpcheck.engine.snapshots import read_sealed, sealed
 from hpcheck.runs.files import write_whole
-from hpcheck.script.api import State
 from hpcheck.script.job import ScriptError
+from hpcheck.script.kinds import State
 
 
 class Snapshots:
