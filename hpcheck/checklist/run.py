@@ -11,7 +11,7 @@ from hpcheck.report import page
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import identify
 from hpcheck.steps import batch
-from hpcheck.steps.order import REPROBE, STEPS, Replays
+from hpcheck.steps.order import REPROBE, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Missing
 from hpcheck.terminal.progress import Progress
@@ -44,7 +44,7 @@ class Checklist:
 
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
-        steps = [step for step in STEPS if step != REPROBE]  # training asks for that one itself
+        steps = [step for step in steps_of_run(self.asked) if step != REPROBE]  # training asks for that one itself
         return [reading for step in steps for reading in self.run_step(step)]
 
     def run_step(self, step: str) -> list[Reading]:

@@ -72,6 +72,7 @@ class RunSpec:
     finally_on: tuple[str, ...] = ()  # splits evaluated whole after the last step: "val", "test"
     label: str = field(default="", compare=False)  # for people: what the step wanted it for
     keep: str = field(default="", compare=False)  # "last": save weights and velocity at the end, to continue from; "best": the best too
+    outcomes: bool = field(default=False, compare=False)  # keep what it does with each validation example at its end (runs/outcomes.py)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class TimingSpec:
 
 
 Spec = RunSpec | TimingSpec
-NOT_COMPUTED = {"label", "keep", "metric_is"}
+NOT_COMPUTED = {"label", "keep", "metric_is", "outcomes"}
 WHERE_DATA_IS = {"name", "root", "options"}
 
 

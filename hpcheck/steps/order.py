@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hpcheck.config import Config
-from hpcheck.steps import batch, lr_range, momentum, train, weight_decay
+from hpcheck.steps import batch, confirm, lr_range, momentum, train, weight_decay
+from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Facts, Lookup, Missing, replay
 
 REPROBE = "lr-reprobe"  # reads the lr again once the other steps have moved it (Smith 2018, 4.1)
+CONFIRM = "confirm"
 # Each step uses what the ones before it recommended.
 STEPS: dict[str, Decide] = {
     "lr-range": lr_range.decide,
@@ -16,6 +18,7 @@ STEPS: dict[str, Decide] = {
     "momentum": momentum.decide,
     "wd-grid": weight_decay.decide,
     REPROBE: lr_range.reprobe,
+    CONFIRM: confirm.decide,
     "train": train.decide,
 }
 
@@ -29,11 +32,18 @@ def start_settings(config: Config) -> Settings:
     return Settings(start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, config.budget.epochs)
 
 
+def steps_of_run(asked: Asked) -> tuple[str, ...]:
+    """The steps of `run`, in order. Full trainings take the place of the short runs at other weight decays and of the second look at the
+    lr, where the config has any."""
+    left_out = {"wd-grid", REPROBE} if trainings_of(asked) else {CONFIRM}
+    return tuple(step for step in STEPS if step not in left_out)
+
+
 def cautious(reading: Reading, facts: Facts) -> Reading:
     """The reading, with no more than low confidence where there are few validation examples: other seeds show the chance of a training, and
     nothing shows that of the examples it is measured on."""
-    if facts.val_examples >= FEWEST_VALIDATION or not reading.evidence:
-        return reading
+    if facts.val_examples >= FEWEST_VALIDATION or not reading.evidence or reading.step == CONFIRM:
+        return reading  # the full trainings count the chance of their examples
     weaker = tuple(item if item.confidence == "none" else replace(item, confidence="low") for item in reading.evidence)
     words = f"only {facts.val_examples} validation examples: their own chance is in no interval here, so confidence is low throughout"
     return replace(reading, evidence=weaker, remarks=(*reading.remarks, words))
@@ -80,6 +90,8 @@ class Replays:
         for name, decide in STEPS.items():
             if name == step:
                 return
+            if name == CONFIRM and not trainings_of(self.asked):
+                continue
             if name == REPROBE and not (lr_was_read and self._moved(settings)):
                 continue
             begun_from = self._with_users_lr(settings, name)
@@ -105,8 +117,12 @@ class Replays:
 
     def is_due(self, step: str) -> bool:
         """Whether the checklist has this step now: the re-probe only where the lr was read and may have moved since, the others always."""
-        return step != REPROBE or any(name == REPROBE for name, _, _ in self._ahead_of("train"))
+        if step != REPROBE:
+            return True
+        ahead = list(self._ahead_of("train"))
+        confirmed = any(name == CONFIRM and says_something for name, _, says_something in ahead)
+        return not confirmed and any(name == REPROBE for name, _, _ in ahead)
 
     def _moved(self, now: Settings) -> bool:
         """Whether batch size, momentum or weight decay are others than those that the lr was read with."""
-        return replace(now, max_lr=None, min_lr=None) != start_settings(self.asked.config)
+        return replace(now, max_lr=None, min_lr=None, found=None) != start_settings(self.asked.config)
