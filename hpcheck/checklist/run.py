@@ -11,6 +11,7 @@ from hpcheck.report import page
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import identify
 from hpcheck.steps import batch
+from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.order import REPROBE, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Missing
@@ -45,7 +46,20 @@ class Checklist:
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
         steps = [step for step in steps_of_run(self.asked) if step != REPROBE]  # training asks for that one itself
-        return [reading for step in steps for reading in self.run_step(step)]
+        found: list[Reading] = []
+        for step in steps:
+            if step == "batch" and trainings_of(self.asked):
+                self._measure()
+            left_out = self.replays.left_out(step)
+            found += self.run_step(step) if left_out is None else [left_out]
+        return found
+
+    def _measure(self) -> None:
+        """Measure step times before the batch step: what it would cost follows from them, and so whether the search has room for it."""
+        settings = self.replays.settings_before("batch")
+        spec = batch.measurement(self.asked, settings)
+        if settings.max_lr is not None and self.runs.find(spec) is None:
+            self._execute("batch", Missing((spec,), 1))
 
     def run_step(self, step: str) -> list[Reading]:
         """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""

@@ -261,7 +261,7 @@ class Train(Section):
     """The final training at the recommended settings."""
 
     repeats: Repeats | None = Field(
-        default=None, description="Trainings, for a mean and a standard deviation; null: 4, or 1 where confirm trains in full"
+        default=None, description="Final trainings, for a mean and a deviation; null: 1 where confirm trains in full, else 4"
     )
     variation: Literal["seeds", "paper"] = Field(
         default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
@@ -286,13 +286,13 @@ class Confirm(Section):
 
     trainings: Trainings | None = Field(
         default=None,
-        description="Full trainings, the final one included: 0, or 4 and more; null: 8 where one has 20,000 iterations at most, else 0",
+        description="Full trainings in all: 0, or 4 and more; null: 8 where one has 20,000 iterations at most, else 0",
     )
     weight_decays: OneOrMore[NotNegative] | None = Field(
-        default=None, description="Weight decays to train in full first; null: 1e-4, 1e-3, 1e-2 for sgd, 1e-3, 1e-2, 1e-1 for adamw"
+        default=None, description="Weight decays trained first; null: 1e-4 to 1e-2 for sgd, 1e-3 to 1e-1 for adamw"
     )
     sure: Flag = Field(
-        default=False, description="Train the neighbours in lr and weight decay with two fresh seeds each, for high confidence (--sure)"
+        default=False, description="Train the neighbours in lr and weight decay three times too, for high confidence (--sure)"
     )
 
     @field_validator("weight_decays")

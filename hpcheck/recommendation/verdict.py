@@ -9,7 +9,7 @@ from hpcheck.analysis.full_trainings import Ahead, Trained, ahead, seeds_of
 from hpcheck.steps.build_runs import examples_of_share
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.confirm_reading import BETTER, NOT_BETTER, PROBABLY
-from hpcheck.steps.confirm_words import is_percent, measured, metric_name, spelled
+from hpcheck.steps.confirm_words import is_percent, measured, metric_name, seeds_words, spelled
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import is_folded
@@ -158,16 +158,6 @@ def _probably(asked: Asked, found: Mapping[str, Any], pair: str) -> str:
 
 def _pair(asked: Asked, figures: Mapping[str, float]) -> str:
     return f"{measured(asked, figures['ours'], unit=False)} against {measured(asked, figures['theirs'])}"
-
-
-def seeds_words(counts: Sequence[int]) -> str:
-    """
-    >>> seeds_words([1, 1]), seeds_words([2, 2]), seeds_words([2, 1])
-    ('one fresh seed each', 'two fresh seeds each', 'two fresh seeds against one')
-    """
-    ours, theirs = counts
-    seeds = f"{spelled(ours)} fresh seed{'s' * (ours != 1)}"
-    return f"{seeds} each" if ours == theirs else f"{seeds} against {spelled(theirs)}"
 
 
 def _beside(asked: Asked, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Verdict:

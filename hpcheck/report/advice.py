@@ -51,11 +51,10 @@ def _overfits(found: Mapping[str, Any]) -> list[Line]:
 
 
 def missing(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[str]:
-    """Steps of the checklist that have not been run. Full trainings take the place of short runs at other weight decays; batch size and
-    momentum may have been left out for their cost."""
+    """Steps of the checklist that have not been run. Full trainings take the place of short runs at other weight decays."""
     done = {reading.step for reading in readings}
     confirms = bool(content["provenance"].get("confirm_trainings", 0))
-    left_out = {"wd-grid", *({"batch", "momentum"} if "confirm" in done else ())} if confirms else {"confirm"}
+    left_out = {"wd-grid"} if confirms else {"confirm"}
     return [step for step in COMMAND if step not in done | left_out]
 
 

@@ -10,7 +10,7 @@ from hpcheck.analysis.full_trainings import Ahead, By, Judged
 from hpcheck.drawing.panels import Panel, Series
 from hpcheck.steps.build_runs import curve
 from hpcheck.steps.confirm_plan import is_between, longer_than_start
-from hpcheck.steps.confirm_words import METRIC, figure_words, metric_name, named, spelled
+from hpcheck.steps.confirm_words import METRIC, figure_words, metric_name, named, seeds_words, spelled
 from hpcheck.steps.contest import Contest
 from hpcheck.steps.evidence import series
 from hpcheck.steps.reading import Evidence, Reading, Settings
@@ -36,7 +36,7 @@ def reading(contest: Contest, before: Settings, ours: Settings | None) -> Readin
         "recommended": summary(_shown(contest, chosen, ours)),
         "start": summary(_shown(contest, start, ours)),
     }
-    remarks = [_tested(contest, chosen, verdict), *_opposed(contest), *_longer(contest, chosen), *_slower(contest, chosen)]
+    remarks = [_tested(contest, verdict), *_opposed(contest), *_longer(contest, chosen), *_slower(contest, chosen)]
     return Reading(
         "confirm", chosen, _evidence(contest, before, chosen, ours, confidence), _panels(contest, chosen), tuple(remarks), results=results
     )
@@ -213,14 +213,11 @@ def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequ
     return words
 
 
-def _tested(contest: Contest, chosen: Settings, verdict: dict[str, Any]) -> str:
+def _tested(contest: Contest, verdict: dict[str, Any]) -> str:
     """What was tested, and what was not."""
-    asked, count = contest.asked, contest.total - contest.left
-    fresh = max(verdict["fresh_seeds"])
-    seeds = (
-        f"; {verdict.get('ours_are', named(asked, chosen))} and yours again with {spelled(fresh)} fresh seed{'s' * (fresh != 1)}"
-        * bool(fresh)
-    )
+    count = contest.total - contest.left
+    counts = verdict["fresh_seeds"]
+    seeds = f"; {verdict['ours_are']} and yours again: {seeds_words(counts)}" if sum(counts) else ""
     untested = [
         word
         for word, value in (
@@ -230,7 +227,7 @@ def _tested(contest: Contest, chosen: Settings, verdict: dict[str, Any]) -> str:
         if len({value(one) for one in contest.candidates}) == 1
     ]
     no = f"; not tested in full: {' and '.join(untested)}" if untested else ""
-    return f"trained in full {spelled(count)} times: {len(contest.candidates)} settings{seeds}{no}"
+    return f"trained in full {spelled(count)} times: {spelled(len(contest.candidates))} settings{seeds}{no}"
 
 
 def _opposed(contest: Contest) -> list[str]:

@@ -1,5 +1,7 @@
 """Full trainings in words: the settings by what tells them from the start, and their figures in the metric's own unit."""
 
+from collections.abc import Sequence
+
 from hpcheck.analysis.full_trainings import By, Trained
 from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked
@@ -60,3 +62,13 @@ def spelled(count: int) -> str:
     ('one', 'eight', '40')
     """
     return NUMBERS[count] if 0 <= count < len(NUMBERS) else str(count)
+
+
+def seeds_words(counts: Sequence[int]) -> str:
+    """
+    >>> seeds_words([1, 1]), seeds_words([2, 2]), seeds_words([2, 1])
+    ('one fresh seed each', 'two fresh seeds each', 'two fresh seeds against one')
+    """
+    ours, theirs = counts
+    seeds = f"{spelled(ours)} fresh seed{'s' * (ours != 1)}"
+    return f"{seeds} each" if ours == theirs else f"{seeds} against {spelled(theirs)}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hpcheck.config import Config
-from hpcheck.steps import batch, confirm, lr_range, momentum, train, weight_decay
+from hpcheck.steps import batch, confirm, lr_range, momentum, share_of_search, train, weight_decay
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Facts, Lookup, Missing, replay
@@ -86,7 +86,7 @@ class Replays:
         it has a say: a reading of runs, or of settings that the config gives without any (`momentum.values: [0.9]`). The re-probe is
         among them where it is due."""
         settings = start_settings(self.asked.config)
-        lr_was_read = False
+        lr_was_read, used = False, 0
         for name, decide in STEPS.items():
             if name == step:
                 return
@@ -97,10 +97,26 @@ class Replays:
             begun_from = self._with_users_lr(settings, name)
             outcome = self.outcome(decide, begun_from)
             says_something = isinstance(outcome, Reading) and (bool(outcome.runs) or outcome.settings != begun_from)
+            if lr_was_read and isinstance(outcome, Missing) and (why := self._left_out(name, begun_from, used)) is not None:
+                outcome, says_something = Reading(name, begun_from, (), remarks=(why,)), True
             yield name, outcome, says_something
+            used += outcome.examples if isinstance(outcome, Reading) and says_something else 0
             lr_was_read = lr_was_read or (name == "lr-range" and says_something and self.asked.config.lr_range.cycles)
             if isinstance(outcome, Reading) and says_something:
                 settings = outcome.settings
+
+    def _left_out(self, step: str, settings: Settings, used: int) -> str | None:
+        """Why `run` leaves a look out that was not made: the share of the search is used up."""
+        if step not in share_of_search.LOOKS or settings.max_lr is None:
+            return None
+        timing = self.lookup(batch.measurement(self.asked, settings)) if step == "batch" else None
+        return share_of_search.left_out(self.asked, step, settings, used, timing)
+
+    def left_out(self, step: str) -> Reading | None:
+        """The reading of a look that `run` leaves out; None where it is made, or was."""
+        return next(
+            (one for one in self.readings() if one.step == step and step in share_of_search.LOOKS and not one.runs and one.remarks), None
+        )
 
     def settings_before(self, step: str) -> Settings:
         """What is known when `step` begins: the start, as changed by the readings ahead of it; the user's own lr where none was read."""

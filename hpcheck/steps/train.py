@@ -58,8 +58,8 @@ def all_arms(asked: Asked, settings: Settings) -> dict[str, list[RunSpec]]:
 
 
 def compared_with(asked: Asked) -> list[str]:
-    """What to train beside the recommendation: the config's list, and the start's settings where the user gave an lr. Where `confirm` trains
-    in full it compares with these."""
+    """What to train beside the recommendation: the config's list, and the start's settings where the user gave an lr and `confirm` does not
+    train in full: it compares with them itself."""
     wanted: list[str] = list(asked.config.train.compare)
     if asked.config.start.max_lr is not None and "start" not in wanted and not trainings_of(asked):
         wanted.append("start")
