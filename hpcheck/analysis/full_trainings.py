@@ -11,7 +11,7 @@ from hpcheck.analysis.curve import FloatArray
 
 # Ours: what another seed is supposed to do to the figure of all examples before a search has pairs of seeds, as a share of the loss or of
 # what the metric lacks, and as how many pairs of seeds this counts (docs/decisions/confirm-before-you-recommend.md).
-PRIOR_SHARE = 0.03
+PRIOR_SHARE = 0.05
 PRIOR_PAIRS = 4.0
 LEVEL = 0.95  # of the intervals
 PASSES = 1.3  # ours: standard errors by which settings must lead over both seeds to be recommended (1.0 and 1.6 gave the same answers)

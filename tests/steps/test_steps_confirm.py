@@ -123,7 +123,8 @@ def test_a_better_weight_decay_is_recommended_and_said_to_be_better() -> None:
     said = against_start(asked(ON), [reading])
     assert reading.settings.weight_decay == 1e-2
     assert said.words.startswith("Better than yours: ")
-    assert said.interval is not None and said.interval[0] > 0
+    assert said.interval is not None
+    assert said.interval[0] > 0
     assert (said.against, said.fresh_seeds) == ("start", 1)
 
 
@@ -176,7 +177,8 @@ def test_confirmation_is_on_where_a_training_is_short_and_off_where_it_is_long()
 
 def test_without_confirmation_nothing_is_trained_before_train() -> None:
     reading = read(World(), confirm.decide, asked(), FOUND)
-    assert reading.undone and not reading.runs
+    assert reading.undone
+    assert not reading.runs
     assert against_start(asked(), []).words == "Not confirmed: nothing was trained in full (confirm.trainings is 0)."
 
 
