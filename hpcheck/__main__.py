@@ -1,8 +1,11 @@
 """The `hpcheck` command: runs the application and turns every expected failure into one clear line and an exit code."""
 
+import os
 import shlex
 import sys
+import threading
 import traceback
+from contextlib import suppress
 
 from hpcheck.terminal.exit_codes import GIVEN_WRONG, HELD, PIPE_CLOSED, RUN_FAILED, STORAGE_FAILED
 
@@ -12,7 +15,14 @@ OUR_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErro
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+    if left:  # of the user's code: Python would wait for them, and so for ever
+        say(f"threads that your code left running end with the command: {', '.join(left)}")
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -82,8 +92,10 @@ def report(error: Exception) -> int:
 
 
 def say(text: str) -> None:
-    """To stderr, with what a terminal would obey escaped."""
-    print("".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text), file=sys.stderr)
+    """What went wrong, to stderr."""
+    from hpcheck.terminal import stdout
+
+    stdout.tell(text)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ PLAUSIBLE = 8.0  # ours: supposed spreads beyond which no between-seed spread co
 HOPELESS = 0.5  # ours: standard errors within a curve below which a replicate would not separate anything
 READABLE = 5.0  # ours: noise levels of descent below which a curve cannot be judged by
 SEEDS_DISAGREE = "two seeds order the candidates the opposite way"
-TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
+TOO_SHORT = 0.1  # ours: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def plateaued(curve: Curve) -> bool:
 
 
 def too_short_to_tell(lr: FloatArray, momentum: FloatArray, wd_a: float, wd_b: float) -> bool:
-    """Whether two weight decays have had no time to act differently: sum of lr/(1-momentum) * |wd_a - wd_b| < 0.1 (DESIGN 3).
+    """Whether two weight decays have had no time to act differently: sum of lr/(1-momentum) * |wd_a - wd_b| < `TOO_SHORT`.
 
     `lr` and `momentum` are per step, (T,).
     """

@@ -15,7 +15,7 @@ from hpcheck.analysis.smooth import Smoothed, noise_levels, smooth
 
 TURNED = 4.0  # ours: standard errors above its minimum at which the trend has left it (chosen in benchmarks/reading)
 WITHIN = 2.0  # ours: ... and up to which it is still at it
-NARROW = 2.0  # ours: an interval of at most this factor deserves high confidence; the extremum is within 2-3 of the best max (DESIGN 3)
+NARROW = 2.0  # ours: an interval of at most this factor deserves high confidence; the extremum is within 2-3 of the best max
 SPIKING = 3.0  # ours: local noise this many times the noise around the minimum is spiking
 MIN_LR_DIVISORS = {"max/10": 10.0, "max/20": 20.0, "max/3": 3.0, "max/4": 4.0}  # Smith 2018, 4.1: 10 or 20 for one cycle, else 3 or 4
 COLLAPSED = 0.5  # ours: share of its descent that a sweep's loss has lost for good when training has collapsed

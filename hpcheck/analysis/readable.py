@@ -10,7 +10,7 @@ from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
 from hpcheck.analysis.smooth import MAD_TO_SD, Smoothed, smooth
 
-FEWEST_TO_READ = 8  # ours, in the brief of issue 3: fewer evaluations than this are not read
+FEWEST_TO_READ = 8  # ours: fewer evaluations than this are not read
 LEFT_START = 5.5  # ours: standard errors between two places of the trend before it goes anywhere (chosen in benchmarks/reading) ...
 LEFT_AT_LENGTH = 20  # ours: ... in a curve of this length; in a longer one, with more places to choose from, sqrt(log n) as many
 LEARNT = 6.0  # ours: ... and below the start before the loss has been learnt from: a number for noise is worse than an abstention

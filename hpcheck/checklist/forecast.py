@@ -32,7 +32,7 @@ RUNS_OF_STEP = {
 AFTER_BATCH = ("momentum", "wd-grid", "lr-reprobe")
 WHOLE_GRID = ("wd_grid", 3.0, 10.0)  # without a snapshot
 RANGE_TESTS = ("lr_range", 2.0, 7.0)  # without 1cycles: sweep 1/2, ramp, faster ramp 1/2; made again at twice the length, extended once
-LEAST_BUDGET, TRAININGS = 4000, 2.5  # DESIGN 5: a recommendation within the larger of 4,000 iterations and 2.5 full trainings
+LEAST_BUDGET, TRAININGS = 4000, 2.5  # ours, a goal: a recommendation costs at most the larger of 4,000 iterations and 2.5 full trainings
 
 
 def planned(config: Config) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def of_directory(path: Path) -> Written:
     """Write the report into a run directory, by the config that lies there.
 
     Raises `InputError` where there is no run directory, or its config names the user's own code: what is read from a run directory carries
-    values only, and never has code imported (DESIGN 6).
+    values only, and never has code imported (docs/design.md, "A run directory holds data").
     """
     if not (path / "config.yaml").is_file():
         raise InputError(f"{path}: not a run directory (it has no config.yaml); give runs/NAME, or nothing for the newest")

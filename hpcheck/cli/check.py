@@ -165,7 +165,7 @@ def cell(text: str) -> str:
     """Text that cannot end a table cell, open a tag or make a link."""
     for mark, entity in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;"), ("[", "&#91;"), ("\n", " ")):
         text = text.replace(mark, entity)
-    return text
+    return stdout.printable(text)
 
 
 def picture(verdict: Verdict) -> list[str]:

@@ -17,7 +17,7 @@ From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start
 AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
 EventFiles = Annotated[bool, typer.Option("--tensorboard", help="Write the runs as TensorBoard event files too.")]
-CurveFormat = Literal["csv", "jsonl", "tensorboard", "caffe"]
+CurveFormat = Literal["tensorboard", "caffe", "json", "jsonl", "mlflow", "headerless", "console", "csv"]
 Snippet = Literal["pytorch", "onecycle", "lightning", "hf", "timm"]
 
 
@@ -25,8 +25,16 @@ class Command(TyperCommand):
     """A command that has stdout for its data alone; its help, which is asked for before it begins, goes there too."""
 
     def invoke(self, ctx: Any) -> Any:
+        from hpcheck.plugins.user_errors import as_theirs
+
         with stdout.for_data_alone():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except BaseException as error:  # an EOFError, an Exit or a KeyboardInterrupt of the user's code would mean something to typer
+                theirs = as_theirs(error)
+                if theirs is None:
+                    raise
+                raise theirs from None
 
 
 def load_config(path: Path | None, overrides: list[str] | None, from_: Path | None, runs_code: bool = True) -> "Config":
@@ -41,7 +49,7 @@ def load_config(path: Path | None, overrides: list[str] | None, from_: Path | No
     fallback = default if newest is None else newest.config
     of_newest = path is None and fallback != default
     if of_newest:
-        typer.echo(f"config: {fallback}, that of the newest run, with what was set for it by -s", err=True)
+        stdout.tell(f"config: {fallback}, that of the newest run, with what was set for it by -s")
     loaded = configs.load(path or fallback, [*(overrides or []), *outer_settings()])
     if of_newest and runs_code:
         rundir.refuse_users_code(loaded, fallback)
@@ -54,11 +62,9 @@ def exit_if_abstained(abstained: bool) -> None:
 
 
 def print_recommendation(content: dict[str, Any], folder: Path, as_json: bool, to_stderr: bool = False) -> None:
-    from rich.console import Console
-
     from hpcheck.cli import summary
 
     if as_json:
         stdout.write(stdout.as_json(content))
     else:
-        summary.show(content, Console(file=None if to_stderr else stdout.stream(), stderr=to_stderr, highlight=False), folder)
+        summary.show(content, stdout.console(to_stderr), folder)

@@ -18,15 +18,15 @@ def init(
     """Write a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
     from hpcheck.init import new_project
 
-    stdout.write("\n".join(new_project.begin(directory, preset, force).words))
+    stdout.write_lines(new_project.begin(directory, preset, force).words)
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False) -> None:
     """Versions, devices, data sets found, free memory and disk: one screen."""
-    from hpcheck.terminal import doctor as doctors
+    from hpcheck.checklist import doctor as doctors
 
     found = doctors.examine()
-    stdout.write(stdout.as_json(found) if as_json else "\n".join(doctors.lines(found)))
+    stdout.write_lines([stdout.as_json(found)] if as_json else doctors.lines(found))
 
 
 def validate(paths: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Config files.")], set_: Overrides = None) -> None:

@@ -132,5 +132,5 @@ def run_steps(step: str | None, config: "Config", as_json: bool, quiet: bool, te
     for words in checklist.lost():
         progress.say(words)
     if as_json or not quiet:
-        print_recommendation(recommended.read(checklist.runs.recommended), checklist.runs.path, as_json, to_stderr=True)
+        print_recommendation(recommended.read(checklist.runs.recommended, whole=True), checklist.runs.path, as_json, to_stderr=True)
     exit_if_abstained(any(reading.abstained for reading in readings))

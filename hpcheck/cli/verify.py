@@ -1,6 +1,5 @@
 """The commands that compare: with the committed recommendation, and with the paper."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,12 +23,11 @@ def check(
     from hpcheck.cli import check as checking
 
     found = checking.check(load_config(config, set_, None), baseline, update, quiet)
-    for line in checking.told(found, update, diff, as_json):
-        stdout.write(line)
+    stdout.write_lines(checking.told(found, update, diff, as_json))
     if github:
         checking.write_summary(found)
         for line in checking.annotations(found):  # GitHub reads both streams
-            typer.echo(line, file=sys.stderr if as_json else stdout.stream())
+            (stdout.tell if as_json else stdout.write)(line)
     raise typer.Exit(exit_codes.FINE if update else found.exit_code)
 
 
@@ -49,5 +47,5 @@ def reproduce(
 
     asked = commands.Wanted(what or [], row, records, set_ or [])
     states = commands.listed(asked) if list_ or not (what or all_) else commands.run(asked, budget if all_ else None, quiet)
-    stdout.write("\n".join(commands.told(states, as_json)))
+    stdout.write_lines(commands.told(states, as_json))
     raise typer.Exit(commands.exit_code(states, list_))

@@ -10,10 +10,10 @@ from hpcheck.analysis.lr_range import RangeReading, SweepReading, min_lr
 from hpcheck.analysis.readable import sound
 from hpcheck.curves.compare import Comparison, Extremes, extremes
 from hpcheck.curves.judge import CurveReading, Found
-from hpcheck.curves.table import printable
 from hpcheck.drawing.panels import Panel
 from hpcheck.steps.evidence import boxes, series
 from hpcheck.steps.reading import as_measured
+from hpcheck.terminal.stdout import printable
 
 SPOKEN = {"lr": "lr", "momentum": "momentum", "weight_decay": "weight decay"}
 JUDGES = {"loss": "validation loss", "accuracy": "metric"}

@@ -1,7 +1,7 @@
 """What is read in curves: the clues of each, the range test where lr rises, and why a curve cannot be read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from hpcheck.analysis.ramp import is_ramp
 from hpcheck.analysis.readable import FEWEST_TO_READ
 from hpcheck.curves.compare import Comparison, compare
 from hpcheck.curves.load import Loaded
+from hpcheck.curves.training_only import can_show, comparable
 
 LOG_RANGE = 30.0  # ours: a rise of lr by less than this factor is read as a linear ramp, however it is spaced
 
@@ -55,8 +56,8 @@ class Found:
 
 def read_all(loaded: Sequence[Loaded]) -> Found:
     """Each curve by itself, and several against each other."""
-    readings = tuple(read_one(one) for one in loaded)
-    return Found(readings, compare(loaded) if len(readings) > 1 else None)
+    readings = tuple(replace(one, clues=can_show(one.loaded, one.clues)) for one in map(read_one, loaded))
+    return Found(readings, compare(comparable(loaded)) if len(readings) > 1 else None)
 
 
 def read_one(loaded: Loaded) -> CurveReading:

@@ -21,6 +21,7 @@ from hpcheck.engine.user_model import refuse_other_than_module, refuse_what_does
 from hpcheck.models.init import reinitialize
 from hpcheck.optimizers.groups import parameter_groups, set_hyper
 from hpcheck.plugins import find
+from hpcheck.plugins.user_errors import undisturbed
 from hpcheck.runs import schedules
 from hpcheck.runs.outcomes import packed
 from hpcheck.runs.records import RecordWriter
@@ -36,7 +37,8 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     torch.manual_seed(spec.seed)
     prepared = data.prepared
     builder = find.load("models", spec.model.name)
-    model: nn.Module = find.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
+    with undisturbed():
+        model: nn.Module = find.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
     refuse_other_than_module(spec.model.name, model)
     if spec.init is not None:
         reinitialize(model, spec.init, spec.seed)
@@ -44,7 +46,8 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     if data.is_image:
         model.to(memory_format=torch.channels_last)
     makes = find.load("optimizers", spec.optimizer.name)
-    optimizer = find.call(spec.optimizer.name, makes, parameter_groups(model), **dict(spec.optimizer.options))
+    with undisturbed():
+        optimizer = find.call(spec.optimizer.name, makes, parameter_groups(model), **dict(spec.optimizer.options))
     subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)

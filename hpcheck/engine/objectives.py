@@ -104,7 +104,8 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int, splits: i
     """BatchNorm statistics estimated anew over a few training batches, for an evaluation; what the training run had is put back after.
     Where a batch passes in `splits` parts, each counts by itself, as in training.
 
-    Running averages lag behind the weights while the lr is large, and the validation loss then spikes with nothing wrong (DESIGN 3).
+    Running averages lag behind the weights while the lr is large, and the validation loss then spikes with nothing wrong
+    (640 was seen; docs/design.md, "Short ramps lie").
     Layers that the model keeps in evaluation mode are left alone: their statistics are meant to stay.
     """
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats and module.training]

@@ -1,5 +1,6 @@
 """Whether the user's own model, loss and metric fit the data and each other, tried on two examples before a run begins."""
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
 from hpcheck.runs.spec import RunSpec
 
 EXAMPLES = 2
+DETACHED = "take out what detaches it: detach(), no_grad(), or numpy in between"
 
 
 def refuse_other_than_module(name: str, built: Any) -> None:
@@ -26,19 +28,23 @@ def refuse_what_does_not_fit(spec: RunSpec, model: nn.Module, data: OnDevice, lo
     """Raise `UsersCodeError` where the model does not take the inputs, its outputs do not fit the targets, or loss and metric are no
     numbers. Weights and the state of the random generator stay as they are."""
     x, y = data.normalised(data.train_x[:EXAMPLES]), data.train_y[:EXAMPLES]
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]):
         model.eval()
         outputs = _outputs(spec.model.name, model, x)
         model.train()
+        if not outputs.requires_grad and not _outputs(spec.model.name, deepcopy(model), x).requires_grad:  # in training it may have one
+            raise UsersCodeError(f"model {spec.model.name} gives outputs without a gradient; {DETACHED}")
         if not is_users_own(spec.data.loss):
             _refuse_shape(spec.model.name, tuple(outputs.shape), y, data.prepared.task, data.prepared.outputs)
         found = loss(outputs, y)
         if not isinstance(found, Tensor) or found.ndim != 0 or not found.is_floating_point():
             raise UsersCodeError(f"loss {spec.data.loss} returned {_described(found)}; expected a tensor that is one float")
+        if outputs.requires_grad and not found.requires_grad:
+            raise UsersCodeError(f"loss {spec.data.loss} is without a gradient; {DETACHED}")
         if is_users_own(spec.data.loss):
             _refuse_broadcasting(spec.data.loss, loss, outputs, y)
         try:
-            float(metric(outputs, y))
+            float(metric(outputs.detach(), y))
         except (TypeError, ValueError, RuntimeError) as error:
             raise as_theirs(error) or UsersCodeError(f"metric {spec.data.metric}: {error}; expected one number") from None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hpcheck.errors import InputError
-from hpcheck.plugins.user_errors import UsersCodeError
+from hpcheck.plugins.user_errors import UsersCodeError, undisturbed
 
 PACKAGE = Path(__file__).parent.parent
 ENTRY_POINT = {"models": "build", "data": "load", "optimizers": "build"}  # the function that each kind's file defines
@@ -166,7 +166,8 @@ def _users_own(name: str) -> Callable[..., Any]:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        module = importlib.import_module(module_name)
+        with undisturbed():
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise  # something that their module imports

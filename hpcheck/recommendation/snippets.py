@@ -1,5 +1,6 @@
 """The recommended settings as code to paste: PyTorch (exactly, and by OneCycleLR), Lightning, Hugging Face and timm. Text in, text out."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -183,7 +184,7 @@ def timm(settings: Settings, optimizer: str = "sgd", options: Options = DEFAULTS
     values = _values(settings)
     half = max(1, round(values["cycle_epochs"] / 2))
     tail = max(0, round(values["epochs"]) - 2 * half)
-    has = {**DEFAULTS, **options}
+    has = _options(options)
     name = {"sgd": "sgd" if has["nesterov"] else "momentum"}.get(optimizer, optimizer)
     betas = f"--opt-betas {values['max_momentum']} {has['beta2']} --opt-eps {has['eps']}"
     momentum = betas if optimizer == "adamw" else f"--momentum {values['max_momentum']}"
@@ -241,9 +242,9 @@ def refused(settings: Settings) -> str:
     return ""
 
 
-def _values(settings: Settings) -> dict[str, Any]:
+def _values(settings: Settings) -> dict[str, int | float]:
     lr, momentum = settings["learning_rate"], settings["momentum"]
-    return {
+    values = {
         "epochs": lr["epochs"],
         "cycle_epochs": lr["cycle_epochs"],
         "batch_size": settings["total_batch_size"],
@@ -254,6 +255,24 @@ def _values(settings: Settings) -> dict[str, Any]:
         "min_momentum": momentum["min"],
         "weight_decay": settings["weight_decay"],
     }
+    return {name: _number(name, value) for name, value in values.items()}
+
+
+def _number(name: str, value: Any) -> int | float:
+    """`value` as it may stand in code. Raises `InputError` for anything but a finite number: text would be code."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"there is no snippet to print: {name} is not a number")
+    return value
+
+
+def _options(given: Options) -> Options:
+    """The options that are written into code: those of `DEFAULTS`, each of its default's kind; another kind is another optimizer's own."""
+    fits = {key: value for key, value in given.items() if key in DEFAULTS and _is_like(value, DEFAULTS[key])}
+    return {**DEFAULTS, **fits}
+
+
+def _is_like(value: Any, default: bool | float) -> bool:
+    return isinstance(value, int | float) and isinstance(value, bool) == isinstance(default, bool)
 
 
 def _schedule(settings: Settings) -> str:
@@ -261,7 +280,7 @@ def _schedule(settings: Settings) -> str:
 
 
 def _optimizer(name: str, options: Options, parameters: str = "model.parameters()") -> str:
-    return OPTIMIZERS[name].format(parameters=parameters, **{key: options.get(key, default) for key, default in DEFAULTS.items()})
+    return OPTIMIZERS[name].format(parameters=parameters, **_options(options))
 
 
 def _indented(code: str, by: int) -> str:

@@ -99,7 +99,8 @@ WHERE_DATA_IS = {"name", "root", "options"}
 
 def run_id(spec: Spec, data_fingerprint: str, entry_source: str = "") -> str:
     """16 hex digits that name what `spec` computes: the spec, the data's contents, the source of the user's own code and the engine's
-    semantics. Where the data lies, labels, devices and library versions do not count (DESIGN 4)."""
+    semantics. Where the data lies, labels, devices and library versions do not count
+    (docs/design.md, "How a run is made, recorded and identified")."""
     identity = {
         "kind": type(spec).__name__,
         "spec": computed(spec),

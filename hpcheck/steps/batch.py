@@ -1,5 +1,6 @@
 """Step 2, total batch size: sizes that fit in memory compared at equal execution time, each at its own lr, judged by accuracy; a tie
-keeps the user's own size (Smith 2018, 4.2, Remark 4 and 5, item 2; where it departs from them: docs/decisions.md)."""
+keeps the user's own size (Smith 2018, 4.2, Remark 4 and 5, item 2; departing from them:
+docs/decisions/018-tie-of-batch-sizes.md)."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from hpcheck.steps.step import Asked, Steps
 
 SOURCE = "section 4.2, Remark 4; section 5, item 2"
 SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that may be tried by default
-ROUNDING = 0.05  # DESIGN 3: iterations rounded to 5%, so that the noise of a timing does not change what is run
+ROUNDING = 0.05  # ours: iterations are rounded to 5%, so that the noise of a timing does not change what is run
 EVALUATIONS = 10  # on the whole validation set, so fewer than elsewhere
 FEWEST_STEPS = 25  # ours: below so many iterations a 1cycle is no training at all
 HALVINGS = 2  # a size at which every lr diverged is tried at half the smallest of them, at most this often

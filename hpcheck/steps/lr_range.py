@@ -24,7 +24,7 @@ from hpcheck.steps.step import Asked, Steps
 
 SOURCE = "section 4.1; section 5, item 1"
 MIN_SOURCE = "section 4.1 (3)"
-FRACTIONS_OF_LIMIT = (2.0, 0.5, 0.125)  # ours: maxima tried first, about the best, which is up to 2-3 times below the extremum (DESIGN 3)
+FRACTIONS_OF_LIMIT = (2.0, 0.5, 0.125)  # ours: maxima tried first, about the best, which is up to 2-3 times below the extremum
 AROUND_KNOWN = (4.0, 1.0, 0.25)  # ours: maxima tried first when the lr is read again
 MIN_TO_MAX = (1 / 3, 1 / 10, 1 / 30)  # ours: minima tried at constant lr, from the largest that the paper's other rules give down
 CONSTANT_TO_MAX = 1 / 2  # the largest that the paper uses: 0.005 beside 1cycles to 0.01 (4.4); for ResNet-56 0.1 beside 0.8 (Table 1)
@@ -235,7 +235,7 @@ def _as_started(asked: Asked, settings: Settings) -> Settings:
 def reprobe(asked: Asked, settings: Settings) -> Steps:
     """Read max_lr again around the one that is known, since batch size, momentum and weight decay move it (Smith 2018, 4.1, Remark 3).
 
-    Where it still loses little and is not above the middle it stays: two readings agree on it (docs/decisions.md).
+    Where it still loses little and is not above the middle it stays: two readings agree on it (docs/decisions/006-lr-reprobe.md).
     """
     if settings.max_lr is None:
         return Reading("lr-reprobe", settings, ())

@@ -16,14 +16,14 @@ ORDER = (
     ("report",),
     ("curves", "recommendation"),
     ("steps",),
-    ("terminal",),
     ("init", "drawing", "engine"),
     ("script", "tasks"),
+    ("terminal",),
     ("runs",),
     ("config", "data"),
     ("models", "optimizers"),
     ("plugins",),
-    ("analysis", "text", "errors"),
+    ("analysis", "files", "text", "errors"),
 )
 FLOOR = {package: floor for floor, packages in enumerate(ORDER) for package in packages}
 MAY_NOT_IMPORT = {  # although it stands above
@@ -43,6 +43,7 @@ TORCH_FREE_ENGINE = {
         "choose_engine",
         "pool.pool",
         "pool.slots",
+        "pool.executor",
         "distributed.mailbox",
         "distributed.ddp",
         "distributed.ray",

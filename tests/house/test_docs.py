@@ -15,9 +15,9 @@ from typer.main import get_command
 
 from hpcheck import config as configs
 from hpcheck.__main__ import run
+from hpcheck.checklist import doctor
 from hpcheck.cli.app import app
 from hpcheck.config import yaml12
-from hpcheck.terminal import doctor
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

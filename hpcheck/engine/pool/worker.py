@@ -19,6 +19,7 @@ from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
 from hpcheck.engine.loop import train
+from hpcheck.engine.pool.executor import is_at_work
 from hpcheck.engine.pool.malloc import keep_freed_memory
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.errors import ChangedError, InputError, RunFailedError
@@ -37,9 +38,10 @@ ONE_VALUE = (
 
 
 def start() -> None:
-    """Set a worker up: it ends when its parent does, however that ends, and its run stops when asked by SIGTERM; stdout is for data."""
+    """Set a worker up: it ends when its parent does, however that ends, and its run stops when asked by SIGTERM, at once where there is
+    none; stdout is for data."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGTERM, _asked_to_end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.dup2(2, 1)
     keep_freed_memory()
@@ -63,7 +65,7 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
                 train(spec, data, record, directory)
             else:
                 measure(spec, data, record, directory)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # of the user's code too: SIGINT, which would raise one, is ignored here
         if is_out_of_memory(error):
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
         if "more than 1 value per channel" in str(error):  # torch's BatchNorm
@@ -154,6 +156,12 @@ def environment(device: torch.device, threads: int) -> dict[str, Any]:
         "threads": threads,
         **({"devices": team.size()} if team.size() > 1 else {}),
     }
+
+
+def _asked_to_end(*_: object) -> None:
+    if not is_at_work():
+        os._exit(0)  # it may wait for a lock that a killed worker held
+    ask_to_stop()
 
 
 def _end_with(parent_sentinel: int) -> None:
