@@ -48,7 +48,7 @@ def words(found: dict[str, Any]) -> list[str]:
     named = [
         f"{parts['first']} to begin with, the start among them",
         *([f"{parts['neighbours']} neighbours in weight decay"] if parts["neighbours"] else []),
-        *([f"{parts['challenger']} challenger"] if parts["challenger"] else []),
+        *([f"{parts["challenger"]} challenger, or one more seed"] if parts["challenger"] else []),
         f"{parts['fresh']} with fresh seeds",
     ]
     more = f" --sure: about {found['sure']} more." if found["sure"] else ""

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hpcheck.curves.formats.content import refuse_unusual
 from hpcheck.curves.formats.folders import files_below
 from hpcheck.curves.names import TRAINING, VALIDATION, words
 from hpcheck.curves.table import Row, Table, refusal
+from hpcheck.files.regular import opened
 
 EVENTS = "tfevents"  # in the name of every event file
 STEP = "step"
@@ -85,10 +85,10 @@ def _parser(path: Path) -> Any:
 
 def _records(path: Path, damage: Damage) -> Iterator[bytes]:
     """The records of one file whose checksums hold. Where a length is damaged nothing after it can be found."""
-    refuse_unusual(path)
+
     size = path.stat().st_size
     lost = 0
-    with path.open("rb") as file:
+    with opened(path) as file:
         while header := file.read(HEADER):
             at = file.tell() - len(header)
             length = struct.unpack("<Q", header[:8])[0] if len(header) == HEADER else 0
