@@ -182,7 +182,8 @@ def read(path: Path, sections: Sequence[str] = ("settings",), whole: bool = Fals
 
 def topics(content: Mapping[str, Any]) -> list[str]:
     """What a recommendation speaks of: settings that it has evidence for, and how they trained."""
-    return [*content.get("evidence", {}), *(["the training"] * bool(content.get("results")))]
+    trained = {"train", "confirm"} & set(content.get("results") or {})
+    return [*content.get("evidence", {}), *(["the training"] * bool(trained))]
 
 
 def topics_in(path: Path) -> list[str]:

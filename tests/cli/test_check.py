@@ -19,7 +19,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "hpcheck.yaml").write_text("data: digits\nmodel: mlp\n")
 
     def regenerated(content):
-        monkeypatch.setattr(check, "regenerate", lambda config, quiet: yaml12.write(content))
+        monkeypatch.setattr(check, "regenerate", lambda config, quiet, baseline: yaml12.write(content))
 
     regenerated(BASE)
     return tmp_path, regenerated
@@ -53,7 +53,7 @@ def test_an_abstention_that_prevents_a_comparison_exits_6(project, capsys):
 
 @pytest.mark.parametrize("text", [None, "", "settings: 1\n", "[1, 2]\n", "settings: {}\nevidence: {}\nprovenance: []\n", "a: [\n"])
 def test_an_unusable_baseline_exits_2_before_anything_runs(project, capsys, monkeypatch, text):
-    monkeypatch.setattr(check, "regenerate", lambda config, quiet: pytest.fail("ran"))
+    monkeypatch.setattr(check, "regenerate", lambda config, quiet, baseline: pytest.fail("ran"))
     if text is not None:
         (project[0] / "recommended.yaml").write_text(text)
     assert run(["check"]) == 2
@@ -90,7 +90,7 @@ def test_what_is_printed_while_it_regenerates_is_not_in_the_json(project, capsys
     folder, _ = project
     commit(folder, BASE)
     quietly = check.regenerate
-    monkeypatch.setattr(check, "regenerate", lambda config, quiet: print("the user's loader prints") or quietly(config, quiet))
+    monkeypatch.setattr(check, "regenerate", lambda config, quiet, baseline: print("the user's loader prints") or quietly(config, quiet))
     assert run(["check", "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["exit_code"] == 0
