@@ -28,14 +28,16 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Tracebacks only with --debug, which may stand before or after the command."""
     from hpcheck.cli.app import app
+    from hpcheck.script import command_line
     from hpcheck.terminal.signals import Interrupted, interruptible
 
     options, script = split_at_dashes(arguments)
     debug = "--debug" in options
     arguments = [*(each for each in options if each != "--debug"), *script]
     try:
+        own = command_line.take(arguments)
         with interruptible():
-            return int(app(args=arguments or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
+            return int(app(args=own or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
     except SystemExit as end:
         return ended(end)
     except Interrupted as interrupt:

@@ -1,6 +1,7 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hpcheck.checklist import tensorboard as event_files
@@ -13,6 +14,8 @@ from hpcheck.recommendation import recommended
 from hpcheck.report import page
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import identify
+from hpcheck.script import resolved
+from hpcheck.script.engine import Launches
 from hpcheck.steps import batch
 from hpcheck.steps.confirm_again import again
 from hpcheck.steps.confirm_plan import trainings_of
@@ -31,13 +34,15 @@ class Checklist:
         if tensorboard:
             event_files.refuse_without_tensorboard()
         self.tensorboard = tensorboard
-        self.pool = engine(config)  # before the run directory: under a torchrun one process alone comes back from here
+        self.pool = engine(config, progress.say)  # before the run directory: under a torchrun one process alone comes back from here
         self.runs = RunDirectory.of(config)
         self.runs.claim()
         self.progress = progress
         self.asked = Asked(config, facts(config))
         self.replays = Replays(self.asked, self.runs.find)
         self.runs.create(config)
+        if config.script is not None:
+            resolved.known(config)[0].save(self.runs.path)
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
     def __enter__(self) -> "Checklist":
@@ -148,10 +153,22 @@ class Checklist:
         jobs = list({identify(spec): spec for spec in missing.specs}.items())
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
             self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
+        self._note_unseeded()
+
+    def _note_unseeded(self) -> None:
+        """Have all readings say so once runs of a script were seen that no seed repeats."""
+        config = self.asked.config
+        if config.script is not None and self.asked.facts.seeded and not resolved.known(config)[0].seeded:
+            resolved.known(config)[0].save(self.runs.path)
+            self.asked = replace(self.asked, facts=replace(self.asked.facts, seeded=False))
+            self.replays = Replays(self.asked, self.runs.find)
 
 
-def engine(config: Config) -> Engine:
+def engine(config: Config, say: Callable[[str], None] = lambda _: None) -> Engine:
     """What computes runs where and how the section `run` says. Under an outer torchrun the first process alone returns."""
     run = config.run
+    if config.script is not None:
+        launcher = resolved.launcher_of(config)
+        return Launches(config.script, resolved.known(config)[0], run.jobs, run.threads, run.timeout, say, launcher)
     join_outer(run.device)
     return engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address, run.together)

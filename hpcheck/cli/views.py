@@ -63,6 +63,14 @@ def show(
             stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
     if batch is not None or epochs is not None:
         return stdout.write("\n".join(other_lengths.lines(content, batch, epochs)))
+    if made_with.script is not None or snippet == "hpcheck":
+        from hpcheck.script import snippet as scripts
+
+        if snippet is None:
+            print_recommendation(content, runs.path, as_json)
+        if snippet is not None or not as_json:
+            stdout.write(scripts.write(runs.recommended, snippet, made_with.script))
+        return None
     if snippet is None:
         return print_recommendation(content, runs.path, as_json)
     optimizer = made_with.optimizer.name, made_with.optimizer.options()
@@ -83,7 +91,9 @@ def report(
     from hpcheck.checklist import rewrite_report
 
     path, lost = (
-        rewrite_report.of_directory(of) if of is not None and of.is_dir() else rewrite_report.of_config(load_config(of, set_, None))
+        rewrite_report.of_directory(of)
+        if of is not None and of.is_dir()
+        else rewrite_report.of_config(load_config(of, set_, None, launches=False))
     )
     for words in lost:
         stdout.tell(words)

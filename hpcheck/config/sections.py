@@ -10,6 +10,7 @@ from hpcheck.config.problems import LOADER_KEYS
 from hpcheck.config.run_section import Run as Run
 from hpcheck.config.types import (
     LEAST_TRAININGS,
+    Command,
     Count,
     Evals,
     Flag,
@@ -104,6 +105,7 @@ class Model(Part):
     """What learns. Further keys are options of the builder; a bare string is short for {name: ...}."""
 
     name: Text = Field(description="A model that hpcheck ships, or your own builder: pkg.module:function")
+    reads: Some[Text] = Field(default=(), description="Files that your own builder reads: another content is another run")
 
 
 class Optimizer(Part):
@@ -122,6 +124,7 @@ class Budget(Section):
     short_steps: ShortRun | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
     evals: Evals = Field(default=25, description="Evaluations in a run")
     eval_size: Count | None = Field(default=None, description="Validation examples used during runs; null: so many that it stays cheap")
+    steps: Count | None = Field(default=None, description="Length in iterations at start's batch size, of a script alone; null: by epochs")
 
 
 class MomentumRange(Section):
@@ -309,6 +312,11 @@ class Config(Section):
 
     name: RunName = Field(default="", description="Name of the run directory; empty: the config file's stem")
     seed: Seed = Field(default=0, description="Seed of initial weights and data order; the held-out part is always the same")
+    script: Command | None = Field(
+        default=None, description="Command of a training script of your own, as a list of words; takes the place of data and model"
+    )
+    script_reads: Some[Text] = Field(default=(), description="Files that the script reads and that change its training")
+    script_version: Text | None = Field(default=None, description="Change it where the script's training changed and no file of it did")
     data: Data = Field(description="What is learned from")
     model: Model = Field(description="What learns")
     optimizer: Optimizer = Field(default=Optimizer(), description="How weights are updated")

@@ -134,6 +134,12 @@ Device = Annotated[str, AfterValidator(_device)]
 Loss = Annotated[str, AfterValidator(_loss)]
 Metric = Annotated[str, AfterValidator(_metric)]
 
+Command = Annotated[
+    tuple[Text, ...],
+    Field(json_schema_extra={"minItems": 1, "maxItems": MAX_ITEMS}),
+    AfterValidator(_some),
+    LIST,
+]
 Some = Annotated[tuple[Item, ...], Field(json_schema_extra={"maxItems": MAX_ITEMS}), AfterValidator(_distinct), LIST]
 OneOrMore = Annotated[
     tuple[Item, ...],

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hpcheck.engine.divergence import CHECK_EVERY, Levels
 from hpcheck.engine.objectives import arithmetic, by_example, evaluate, fresh_batchnorm, objectives, predicted
 from hpcheck.engine.snapshots import load_snapshot
 from hpcheck.engine.training import Run, Training, draws_random_numbers
+from hpcheck.engine.user_files import declared
 from hpcheck.engine.user_model import refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.models.init import reinitialize
 from hpcheck.optimizers.groups import parameter_groups, set_hyper
@@ -37,7 +39,8 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     torch.manual_seed(spec.seed)
     prepared = data.prepared
     builder = find.load("models", spec.model.name)
-    with undisturbed():
+    watched = declared(spec.model.name, spec.reads) if find.is_users_own(spec.model.name) else nullcontext()
+    with undisturbed(), watched:
         model: nn.Module = find.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
     refuse_other_than_module(spec.model.name, model)
     if spec.init is not None:

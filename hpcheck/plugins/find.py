@@ -15,6 +15,7 @@ from hpcheck.errors import InputError
 from hpcheck.plugins.user_errors import UsersCodeError, undisturbed
 
 PACKAGE = Path(__file__).parent.parent
+SCRIPT = "script"  # what data and model are called where the user's own script is both
 ENTRY_POINT = {"models": "build", "data": "load", "optimizers": "build"}  # the function that each kind's file defines
 FOLDER = {"models": "models", "data": "data/sets", "optimizers": "optimizers"}
 
@@ -89,7 +90,7 @@ def options(kind: str, name: str) -> dict[str, Any]:
 
     A default that is not a literal is given as `...`. Raises `KeyError` for a name that is not shipped.
     """
-    if is_torchvision(kind, name):
+    if is_torchvision(kind, name) or name == SCRIPT:
         return {}
     if name not in known(kind):
         raise KeyError(name)

@@ -151,6 +151,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "config": configs.digest(asked.config),
         "data": data_fingerprint(data)[:16],
         "seed": asked.config.seed,
+        **({"script": {"train_examples": asked.facts.train_examples}} if asked.config.script is not None else {}),
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
         "confirm_trainings": trainings_of(asked),
         "cost": {part: cost(of_part, asked) for part, of_part in parts.items() if of_part or part != "confirmation"},

@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from hpcheck import config as configs
@@ -15,6 +17,7 @@ from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections
 from hpcheck.report.advice import missing, next_lines
 from hpcheck.runs.directory import RunDirectory, write_whole
+from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
 
@@ -93,7 +96,8 @@ def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Mark
 
 def _header(config: Config, verdict: str) -> Markup:
     """The verdict against the start, then what this is a report of."""
-    words = f"{config.model.name} on {config.data.name}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
+    what = f"{config.model.name} on {config.data.name}" if config.script is None else shlex.join(config.script)
+    words = f"{what}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
     first = tag("p", tag("strong", verdict), class_="verdict") if verdict else None
     return tag("header", tag("h1", config.name), first, tag("p", words))
 
@@ -114,6 +118,9 @@ def _use(settings: Mapping[str, Any], config: Config) -> Markup:
     title = tag("h2", "Use the settings")
     if why := snippets.refused(settings):
         return tag("section", title, tag("p", overview.sentence(f"nothing to paste: {why}"), class_="empty"), id="use")
+    if config.script is not None:
+        recommended = Path(config.run.dir) / config.name / "recommended.yaml"
+        return tag("section", title, tag("pre", tag("code", of_script(recommended, None, config.script)), tabindex=0), id="use")
     parts = [_snippet(key, settings, config) for key in snippets.SNIPPETS]
     words = tag(
         "p",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def refuse_users_code(config: Config, path: Path) -> None:
     What is read from a run directory carries values only, and never has code imported (docs/design.md, "A run directory holds data").
     Code is named by the user's own config.
     """
-    own = plugins.users_names(config.data, config.model, config.optimizer)
+    own = plugins.users_names(config.data, config.model, config.optimizer) if config.script is None else [shlex.join(config.script)]
     if own:
         raise OutsideError(
             f"{path} names your own code ({own[0]}), which is not imported from a run directory: give your config, or call it hpcheck.yaml"

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from hpcheck.data.cache import load_raw
+from hpcheck.errors import InputError
 from hpcheck.plugins import find
 from hpcheck.runs.spec import DataSpec, Spec, run_id
 
@@ -42,8 +43,16 @@ def identify(spec: Spec) -> str:
 
 
 def users_source(spec: Spec) -> str:
-    """Hashes of the user's modules that `spec` names; empty where it names none."""
-    return "".join(map(source_hash, users_modules(spec)))
+    """Hashes of the user's modules that `spec` names, and of the files that its model reads; empty where it names none."""
+    return "".join([*map(source_hash, users_modules(spec)), *map(_content_hash, getattr(spec, "reads", ()))])
+
+
+def _content_hash(path: str) -> str:
+    """Hash of a file that the user's model reads. Raises `InputError` where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"model.reads: {path} cannot be read ({error.strerror})") from error
 
 
 def users_modules(spec: Spec) -> list[str]:

@@ -97,12 +97,15 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
         seed=config.seed,
         precision=config.run.precision,
         bn_splits=config.run.parts(),
+        reads=config.model.reads,
         label=label,
     )
 
 
 def eval_size(asked: Asked, examples_trained: int) -> int | None:
     """Examples of the fixed evaluation subset: what a twentieth of a run's time pays for, within bounds; None: the whole validation set."""
+    if asked.config.script is not None:
+        return None  # the script's own evaluation looks at all of it
     affordable = EVAL_SHARE * examples_trained / FORWARD_SHARE / asked.config.budget.evals
     size = asked.config.budget.eval_size or int(np.clip(affordable, SMALLEST_SUBSET, LARGEST_SUBSET))
     return None if size >= asked.facts.val_examples else size

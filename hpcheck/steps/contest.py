@@ -1,5 +1,6 @@
 """Settings trained in full beside one another, a seed at a time, and who leads: what `confirm` decides from."""
 
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -76,7 +77,7 @@ def full_training(asked: Asked, settings: Settings, seed: int) -> RunSpec:
 
 def outcome(asked: Asked, record: RunRecord) -> Trained:
     """A full training as the judge has it."""
-    found = record.result.get("val")
+    found = record.result.get("val") or last_measured(record)
     if record.diverged or found is None:
         return Trained(float("inf"), float("inf"), diverged=True)
     kept = record.result.get("outcomes", {})
@@ -91,3 +92,10 @@ def outcome(asked: Asked, record: RunRecord) -> Trained:
     known_best = asked.config.data.metric in ("auto", "accuracy", "r2")
     share = examples_of_share(asked)
     return Trained(loss, sign * metric, losses, costs, share, 1 - metric if known_best else None)
+
+
+def last_measured(record: RunRecord) -> dict[str, float] | None:
+    """The last row's figures, where the end of a training was not measured by itself; None where there is none that is finite."""
+    last = record.rows[-1] if record.rows else {}
+    found = {"loss": last.get("val_loss", math.nan), "metric": last.get("metric", math.nan)}
+    return found if all(map(math.isfinite, found.values())) else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hpcheck.config import Config
 from hpcheck.steps import batch, confirm, lr_range, momentum, share_of_search, train, weight_decay
 from hpcheck.steps.confirm_plan import trainings_of
-from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Facts, Lookup, Missing, replay
 
 REPROBE = "lr-reprobe"  # reads the lr again once the other steps have moved it (Smith 2018, 4.1)
@@ -41,12 +41,29 @@ def steps_of_run(asked: Asked) -> tuple[str, ...]:
 
 def cautious(reading: Reading, facts: Facts) -> Reading:
     """The reading, with no more than low confidence where there are few validation examples: other seeds show the chance of a training, and
-    nothing shows that of the examples it is measured on."""
+    nothing shows that of the examples it is measured on. Runs that no seed repeats lower it by a level."""
+    reading = reading if facts.seeded else unpaired(reading)
     if facts.val_examples >= FEWEST_VALIDATION or not reading.evidence or reading.step == CONFIRM:
         return reading  # the full trainings count the chance of their examples
     weaker = tuple(item if item.confidence == "none" else replace(item, confidence="low") for item in reading.evidence)
     words = f"only {facts.val_examples} validation examples: their own chance is in no interval here, so confidence is low throughout"
     return replace(reading, evidence=weaker, remarks=(*reading.remarks, words))
+
+
+LOWER = {"high": "medium", "medium": "low"}
+UNPAIRED = 2**0.5  # an unpaired difference of two runs varies so many times as much as one of them: intervals widen by it
+
+
+def unpaired(reading: Reading) -> Reading:
+    """The reading of runs whose differences are not paired by a seed: intervals about their value are wider, and confidence is lower."""
+    return replace(reading, evidence=tuple(map(_unpaired, reading.evidence)))
+
+
+def _unpaired(item: Evidence) -> Evidence:
+    wider = item.interval
+    if wider is not None and isinstance(item.value, float) and min(*wider, item.value) > 0:
+        wider = tuple(item.value * (end / item.value) ** UNPAIRED for end in wider)
+    return replace(item, interval=wider, confidence=LOWER.get(item.confidence, item.confidence))
 
 
 class Replays:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hpcheck.__main__ import run
-from hpcheck.curves import csv_curves, table
+from hpcheck.curves.formats import content
+from hpcheck.curves.formats import csv as csv_format
 from hpcheck.files import regular
 from hpcheck.init.find_data import find
 from hpcheck.runs import records
@@ -105,8 +106,8 @@ def test_a_folder_says_that_it_is_one(tmp_path: Path) -> None:
 def test_what_is_large_but_not_too_large_is_read(tmp_path: Path) -> None:
     path = csv(tmp_path / "a.csv", falling(40))
     assert regular.read_whole(path, path.stat().st_size) == path.read_bytes()
-    assert len(csv_curves.read(path).rows) == 40
-    assert table.LARGEST > 1 << 20
+    assert len(csv_format.read(path)[0].rows) == 40
+    assert content.LARGEST > 1 << 20
 
 
 @pytest.mark.parametrize("line", [0, 3])

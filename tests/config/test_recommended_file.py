@@ -13,9 +13,10 @@ from rich.console import Console
 
 from hpcheck import config as configs
 from hpcheck.__main__ import run
+from hpcheck.cli import summary
 from hpcheck.config import ConfigError, yaml12
 from hpcheck.errors import InputError
-from hpcheck.recommendation import drift, recommended, snippets, wording
+from hpcheck.recommendation import drift, recommended, snippets
 
 SHIPPED = Path(__file__).parents[2] / "docs" / "results" / "quickstart" / "recommended.yaml"
 TEXT = SHIPPED.read_text(encoding="utf-8")
@@ -187,7 +188,7 @@ def use(path: Path) -> None:
     """All that is done with a recommendation that was read."""
     whole = recommended.read(path, SHOWN, whole=True)
     out = io.StringIO()
-    wording.show(whole, Console(file=out, width=200), path.parent)
+    summary.show(whole, Console(file=out, width=200), path.parent)
     assert out.getvalue().replace("\n", "").isprintable()
     drift.checked(whole, str(path))
     configs.overlay(configs.parse("data: digits\nmodel: mlp", "c.yaml"), recommended.read(path)["settings"])

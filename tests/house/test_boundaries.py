@@ -16,8 +16,8 @@ ORDER = (
     ("report",),
     ("curves", "recommendation"),
     ("steps",),
+    ("script",),
     ("init", "drawing", "engine"),
-    ("script", "tasks"),
     ("terminal",),
     ("runs",),
     ("config", "data"),
@@ -28,7 +28,7 @@ ORDER = (
 FLOOR = {package: floor for floor, packages in enumerate(ORDER) for package in packages}
 MAY_NOT_IMPORT = {  # although it stands above
     "report": {"analysis", "engine"},
-    "steps": {"engine", "models", "optimizers", "script", "tasks"},
+    "steps": {"engine", "models", "optimizers", "script"},
     "engine": {"config", "analysis"},
     "models": {"plugins", "analysis"},
     "runs.spec": {"config", "data", "plugins"},
@@ -36,7 +36,7 @@ MAY_NOT_IMPORT = {  # although it stands above
     "runs.files": {"config", "data", "plugins"},
     "drawing": {"runs.spec", "runs.records", "config", "data", "analysis"},
 }
-NEED_TORCH = ("hpcheck.engine.", "hpcheck.models.", "hpcheck.optimizers.", "hpcheck.init.starters.")
+NEED_TORCH = ("hpcheck.engine.", "hpcheck.models.", "hpcheck.optimizers.", "hpcheck.init.starters.", "hpcheck.script.inside.")
 TORCH_FREE_ENGINE = {
     f"hpcheck.engine.{name}"
     for name in (

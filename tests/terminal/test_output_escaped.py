@@ -11,7 +11,7 @@ from rich.text import Text
 
 import hpcheck
 from hpcheck.__main__ import run
-from hpcheck.recommendation import wording
+from hpcheck.cli import summary
 from hpcheck.terminal import stdout
 from hpcheck.terminal.progress import Progress
 
@@ -80,7 +80,7 @@ def test_reasons_are_escaped_by_the_summary(monkeypatch: pytest.MonkeyPatch) -> 
         "evidence": {"weight_decay": {"status": NAME, "confidence": "high", "reason": NAME}},
         "provenance": {"cost": {}},
     }
-    wording.show(content, stdout.console(width=300), Path("runs"))
+    summary.show(content, stdout.console(width=300), Path("runs"))
     assert obeyed(out.getvalue()) == set()
     assert f"weight decay: {SHOWN}" in out.getvalue()
 
@@ -98,4 +98,4 @@ def test_text_leaves_in_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in WAYS_OUT:
                 found.append(path.relative_to(PACKAGE).as_posix())
-    assert set(found) == {"output.py"}
+    assert set(found) == {"terminal/stdout.py"}
