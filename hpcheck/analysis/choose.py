@@ -31,7 +31,8 @@ class Rule:
     else the leader; "nearest": the value nearest to the preferred one, by their ratio; "upper-middle": the middle of its values, the
     larger of two); the scale of intervals ("names": the values stand for names, which have no order and so no edge).
 
-    `examples` is how many validation examples the metric is a share of, where it is one.
+    `then` is preferred in a tie that `prefer` is no part of. `examples` is how many validation examples the metric is a share of, where it
+    is one.
 
     `learnt` says that the runs go on from one whose loss has fallen: they are judged by the loss, and need not leave their noise before
     they can be compared.
@@ -41,6 +42,7 @@ class Rule:
     at: At = "end"
     x: Literal["step", "lr"] = "step"
     prefer: float | None = None
+    then: float | None = None
     tie: Literal["prefer", "nearest", "upper-middle"] = "prefer"
     scale: Literal["log", "log1m", "linear", "names"] = "log"
     learnt: bool = False
@@ -162,7 +164,7 @@ def _taken(tied: Sequence[Standing], rule: Rule) -> float:
     if rule.tie == "nearest" and rule.prefer is not None:
         preferred = rule.prefer
         return min(kept, key=lambda one: max(one / preferred, preferred / one))  # of two as near, the smaller
-    return rule.prefer if rule.prefer is not None and rule.prefer in kept else leader
+    return next((one for one in (rule.prefer, rule.then) if one is not None and one in kept), leader)
 
 
 def _interval(values: Sequence[float], kept: Sequence[float], scale: str) -> tuple[float, float]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from scipy.stats import studentized_range
 from scipy.stats import t as student
 
 from hpcheck.analysis.curve import FloatArray
@@ -33,6 +35,7 @@ class Standing:
     error: float = 0.0
     freedom: float = np.inf
     chance: float = 0.0
+    among: int = 2
 
     @property
     def noise(self) -> float:
@@ -55,7 +58,20 @@ class Standing:
             return False
         if not np.isfinite(self.behind) or self.error == 0:
             return True
-        return bool(student.sf(self.behind / self.error, self.freedom) < level)
+        return chance_of(self.behind / self.error, self.among, self.freedom) < level
+
+
+@lru_cache(maxsize=4096)
+def chance_of(errors: float, among: int, freedom: float) -> float:
+    """One-sided probability that the best of so many equal candidates is so many standard errors ahead of another: half that of Tukey's
+    studentized range, which with two is Student's t. The best of many is ahead by chance of the worst of them.
+
+    >>> round(chance_of(2.0, 2, 4.0), 3), round(chance_of(2.0, 8, 4.0), 3)
+    (0.058, 0.258)
+    """
+    if among <= 2:
+        return float(student.sf(errors, freedom))
+    return float(studentized_range.sf(np.sqrt(2) * errors, among, freedom)) / 2
 
 
 def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"], examples: int | None = None) -> list[Standing]:
@@ -74,6 +90,7 @@ def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["st
     usual = float(np.median([row.within for row in finished] or [0.0]))
     rows.sort(key=lambda row: (row.mean + (row.within if row.within > NOISY * usual else 0.0), row.candidate.value))
     variance, freedom = _paired_variance(rows)
+    rows = [replace(row, among=len(finished)) for row in rows]
     return [_against(rows[0], _no_noisier(row, finished), row, by, variance, freedom) for row in rows]
 
 

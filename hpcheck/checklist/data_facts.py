@@ -35,7 +35,8 @@ def facts(config: Config) -> Facts:
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
     refuse_what_does_not_fit(config, raw, train, held_out)
     constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit)
-    return Facts(train, held_out, constant, task_and_outputs(raw)[0] == "classes")
+    task = task_and_outputs(raw)[0]
+    return Facts(train, held_out, constant, task == "classes", task)
 
 
 def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_examples: int) -> None:

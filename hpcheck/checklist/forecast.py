@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hpcheck.checklist import forecast_confirm
 from hpcheck.checklist.data_facts import facts
 from hpcheck.config import Config
 from hpcheck.recommendation.cost import in_trainings
@@ -11,8 +12,9 @@ from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import full_steps, short_steps
+from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.momentum import SHAPES, momenta
-from hpcheck.steps.order import STEPS, Replays, start_settings
+from hpcheck.steps.order import STEPS, Replays, start_settings, steps_of_run
 from hpcheck.steps.policies import policy_of
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked
@@ -46,6 +48,7 @@ def planned(config: Config) -> dict[str, Any]:
     runs_of_step = {**RUNS_OF_STEP, "lr-range": _lr_runs(asked), "momentum": _momentum_runs(asked)}
     if not config.wd_grid.from_snapshot:
         runs_of_step["wd-grid"] = WHOLE_GRID
+    runs_of_step = {step: of_step for step, of_step in runs_of_step.items() if step in steps_of_run(asked)}
     largest = replace(start, total_batch_size=max(candidate_sizes(asked, start), default=start.total_batch_size))
     bounds = {
         step: [
@@ -55,9 +58,13 @@ def planned(config: Config) -> dict[str, Any]:
         for step, (length, fewest, most) in runs_of_step.items()
     }
     search = [sum(ends) for ends in zip(*bounds.values(), strict=True)]
+    if trainings_of(asked):
+        bounds["confirm"] = [forecast_confirm.iterations(asked, start)] * 2
     bounds["train"] = [sum(spec.steps for spec in final_runs(asked, start))] * 2
     examples = {step: examples_of(asked, start, step, *of_step) for step, of_step in runs_of_step.items()}
     searched = [sum(ends) for ends in zip(*examples.values(), strict=True)]
+    if trainings_of(asked):
+        examples["confirm"] = [float(bounds["confirm"][0] * start.total_batch_size)] * 2
     examples["train"] = examples_of_training(asked, start)
     return {
         "known": [describe(step, spec) for step, spec in known_now(asked, runs)],
@@ -68,6 +75,7 @@ def planned(config: Config) -> dict[str, Any]:
         "trainings": {step: [_rounded(in_trainings(asked, end)) for end in ends] for step, ends in examples.items()},
         "search": {"iterations": search, "trainings": [_rounded(in_trainings(asked, end)) for end in searched]},
         "goal": round(max(LEAST_BUDGET, TRAININGS * full)),
+        "confirm": forecast_confirm.confirmation(asked, start),
     }
 
 
@@ -131,16 +139,18 @@ def _momentum_runs(asked: Asked) -> tuple[str, float, float]:
 def final_runs(asked: Asked, settings: Settings) -> list[RunSpec]:
     """The final runs at these settings and what they are compared with."""
     known = settings if settings.max_lr is not None else replace(settings, max_lr=1.0, min_lr=0.1)  # an lr changes no length
-    return [spec for specs in all_arms(asked, known).values() for spec in specs]
+    arms = all_arms(asked, known)
+    ours = forecast_confirm.made_by_confirm(asked, arms.pop("recommended"))
+    return [*ours, *(spec for specs in arms.values() for spec in specs)]
 
 
 def known_now(asked: Asked, runs: RunDirectory) -> list[tuple[str, Spec]]:
     """The runs that the first incomplete step asks for next; none where all is done."""
     replays = Replays(asked, runs.find)
-    for step, decide in STEPS.items():
-        if not replays.is_due(step):
+    for step in steps_of_run(asked):
+        if not replays.is_due(step) or replays.left_out(step) is not None:
             continue
-        outcome = replays.outcome(decide, replays.settings_before(step))
+        outcome = replays.outcome(STEPS[step], replays.settings_before(step))
         if not isinstance(outcome, Reading):
             return [(step, spec) for spec in outcome.specs]
     return []
@@ -168,8 +178,9 @@ def plan_lines(found: Mapping[str, Any]) -> list[str]:
         f"One training of yours: {found['epochs_of_a_full_training']:g} epochs, {found['iterations_of_a_full_training']} iterations of "
         f"{found['total_batch_size']}. In such trainings, counted in examples, from an empty run directory:",
         *bounds,
-        f"The search, all before train: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations; "
+        f"The search, all before full trainings: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations; "
         f"its goal is {found['goal']} iterations at most.",
+        *forecast_confirm.words(found["confirm"]),
         "Iterations are at the batch size you start from, the least at the largest that may be taken. A larger batch has more examples.",
     ]
 

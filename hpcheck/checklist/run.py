@@ -1,7 +1,8 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from hpcheck.checklist import tensorboard as event_files
 from hpcheck.checklist.data_facts import facts
@@ -16,7 +17,9 @@ from hpcheck.runs.identity import identify
 from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
 from hpcheck.steps import batch
-from hpcheck.steps.order import REPROBE, STEPS, Replays
+from hpcheck.steps.confirm_again import again
+from hpcheck.steps.confirm_plan import trainings_of
+from hpcheck.steps.order import CONFIRM, REPROBE, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Missing
 from hpcheck.terminal.progress import Progress
@@ -51,8 +54,22 @@ class Checklist:
 
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
-        steps = [step for step in STEPS if step != REPROBE]  # training asks for that one itself
-        return [reading for step in steps for reading in self.run_step(step)]
+        steps = [step for step in steps_of_run(self.asked) if step != REPROBE]  # training asks for that one itself
+        return [reading for step in steps for reading in self._run_or_leave_out(step)]
+
+    def _run_or_leave_out(self, step: str) -> list[Reading]:
+        """A step of `run`; a look is left out where the share of the search is used up."""
+        if step == "batch" and trainings_of(self.asked):
+            self._measure()
+        left_out = self.replays.left_out(step)
+        return self.run_step(step) if left_out is None else [left_out]
+
+    def _measure(self) -> None:
+        """Measure step times before the batch step: what it would cost follows from them, and so whether the search has room for it."""
+        settings = self.replays.settings_before("batch")
+        spec = batch.measurement(self.asked, settings)
+        if settings.max_lr is not None and self.runs.find(spec) is None:
+            self._execute("batch", Missing((spec,), 1))
 
     def run_step(self, step: str) -> list[Reading]:
         """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
@@ -67,6 +84,21 @@ class Checklist:
         for words in self._weights(reading):
             self.progress.say(words)
         return [*before, reading]
+
+    def run_short(self) -> list[Reading]:
+        """The steps of `run` that come before full trainings."""
+        found: list[Reading] = []
+        for step in steps_of_run(self.asked):
+            if step in (CONFIRM, "train"):
+                continue
+            found += self._run_or_leave_out(step)
+        return found
+
+    def confirm_again(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The recommendation as it comes out where that of `before` and the start are trained once each, instead of anew."""
+        reading = self._answer(CONFIRM, again(before), self.replays.settings_before(CONFIRM))
+        readings = [*self.replays.readings(before=CONFIRM), reading]
+        return recommended.content(self.runs, self.asked, readings)
 
     def forget_step_times(self) -> None:
         """Have the batch step measure again; its runs are kept where as many iterations are equal time still."""

@@ -13,6 +13,7 @@ def check(
     config: ConfigPath = None,
     baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed one.")] = Path("recommended.yaml"),
     update: Annotated[bool, typer.Option("--update", help="Write the baseline, or accept what has drifted.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Confirm by full trainings anew, as run does.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print old settings against new.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Write annotations and $GITHUB_STEP_SUMMARY.")] = False,
     set_: Overrides = None,
@@ -22,7 +23,7 @@ def check(
     """Regenerate the recommendation and compare it with the committed one: exit 0 same, 1 drifted, 2 unusable (for CI)."""
     from hpcheck.cli import check as checking
 
-    found = checking.check(load_config(config, set_, None), baseline, update, quiet)
+    found = checking.check(load_config(config, set_, None), baseline, update, quiet, full)
     stdout.write_lines(checking.told(found, update, diff, as_json))
     if github:
         checking.write_summary(found)

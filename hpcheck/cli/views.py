@@ -43,11 +43,15 @@ def plan(
 def show(
     config: ConfigPath = None,
     snippet: Annotated[Snippet | None, typer.Option("--snippet", help="Print code that uses the settings, ready to paste.")] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", min=1, help="How the values move at this batch size, by published rules.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", metavar="M", min=0.001, help="The same at so many epochs.")] = None,
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """The recommended settings and where each came from."""
-    from hpcheck.recommendation import recommended, snippets
+    """The recommended settings and where each came from; or how they move with batch size and length."""
+    from hpcheck.recommendation import other_lengths, recommended, snippets
     from hpcheck.runs.directory import RunDirectory
 
     loaded = load_config(config, set_, None, runs_code=False)
@@ -57,6 +61,8 @@ def show(
     for part in ("data", "model", "optimizer"):
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
             stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
+    if batch is not None or epochs is not None:
+        return stdout.write("\n".join(other_lengths.lines(content, batch, epochs)))
     if made_with.script is not None or snippet == "hpcheck":
         from hpcheck.script import snippet as scripts
 

@@ -68,10 +68,24 @@ class _File(Section):
 def findings(content: Mapping[str, Any], whole: bool) -> list[Finding]:
     """What is wrong in a recommended.yaml. `whole`: it must have all that is shown of one; else only what it has must be right."""
     found = _of_settings(content["settings"]) if "settings" in content else []
+    found += _of_head(content)
     found += _of_evidence(content.get("evidence") or {})
     found += _of_results(content.get("results") or {})
     found += _of_provenance(content.get("provenance") or {})
     return found or (list(_missing(content)) if whole else [])
+
+
+def _of_head(content: Mapping[str, Any]) -> Iterator[Finding]:
+    """The format, the verdict and the cost, with which a file of format 2 begins."""
+    number = content.get("format")
+    if number is not None and number not in FORMATS:
+        known = ", ".join(map(str, FORMATS))
+        yield Finding(("format",), "unknown", shown(number), f"{known}, or none; a newer hpcheck writes newer ones")
+    for key, checks in (("verdict", VERDICT), ("cost", WHOLE_COST)):
+        block = content.get(key)
+        if block is not None and not isinstance(block, dict):
+            yield Finding((key,), "not a mapping", shown(block), "lines of `key: value`")
+        yield from _checked(block, checks, (key,)) if isinstance(block, dict) else ()
 
 
 def _of_settings(settings: Any) -> list[Finding]:
@@ -143,7 +157,23 @@ EVIDENCE: dict[str, Check] = {
 EARLIER: dict[str, Check] = {"step": _line, "value": _value, "reason": _line}
 MEASURED: dict[str, Check] = {"metric": _number, "std": _number, "each": _list_of(_number, "numbers")}
 PROVENANCE: dict[str, Check] = {"hpcheck": _line, "config": _line, "data": _line, "seed": _whole}
-COST: dict[str, Check] = {"runs": _whole, "iterations": _whole, "epochs": _number, "device_seconds": _number}
+COST: dict[str, Check] = {"runs": _whole, "iterations": _whole, "device_seconds": _number}
+COST_MAY_HAVE: dict[str, Check] = {"trainings": _number, "epochs": _number}  # of now, and of before
+FORMATS = (2,)  # none in a file of before
+VERDICT: dict[str, Check] = {
+    "says": _one_of("better", "probably better", "not better", "not tested"),
+    "words": _line,
+    "against": _line,
+    "metric": _line,
+    "unit": _line,
+    "ours": _number,
+    "theirs": _number,
+    "difference": _number,
+    "interval": _list_of(_number, "numbers", 2),
+    "fresh_seeds": _whole,
+    "beside_yours": _one_of("better", "within chance", "worse"),
+}
+WHOLE_COST: dict[str, Check] = {"trainings": _number, "of": _line, "iterations": _whole, "seconds": _number}
 
 
 def _checked(values: Mapping[str, Any], checks: Mapping[str, Check], path: KeyPath) -> Iterator[Finding]:
@@ -216,7 +246,7 @@ def _of_provenance(provenance: Any) -> Iterator[Finding]:
         if wrong is not None or _scalar(value):
             yield wrong or Finding((*path, "environment", key), "not allowed", shown(value), _scalar(value))
     cost = provenance.get("cost") or {}
-    yield from _mappings(cost, (*path, "cost"), _name, COST)
+    yield from _mappings(cost, (*path, "cost"), _name, COST | COST_MAY_HAVE)
     for part, spent in cost.items() if isinstance(cost, dict) else ():
         absent = [key for key in COST if isinstance(spent, dict) and spent.get(key) is None]
         yield from (Finding((*path, "cost", part, key), "is required", "", COST[key](None)) for key in absent)

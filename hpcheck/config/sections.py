@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 from hpcheck.config.problems import LOADER_KEYS
 from hpcheck.config.run_section import Run as Run
 from hpcheck.config.types import (
+    LEAST_TRAININGS,
     Command,
     Count,
     Evals,
@@ -30,6 +31,7 @@ from hpcheck.config.types import (
     Some,
     SubFolder,
     Text,
+    Trainings,
     refused,
 )
 from hpcheck.config.types import Section as Section
@@ -261,7 +263,9 @@ class WdGrid(Section):
 class Train(Section):
     """The final training at the recommended settings."""
 
-    repeats: Repeats = Field(default=4, description="Trainings, for a mean and a standard deviation")
+    repeats: Repeats | None = Field(
+        default=None, description="Final trainings, for a mean and a deviation; null: 1 where confirm trains in full, else 4"
+    )
     variation: Literal["seeds", "paper"] = Field(
         default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
     )
@@ -278,6 +282,29 @@ class Train(Section):
         default="falling",
         description="Momentum over the training: max to min and back, always max, or min to max and back",
     )
+
+
+class Confirm(Section):
+    """Full trainings of a few settings, the start's own among them, before anything is recommended."""
+
+    trainings: Trainings | None = Field(
+        default=None,
+        description="Full trainings in all: 0, or 4 and more; null: 8 where one has 20,000 iterations at most, else 0",
+    )
+    weight_decays: OneOrMore[NotNegative] | None = Field(
+        default=None, description="Weight decays trained first; null: 1e-4 to 1e-2 for sgd, 1e-3 to 1e-1 for adamw"
+    )
+    sure: Flag = Field(
+        default=False, description="Train the neighbours in lr and weight decay three times too, for high confidence (--sure)"
+    )
+
+    @field_validator("weight_decays")
+    @classmethod
+    def _leave_two(cls, values: tuple[float, ...] | None, info: ValidationInfo) -> tuple[float, ...] | None:
+        most = (info.data.get("trainings") or LEAST_TRAININGS) - 2
+        if values and info.data.get("trainings") and len(values) > most:
+            raise refused("leaves no two trainings for fresh seeds", f"at most {most} values, or more confirm.trainings")
+        return values
 
 
 class Config(Section):
@@ -299,6 +326,7 @@ class Config(Section):
     batch: Batch = Field(default=Batch(), description="Batch sizes at equal execution time (Smith 2018, 4.2)")
     momentum: Momentum = Field(default=Momentum(), description="Momentum, constant and cyclical (Smith 2018, 4.3)")
     wd_grid: WdGrid = Field(default=WdGrid(), description="The grid search for weight decay (Smith 2018, 4.4)")
+    confirm: Confirm = Field(default=Confirm(), description="Full trainings before anything is recommended")
     train: Train = Field(default=Train(), description="The final training at the recommended settings")
     run: Run = Field(default=Run(), description="Where and how runs are computed")
 

@@ -15,7 +15,7 @@ from hpcheck.engine.batches import BatchStream, Images, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.distributed import team
 from hpcheck.engine.divergence import CHECK_EVERY, Levels
-from hpcheck.engine.objectives import arithmetic, evaluate, fresh_batchnorm, objectives
+from hpcheck.engine.objectives import arithmetic, by_example, evaluate, fresh_batchnorm, objectives, predicted
 from hpcheck.engine.snapshots import load_snapshot
 from hpcheck.engine.training import Run, Training, draws_random_numbers
 from hpcheck.engine.user_files import declared
@@ -25,6 +25,7 @@ from hpcheck.optimizers.groups import parameter_groups, set_hyper
 from hpcheck.plugins import find
 from hpcheck.plugins.user_errors import undisturbed
 from hpcheck.runs import schedules
+from hpcheck.runs.outcomes import packed
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec
 
@@ -174,15 +175,21 @@ def update(training: Training, x: Tensor, y: Tensor, seed: int | None = None) ->
 
 
 def final_figures(training: Training, data: OnDevice) -> dict[str, Any]:
-    """Loss and metric over the whole of each split that the spec names, in fp32 always: `{"val": {...}, "test": {...}}`."""
+    """Loss and metric over the whole of each split that the spec names, in fp32 always: `{"val": {...}, "test": {...}}`; and where the spec
+    asks for them what each validation example came to, packed, as "outcomes"."""
     splits = {"val": (data.val_x, data.val_y), "test": (data.test_x, data.test_y)}
-    figures = {}
+    figures: dict[str, Any] = {}
     with fresh_batchnorm(training.model, training.batches, training.spec.steps, training.spec.bn_splits):
         for name in training.spec.finally_on:
             x, y = splits[name]
-            if x is not None and y is not None:
-                loss, metric = evaluate(training.model, x, y, data, training.loss, training.metric)
-                figures[name] = {"loss": loss, "metric": metric, "examples": len(y)}
+            if x is None or y is None:
+                continue
+            outputs = predicted(training.model, x, data)
+            loss, metric = float(training.loss(outputs, y)), float(training.metric(outputs, y))
+            figures[name] = {"loss": loss, "metric": metric, "examples": len(y)}
+            if name == "val" and training.spec.outcomes:
+                each = by_example(outputs, y, training.loss, training.metric)
+                figures["outcomes"] = {of: packed(values.cpu().numpy()) for of, values in each.items()}
     return figures
 
 

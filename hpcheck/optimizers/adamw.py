@@ -12,6 +12,7 @@ SEARCH = {
     "momenta": (0.85, 0.9, 0.95),
     "sweep": (1e-6, 1.0),
     "weight_decays": (1e-1, 1e-2, 1e-3),
+    "confirmed": (1e-3, 1e-2, 1e-1),
     "averages": True,
     "decoupled": True,
 }

@@ -19,33 +19,60 @@ from hpcheck.runs.files import write_whole
 from hpcheck.runs.identity import data_fingerprint
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
-from hpcheck.steps.order import start_settings
+from hpcheck.steps.confirm_plan import trainings_of
+from hpcheck.steps.order import CONFIRM, start_settings
 from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 
+FORMAT = 2
 HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
+HEADER_OF_KEPT = "# Your own settings: hpcheck found none that are better; train with them by: hpcheck train --from recommended.yaml\n"
 HEADER_OF_BEATEN = "# Read by hpcheck; to train with these settings all the same: hpcheck train --from recommended.yaml\n"
 
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
     """Write `recommended.yaml` for what has been read so far; its first line is the verdict against the start."""
     said = content(runs, asked, readings)
-    header = HEADER_OF_BEATEN if verdict.is_beaten(said) else HEADER
+    header = HEADER_OF_BEATEN if verdict.is_beaten(said) else HEADER_OF_KEPT if verdict.keeps_yours(said) else HEADER
     write_whole(runs.recommended, f"# {verdict.first_line(said)}\n{header}{yaml12.write(said)}")
 
 
 def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     """What recommended.yaml says: `settings` alone can be started from; `verdict`, `evidence` and `provenance` are for people and for
     `check`."""
-    found = [(reading.step, item) for reading in readings for item in reading.evidence]
+    found = [(reading.step, no_surer_than_confirmed(item, reading, readings)) for reading in readings for item in reading.evidence]
     evidence = {item.setting: item for _, item in found}  # a later step's word is the last one
     return {
+        "format": FORMAT,
         "verdict": plain(verdict.against_start(asked, readings).block()),
+        "cost": whole_cost(runs, asked, readings),
         "settings": settings_block(asked, readings),
         "evidence": {name: evidence_block(as_trained(item, asked)) | changes_of_mind(item, found) for name, item in evidence.items()},
         "results": {reading.step: plain(reading.results) for reading in readings if reading.results},
         "provenance": provenance(runs, asked, readings),
+    }
+
+
+def no_surer_than_confirmed(item: Evidence, reading: Reading, readings: Sequence[Reading]) -> Evidence:
+    """The evidence with low confidence where no full training has confirmed it: a curve of a short run shows what it shows, and how sure
+    that is for the training is another thing. Where `confirm` says how sure a value is, that counts."""
+    said: Mapping[str, Any] = next(
+        (one.results["confidence"] for one in readings if one.step == CONFIRM and "confidence" in one.results), {}
+    )
+    if item.confidence == "none" or reading.step == CONFIRM:
+        return item
+    return replace(item, confidence=said.get(item.setting, "low"))
+
+
+def whole_cost(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
+    """What search, confirmation and training came to, in trainings of the user's."""
+    spent = cost(records_of(runs, readings), asked)
+    return {
+        "trainings": spent["trainings"],
+        "of": "your batch size and epochs",
+        "iterations": spent["iterations"],
+        "seconds": spent["device_seconds"],
     }
 
 
@@ -114,8 +141,11 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
     """What the recommendation rests on, and what it cost: every run that any step looked at, counted once."""
     records, data = records_of(runs, readings), data_spec(asked)
     first = records[0] if records else None
-    final = {run for reading in readings if reading.step == "train" for run in reading.runs}
-    search = [record for record in records if record.run_id not in final]
+    confirmed = {run for reading in readings if reading.step == CONFIRM for run in reading.runs}
+    final = {run for reading in readings if reading.step == "train" for run in reading.runs} - confirmed
+    search = [record for record in records if record.run_id not in final | confirmed]
+    parts = {"search": search, "confirmation": [record for record in records if record.run_id in confirmed]}
+    parts["training"] = [record for record in records if record.run_id in final]
     return {
         "hpcheck": __version__,
         "config": configs.digest(asked.config),
@@ -123,7 +153,8 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "seed": asked.config.seed,
         **({"script": {"train_examples": asked.facts.train_examples}} if asked.config.script is not None else {}),
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
-        "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},
+        "confirm_trainings": trainings_of(asked),
+        "cost": {part: cost(of_part, asked) for part, of_part in parts.items() if of_part or part != "confirmation"},
     }
 
 
@@ -152,7 +183,8 @@ def read(path: Path, sections: Sequence[str] = ("settings",), whole: bool = Fals
 
 def topics(content: Mapping[str, Any]) -> list[str]:
     """What a recommendation speaks of: settings that it has evidence for, and how they trained."""
-    return [*content.get("evidence", {}), *(["the training"] * bool(content.get("results")))]
+    trained = {"train", "confirm"} & set(content.get("results") or {})
+    return [*content.get("evidence", {}), *(["the training"] * bool(trained))]
 
 
 def topics_in(path: Path) -> list[str]:

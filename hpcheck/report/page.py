@@ -15,7 +15,7 @@ from hpcheck.recommendation import recommended, snippets
 from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections
-from hpcheck.report.advice import COMMAND, next_lines
+from hpcheck.report.advice import missing, next_lines
 from hpcheck.runs.directory import RunDirectory, write_whole
 from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading
@@ -35,10 +35,10 @@ def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping
     """The whole report as text. `content` is what recommended.yaml says; `costs` has each step's."""
     body = [
         _header(config, first_line(content)),
-        overview.banners(readings, config),
+        overview.banners(content, readings, config),
         _recommended(content),
         overview.results(content, config.train.fit),
-        sections.steps(readings, costs),
+        sections.steps(content, readings, costs),
         sections.balance(content["settings"], config),
         _next(content, readings, config),
         _use(content["settings"], config),
@@ -81,7 +81,9 @@ def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Mark
     done = [reading.step for reading in readings]
     links = [("#top", "Recommended")]
     links += [("#results", "How well it trains")] * bool(content.get("results"))
-    links += [(f"#step-{step}", title) for step, (title, _, _) in sections.ABOUT.items() if step in done or step in COMMAND]
+    links += [
+        (f"#step-{step}", title) for step, (title, _, _) in sections.ABOUT.items() if step in done or step in missing(content, readings)
+    ]
     links += [
         ("#ledger", "Regularization"),
         ("#next", "What to do next"),

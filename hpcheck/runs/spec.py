@@ -73,6 +73,7 @@ class RunSpec:
     reads: tuple[str, ...] = ()  # files that the user's own model reads; their contents are part of the run's identity
     label: str = field(default="", compare=False)  # for people: what the step wanted it for
     keep: str = field(default="", compare=False)  # "last": save weights and velocity at the end, to continue from; "best": the best too
+    outcomes: bool = field(default=False, compare=False)  # keep what it does with each validation example at its end (runs/outcomes.py)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class TimingSpec:
 
 
 Spec = RunSpec | TimingSpec
-NOT_COMPUTED = {"label", "keep", "metric_is"}
+NOT_COMPUTED = {"label", "keep", "metric_is", "outcomes"}
 WHERE_DATA_IS = {"name", "root", "options"}
 
 

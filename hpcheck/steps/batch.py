@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hpcheck.analysis.choose import choose
+from hpcheck.analysis.noise_scale import b_noise
 from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.analysis.smooth import smooth
 from hpcheck.drawing.panels import Panel
@@ -249,9 +250,29 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
         *told(figures(compared, best, timed), timed),
         "small batches regularize more, large ones less (Smith 2018, 5, item 2)",
     )
+    noise = noise_read(best, timed.reference)
+    if noise is not None:
+        remarks = (*remarks, noise_words(noise, timed.reference, max(best)))
     kept = "start" if settings.total_batch_size == asked.config.start.total_batch_size else "the size that fits"
     item = evidence(asked, "total_batch_size", choice, SOURCE, compared.run_ids, value=after.total_batch_size, kept=kept)
-    return Reading("batch", after, (item,), panels, remarks)
+    results = {"noise_scale": noise} if noise is not None else {}
+    return Reading("batch", after, (item,), panels, remarks, results=results)
+
+
+def noise_read(best: Mapping[int, Best], reference: int) -> float | None:
+    """The noise scale in examples, from the best lrs at the reference and at the largest size; None where they do not say."""
+    largest = max(best)
+    if largest <= reference or reference not in best or best[reference].record.diverged or best[largest].record.diverged:
+        return None
+    found = b_noise(reference, largest / reference, best[largest].lr / best[reference].lr)
+    return None if found is None else two_significant_figures(found)
+
+
+def noise_words(noise: float, reference: int, largest: int) -> str:
+    return (
+        f"the best lrs at batch {reference} and {largest} give a noise scale of about {noise:g} examples: sizes well above it cost more "
+        "examples for the same loss (McCandlish et al. 2018)"
+    )
 
 
 def _at_size(asked: Asked, settings: Settings, best: Best, timed: Timed) -> Settings:

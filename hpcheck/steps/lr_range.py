@@ -19,7 +19,7 @@ from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
 from hpcheck.steps.max_lr import middle_of_stretch
 from hpcheck.steps.policies import policy_of, stepsize_of
 from hpcheck.steps.range_tests import RangeTested, range_tested
-from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.reading import Evidence, FoundLr, Reading, Settings
 from hpcheck.steps.step import Asked, Steps
 
 SOURCE = "section 4.1; section 5, item 1"
@@ -43,7 +43,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     survived = yield from survivors(asked, settings, tries, highest)
     if survived.choice.value is None:
         return _abstained(asked, settings, tested, [*tested.run_ids, *survived.run_ids], survived.choice)
-    after, minimum = with_lr(asked, settings, survived.choice.value), None
+    found = FoundLr(survived.choice.value, not tested.reading.turned or survived.choice.value >= highest)
+    after, minimum = replace(with_lr(asked, settings, survived.choice.value), found=found), None
     if min_lr_rule(asked) == "runs":
         minimum = yield from _min_by_runs(asked, after)
         after = replace(after, min_lr=minimum.value)

@@ -7,7 +7,26 @@ from hpcheck.config import parse
 
 
 def plan(tmp_path, *overrides):
-    return planned(parse(f"data: digits\nmodel: mlp\nname: plan\nrun: {{dir: {tmp_path}}}\nbudget: {{epochs: 50}}", "c.yaml", overrides))
+    given = ("confirm.trainings=0", *overrides)
+    return planned(parse(f"data: digits\nmodel: mlp\nname: plan\nrun: {{dir: {tmp_path}}}\nbudget: {{epochs: 50}}", "c.yaml", given))
+
+
+def test_full_trainings_are_planned_in_place_of_the_weight_decay_grid(tmp_path) -> None:
+    found = plan(tmp_path, "confirm.trainings=null")
+    assert list(found["iterations"]) == ["lr-range", "batch", "momentum", "confirm", "train"]
+    assert found["trainings"]["confirm"] == [8, 8]
+    assert found["trainings"]["train"] == [0, 0]  # it is one of the eight
+    assert found["confirm"]["parts"] == {"first": 3, "neighbours": 2, "challenger": 1, "fresh": 2}
+    said = "\n".join(plan_lines(found))
+    assert "confirm.trainings is 8: a training has at most 20,000 iterations." in said
+    assert plan(tmp_path, "confirm.trainings=null", "start.max_lr=0.1")["confirm"]["parts"]["first"] == 4
+
+
+def test_repeats_and_training_on_all_data_are_planned_beside_the_full_trainings(tmp_path) -> None:
+    four = plan(tmp_path, "confirm.trainings=8", "train.repeats=4", "budget.hold=epochs", "batch.sizes=[128]")
+    assert four["trainings"]["train"] == pytest.approx([2, 2], rel=0.01)  # two seeds are there
+    folded = plan(tmp_path, "confirm.trainings=8", "train.repeats=4", "train.fit=all", "budget.hold=epochs", "batch.sizes=[128]")
+    assert folded["trainings"]["train"][0] > 4
 
 
 def test_the_plan_bounds_every_step_in_trainings_and_iterations(tmp_path) -> None:

@@ -6,6 +6,7 @@ lr/(1-momentum) exceeds a limit.
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,14 @@ class World:
         diverged = end < count
         if diverged:
             rows.append(row(spec.at_step + end, lr[end - 1], momentum[end - 1], math.nan, 0.1))
-        return RunRecord(run_id(spec, "simulated"), spec, tuple(rows), "diverged" if diverged else "finished")
+        return RunRecord(
+            run_id(spec, "simulated"), spec, tuple(rows), "diverged" if diverged else "finished", self.finally_(spec, rows[-1])
+        )
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        """The figures of the splits that a full training is measured on at its end."""
+        figures = {"loss": last["val_loss"], "metric": last["metric"], "examples": 1000}
+        return dict.fromkeys(spec.finally_on, figures) if math.isfinite(last["val_loss"]) else {}
 
     def travelled(self, spec: RunSpec) -> float:
         """The distance that a run's ancestors covered."""
@@ -91,8 +99,9 @@ def row(step: int, lr: float, momentum: float, loss: float, metric: float) -> di
 
 
 def asked(*overrides: str) -> Asked:
-    """A small checklist: 10,000 examples, 10 epochs."""
-    return Asked(parse("data: digits\nmodel: mlp\nbudget: {epochs: 10}\n", "test", overrides), Facts(10_000, 1_000))
+    """A small checklist: 10,000 examples, 10 epochs; nothing is trained in full before `train` unless `overrides` say so."""
+    given = ("confirm.trainings=0", *overrides)
+    return Asked(parse("data: digits\nmodel: mlp\nbudget: {epochs: 10}\n", "test", given), Facts(10_000, 1_000))
 
 
 def read(world: World, decide: Decide, question: Asked, settings: Settings) -> Reading:
