@@ -26,7 +26,8 @@ Judge = Literal["loss", "accuracy"]
 @dataclass(frozen=True)
 class Standing:
     """A candidate against the leader: `mean` with what its seeds share taken out, and `behind` the leader with its `error`. `chance` is the
-    standard error that a share of so many validation examples has, whatever the seed. `among`: how many candidates finished, of which the leader is the best."""
+    standard error that a share of so many validation examples has, whatever the seed. `among`: how many candidates finished, of which the
+    leader is the best."""
 
     candidate: Candidate
     scores: tuple[Score, ...]  # by replicate

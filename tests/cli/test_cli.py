@@ -191,7 +191,9 @@ def test_run_confirms_by_full_trainings_and_step_by_step_comes_to_the_same(hpche
     assert made("four") == before
     shown = json.loads(hpcheck("show", "small.yaml", "-s", "name=four", "--json")[1])
     assert shown["settings"] == said["settings"]
-    kept = [json.loads(line.rpartition("\t")[0]) for path in Path("runs/four/records").glob("*.jsonl") for line in path.open()]
+    kept = [
+        json.loads(line.rpartition("\t")[0]) for path in Path("runs/four/records").glob("*.jsonl") for line in path.read_text().splitlines()
+    ]
     outcomes = [line["result"]["outcomes"] for line in kept if "outcomes" in line.get("result", {})]
     assert len(outcomes) == 4
     assert {one["metric"]["as"] for one in outcomes} == {"bits"}
@@ -202,8 +204,6 @@ def test_without_confirmation_every_step_answers_and_is_marked_unconfirmed(whole
     assert said["verdict"]["words"].startswith("Not confirmed: ")
     assert {"learning_rate", "total_batch_size", "momentum", "weight_decay"} <= set(said["evidence"])
     assert {one["confidence"] for one in said["evidence"].values()} <= {"low", "none"}
-    plots = {path.name.split(".")[0] for path in Path("runs/small/plots").glob("*.png")}
-    assert {"lr-range", "batch", "wd-grid", "train"} <= plots
 
 
 def test_the_steps_one_by_one_give_the_settings_of_run(whole, hpcheck):
