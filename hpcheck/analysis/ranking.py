@@ -16,7 +16,7 @@ SEPARATED = 0.05  # ours: one-sided probability under which a difference counts;
 PRIOR_SEED = (
     0.6  # ours: between-seed deviation supposed before replicates speak, in noise levels (measured: 0.3 to 1.3, median 0.6; docs) ...
 )
-PRIOR_SHARE = 0.01  # ours: ... and at least this share of the loss, or of what a metric between 0 and 1 still lacks (chosen: see the docs)
+PRIOR_DESCENT, PRIOR_SHARE = 0.005, 0.01  # ours: ... and at least this share of the descent; of the loss in forks of one run (see the docs)
 NOISY = 2.0  # ours: times the usual noise, beyond which a candidate's lead must be more than its own error, and does not help it as a loser
 PRIOR_WEIGHT = 4.0  # ours: degrees of freedom that the supposed spread counts for
 
@@ -191,8 +191,16 @@ def _against(leader: Standing, counted: Standing, row: Standing, by: Judge, vari
 
 
 def supposed(leader: Standing, row: Standing, by: Judge) -> float:
-    """Between-seed standard deviation of one score, before any replicate has spoken."""
-    size = abs(leader.mean)
-    if by == "accuracy" and -1 <= leader.mean <= 0:
-        size = 1 + leader.mean
-    return max(PRIOR_SEED * max(leader.noise, row.noise), PRIOR_SHARE * size)
+    """Between-seed standard deviation of one score, before any replicate has spoken: a share of the noise, or of what the leader's runs
+    came down by, so that it is in the unit of what is judged. Forks of one run came down before they began: a share of the loss."""
+    if any(curve.continued for curve in leader.candidate.curves):
+        least = PRIOR_SHARE * abs(leader.mean)
+    else:
+        least = PRIOR_DESCENT * max(0.0, _start(leader, by) - leader.mean)
+    return max(PRIOR_SEED * max(leader.noise, row.noise), least)
+
+
+def _start(row: Standing, by: Judge) -> float:
+    """Where a candidate's runs begin; its own mean where that is not known."""
+    starts = [one.fit[0] for one in (track(curve, by) for curve in row.candidate.curves) if not one.empty]
+    return float(np.median(starts)) if starts else row.mean

@@ -1,26 +1,17 @@
 """What a user's own script calls. Imports nothing heavy, and does nothing where nobody drives and no recommendation is used."""
 
 import os
-from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hpcheck.script.kinds import Evaluate, Hyper, State
 
 if TYPE_CHECKING:
     from hpcheck.script.inside.driven import Driven
     from hpcheck.script.inside.recommended import Recommended
 
 SETTINGS = "HPCHECK_SETTINGS"
-Evaluate = Callable[[], Any]
-State = tuple[Callable[[], Any], Callable[[Any], object]]
-
-
-class Hyper(NamedTuple):
-    """The hyper-parameters of the next update, of the parameter group with the largest learning rate. All None where nobody sets them."""
-
-    lr: float | None
-    momentum: float | None
-    weight_decay: float | None
 
 
 class Following(Protocol):
@@ -149,11 +140,3 @@ def _recommended() -> "Recommended | None":
     from hpcheck.script.inside.recommended import Recommended
 
     return Recommended(Path(path))
-
-
-def counted(n: int, go_on: Callable[[], bool]) -> Iterator[int]:
-    """0, 1, 2 ... as long as it goes on, whatever `n` is."""
-    at = 0
-    while go_on():
-        yield at
-        at += 1

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from test_script_commands import SHORT, SMALL
 
 from hpcheck.recommendation import recommended
+from tests.support.training_scripts import SHORT, SMALL
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(3600)]
 KILLS = int(os.environ.get("HPCHECK_TEST_KILLS", "4"))

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from hpcheck.script.api import Evaluate, State
 from hpcheck.script.inside.follower import Follower
 from hpcheck.script.inside.groups import Groups, unwrapped
 from hpcheck.script.job import FOLLOWING, Pulse, ScriptError, read_job, tell
+from hpcheck.script.kinds import Evaluate, State
 
 DRIVER = "HPCHECK_DRIVER"  # the process id of the command
 SHARDED = {"FullyShardedDataParallel", "FSDPModule", "DeepSpeedEngine"}

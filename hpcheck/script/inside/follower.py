@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from hpcheck.script.api import Hyper, counted
 from hpcheck.script.inside.groups import Groups
 from hpcheck.script.job import ScriptError
+from hpcheck.script.kinds import Hyper, counted
 
 NO_UPDATE, SURELY_NONE = 100, 10_000  # ours: losses without an update; a scaler of gradients skips some, 64 accumulated batches are many
 Values = tuple[float, float, float]  # lr, momentum, weight decay

@@ -7,8 +7,8 @@ import torch
 
 from hpcheck.optimizers.adamw import LARGEST_BETA1
 from hpcheck.optimizers.sgd import ZERO_MOMENTUM
-from hpcheck.script.api import Hyper
 from hpcheck.script.job import ScriptError
+from hpcheck.script.kinds import Hyper
 
 WRAPPERS = ("accelerate.", "lightning.", "pytorch_lightning.", "lightning_fabric.")  # their optimizers hold the one that makes the steps
 REFUSED = {"deepspeed": "DeepSpeed makes the updates itself", "colossalai": "Colossal-AI makes the updates itself"}
