@@ -9,7 +9,6 @@ from torch import nn
 
 from hpcheck.engine.snapshots import read_sealed, sealed
 from hpcheck.runs.files import write_whole
-from hpcheck.script.api import State
 from hpcheck.script.inside.levels import LossLevels
 from hpcheck.script.job import ScriptError
 from hpcheck.script.kinds import State
