@@ -67,7 +67,8 @@ def load_all(
         except ConfigError as error:
             problems += few(str(path), error.problems)
         except OSError as error:
-            problems.append(Problem(str(path), None, "", (error.strerror or str(error)).lower()))
+            words = error.strerror or str(error)
+            problems.append(Problem(str(path), None, "", words[:1].lower() + words[1:]))
     if problems:
         raise ConfigError(problems)
     return unique_labels(found)
