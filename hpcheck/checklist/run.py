@@ -112,6 +112,8 @@ class Checklist:
 
     def _weights(self, reading: Reading) -> list[str]:
         """Where the weights of the first final training are, or why there are none; nothing of a step that trains none to the end."""
+        if reading.step != "train":
+            return []
         run_id = next(iter(reading.results.get("recommended", {}).get("runs", ())), "")
         record = self.runs.by_id(run_id)
         if record is None or record.diverged:

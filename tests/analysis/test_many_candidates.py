@@ -23,7 +23,7 @@ def equal(random: np.random.Generator, deviation: float) -> Curve:
 @pytest.mark.parametrize(("count", "deviation"), [(4, 0.6), (4, 1.3), (8, 0.6), (8, 1.3)])
 def test_someone_of_many_equal_candidates_is_ruled_out_at_the_nominal_rate(count: int, deviation: float) -> None:
     random = np.random.default_rng(count)
-    searches = 100
+    searches = 60
     ruled_out = 0
     for _ in range(searches):
         choice = choose([Candidate(float(value), (equal(random, deviation),)) for value in range(1, count + 1)])
