@@ -11,7 +11,7 @@ from hpcheck.drawing import png
 from hpcheck.engine.choose_engine import Engine, engine_of
 from hpcheck.engine.distributed.ddp import join_outer
 from hpcheck.recommendation import recommended
-from hpcheck.report import page
+from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import identify
 from hpcheck.script import resolved
@@ -81,6 +81,7 @@ class Checklist:
         reading = self._read(step)
         self._draw(reading)
         self.write()
+        setting_plots.write(self.runs, self.asked, list(self.replays.readings()))
         for words in self._weights(reading):
             self.progress.say(words)
         return [*before, reading]

@@ -51,6 +51,19 @@ def describe(name: str, value: Any) -> str:
     return f"{value:g}"
 
 
+def short(name: str, value: Any) -> str:
+    """A setting's value alone.
+
+    >>> short("momentum", {"max": 0.95, "min": 0.85}), short("weight_decay", 0.0001), short("learning_rate", None)
+    ('0.95 to 0.85', '0.0001', 'none known')
+    """
+    if value is None:
+        return "none known"
+    if name == "learning_rate":
+        return lr_words(value)[0]
+    return momentum_words(value)[0] if name == "momentum" else number(value)
+
+
 def lr_words(lr: Mapping[str, Any]) -> tuple[str, str]:
     """An lr's values, and its course over the training: one cycle with its tail, several cycles, or another policy from its largest on.
 

@@ -21,7 +21,7 @@ COST = {"trainings": 1.83, "runs": 9, "iterations": 1400, "device_seconds": 9.1}
 
 def report(readings: list[Reading], *overrides: str, learning_rate: bool = True) -> str:
     costs = {reading.step: COST for reading in readings}
-    return page.page(cases.content(readings, learning_rate), readings, costs, cases.config(*overrides))
+    return page.page(cases.content(readings, learning_rate), readings, costs, cases.config(*overrides), cases.METRIC)
 
 
 class Elements(HTMLParser):

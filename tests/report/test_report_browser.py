@@ -42,7 +42,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     written = {}
     for state, readings in STATES.items():
         content = cases.content(readings, learning_rate=bool(readings))
-        text = page.page(content, readings, {reading.step: COST for reading in readings}, cases.config("data.validate_on=test"))
+        text = page.page(
+            content, readings, {reading.step: COST for reading in readings}, cases.config("data.validate_on=test"), cases.METRIC
+        )
         written[state] = folder / f"{state}.html"
         written[state].write_text(text, encoding="utf-8")
     return written

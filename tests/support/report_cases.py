@@ -7,10 +7,12 @@ from typing import Any
 from hpcheck import config as configs
 from hpcheck.config import Config
 from hpcheck.drawing.panels import Box, Panel, Series
+from hpcheck.report.setting_plots import Metric
 from hpcheck.steps.reading import Evidence, Reading, Settings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(128, 0.2, 0.02, 0.9, 0.85, 1e-3, 100.0)
+METRIC = Metric("accuracy", percent=True)
 HOSTILE = "<img src=x onerror=\"alert('1')\">&</script>"
 
 
