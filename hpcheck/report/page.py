@@ -13,10 +13,10 @@ from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.recommendation import recommended, snippets
 from hpcheck.recommendation.cost import cost, records_of
+from hpcheck.recommendation.metric import Metric
 from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections, setting_plots
 from hpcheck.report.advice import missing, next_lines
-from hpcheck.report.setting_plots import Metric
 from hpcheck.runs.directory import RunDirectory, write_whole
 from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading
@@ -44,10 +44,11 @@ def page(
     body = [
         _header(config, first_line(content)),
         setting_plots.row(plots),
+        overview.answer(content),
         overview.banners(content, readings, config),
         _recommended(content),
         overview.results(content, config.train.fit),
-        sections.steps(content, readings, costs),
+        sections.steps(content, readings, costs, metric),
         sections.balance(content["settings"], config),
         _next(content, readings, config),
         _use(content["settings"], config),

@@ -1,7 +1,6 @@
 """Evidence as one small plot for each setting: what was tried, its score as people read it, what was chosen, and the user's own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from hpcheck.config import Config
@@ -9,8 +8,8 @@ from hpcheck.drawing import layout, layout_png, layout_svg
 from hpcheck.drawing.markup import Markup, tag
 from hpcheck.drawing.panels import Candidate, SettingPlot
 from hpcheck.recommendation import recommended, wording
+from hpcheck.recommendation.metric import Metric
 from hpcheck.runs.directory import RunDirectory
-from hpcheck.steps.confirm_words import is_percent, metric_name
 from hpcheck.steps.order import CONFIRM
 from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
@@ -19,22 +18,6 @@ from hpcheck.text import number
 FILE = "settings.png"
 TITLES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
 LOG = frozenset({"learning_rate", "total_batch_size", "weight_decay"})
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What the scores by the metric are called, and whether they are told in percent."""
-
-    name: str
-    percent: bool
-
-    @classmethod
-    def of(cls, asked: Asked) -> "Metric":
-        return cls(metric_name(asked), is_percent(asked))
-
-    @property
-    def label(self) -> str:
-        return f"{self.name}, %" if self.percent else self.name
 
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
