@@ -160,7 +160,7 @@ def untested_line(content: Mapping[str, Any]) -> str:
         values = [_tried(name, one) for one in tried]
         if any(value != values[0] for value in values):
             continue
-        (short_runs if content["evidence"].get(name, {}).get("considered") else never).append(label)
+        (short_runs if name in content["evidence"] else never).append(label)
     parts = [f"{listed(never)} ({'yours stays' if len(never) == 1 else 'yours stay'})"] * bool(never)
     parts += [f"{listed(short_runs)} in full trainings (compared in short runs)"] * bool(short_runs)
     return "; ".join(parts)
