@@ -85,7 +85,7 @@ def section(reading: Reading, cost: Mapping[str, Any], last_word: Mapping[str, s
     pictures = [figure(panel, f"{reading.step}-{index}") for index, panel in enumerate(reading.panels)]
     said = {box.words for panel in reading.panels for box in panel.boxes}  # beside the pictures already
     items = _foremost(reading)
-    answers = [answer(item, last_word.get(item.setting) == reading.step) for item in items]
+    answers = [answer(item, last_word.get(item.setting) == reading.step, _trained_well_to(item, items)) for item in items]
     parts = [*_head(reading.step), *answers, pictures, *[grounds(item, said, metric) for item in items]]
     remarks = [tag("li", _remark(remark)) for remark in reading.remarks if remark not in said]
     if remarks:
@@ -104,7 +104,15 @@ def _remark(remark: str) -> object:
     return clue_words(remark) if remark.endswith("]") else sentence(remark)
 
 
-def answer(item: Evidence, is_last_word: bool) -> Markup:
+def _trained_well_to(item: Evidence, items: Sequence[Evidence]) -> float | None:
+    """The largest lr that short trainings took well, where it lies above a limit that the range test read; else None."""
+    if item.setting != "lr_limit" or not isinstance(item.value, int | float):
+        return None
+    largest = max((value for other in items if other.setting == "learning_rate" for value in (*other.good, *other.tied)), default=0.0)
+    return largest if largest > item.value else None
+
+
+def answer(item: Evidence, is_last_word: bool, superseded_by: float | None = None) -> Markup:
     """What was read, how surely and why; where a later step reads the setting again, a link to that."""
     title = tag(
         "h3",
@@ -113,6 +121,9 @@ def answer(item: Evidence, is_last_word: bool) -> Markup:
         badge(item.status, item.confidence),
     )
     parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
+    if superseded_by is not None:
+        words = f"Superseded: short trainings went well up to {bound(superseded_by)}, and the learning rate was chosen from them."
+        parts.append(tag("p", tag("strong", words)))
     if item.interval:
         name = "Where the middle of such maxima may lie" if item.good else "Interval"
         parts.append(tag("p", f"{name}: {' to '.join(map(bound, item.interval))}.", class_="fine"))

@@ -287,3 +287,11 @@ def test_an_abstention_says_so_in_its_plot_and_a_setting_that_was_not_read_says_
     }
     assert found["Weight decay"] == "no answer: yours stays"
     assert found["Batch size"] == "not read: yours stays"
+
+
+def test_a_limit_that_short_trainings_went_beyond_is_marked_as_superseded() -> None:
+    lr, limit = cases.lr_range().evidence
+    beyond = replace(cases.lr_range(), evidence=(replace(lr, tied=(), good=(0.2, 0.8)), limit))
+    words = "Superseded: short trainings went well up to 0.8"
+    assert words in Elements(report([beyond])).text
+    assert words not in Elements(report([cases.lr_range()])).text
