@@ -118,7 +118,7 @@ def test_name_comes_from_the_file_unless_given(tmp_path: Path) -> None:
 def test_hpcheck_yaml_has_the_name_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "my net"
     folder.mkdir()
-    (folder / "hpcheck.yaml").write_text("data: {name: digits}\nmodel: {name: mlp}\n")
+    (folder / "hpcheck.yaml").write_text("data: {name: digits}\nmodel: {name: net}\n")
     assert load(folder / "hpcheck.yaml").name == "my-net"
     monkeypatch.chdir(folder)
     assert load(Path("hpcheck.yaml")).name == "my-net"
