@@ -310,7 +310,7 @@ class Confirm(Section):
 class Config(Section):
     """Everything that `hpcheck` is told."""
 
-    name: RunName = Field(default="", description="Name of the run directory; empty: the config file's stem")
+    name: RunName = Field(default="", description="Name of the run directory; empty: the config file's stem, of hpcheck.yaml its folder")
     seed: Seed = Field(default=0, description="Seed of initial weights and data order; the held-out part is always the same")
     script: Command | None = Field(
         default=None, description="Command of a training script of your own, as a list of words; takes the place of data and model"

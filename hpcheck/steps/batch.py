@@ -17,6 +17,7 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.build_runs import curve, cycle, data_spec, examples_of_share, part, short_steps
 from hpcheck.steps.compare import Compared, Rule, candidates, replicated
+from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.reading import Reading, Settings, nothing_run
@@ -241,7 +242,7 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
     accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
     up = asked.config.data.metric_is == "higher"
     panels = (
-        Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=up),
+        Panel("Batch size, at equal execution time", "iteration", f"validation {metric_name(asked)}", accuracy, higher_is_better=up),
         Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
     )
     remarks = (

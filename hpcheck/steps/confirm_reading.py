@@ -282,9 +282,9 @@ def _panels(contest: Contest, chosen: Settings) -> tuple[Panel, ...]:
     panels = [
         Panel("Weight decay, trained in full", "iteration", "validation loss", lines(by_decay, "val_loss")),
         Panel(
-            "Weight decay, trained in full: the metric",
+            f"Weight decay, trained in full: {metric_name(contest.asked)}",
             "iteration",
-            "validation metric",
+            f"validation {metric_name(contest.asked)}",
             lines(by_decay, "accuracy"),
             higher_is_better=higher,
         ),

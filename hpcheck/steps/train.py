@@ -16,6 +16,7 @@ from hpcheck.runs.spec import RunSpec, evenly
 from hpcheck.steps import overfits
 from hpcheck.steps.build_runs import curve, cycle, data_spec, full_steps
 from hpcheck.steps.confirm_plan import repeats_of, trainings_of
+from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.early_ranking import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
 from hpcheck.steps.lr_range import with_lr
@@ -162,9 +163,9 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     lines = tuple(repeated(records, label=name) for name, records in found.items())
     loss = Panel("Full training", "iteration", "validation loss", lines, (), boxes(clues))
     metric = Panel(
-        "Full training, metric",
+        f"Full training, {metric_name(asked)}",
         "iteration",
-        "validation metric",
+        f"validation {metric_name(asked)}",
         tuple(repeated(records, "accuracy", name) for name, records in found.items()),
         higher_is_better=first.higher_is_better,
     )

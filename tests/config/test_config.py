@@ -115,6 +115,15 @@ def test_name_comes_from_the_file_unless_given(tmp_path: Path) -> None:
     assert load(path, ["name=other"]).name == "other"
 
 
+def test_hpcheck_yaml_has_the_name_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "my net"
+    folder.mkdir()
+    (folder / "hpcheck.yaml").write_text("data: {name: digits}\nmodel: {name: net}\n")
+    assert load(folder / "hpcheck.yaml").name == "my-net"
+    monkeypatch.chdir(folder)
+    assert load(Path("hpcheck.yaml")).name == "my-net"
+
+
 def test_dump_writes_every_default_and_reads_back_equal() -> None:
     config = parse("data: {name: fashion-mnist, download: true}\nmodel: {name: net, hidden: [1]}\nname: 'no'", "c.yaml")
     text = dump(config)
