@@ -75,7 +75,7 @@ class Data(Part):
     )
     normalize: Literal["standardize", "mean-image", "unit", "none"] = Field(default="standardize", description="How inputs are scaled")
     targets: Literal["none", "standardize"] = Field(
-        default="none", description="How values to predict are scaled; losses are then in units of their variance over what is trained on"
+        default="none", description="How values to predict are scaled for training: losses are in units of their variance"
     )
     augment: Literal["none", "mirror", "mirror-crop"] = Field(default="none", description="Random changes of training images")
     image_size: Count | None = Field(default=None, description="Side in pixels that images are resized to; null: as they are")
