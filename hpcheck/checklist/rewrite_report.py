@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hpcheck import config as configs
-from hpcheck.checklist.data_facts import facts
+from hpcheck.checklist.data_facts import facts, with_metric
 from hpcheck.config import Config
 from hpcheck.errors import InputError
 from hpcheck.recommendation import recommended
@@ -46,7 +46,7 @@ def of_config(config: Config) -> Written:
 
 
 def _write(config: Config, runs: RunDirectory) -> Written:
-    asked = Asked(config, facts(config))
+    asked = Asked(config, with_metric(config, facts(config), runs.records))
     readings = list(Replays(asked, runs.find).readings())
     page.write(runs, asked, readings)
     now = recommended.topics(recommended.content(runs, asked, readings))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hpcheck.checklist import tensorboard as event_files
-from hpcheck.checklist.data_facts import facts
+from hpcheck.checklist.data_facts import facts, with_metric
 from hpcheck.config import Config
 from hpcheck.drawing import png
 from hpcheck.engine.choose_engine import Engine, engine_of
@@ -39,7 +39,10 @@ class Checklist:
         self.runs.claim()
         self.progress = progress
         self.asked = Asked(config, facts(config))
+        for words in self.asked.facts.remarks:
+            progress.say(words)
         self.replays = Replays(self.asked, self.runs.find)
+        self._note_metric()
         self.runs.create(config)
         if config.script is not None:
             resolved.known(config)[0].save(self.runs.path)
@@ -161,6 +164,15 @@ class Checklist:
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
             self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
         self._note_unseeded()
+        self._note_metric()
+
+    def _note_metric(self) -> None:
+        """Judge by the loss, and say so, once runs were seen whose outputs no automatic metric fits."""
+        completed = with_metric(self.asked.config, self.asked.facts, self.runs.records)
+        if not completed.metric_fits and self.asked.facts.metric_fits:
+            self.asked = replace(self.asked, facts=completed)
+            self.replays = Replays(self.asked, self.runs.find)
+            self.progress.say("data.metric: no automatic metric fits the outputs, so runs are judged by the loss; name one of your own")
 
     def _note_unseeded(self) -> None:
         """Have all readings say so once runs of a script were seen that no seed repeats."""

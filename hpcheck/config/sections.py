@@ -74,6 +74,9 @@ class Data(Part):
         default="held-out", description="What curves are measured on; test is what the paper does"
     )
     normalize: Literal["standardize", "mean-image", "unit", "none"] = Field(default="standardize", description="How inputs are scaled")
+    targets: Literal["none", "standardize"] = Field(
+        default="none", description="How values to predict are scaled for training: losses are in units of their variance"
+    )
     augment: Literal["none", "mirror", "mirror-crop"] = Field(default="none", description="Random changes of training images")
     image_size: Count | None = Field(default=None, description="Side in pixels that images are resized to; null: as they are")
     stream: Flag | None = Field(default=None, description="image-folder: decode images when they are needed; null: all into memory")

@@ -71,6 +71,7 @@ def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
         metric=data.metric,
         metric_is=data.metric_is,
         crop=data.crop,
+        targets=data.targets,
     )
 
 
@@ -114,7 +115,7 @@ def eval_size(asked: Asked, examples_trained: int) -> int | None:
 def examples_of_share(asked: Asked) -> int | None:
     """Validation examples that the metric is a share of, over the whole of them: with classes, the accuracy. None where the metric is no
     such share, or not known to be one: that of tokens has more targets than examples, and R2 is none."""
-    shared = asked.facts.classes and asked.config.data.metric in ("auto", "accuracy")
+    shared = asked.facts.classes and asked.facts.metric_fits and asked.config.data.metric in ("auto", "accuracy")
     return asked.facts.val_examples if shared else None
 
 
