@@ -42,6 +42,9 @@ class Verdict:
     fresh_seeds: int | None = None
     beside_yours: Beside | None = None
 
+    def __str__(self) -> str:
+        return self.words
+
     def block(self) -> dict[str, Any]:
         """What recommended.yaml has of it: no key that says nothing."""
         return {key: value for key, value in asdict(self).items() if value not in (None, "")}
