@@ -113,6 +113,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "config.md": config,
     "hpcheck.schema.json": schema_file,
     "results/paper.md": page.markdown,
+    "results/paper-jpeg.md": page.history,
 }
 
 if __name__ == "__main__":

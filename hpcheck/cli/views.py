@@ -53,6 +53,7 @@ def show(
     """The recommended settings and where each came from; or how they move with batch size and length."""
     from hpcheck.recommendation import other_lengths, recommended, snippets
     from hpcheck.runs.directory import RunDirectory
+    from hpcheck.runs.identity import declares_multipliers
 
     loaded = load_config(config, set_, None, runs_code=False)
     runs = RunDirectory.of(loaded)
@@ -74,8 +75,9 @@ def show(
     if snippet is None:
         return print_recommendation(content, runs.path, as_json)
     optimizer = made_with.optimizer.name, made_with.optimizer.options()
-    stdout.write(snippets.write(snippet, content["settings"], *optimizer), end="")
-    for difference in snippets.differences(snippet, *optimizer):
+    multiplied = declares_multipliers(made_with.model.name)
+    stdout.write(snippets.write(snippet, content["settings"], *optimizer, multiplied), end="")
+    for difference in snippets.differences(snippet, *optimizer, multiplied):
         stdout.tell(difference)
     return None
 

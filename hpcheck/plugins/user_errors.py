@@ -48,8 +48,8 @@ def as_theirs(error: BaseException) -> UsersCodeError | None:
     if type(error).__module__.startswith("hpcheck."):
         return None  # said in our own words already
     frames = traceback.extract_tb(error.__traceback__)
-    first = next((index for index, frame in enumerate(frames) if _is_theirs(frame.filename)), None)
-    if isinstance(error, SyntaxError) and error.filename and _is_theirs(error.filename):
+    first = next((index for index, frame in enumerate(frames) if is_theirs(frame.filename)), None)
+    if isinstance(error, SyntaxError) and error.filename and is_theirs(error.filename):
         first = len(frames)
     if first is None:
         return None
@@ -59,6 +59,6 @@ def as_theirs(error: BaseException) -> UsersCodeError | None:
     return UsersCodeError(f"{where} raised {type(error).__name__}\n{''.join(lines).rstrip()}")
 
 
-def _is_theirs(filename: str) -> bool:
+def is_theirs(filename: str) -> bool:
     """Whether a file is neither hpcheck's nor an installed package's; what is in no file (`<frozen importlib>`) is nobody's."""
     return Path(filename).is_file() and not filename.startswith((f"{OURS}/", *(f"{folder}/" for folder in INSTALLED)))

@@ -18,6 +18,7 @@ from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections, setting_plots
 from hpcheck.report.advice import missing, next_lines
 from hpcheck.runs.directory import RunDirectory, write_whole
+from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
@@ -141,9 +142,11 @@ def _use(settings: Mapping[str, Any], config: Config) -> Markup:
 
 
 def _snippet(key: str, settings: Mapping[str, Any], config: Config) -> Markup:
-    text = snippets.write(key, settings, config.optimizer.name, config.optimizer.options())
+    given = config.optimizer.name, config.optimizer.options()
+    multiplied = declares_multipliers(config.model.name)
+    text = snippets.write(key, settings, *given, multiplied)
     code = tag("pre", tag("code", text), tabindex=0, aria_label=f"{snippets.TITLES[key]}: code", role="region")
-    differs = tag("ul", [tag("li", line) for line in snippets.differences(key, config.optimizer.name, config.optimizer.options())])
+    differs = tag("ul", [tag("li", line) for line in snippets.differences(key, *given, multiplied)])
     body = (tag("p", "Where it differs from the runs that the settings were read from:"), differs, code)
     return tag("details", tag("summary", snippets.TITLES[key]), body, open=key == "pytorch")
 
