@@ -10,6 +10,7 @@ from hpcheck.config import Config
 from hpcheck.drawing import png
 from hpcheck.engine.choose_engine import Engine, engine_of
 from hpcheck.engine.distributed.ddp import join_outer
+from hpcheck.engine.pool.pool import Pool
 from hpcheck.recommendation import recommended
 from hpcheck.report import page
 from hpcheck.runs.directory import RunDirectory
@@ -40,7 +41,11 @@ class Checklist:
         self.progress = progress
         self.asked = Asked(config, facts(config))
         self.replays = Replays(self.asked, self.runs.find)
+        if isinstance(self.pool, Pool):
+            self.pool.refuse_missing_device()
         self.runs.create(config)
+        if self.asked.facts.unseen:
+            progress.say(self.asked.facts.unseen)
         if config.script is not None:
             resolved.known(config)[0].save(self.runs.path)
         self._topics_before = recommended.topics_in(self.runs.recommended)

@@ -27,6 +27,7 @@ class Facts:
     classes: bool = False  # whether every example's target is one class, so that the accuracy is a share of the examples
     task: str = ""  # "classes", "tokens" or "regression"; "" where it is not known
     seeded: bool = True  # False where two runs with one seed were seen to begin otherwise: comparisons are then not paired
+    unseen: str = ""  # in words: classes that are validated or tested on and never trained on; "" where there are none
 
 
 @dataclass(frozen=True)
