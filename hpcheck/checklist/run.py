@@ -10,6 +10,7 @@ from hpcheck.config import Config
 from hpcheck.drawing import png
 from hpcheck.engine.choose_engine import Engine, engine_of
 from hpcheck.engine.distributed.ddp import join_outer
+from hpcheck.engine.pool.pool import Pool
 from hpcheck.recommendation import recommended
 from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
@@ -43,7 +44,11 @@ class Checklist:
             progress.say(words)
         self.replays = Replays(self.asked, self.runs.find)
         self._note_metric()
+        if isinstance(self.pool, Pool):
+            self.pool.refuse_missing_device()
         self.runs.create(config)
+        if self.asked.facts.unseen:
+            progress.say(self.asked.facts.unseen)
         if config.script is not None:
             resolved.known(config)[0].save(self.runs.path)
         self._written: list[Reading] = []

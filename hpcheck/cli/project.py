@@ -30,7 +30,13 @@ def init(
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False) -> None:
     """Versions, devices, data sets found, free memory and disk: one screen."""
-    from hpcheck.checklist import doctor as doctors
+    from hpcheck.terminal import exit_codes, packages
+
+    try:
+        from hpcheck.checklist import doctor as doctors
+    except ImportError as error:
+        stdout.write_lines(packages.broken(error))
+        raise typer.Exit(exit_codes.RUN_FAILED) from None
 
     found = doctors.examine()
     stdout.write_lines([stdout.as_json(found)] if as_json else doctors.lines(found))

@@ -54,6 +54,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The recommended settings and where each came from; or how they move with batch size and length."""
+    from hpcheck.checklist.lost_records import refuse_lost_records
     from hpcheck.config.by_content import is_recommendation
     from hpcheck.recommendation import other_lengths, recommended, snippets
     from hpcheck.runs.directory import RunDirectory
@@ -64,6 +65,7 @@ def show(
     loaded = load_config(config, set_, None, runs_code=False)
     runs = RunDirectory.of(loaded)
     content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"), whole=True)
+    refuse_lost_records(runs, content)
     made_with = runs.made_with(str(content["provenance"].get("config"))) or loaded
     for part in ("data", "model", "optimizer"):
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):

@@ -12,6 +12,7 @@ from hpcheck.config.types import (
     LEAST_TRAININGS,
     Command,
     Count,
+    Epochs,
     Evals,
     Flag,
     Loss,
@@ -120,7 +121,7 @@ class Optimizer(Part):
 class Budget(Section):
     """How long runs are, and how often they are measured."""
 
-    epochs: Positive = Field(default=25.0, description="Length of the full training, in epochs")
+    epochs: Epochs = Field(default=25.0, description="Length of the full training, in epochs")
     hold: Literal["time", "epochs"] = Field(
         default="time", description="What another batch size keeps of the full training: its execution time, or its epochs"
     )
@@ -273,7 +274,7 @@ class Train(Section):
         default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
     )
     compare: Some[Baseline] = Field(default=(), description="Policies to train for comparison: start, step, inv, constant")
-    compare_epochs: Positive | None = Field(default=None, description="Longer budget at which they are trained too, in epochs; null: none")
+    compare_epochs: Epochs | None = Field(default=None, description="Longer budget at which they are trained too, in epochs; null: none")
     fit: Literal["train", "all"] = Field(default="train", description="all: the held-out part is trained on too")
     cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")
     cycles: Count = Field(default=4, description="Cycles in a training where lr_range.policy is not 1cycle")

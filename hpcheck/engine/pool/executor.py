@@ -117,10 +117,10 @@ def _at_work(work: Callable[..., Answer], *arguments: Any) -> Answer:
 
 
 def _start_server() -> None:
-    """Start the server that workers are forked from with SIGINT and SIGTERM blocked in it and in them: both may go to the whole process
-    group, and are the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
+    """Start the server that workers are forked from with SIGINT, SIGTERM and SIGHUP blocked in it and in them: each may go to the whole
+    process group, and is the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
     resource_tracker.ensure_running()  # it unblocks both, so it comes first
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         forkserver.ensure_running()
     finally:
