@@ -14,7 +14,7 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, inv, multistep
 from hpcheck.runs.spec import RunSpec, evenly
 from hpcheck.steps import overfits
-from hpcheck.steps.build_runs import curve, cycle, data_spec, full_steps
+from hpcheck.steps.build_runs import IN_FULL, curve, cycle, data_spec, eval_size, full_steps
 from hpcheck.steps.confirm_plan import repeats_of, trainings_of
 from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.early_ranking import Agreement, early_ranking
@@ -92,6 +92,7 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
         momentum=shape_knots(asked, options.momentum, settings.max_momentum, settings.min_momentum, steps),
         data=data_spec(asked, asked.config.train.fit),
         evaluate_after=evenly(steps, EVALUATIONS),
+        eval_size=eval_size(of_all, steps * settings.total_batch_size, asked.config.budget.evals or IN_FULL),
         finally_on=("val", "test"),
     )
 
