@@ -1,7 +1,9 @@
 """Pictures of readings: values in, PNG and SVG files out. Nothing is computed here."""
 
+import hashlib
 import math
 from collections.abc import Sequence
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from hpcheck.drawing import scale
 from hpcheck.drawing.marks import drawn, ends_early, merged, spoken
 from hpcheck.drawing.panels import Box, Panel, Series
 from hpcheck.drawing.scale import View
+from hpcheck.files.regular import opened
 from hpcheck.runs.files import write_whole
 from hpcheck.text import number
 
@@ -19,6 +22,7 @@ GREY = "#454C59"
 WIDTH, HEIGHT = 7.2, 3.2  # inches of the figure, and of the plot in it
 LEFT, RIGHT, ABOVE, BELOW = 0.72, 0.14, 0.42, 0.62  # inches around the plot: y label, margin, title, x label
 FOOT = 0.1
+HEAD_BYTES = 8192  # ours: of a file, where it describes itself
 LINE, MARK_ROW = 0.2, 0.18  # inches of a line of words below a plot, and of a row of marks above it
 DPI, POINTS = 110, 72
 FONT, SMALL = 9.5, 8.5  # points; legible where the picture is shown 700 pixels wide
@@ -28,17 +32,36 @@ INSETS = ((0.46, 0.40, 0.52, 0.50), (0.46, 0.10, 0.52, 0.50))  # where an enlarg
 
 
 def draw(name: str, panels: Sequence[Panel], folder: Path) -> list[Path]:
-    """One PNG and one SVG of that name, a panel under another; returns the files written."""
+    """One PNG and one SVG of that name, a panel under another; returns the files. A file that shows these panels already is left alone."""
     if not any(map(scale.view, panels)):
         return []
+    shows = _digest(panels)
     paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
-        draw_panels(panels, path)
+        if not _is_drawn(path, shows):
+            draw_panels(panels, path, shows)
     return paths
 
 
-def draw_panels(panels: Sequence[Panel], path: Path) -> None:
-    """One picture, a panel under another, in the format that the file's name ends in; panels with nothing finite are left out."""
+def _digest(panels: Sequence[Panel]) -> str:
+    """What a picture says of itself: a hash of the panels, of the drawing code and of the library that draws them."""
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py")))
+    told = repr((tuple(panels), code, version("matplotlib")))
+    return f"panels {hashlib.sha256(told.encode()).hexdigest()[:32]}"
+
+
+def _is_drawn(path: Path, shows: str) -> bool:
+    """Whether the picture there says at its beginning that it shows these panels."""
+    try:
+        with opened(path) as file:
+            return shows.encode() in file.read(HEAD_BYTES)
+    except OSError:
+        return False
+
+
+def draw_panels(panels: Sequence[Panel], path: Path, shows: str | None = None) -> None:
+    """One picture, a panel under another, in the format that the file's name ends in; panels with nothing finite are left out. `shows` is
+    written into the file's description."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -53,14 +76,15 @@ def draw_panels(panels: Sequence[Panel], path: Path) -> None:
             draw_panel(_axes(figure, top - above - height, height), panel, view)
             write_below(_axes(figure, top - above - height - below, below - BELOW), panel)
             top -= above + height + below
-        _save(figure, path)
+        _save(figure, path, shows)
 
 
-def _save(figure: Any, path: Path) -> None:
+def _save(figure: Any, path: Path, shows: str | None) -> None:
     """Write the file so that no reader sees a part of it; the same picture gives the same bytes."""
     kind, picture = path.suffix.removeprefix(".") or "png", BytesIO()
-    undated = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
-    figure.savefig(picture, dpi=DPI, format=kind, metadata=undated.get(kind))
+    undated: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+    described = {} if shows is None else {"Description": shows}
+    figure.savefig(picture, dpi=DPI, format=kind, metadata={**undated.get(kind, {}), **described})
     write_whole(path, picture.getbuffer())
 
 

@@ -85,7 +85,7 @@ def test_batch_sizes_are_compared_at_equal_time() -> None:
         if isinstance(record.spec, RunSpec)
     }
     assert {64, 128, 256} <= set(cost) <= {64, 128, 256, 512}
-    assert max(cost.values()) / min(cost.values()) < 1.12
+    assert max(cost.values()) / min(cost.values()) < 1.5  # each within a fifth of the same time: half a grid step, and rounding
     assert reading.settings.total_batch_size in cost
 
 
@@ -185,7 +185,8 @@ def test_an_interrupted_earlier_step_is_named() -> None:
     [(["lr-range"], True, False), (["lr-range", "wd-grid"], True, True), (["lr-range", "wd-grid"], False, False)],
 )
 def test_the_lr_is_probed_again_only_where_it_was_read_and_may_have_moved_since(steps: list[str], cycles: bool, due: bool) -> None:
-    question, world = asked("start.max_lr=0.1", f"lr_range.cycles={str(cycles).lower()}"), World(best_weight_decay=1e-2, noise=0.002)
+    question = asked("start.max_lr=0.1", "budget.evals=25", f"lr_range.cycles={str(cycles).lower()}")
+    world = World(best_weight_decay=1e-2, noise=0.002)
     for step in steps:
         read(world, STEPS[step], question, Replays(question, world.find).settings_before(step))
     replays = Replays(question, world.find)
