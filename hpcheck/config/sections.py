@@ -126,7 +126,7 @@ class Budget(Section):
         default="time", description="What another batch size keeps of the full training: its execution time, or its epochs"
     )
     short_steps: ShortRun | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
-    evals: Evals | None = Field(default=None, description="Evaluations in a short run; null: as many as stay cheap: 13, 25 or 50")
+    evals: Evals | None = Field(default=None, description="Evaluations in a short run; null: 25, or 50 where they stay cheap")
     eval_size: Count | None = Field(default=None, description="Validation examples used during runs; null: so many that it stays cheap")
     steps: Count | None = Field(default=None, description="Length in iterations at start's batch size, of a script alone; null: by epochs")
 

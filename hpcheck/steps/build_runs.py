@@ -25,7 +25,7 @@ FEWEST_LARGER = 100  # ... and fewer at a batch size larger than the start's, wh
 LONGEST_ANYWAY = 800  # ours: short runs that cannot be read may be lengthened to this, or to a full training where that is longer
 EVAL_SHARE = 0.05  # ours: evaluation may take this share of a short run's time ...
 FORWARD_SHARE = 0.36  # ... an example costs this share of its training to evaluate (LeNet and shallow3 on a CPU, docs/results/speed.md)
-EVALUATIONS = (13, 25, 50)  # ours: so many are made, the most that this share pays for on the smallest subset; no timing decides it
+EVALUATIONS = (25, 50)  # ours: so many are made: 50 where this share pays for them on the smallest subset; no timing decides it
 IN_FULL = 25  # evaluations that the subset of a full training is reckoned for: those of `train` have a number of their own
 SMALLEST_SUBSET, LARGEST_SUBSET = 200, 2000  # ours: examples in the fixed evaluation subset
 
@@ -108,7 +108,7 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
 
 
 def evaluations(asked: Asked, examples_trained: int) -> int:
-    """Evaluations of a short run: the config's own figure, else the most of 13, 25 and 50 that a twentieth of the run's time pays for."""
+    """Evaluations of a short run: the config's own figure, else 50 where a twentieth of the run's time pays for them, and 25."""
     given, own = asked.config.budget.evals, asked.config.budget.eval_size
     each = own or (SMALLEST_SUBSET if asked.config.script is None else asked.facts.val_examples)
     most = _examples_paid_for(examples_trained) / min(each, asked.facts.val_examples)

@@ -274,13 +274,13 @@ def test_no_run_of_the_search_is_measured_on_the_test_split_and_the_final_traini
 @pytest.mark.parametrize(
     ("examples", "overrides", "expected"),
     [
-        (20_000, (), 13),  # a twentieth pays for 2,778 examples: 13 subsets of 200
+        (20_000, (), 25),  # a twentieth pays for 2,778 examples: 13 subsets of 200, fewer than the least
         (40_000, (), 25),
         (80_000, (), 50),
         (10**9, (), 50),
-        (10, (), 13),
+        (10, (), 25),
         (80_000, ("budget.evals=30",), 30),
-        (80_000, ("budget.eval_size=800",), 13),
+        (80_000, ("budget.eval_size=800",), 25),
     ],
 )
 def test_evaluations_are_as_many_as_a_twentieth_of_the_time_pays_for(examples: int, overrides: tuple[str, ...], expected: int) -> None:
