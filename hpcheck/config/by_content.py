@@ -15,9 +15,9 @@ NAMES = ("hpcheck.yaml", "hpcheck.yml")
 def is_config(path: Path) -> bool:
     """Whether a file is a config of hpcheck: by its name, or since it names data and model, or a script, and hpcheck or a section that
     only hpcheck has. What cannot be read counts as one where its name says so."""
-    if path.name in NAMES:
-        return True
     text, keys = _keys(path)
+    if path.name in NAMES and "jobs" not in keys:  # a workflow that runs hpcheck often has its name
+        return True
     names_what_trains = {"data", "model"} <= keys or "script" in keys
     return names_what_trains and not is_recommendation(path) and bool(keys & (OWN - {"script"}) or "hpcheck" in text)
 

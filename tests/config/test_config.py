@@ -136,7 +136,7 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     rate = st.floats(1e-12, 1e6)
     momenta = st.lists(st.floats(0, 0.999), min_size=1, max_size=4, unique=True)
     option = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text("aé no1e-~:#'\"", max_size=6)
-    low, high = sorted(draw(st.tuples(rate, rate.map(lambda x: x * 2e6))))
+    low, high = sorted(draw(st.tuples(rate, rate.map(lambda x: x * 1e3))))
     values = draw(momenta)
     return {
         "name": draw(st.sampled_from(["", "no", "1e-4", "12", "a-b_c.d"])),
