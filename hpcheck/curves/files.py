@@ -67,7 +67,8 @@ def load_all(
         except ConfigError as error:
             problems += few(str(path), error.problems)
         except OSError as error:
-            problems.append(Problem(str(path), None, "", (error.strerror or str(error)).lower()))
+            said = error.strerror or str(error)
+            problems.append(Problem(str(path), None, "", said[:1].lower() + said[1:]))
     if problems:
         raise ConfigError(problems)
     return unique_labels(found)
