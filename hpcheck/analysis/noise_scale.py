@@ -17,7 +17,7 @@ def b_noise(batch: float, factor: float, ratio: float) -> float | None:
 
     From lr*(B) in proportion to 1/(1 + B_noise/B): at r = k nothing limits the lr yet, at r = 1 everything does.
 
-    >>> b_noise(64, 2, 4 / 3), b_noise(64, 2, 2.0)
-    (64.00000000000003, None)
+    >>> b_noise(64, 2, 1.5), b_noise(64, 2, 2.0)
+    (128.0, None)
     """
     return factor * batch * (ratio - 1) / (factor - ratio) if 1 < ratio < factor else None

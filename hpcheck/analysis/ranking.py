@@ -26,7 +26,8 @@ Judge = Literal["loss", "accuracy"]
 @dataclass(frozen=True)
 class Standing:
     """A candidate against the leader: `mean` with what its seeds share taken out, and `behind` the leader with its `error`. `chance` is the
-    standard error that a share of so many validation examples has, whatever the seed."""
+    standard error that a share of so many validation examples has, whatever the seed. `among`: how many candidates finished, of which the
+    leader is the best."""
 
     candidate: Candidate
     scores: tuple[Score, ...]  # by replicate
@@ -67,7 +68,7 @@ def chance_of(errors: float, among: int, freedom: float) -> float:
     studentized range, which with two is Student's t. The best of many is ahead by chance of the worst of them.
 
     >>> round(chance_of(2.0, 2, 4.0), 3), round(chance_of(2.0, 8, 4.0), 3)
-    (0.058, 0.258)
+    (0.058, 0.282)
     """
     if among <= 2:
         return float(student.sf(errors, freedom))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from hpcheck.checklist.data_remarks import remarks
 from hpcheck.config import Config
 from hpcheck.data.arrays import DataError, Raw
@@ -17,6 +19,8 @@ from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
 from hpcheck.steps.step import Asked, Facts
+
+MOST_NAMED = 5  # classes that are named; the rest is counted
 
 
 def facts(config: Config) -> Facts:
@@ -39,7 +43,7 @@ def facts(config: Config) -> Facts:
     refuse_what_does_not_fit(config, raw, train, held_out)
     constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit, spec.targets == "standardize")
     task = task_and_outputs(raw)[0]
-    return Facts(train, held_out, constant, task == "classes", task, remarks=remarks(raw, spec))
+    return Facts(train, held_out, constant, task == "classes", task, remarks=remarks(raw, spec), unseen=unseen_classes(raw))
 
 
 def with_metric(config: Config, known: Facts, folder: Path) -> Facts:
@@ -55,6 +59,21 @@ def with_metric(config: Config, known: Facts, folder: Path) -> Facts:
 
 def _is_of(spec: RunSpec, config: Config) -> bool:
     return (spec.data.loss, spec.data.metric, spec.model.name) == (config.data.loss, "auto", config.model.name)
+
+
+def unseen_classes(raw: Raw) -> str:
+    """In words, which classes a split that came with the data has and the training split lacks: no network gets them right."""
+    if raw.train.y.ndim != 1 or not np.issubdtype(raw.train.y.dtype, np.integer):
+        return ""
+    trained = np.unique(raw.train.y)
+    found = []
+    for split, arrays in (("validation", raw.val), ("test", raw.test)):
+        if arrays is not None and len(unseen := np.setdiff1d(arrays.y, trained)):
+            share = float(np.isin(arrays.y, unseen).mean())
+            named = ", ".join(raw.classes[one] if raw.classes else str(one) for one in unseen[:MOST_NAMED].tolist())
+            more = f" and {len(unseen) - MOST_NAMED} more" if len(unseen) > MOST_NAMED else ""
+            found.append(f"{share:.1%} of the {split} split is of classes that are never trained on: {named}{more}")
+    return "; ".join(found)
 
 
 def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_examples: int) -> None:

@@ -156,7 +156,7 @@ EVIDENCE: dict[str, Check] = {
 }
 EARLIER: dict[str, Check] = {"step": _line, "value": _value, "reason": _line}
 MEASURED: dict[str, Check] = {"metric": _number, "std": _number, "each": _list_of(_number, "numbers")}
-PROVENANCE: dict[str, Check] = {"hpcheck": _line, "config": _line, "data": _line, "seed": _whole}
+PROVENANCE: dict[str, Check] = {"hpcheck": _line, "config": _line, "data": _line, "seed": _whole, "metric": _line, "metric_unit": _line}
 COST: dict[str, Check] = {"runs": _whole, "iterations": _whole, "device_seconds": _number}
 COST_MAY_HAVE: dict[str, Check] = {"trainings": _number, "epochs": _number}  # of now, and of before
 FORMATS = (2,)  # none in a file of before

@@ -8,7 +8,7 @@ from typing import Any
 
 from hpcheck.drawing import scale
 from hpcheck.drawing.marks import drawn, ends_early, merged, spoken
-from hpcheck.drawing.panels import Panel, Series
+from hpcheck.drawing.panels import Box, Panel, Series
 from hpcheck.drawing.scale import View
 from hpcheck.runs.files import write_whole
 from hpcheck.text import number
@@ -169,6 +169,16 @@ def _boxes(ax: Any, panel: Panel, view: View) -> None:
         badge = {"boxstyle": "circle,pad=0.18", "facecolor": GREY, "edgecolor": "none"}
         words = {"fontsize": 7, "fontweight": "bold", "color": "white", "ha": "center", "va": "center"}
         ax.text(x, y, str(box.number), transform=ax.transAxes, bbox=badge, zorder=5, **words)
+    _clue_names(ax, [spoken(box.text) for box in merged(panel.boxes)], taken)
+
+
+def _clue_names(ax: Any, names: Sequence[str], badges: Sequence[tuple[float, float]]) -> None:
+    """What each box means, beside its number, where there is room before the edge and the next number."""
+    halo = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+    for (x, y), name in zip(badges, names, strict=False):
+        end = x + 0.02 + len(name) * CHARACTER
+        if end < 1 and not any(abs(other - y) < 0.07 and x < left < end + 0.02 for left, other in badges):
+            ax.text(x + 0.02, y, name, transform=ax.transAxes, fontsize=SMALL, ha="left", va="center", bbox=halo, zorder=5)
 
 
 def _enlarged(ax: Any, panel: Panel, view: View) -> None:
@@ -246,8 +256,15 @@ def write_below(ax: Any, panel: Panel) -> None:
     clues = merged(panel.boxes)
     for index, box in enumerate(clues):
         height = 1 - (legend_rows(panel) + 0.5 + index) / lines_below(panel)
-        words = f"{index + 1}  {spoken(box.text)}, {panel.x_label} {number(box.from_x)} to {number(box.to_x)}"
-        ax.text(0.005, height, _literal(words), transform=ax.transAxes, fontsize=SMALL, va="center", color=GREY)
+        ax.text(0.005, height, _literal(_clue(index + 1, box, panel)), transform=ax.transAxes, fontsize=SMALL, va="center", color=GREY)
+
+
+def _clue(found: int, box: Box, panel: Panel) -> str:
+    """What a numbered box means: with the advice, where it fits on the line."""
+    said = f"{found}  {spoken(box.words.partition(' [')[0])}"
+    if box.words and len(said) * CHARACTER < 1:
+        return said
+    return f"{found}  {spoken(box.text)}, {panel.x_label} {number(box.from_x)} to {number(box.to_x)}"
 
 
 def _literal(words: str) -> str:

@@ -22,30 +22,36 @@ from hpcheck.engine.training import Training
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.schedules import constant
-from hpcheck.runs.spec import RunSpec, TimingSpec, can_be_cut
+from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut
+from hpcheck.runs.step_samples import AGREE, disagreement
 
 Way = Callable[[int], None]  # makes so many steps
 WARM_UP_STEPS = 2
 MOST_GRAPHED_STEPS = 1 << 20  # far more than samples take; a graph's schedules are as long
-SAMPLE_SECONDS = 0.05  # ours: a sample lasts at least so long, lest one interruption by another process double it
+SAMPLE_SECONDS = 0.01  # ours: a sample lasts at least so long; the quickest of many counts, and a short one is more often undisturbed
+PASSES = 5  # ours: samples of each size in a round ...
+MOST_ROUNDS = 2  # ... and so many times the rounds asked for, as long as the two halves of the samples do not agree (runs/step_samples.py)
 
 
 def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
-    """Median seconds of an update at each batch size, over interleaved rounds after a warm-up, and each size's peak memory.
+    """Seconds of an update at each batch size, over interleaved rounds after a warm-up, and each size's peak memory. What counts is the
+    quickest sample; where it is not the same in both halves of the samples, more are taken.
 
     A size that does not fit, and everything above it, is listed as "too_large" instead; the largest that does fit is looked for and timed
     with the rest. One model serves all sizes: it never learns here. Where a GPU's runs are graphed, so are these steps.
     """
     started = time.perf_counter()
-    training = prepare(_as_run(spec, min(spec.batch_sizes)), data, snapshots)
+    training = bare(spec, min(spec.batch_sizes), data, snapshots)
     peak_bytes: dict[int, int] = {}
     found = search(spec.batch_sizes, _fits(training, peak_bytes))
-    ways = _graphed(spec, found.fit, data, snapshots) or {size: _eager(at_size(training, size)) for size in found.fit}
+    ways = _graphed(spec, found.fit, data, snapshots) or {size: eager(at_size(training, size)) for size in found.fit}
     samples: dict[int, list[float]] = {size: [] for size in ways}
-    steps = dict.fromkeys(ways, WARM_UP_STEPS)
-    for _ in range(spec.rounds):
-        for size, way in ways.items():
-            seconds, made = _sample(way, spec.steps_a_round, data)
+    steps, clock = dict.fromkeys(ways, WARM_UP_STEPS), clock_of(data)
+    for number in range(MOST_ROUNDS * spec.rounds):
+        if number >= spec.rounds and team.all_say(all(disagreement(taken) <= AGREE for taken in samples.values())):
+            break
+        for size, way in PASSES * list(ways.items()):
+            seconds, made = sample(way, spec.steps_a_round, data, clock)
             samples[size].append(seconds / made)
             steps[size] += made
     sizes = [
@@ -70,7 +76,12 @@ def at_size(training: Training, size: int) -> Training:
     return replace(training, spec=spec, batches=BatchStream(data, size, spec.seed, spec.data.augment), share=share)
 
 
-def _as_run(spec: TimingSpec, size: int) -> RunSpec:
+def bare(spec: Spec, size: int, data: OnDevice, snapshots: Path) -> Training:
+    """A training that only shows what its steps take."""
+    return prepare(_as_run(spec, size), data, snapshots)
+
+
+def _as_run(spec: Spec, size: int) -> RunSpec:
     return RunSpec(
         spec.data,
         spec.model,
@@ -156,7 +167,7 @@ def _one_step(training: Training, step: int) -> None:
     update(training, *training.batches.batch(step, training.share.rows))
 
 
-def _eager(training: Training) -> Way:
+def eager(training: Training) -> Way:
     """Steps as loop.py makes them, from where the warm-up ended."""
     numbers = count(WARM_UP_STEPS)
 
@@ -190,16 +201,23 @@ def _can_graph(data: OnDevice) -> bool:
     return data.train_x.is_cuda
 
 
-def _sample(way: Way, at_a_time: int, data: OnDevice) -> tuple[float, int]:
+def sample(way: Way, at_a_time: int, data: OnDevice, clock: Callable[[], float]) -> tuple[float, int]:
     """Seconds that some steps took, and how many they were: so many at a time until `SAMPLE_SECONDS` have gone by."""
-    started, done, seconds = time.perf_counter(), 0, 0.0
+    started, done, seconds = clock(), 0, 0.0
     while team.agreed(int(seconds < SAMPLE_SECONDS)):
         way(at_a_time)
         if data.train_x.is_cuda:
             torch.cuda.synchronize(data.train_y.device)
         done += at_a_time
-        seconds = time.perf_counter() - started
+        seconds = clock() - started
     return seconds, done
+
+
+def clock_of(data: OnDevice) -> Callable[[], float]:
+    """The time that steps take. One thread on a CPU does nothing but compute, so its seconds of computing are what the step takes on a
+    machine that does nothing else; threads, devices and files are waited for, and only the wall clock knows."""
+    alone = data.train_x.device.type == "cpu" and torch.get_num_threads() == 1 and team.size() == 1
+    return time.thread_time if alone and isinstance(data.train_x, torch.Tensor) else time.perf_counter
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

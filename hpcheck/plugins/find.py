@@ -120,6 +120,13 @@ def literal(kind: str, name: str, constant: str) -> Any:
     return None
 
 
+def source_mentions(kind: str, name: str, word: str) -> bool:
+    """Whether the file of a shipped entry has this word in it; False for what is not hpcheck's own."""
+    if name not in known(kind):
+        return False
+    return word in (PACKAGE / FOLDER[kind] / f"{file_name(name)}.py").read_text(encoding="utf-8")
+
+
 def call(name: str, function: Callable[..., Any], *given: Any, **options: Any) -> Any:
     """What `function`, the entry behind `name`, makes of the arguments. Raises `UsersCodeError` where the user's own does not take them,
     `InputError` where a shipped one, or the library it calls, refuses the value of an option."""

@@ -48,8 +48,8 @@ def as_theirs(error: BaseException) -> UsersCodeError | None:
     if type(error).__module__.startswith("hpcheck."):
         return None  # said in our own words already
     frames = traceback.extract_tb(error.__traceback__)
-    first = next((index for index, frame in enumerate(frames) if _is_theirs(frame.filename)), None)
-    if isinstance(error, SyntaxError) and error.filename and _is_theirs(error.filename):
+    first = next((index for index, frame in enumerate(frames) if is_theirs(frame.filename)), None)
+    if isinstance(error, SyntaxError) and error.filename and is_theirs(error.filename):
         first = len(frames)
     if first is None:
         return None
@@ -62,7 +62,7 @@ def as_theirs(error: BaseException) -> UsersCodeError | None:
 def in_one_line(name: str, error: BaseException) -> UsersCodeError | None:
     """The error of the user's function `name` in one line, with the place in their file that it left last; None where it passed through
     none of their files, or is hpcheck's."""
-    theirs = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_theirs(frame.filename)]
+    theirs = [frame for frame in traceback.extract_tb(error.__traceback__) if is_theirs(frame.filename)]
     if not theirs or type(error).__module__.startswith("hpcheck."):
         return None
     place, said = theirs[-1], " ".join(str(error).split())
@@ -70,6 +70,6 @@ def in_one_line(name: str, error: BaseException) -> UsersCodeError | None:
     return UsersCodeError(f"{place.filename}:{place.lineno}: {name} raised {raised}")
 
 
-def _is_theirs(filename: str) -> bool:
+def is_theirs(filename: str) -> bool:
     """Whether a file is neither hpcheck's nor an installed package's; what is in no file (`<frozen importlib>`) is nobody's."""
     return Path(filename).is_file() and not filename.startswith((f"{OURS}/", *(f"{folder}/" for folder in INSTALLED)))

@@ -35,6 +35,20 @@ def momentum_at(step):
 
 
 """
+GROUPED = """
+
+def grouped(model):
+    \"\"\"A group for each pair of multipliers (of lr, of weight decay) that the model's modules declare in `hyper_multipliers`.\"\"\"
+    declared = {
+        f"{prefix}.{name}".lstrip("."): pair
+        for prefix, module in model.named_modules()
+        for name, pair in vars(module).get("hyper_multipliers", {}).items()
+    }
+    groups = {}
+    for name, parameter in model.named_parameters():
+        groups.setdefault(declared.get(name, (1.0, 1.0)), []).append(parameter)
+    return [{"params": params, "lr": MAX_LR * lr, "weight_decay": WEIGHT_DECAY * decay} for (lr, decay), params in groups.items()]
+"""
 OPTIMIZERS = {
     "sgd": """\
 torch.optim.SGD(
@@ -212,17 +226,31 @@ TITLES = {
 STAND_IN = "sgd"  # stands in for an optimizer of the user's own
 
 
-def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, Any]) -> str:
-    """The snippet of that name for the config's optimizer and its options. Raises `InputError` where there is none (`refused`)."""
+def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, Any], multiplied: bool = False) -> str:
+    """The snippet of that name for the config's optimizer and its options. Raises `InputError` where there is none (`refused`).
+    `multiplied`: the model declares multipliers of lr and weight decay, as hpcheck's runs had them."""
     if why := refused(settings):
         raise InputError(f"there is no snippet to print: {why}")
     shipped = optimizer if optimizer in OPTIMIZERS else STAND_IN
-    return SNIPPETS[name](settings, shipped, options)
+    text = SNIPPETS[name](settings, shipped, options)
+    return _with_groups(text) if multiplied else text
 
 
-def differences(name: str, optimizer: str, options: Options) -> list[str]:
+def _with_groups(text: str) -> str:
+    """The snippet with the model's own multipliers; timm's command line has no place for them (`differences`)."""
+    after = SCHEDULE.splitlines()[-1] + "\n"
+    text = text.replace(after, after + GROUPED, 1)
+    text = text.replace("model.parameters()", "grouped(model)").replace("self.parameters()", "grouped(self)")
+    return text.replace("max_lr=MAX_LR,", 'max_lr=[group["lr"] for group in optimizer.param_groups],')
+
+
+def differences(name: str, optimizer: str, options: Options, multiplied: bool = False) -> list[str]:
     """Where a training by the snippet of that name departs from the runs that the settings were read from, a sentence each."""
     found = list(DIFFERENCES[name])
+    if multiplied and name == "timm":
+        found.append(
+            "The model multiplies lr and weight decay for some of its parameters (`hyper_multipliers`); timm has one of each for all."
+        )
     if optimizer not in OPTIMIZERS:
         found.append("Your own optimizer's place is taken by torch.optim.SGD here.")
     elif options.get("velocity") == "caffe":

@@ -13,10 +13,12 @@ from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.recommendation import recommended, snippets
 from hpcheck.recommendation.cost import cost, records_of
+from hpcheck.recommendation.metric import Metric
 from hpcheck.recommendation.verdict import first_line
-from hpcheck.report import overview, sections
+from hpcheck.report import overview, sections, setting_plots
 from hpcheck.report.advice import missing, next_lines
 from hpcheck.runs.directory import RunDirectory, write_whole
+from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
@@ -28,17 +30,26 @@ def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None
     """Write `report.html` for what has been read so far."""
     costs = {reading.step: cost(records_of(runs, [reading]), asked) for reading in readings}
     content = recommended.content(runs, asked, readings)
-    write_whole(runs.path / FILE, page(content, readings, costs, asked.config))
+    write_whole(runs.path / FILE, page(content, readings, costs, asked.config, Metric.of(asked)))
 
 
-def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]], config: Config) -> str:
+def page(
+    content: Mapping[str, Any],
+    readings: Sequence[Reading],
+    costs: Mapping[str, Mapping[str, Any]],
+    config: Config,
+    metric: Metric,
+) -> str:
     """The whole report as text. `content` is what recommended.yaml says; `costs` has each step's."""
+    plots = setting_plots.plots(readings, content["settings"], config, metric)
     body = [
         _header(config, first_line(content)),
+        setting_plots.row(plots),
+        overview.answer(content),
         overview.banners(content, readings, config),
         _recommended(content),
         overview.results(content, config.train.fit),
-        sections.steps(content, readings, costs),
+        sections.steps(content, readings, costs, metric),
         sections.balance(content["settings"], config),
         _next(content, readings, config),
         _use(content["settings"], config),
@@ -131,9 +142,11 @@ def _use(settings: Mapping[str, Any], config: Config) -> Markup:
 
 
 def _snippet(key: str, settings: Mapping[str, Any], config: Config) -> Markup:
-    text = snippets.write(key, settings, config.optimizer.name, config.optimizer.options())
+    given = config.optimizer.name, config.optimizer.options()
+    multiplied = declares_multipliers(config.model.name)
+    text = snippets.write(key, settings, *given, multiplied)
     code = tag("pre", tag("code", text), tabindex=0, aria_label=f"{snippets.TITLES[key]}: code", role="region")
-    differs = tag("ul", [tag("li", line) for line in snippets.differences(key, config.optimizer.name, config.optimizer.options())])
+    differs = tag("ul", [tag("li", line) for line in snippets.differences(key, *given, multiplied)])
     body = (tag("p", "Where it differs from the runs that the settings were read from:"), differs, code)
     return tag("details", tag("summary", snippets.TITLES[key]), body, open=key == "pytorch")
 

@@ -84,6 +84,13 @@ def user_sources(module: str) -> dict[str, bytes]:
     return sources
 
 
+def declares_multipliers(model: str) -> bool:
+    """Whether a model's source speaks of `hyper_multipliers`: multipliers of lr and weight decay for some of its parameters."""
+    if find.is_users_own(model):
+        return any(b"hyper_multipliers" in source for source in user_sources(model.split(":")[0]).values())
+    return find.source_mentions("models", model, "hyper_multipliers")
+
+
 def _with_packages(module: str) -> list[str]:
     """`a.b.c` runs `a` and `a.b` too."""
     parts = module.split(".")

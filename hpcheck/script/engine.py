@@ -10,6 +10,7 @@ from typing import Any
 
 from hpcheck.engine.pool.pool import KILLED as KILLED_WORDS
 from hpcheck.engine.pool.pool import MOST_RETRIES, POLL_SECONDS, available_cores, cost, shared
+from hpcheck.engine.pool.threads import most_threads
 from hpcheck.errors import RunFailedError
 from hpcheck.runs import records
 from hpcheck.runs.records import RecordWriter
@@ -45,6 +46,7 @@ class Launches:
         if description.device != "cpu" or description.processes > 1:
             self._launcher.by_itself()
         self._jobs, self._threads, self._say = jobs, threads, say
+        self._most_threads = available_cores()
         self._running: dict[str, tuple[Launch, Spec]] = {}
         self._said: set[str] = set()
 
@@ -54,6 +56,8 @@ class Launches:
         """Make all runs; the first failure ends the others and is raised. A launch that was killed is made again, half as many at once."""
         directory.mkdir(parents=True, exist_ok=True)
         self.description.refuse_changed()
+        if self._threads is None:  # a script's steps are not timed: what others leave idle is taken
+            self._most_threads = most_threads(directory, available_cores(), lambda most: most)
         try:
             for run_id, spec in jobs:
                 if isinstance(spec, TimingSpec):
@@ -146,7 +150,8 @@ class Launches:
     def _share(self, asked_at_once: int) -> tuple[int, int]:
         """Launches at once, and the threads of each."""
         single = self.description.device == "cpu" and self.description.processes == 1
-        return shared(available_cores(), "cpu", self._jobs or (None if single else 1), self._threads, asked_at_once)
+        at_once, threads = shared(available_cores(), "cpu", self._jobs or (None if single else 1), self._threads, asked_at_once)
+        return at_once, self._threads or min(threads, self._most_threads)
 
     def _asked(self, run_id: str, spec: RunSpec, directory: Path, threads: int) -> Asked:
         return Asked(
@@ -164,7 +169,7 @@ class Launches:
 
     def _time(self, run_id: str, spec: TimingSpec, directory: Path, on_poll: Callable[[], None]) -> None:
         """Time each size in alternating launches; a size that runs out of memory, and all above it, are too large."""
-        threads = self._threads or available_cores()
+        threads = self._threads or min(available_cores(), self._most_threads)
         samples: dict[int, list[float]] = {}
         peaks: dict[int, int] = {}
         too_large, examples, started = math.inf, 0, time.perf_counter()

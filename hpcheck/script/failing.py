@@ -5,7 +5,7 @@ import traceback
 from types import TracebackType
 from typing import Any
 
-from hpcheck.plugins.user_errors import _is_theirs
+from hpcheck.plugins.user_errors import is_theirs
 
 RANK = re.compile(r"^\[(rank|default)?\d+\]:\s?")  # torchrun and torch.distributed put it before each line
 FRAME = re.compile(r'^  File "(.+)", line (\d+), in (.+)$')
@@ -15,7 +15,7 @@ LONGEST = 300  # characters of an exception's words
 def told_of(error: BaseException, trace: TracebackType | None) -> dict[str, Any]:
     """The exception in words, and the innermost place in the user's own files."""
     frames = traceback.extract_tb(trace)
-    own = [frame for frame in frames if _is_theirs(frame.filename)]
+    own = [frame for frame in frames if is_theirs(frame.filename)]
     place = f"{own[-1].filename}:{own[-1].lineno}" if own else ""
     said = "".join(traceback.format_exception_only(error)).strip().splitlines()
     from hpcheck.script.job import ScriptError
@@ -34,7 +34,7 @@ def from_text(output: str) -> tuple[str, str]:
     for line in lines[starts[-1] + 1 :]:
         frame = FRAME.match(line)
         if frame:
-            if _is_theirs(frame[1]):
+            if is_theirs(frame[1]):
                 place = f"{frame[1]}:{frame[2]}"
         elif line and not line.startswith(" "):
             words = line

@@ -72,7 +72,8 @@ def full_training(asked: Asked, settings: Settings, seed: int) -> RunSpec:
     config = asked.config
     on_train = replace(asked, config=config.model_copy(update={"train": config.train.model_copy(update={"fit": "train"})}))
     spec = final_run(on_train, settings, named(asked, settings) + (f", fresh seed {seed}" if seed else ""))
-    return replace(spec, seed=spec.seed + seed, keep="" if seed else "best", outcomes=True)
+    keep = "" if seed or config.script is not None else "best"  # a script would go on to its own end
+    return replace(spec, seed=spec.seed + seed, keep=keep, outcomes=True)
 
 
 def outcome(asked: Asked, record: RunRecord) -> Trained:

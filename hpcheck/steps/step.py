@@ -29,6 +29,7 @@ class Facts:
     remarks: tuple[str, ...] = ()  # what a person should look at before a search, one line each
     metric_fits: bool = True  # False where runs were seen whose outputs no automatic metric fits: their metric is minus the loss
     seeded: bool = True  # False where two runs with one seed were seen to begin otherwise: comparisons are then not paired
+    unseen: str = ""  # in words: classes that are validated or tested on and never trained on; "" where there are none
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from torch.optim.optimizer import _global_optimizer_post_hooks
 from torch.utils.data import DataLoader, TensorDataset, dataloader
 
 import hpcheck
+from hpcheck.engine.divergence import Levels
 from hpcheck.runs import records, schedules
 from hpcheck.runs.schedules import constant, one_cycle, ramp
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, evenly, to_dict
 from hpcheck.script import api
+from hpcheck.script.inside.levels import LossLevels
 from hpcheck.script.job import JOB, Job, ScriptError, told
 
 SPEC = RunSpec(
@@ -429,3 +431,25 @@ def test_another_size_than_the_command_saw_is_refused(drive):
     script = Script()
     with pytest.raises(ScriptError, match="train_examples is 640 now, and was 50"):
         script.follow()
+
+
+@pytest.mark.parametrize("batch_size", [64, 16, 3])
+def test_divergence_is_judged_as_the_engine_judges_it(batch_size):
+    random = torch.Generator().manual_seed(batch_size)
+    ours, engines, stretch = LossLevels(batch_size), Levels(batch_size), []
+    losses = [float(1 + at**2 / 2000 + torch.rand((), generator=random)) for at in range(200)]
+    for at, loss in enumerate(losses):
+        ours.add([loss])
+        if at == ours.batches - 1:  # the engine is told of its first level
+            engines.begin(sum(losses[: ours.batches]) / ours.batches)
+        if at >= ours.batches:
+            engines.add(torch.tensor(loss))
+        stretch.append(torch.tensor(loss))
+        if at >= 2 * ours.batches:
+            assert ours.diverged() == engines.diverged(stretch), at
+        if at % 20 == 19:
+            ours.row()
+            stretch = []
+    assert ours.diverged()
+    ours.add([math.nan])
+    assert ours.diverged()

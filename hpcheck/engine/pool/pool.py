@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from hpcheck.engine.pool.executor import Executor
 from hpcheck.engine.pool.slots import Slots
+from hpcheck.engine.pool.threads import most_threads
 from hpcheck.errors import RunFailedError
 from hpcheck.runs import records
 from hpcheck.runs.spec import Spec, TimingSpec
@@ -30,6 +31,7 @@ class Pool:
     def __init__(self, device: str, jobs: int | None, threads: int | None) -> None:
         self.device, self.jobs, self.threads = device, jobs, threads
         self._devices: dict[str, int | None] | None = None  # free bytes of each; None where nobody counts them
+        self._most_threads: int | None = None  # of the directory that runs are made for; None: as many as there are cores
         self._executor: Executor | None = None
 
     def execute(
@@ -42,10 +44,21 @@ class Pool:
         that a round which was interrupted goes on to the same numbers (default: as many as there are jobs).
         """
         directory.mkdir(parents=True, exist_ok=True)
+        if jobs and self.threads is None:
+            self._most_threads = self._chosen_for(jobs[0][1], directory)
         for job in [job for job in jobs if isinstance(job[1], TimingSpec)]:
             self._all([job], directory, on_poll, 1)
         runs = [job for job in jobs if not isinstance(job[1], TimingSpec)]
         self._all(runs, directory, on_poll, asked_at_once or len(runs))
+
+    def refuse_missing_device(self) -> None:
+        """Raise `InputError` where a device is named that the machine has not, before anything is written."""
+        if self.device not in ("auto", "cpu"):
+            try:
+                self._share(1)
+            except BaseException:
+                self.close()
+                raise
 
     def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
         waiting = sorted(jobs, key=cost)  # the longest last: it is taken first
@@ -90,10 +103,24 @@ class Pool:
 
     def _share(self, asked_at_once: int) -> tuple[Slots, int]:
         """Runs at once on the devices there are, and the threads of each. Raises `InputError` where the machine has none such."""
+        devices = self._found_devices()
+        at_once, threads = shared(available_cores(), next(iter(devices)), self.jobs, self.threads, asked_at_once, len(devices))
+        return Slots(devices, at_once), threads if self._most_threads is None else min(threads, self._most_threads)
+
+    def _found_devices(self) -> dict[str, int | None]:
         if self._devices is None:
             self._devices = self._retried(lambda: self._workers().ask(_free, self.device))
-        at_once, threads = shared(available_cores(), next(iter(self._devices)), self.jobs, self.threads, asked_at_once, len(self._devices))
-        return Slots(self._devices, at_once), threads
+        return self._devices
+
+    def _chosen_for(self, spec: Spec, directory: Path) -> int | None:
+        """The most threads of a run on a CPU, measured with the first run that is asked for."""
+        if "cpu" not in self._found_devices():
+            return None
+
+        def measure(most: int) -> int | None:
+            return self._retried(lambda: self._workers().ask(_threads_that_pay, spec, directory, most))
+
+        return most_threads(directory, available_cores(), measure)
 
     def _submit(self, others_run: bool, work: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
         """Hand work to a worker. A worker that was killed while idle has broken the pool: where nothing else runs, nothing is lost with it
@@ -166,6 +193,12 @@ def _free(device: str) -> dict[str, int | None]:
     from hpcheck.engine.pool import worker
 
     return worker.free_bytes_of(device)
+
+
+def _threads_that_pay(spec: Spec, directory: Path, most: int) -> int | None:
+    from hpcheck.engine.pool import worker
+
+    return worker.threads_that_pay(spec, directory, most)
 
 
 def _work(run_id: str, spec: Spec, directory: Path, device: str, threads: int) -> int | None:

@@ -15,6 +15,7 @@ import torch
 from hpcheck import __version__
 from hpcheck.data.cache import load_raw
 from hpcheck.data.prepare import prepare as prepare_data
+from hpcheck.engine import thread_timing
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
@@ -126,6 +127,14 @@ def measured(spec: Spec, run_id: str, directory: Path, device: str, threads: int
     torch.cuda.reset_peak_memory_stats(device)
     work(spec, run_id, directory, device, threads)
     return torch.cuda.max_memory_reserved(device) + CONTEXT_BYTES
+
+
+def threads_that_pay(spec: Spec, directory: Path, most: int) -> int | None:
+    """The number of threads on a CPU, at most `most`, that pays for the steps of a run. None where they fail: the run will say of what."""
+    try:
+        return thread_timing.threads_that_pay(spec, on_device(spec.data, "cpu")[0], directory, most)
+    except BaseException:  # of the user's code too, which may leave by SystemExit
+        return None
 
 
 @lru_cache(maxsize=2)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hpcheck import __version__
-from hpcheck.engine.divergence import CHECK_EVERY, Levels
+from hpcheck.engine.divergence import CHECK_EVERY
 from hpcheck.runs import schedules
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec, from_dict
@@ -19,6 +19,7 @@ from hpcheck.script.inside import ranks
 from hpcheck.script.inside.evaluation import BN_UPDATES, Evaluated, FreshBatchNorm, evaluated, gpu_is_used
 from hpcheck.script.inside.examples import Examples
 from hpcheck.script.inside.follower import Values
+from hpcheck.script.inside.levels import LossLevels
 from hpcheck.script.inside.state import Snapshots
 from hpcheck.script.job import ENDED, EVALUATING, FOLLOWING, Job, Pulse, ScriptError, tell
 
@@ -88,10 +89,8 @@ class Run(Common):
         self._evaluations = set(spec.evaluate_after)
         self._fresh_from = {max(at - BN_UPDATES, spec.at_step) for at in spec.evaluate_after}
         self._batchnorm = FreshBatchNorm(model)
-        self.levels = Levels(spec.total_batch_size)
-        self._first: list[Tensor] = []  # losses of the first updates, until they are enough to be a level
+        self.levels = LossLevels(spec.total_batch_size)
         self._local: list[Tensor] = []  # losses since they were last looked at
-        self._recent: list[Tensor] = []  # the last losses since the last row, as many as one look is at
         self._sum, self._count = 0.0, 0  # of all losses since the last row
         self._examples = Examples(spec.total_batch_size, ranks.size())
         self._record: RecordWriter | None = None
@@ -153,29 +152,14 @@ class Run(Common):
     def _diverged(self) -> bool:
         """Look at the losses since the last look, as all processes have them."""
         fresh, self._local = self._local, []
-        figures = torch.stack(fresh).tolist() if fresh else []
+        losses = torch.stack(fresh).tolist() if fresh else []
         if ranks.is_up():
-            figures = [one / ranks.size() for one in ranks.summed(figures)]
-        looked_at = list(torch.tensor(figures).unbind())
-        self._sum, self._count = self._sum + sum(figures), self._count + len(figures)
-        self._recent = [*self._recent, *looked_at][-CHECK_EVERY:]
-        for loss in looked_at:
-            self._level(loss)
-        if math.isnan(self.levels.first) and self._first:
-            return not bool(torch.isfinite(torch.stack(self._first)).all())
-        return self.levels.diverged(self._recent) if self._recent else False
-
-    def _level(self, loss: Tensor) -> None:
-        """Give a loss to what divergence is judged by, which begins at the mean of the first updates that hold enough examples."""
-        if not math.isnan(self.levels.first):
-            self.levels.add(loss)
-            return
-        if not self._first and self.spec.parent is None:
-            self._compare_first(float(loss))
-        self._first.append(loss)
-        if len(self._first) >= self.levels.batches:
-            self.levels.begin(float(torch.stack([one.cpu() for one in self._first]).mean()))
-            self.levels.latest = list(self._first)
+            losses = [one / ranks.size() for one in ranks.summed(losses)]
+        if self.done == self.spec.at_step + 1 and losses and self.spec.parent is None:
+            self._compare_first(losses[0])
+        self._sum, self._count = self._sum + sum(losses), self._count + len(losses)
+        self.levels.add(losses)
+        return self.levels.diverged()
 
     def _compare_first(self, loss: float) -> None:
         """One seed gives one first loss: another than the describe launch had means that the script draws random numbers of its own."""
@@ -187,7 +171,8 @@ class Run(Common):
 
     def _train_loss(self) -> float:
         found = self._sum / self._count if self._count else math.nan
-        self._recent, self._sum, self._count = [], 0.0, 0
+        self._sum, self._count = 0.0, 0
+        self.levels.row()
         return found
 
     def _row(self, train_loss: float) -> None:

@@ -4,23 +4,30 @@ import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from hpcheck.plugins.user_errors import _is_theirs
+from hpcheck.plugins.user_errors import is_theirs
 from hpcheck.script.inside import ranks
 from hpcheck.script.inside.courses import Common
 from hpcheck.script.inside.evaluation import evaluated, gpu_is_used
 from hpcheck.script.inside.follower import Values
 from hpcheck.script.inside.groups import Groups
 from hpcheck.script.inside.state import Snapshots
-from hpcheck.script.job import EVALUATING, FOLLOWING, ScriptError, tell
-
-if TYPE_CHECKING:
-    from hpcheck.script.inside.driven import Driven
+from hpcheck.script.job import EVALUATING, FOLLOWING, Job, Pulse, ScriptError, tell
 
 UPDATES = 2  # the first may come before what a script does in its first iteration alone
+
+
+class Asks(Protocol):
+    """What the calls of the script have asked for so far."""
+
+    job: Job
+    folder: Path
+    pulse: Pulse
+    asked: set[str]
+    own_batch_size: int | None
 
 
 class Describing(Common):
@@ -28,7 +35,7 @@ class Describing(Common):
 
     def __init__(
         self,
-        driven: "Driven",
+        driven: Asks,
         groups: Groups | None,
         evaluate: Callable[[], Any],
         given: Mapping[str, Any],
@@ -105,6 +112,6 @@ def own_files() -> dict[str, str]:
     found = {}
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
-        if isinstance(path, str) and path.endswith(".py") and _is_theirs(path):
+        if isinstance(path, str) and path.endswith(".py") and is_theirs(path):
             found[str(Path(path).resolve())] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     return dict(sorted(found.items()))

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from hpcheck.engine.divergence import Levels
 from hpcheck.engine.snapshots import read_sealed, sealed
 from hpcheck.runs.files import write_whole
+from hpcheck.script.inside.levels import LossLevels
 from hpcheck.script.job import ScriptError
 from hpcheck.script.kinds import State
 
@@ -23,7 +23,7 @@ class Snapshots:
         self.possible = state is not None or (isinstance(model, nn.Module) and optimizer is not None)
         self._first_loaded: tuple[torch.Tensor, torch.Tensor] | None = None
 
-    def save(self, path: Path, step: int, levels: Levels) -> None:
+    def save(self, path: Path, step: int, levels: LossLevels) -> None:
         """Write the state after `step` updates; the file appears whole or not at all."""
         if self._own is not None:
             kept = {"own": self._own[0]()}
