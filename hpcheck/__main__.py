@@ -17,6 +17,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Tracebacks only with --debug, which may stand before or after the command."""
+    from hpcheck.analysis.memory import Memory
     from hpcheck.cli.app import app
     from hpcheck.terminal.signals import Interrupted, interruptible
 
@@ -24,7 +25,7 @@ def run(arguments: list[str]) -> int:
     debug = "--debug" in options
     arguments = [*(each for each in options if each != "--debug"), *script]
     try:
-        with interruptible():
+        with interruptible(), Memory():
             return int(app(args=arguments or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
     except SystemExit as end:
         return ended(end)

@@ -7,12 +7,12 @@ do not see the trend.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from scipy.stats import kendalltau
 
 from hpcheck.analysis.curve import FloatArray, IntArray, is_value
+from hpcheck.analysis.memory import once
 
 FEWEST_POINTS = 5  # ours: below five finite values there is no noise to speak of (three second differences)
 NARROWEST, WIDENING = 5, 1.4  # ours: points in the narrowest neighbourhood, and the growth from one to the next
@@ -30,7 +30,6 @@ LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, a
 LEVELS_APART, LARGER_NOISIER = 3.0, 0.01  # ours: the level must fall by this factor, and Kendall's test that large losses are noisier hold
 LEAST_LOCAL = 0.1  # ours: share of the curve's noise that a local level is at least
 MOST_POINTS = 400  # ours: longer curves are read through the medians of at most so many blocks
-REMEMBERED = 2048  # curves whose trends are kept, about 2 kB each
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,11 @@ class Smoothed:
 
 def smooth(x: FloatArray, y: FloatArray) -> Smoothed:
     """The trend of `y` over `x`. NaN and inf in either are left out, and NaN in the fit. The arrays returned are not to be written to."""
-    return _smooth_once(np.asarray(x, dtype=np.float64).tobytes(), np.asarray(y, dtype=np.float64).tobytes())
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    return once(("smooth", x.tobytes(), y.tobytes()), lambda: _smoothed(x, y))
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _smooth_once(x_bytes: bytes, y_bytes: bytes) -> Smoothed:
-    """The same, of the arrays' bytes: readings, pictures and the report ask for the trends of the same raw values again and again."""
-    x, y = np.frombuffer(x_bytes), np.frombuffer(y_bytes)
+def _smoothed(x: FloatArray, y: FloatArray) -> Smoothed:
     finite = is_value(x) & is_value(y)
     fit, error, local, noise = *(np.full(len(y), np.nan) for _ in range(3)), np.nan
     if finite.sum() < FEWEST_POINTS:
@@ -68,11 +65,6 @@ def _smooth_once(x_bytes: bytes, y_bytes: bytes) -> Smoothed:
     for array in (fit, error, local):
         array.flags.writeable = False
     return Smoothed(fit, noise, error, local)
-
-
-def forget() -> None:
-    """Compute the trends anew, for one who changes a constant of this module."""
-    _smooth_once.cache_clear()
 
 
 def _smooth(x: FloatArray, y: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray]:

@@ -8,7 +8,7 @@ from hpcheck.data.arrays import DataError, Raw
 from hpcheck.data.cache import load_raw
 from hpcheck.data.constant import constant_loss
 from hpcheck.data.prepare import held_out_counts, task_and_outputs
-from hpcheck.runs import identity
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.spec import can_be_cut
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import data_spec
@@ -16,15 +16,16 @@ from hpcheck.steps.order import start_settings
 from hpcheck.steps.step import Asked, Facts
 
 
-def facts(config: Config) -> Facts:
-    """The sizes of the splits and what a constant answer loses, from the data themselves; their fingerprint is kept, so that a user's
-    loader runs once a command.
+def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
+    """The sizes of the splits and what a constant answer loses, from the data themselves; `fingerprints` keeps theirs, so that a
+    user's loader runs once a command.
 
     Raises `DataError` where they cannot be read, or where the config does not fit them.
     """
     spec = data_spec(Asked(config, Facts(0, 0)))
     raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
-    identity.remember(spec, fingerprint)
+    if fingerprints is not None:
+        fingerprints.remember(spec, fingerprint)
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
     refuse_what_does_not_fit(config, raw, train, held_out)
     constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit)

@@ -40,7 +40,8 @@ def planned(config: Config) -> dict[str, Any]:
 
     Trainings are bounded for every batch size that may be taken. Iterations are at the start's, but for the least of what comes after the
     batch step, which may have taken the largest of its sizes."""
-    asked, runs = Asked(config, facts(config)), RunDirectory.of(config)
+    runs = RunDirectory.of(config)
+    asked = Asked(config, facts(config, runs.fingerprints))
     start = start_settings(config)
     full = full_steps(asked, start)
     runs_of_step = {**RUNS_OF_STEP, "lr-range": _lr_runs(asked), "momentum": _momentum_runs(asked)}

@@ -43,7 +43,7 @@ def of_config(config: Config) -> Written:
 
 
 def _write(config: Config, runs: RunDirectory) -> Written:
-    asked = Asked(config, facts(config))
+    asked = Asked(config, facts(config, runs.fingerprints))
     readings = list(Replays(asked, runs.find).readings())
     page.write(runs, asked, readings)
     now = recommended.topics(recommended.content(runs, asked, readings))

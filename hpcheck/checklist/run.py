@@ -1,5 +1,6 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
+from hpcheck.analysis.memory import Memory
 from hpcheck.checklist import tensorboard as event_files
 from hpcheck.checklist.data_facts import facts
 from hpcheck.config import Config
@@ -9,7 +10,6 @@ from hpcheck.engine.distributed.ddp import join_outer
 from hpcheck.recommendation import recommended
 from hpcheck.report import page
 from hpcheck.runs.directory import RunDirectory
-from hpcheck.runs.identity import identify
 from hpcheck.steps import batch
 from hpcheck.steps.order import REPROBE, STEPS, Replays
 from hpcheck.steps.reading import Reading, Settings
@@ -30,15 +30,18 @@ class Checklist:
         self.runs = RunDirectory.of(config)
         self.runs.claim()
         self.progress = progress
-        self.asked = Asked(config, facts(config))
+        self._memory = Memory()
+        self.asked = Asked(config, facts(config, self.runs.fingerprints))
         self.replays = Replays(self.asked, self.runs.find)
         self.runs.create(config)
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
     def __enter__(self) -> "Checklist":
+        self._memory.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._memory.__exit__()
         self.pool.close()
         self.runs.release()
 
@@ -111,7 +114,7 @@ class Checklist:
         raise RuntimeError(f"{step}: still asking for runs after {MOST_ROUNDS} rounds")
 
     def _execute(self, step: str, missing: Missing) -> None:
-        jobs = list({identify(spec): spec for spec in missing.specs}.items())
+        jobs = list({self.runs.fingerprints.identify(spec): spec for spec in missing.specs}.items())
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
             self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
 

@@ -16,7 +16,6 @@ from hpcheck.recommendation import verdict
 from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
-from hpcheck.runs.identity import data_fingerprint
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
@@ -119,7 +118,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
     return {
         "hpcheck": __version__,
         "config": configs.digest(asked.config),
-        "data": data_fingerprint(data)[:16],
+        "data": runs.fingerprints.data(data)[:16],
         "seed": asked.config.seed,
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
         "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},

@@ -12,7 +12,7 @@ from hpcheck.plugins import find as plugins
 from hpcheck.runs import records
 from hpcheck.runs.files import naming, remove_leftovers
 from hpcheck.runs.files import write_whole as write_whole
-from hpcheck.runs.identity import identify
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.lock import RunLock
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import Spec
@@ -34,6 +34,7 @@ class RunDirectory:
         self.events = path / "tensorboard"  # where `--tensorboard` asks for it
         self.recommended = path / "recommended.yaml"
         self.config = path / "config.yaml"
+        self.fingerprints = Fingerprints()
         self._found: dict[str, RunRecord] = {}
         self._lock: RunLock | None = None
         refuse_ways_out(path)
@@ -85,7 +86,7 @@ class RunDirectory:
 
     def find(self, spec: Spec) -> RunRecord | None:
         """The finished record of a run that computes what `spec` does, if there is one."""
-        run_id = identify(spec)
+        run_id = self.fingerprints.identify(spec)
         if run_id not in self._found:
             record = records.read(self.records / f"{run_id}.jsonl")
             if record is None or record.run_id != run_id:
@@ -95,7 +96,7 @@ class RunDirectory:
 
     def forget(self, spec: Spec) -> None:
         """Remove the record of a run, so that it is made again when it is asked for."""
-        run_id = identify(spec)
+        run_id = self.fingerprints.identify(spec)
         self._found.pop(run_id, None)
         with naming(path := self.records / f"{run_id}.jsonl", "removed"):
             path.unlink(missing_ok=True)
