@@ -26,7 +26,7 @@ class Memory:
         around = _memory.get()
         if around is None:
             self._token = _memory.set(self)
-        return around or self
+        return self if around is None else around
 
     def __exit__(self, *_: object) -> None:
         if self._token is not None:
