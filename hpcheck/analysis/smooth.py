@@ -6,6 +6,7 @@ start and a long flat stretch are both followed. The noise comes from second dif
 do not see the trend.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -175,7 +176,7 @@ def _second_differences(x: FloatArray, y: FloatArray) -> FloatArray:
 
 def _spread(residual: FloatArray) -> float:
     """Robust standard deviation of absolute residuals; their mean where more than half of them are 0 (quantised values)."""
-    middle = float(np.median(residual))
+    middle = _middle(np.sort(residual))
     return MAD_TO_SD * middle if middle > 0 else float(np.mean(residual)) * float(np.sqrt(np.pi / 2))
 
 
@@ -200,8 +201,14 @@ def _spike_weights(y: FloatArray, noise: float) -> FloatArray:
 
 def _medians_before(y: FloatArray, side: int) -> FloatArray:
     """The median of up to `side` values before each one, (F,); the first has none, and gets itself. F > side."""
-    whole = np.median(np.lib.stride_tricks.sliding_window_view(y[:-1], side), axis=1)  # (F - side,)
-    return np.concatenate([y[:1], [np.median(y[:i]) for i in range(1, side)], whole])
+    whole = np.sort(np.lib.stride_tricks.sliding_window_view(y[:-1], side), axis=1)[:, side // 2]  # (F - side,), side being odd
+    return np.concatenate([y[:1], [_middle(sorted(y[:i].tolist())) for i in range(1, side)], whole])
+
+
+def _middle(ordered: Sequence[float] | FloatArray) -> float:
+    """The median of values in order, which `np.median` would take ten times as long for."""
+    half = len(ordered) // 2
+    return float(ordered[half]) if len(ordered) % 2 else float((ordered[half - 1] + ordered[half]) / 2)
 
 
 def _widest_agreeing(x: FloatArray, y: FloatArray, sigmas: FloatArray, kept: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -174,7 +174,7 @@ def climbed(asked: Asked, settings: Settings, timed: Timed) -> Generator[Sequenc
     A larger size is tried at the lr of its smaller neighbour and at that lr in proportion to its size; a smaller one in proportion alone.
     Sizes that nobody asked for are left out beyond one that is already beaten.
     """
-    reference, lr = timed.reference, settings.max_lr or 0.0
+    reference, lr = timed.reference, settings.known_max_lr
     below = sorted((size for size in timed.seconds if size < reference), reverse=True)
     above = sorted(size for size in timed.seconds if size > reference)
     asks: dict[int, tuple[float, ...]] = {reference: (lr,), **{size: (_scaled(lr, size / reference),) for size in below}}

@@ -83,7 +83,7 @@ def momenta(asked: Asked) -> tuple[float, ...]:
 def own_lr(settings: Settings, momentum: float, known_with: float) -> float:
     """The lr at which `momentum` moves the weights as fast as the known max_lr does with the momentum that it is used with, which is the
     one at the cycle's top: lr/(1-momentum) is what counts (Smith 2018, 4.3, after eq. 3)."""
-    return (settings.max_lr or 0.0) * (1 - momentum) / (1 - known_with)
+    return settings.known_max_lr * (1 - momentum) / (1 - known_with)
 
 
 def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
@@ -124,7 +124,7 @@ def _cycle_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> R
 
 def _range_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:
     """A range test over the config's range, else to twice max_lr, in which momentum falls, stays or rises (Fig. 7c, 14a)."""
-    highest = asked.config.lr_range.max or RAMP_OVER_MAX * (settings.max_lr or 0.0)
+    highest = asked.config.lr_range.max or RAMP_OVER_MAX * settings.known_max_lr
     given = asked.config.lr_range.min
     lowest = given if given is not None and given < highest else highest * RAMP_FROM
     spec = range_test(asked, settings, lowest, highest, steps, f"{shape} momentum")

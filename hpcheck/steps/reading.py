@@ -22,6 +22,22 @@ class Settings:
     weight_decay: float
     epochs: float
 
+    @property
+    def known_max_lr(self) -> float:
+        """The largest lr, for steps that begin only where it is known. Raises `ValueError` where it is not."""
+        return _known(self.max_lr)
+
+    @property
+    def known_min_lr(self) -> float:
+        """The smallest lr of a cycle, the same way."""
+        return _known(self.min_lr)
+
+
+def _known(lr: float | None) -> float:
+    if lr is None:
+        raise ValueError("no learning rate is known yet")
+    return lr
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -75,7 +75,7 @@ def _rule(asked: Asked) -> Rule:
 def full_run(asked: Asked, settings: Settings) -> Make:
     """A whole run at each value. Cycle mode: a short 1cycle with cyclical momentum, as the training will be. Range mode: lr rising,
     momentum falling (Fig. 10a). Constant mode: Fig. 9, where a larger value reads best."""
-    max_lr, mode = settings.max_lr or 0.0, asked.config.wd_grid.mode
+    max_lr, mode = settings.known_max_lr, asked.config.wd_grid.mode
 
     def make(weight_decay: float, steps: int) -> RunSpec:
         tried, label = replace(settings, weight_decay=weight_decay), f"weight decay {weight_decay:g}"
