@@ -19,7 +19,7 @@ from hpcheck.runs.files import write_whole
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
-from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 
@@ -98,9 +98,17 @@ def evidence_block(item: Evidence) -> dict[str, Any]:
     """One setting's evidence as plain values, without what is empty."""
     apart = ("setting", "kept", "higher_is_better", "good")  # the block's own key, what its source, the config and its reason say
     block = {key: plain(value) for key, value in asdict(item).items() if key not in apart and value not in (None, (), [])}
+    if item.considered:
+        block["considered"] = [plain(candidate(item, *line)) for line in item.considered]
     if item.status == "abstained":
         block["source"] = f"{item.kept} (abstained); {item.source}"
     return block
+
+
+def candidate(item: Evidence, value: float | str, score: float, error: float) -> dict[str, Any]:
+    """One of those that were considered, its score as it was measured: a loss, or the metric itself."""
+    measured = as_measured(score, item.judged_by, item.higher_is_better) if math.isfinite(score) else "diverged"
+    return {"value": value, "score": measured, "error": error}
 
 
 def changes_of_mind(last: Evidence, found: Sequence[tuple[str, Evidence]]) -> dict[str, Any]:

@@ -134,14 +134,14 @@ def _plain(value: Any) -> str:
 def considered(item: Evidence) -> Markup:
     """What else was tried, with its score; the candidates that cannot be told from the best say so."""
     judged = "Metric" if item.judged_by == "accuracy" else "Validation loss"
-    names = item.names or tuple(number(value) for value, _, _ in item.considered)
-    body = [_candidate(item, name, *line) for name, line in zip(names, item.considered, strict=True)]
+    body = [_candidate(item, *line) for line in item.considered]
     head = (MORE_NAMES.get(item.setting, "Value"), judged, "Standard error", "Verdict")
     return table(head, body, "considered", f"What was considered, judged by {judged.lower()}")
 
 
-def _candidate(item: Evidence, name: str, value: float, score: float, error: float) -> tuple[object, ...]:
-    taken = item.value == value or (isinstance(item.value, Mapping) and item.value.get("max") == value) or item.value == name
+def _candidate(item: Evidence, value: float | str, score: float, error: float) -> tuple[object, ...]:
+    taken = item.value == value or (isinstance(item.value, Mapping) and item.value.get("max") == value)
+    name = value if isinstance(value, str) else number(value)
     if taken and item.status != "abstained":
         verdict: object = tag("strong", "taken")
     elif value in item.tied:

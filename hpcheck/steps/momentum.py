@@ -23,9 +23,10 @@ SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
 RAMP_OVER_MAX = 2.0  # ours: each momentum's ramp goes to twice the lr that is as fast as the known max_lr
 RAMP_FROM = 1 / 100
-FALLING = 1.0
 SHAPES_OVER = {"cycle": "cycle", "range": "range test"}
-SHAPES = {FALLING: "falling", 2.0: "constant", 3.0: "rising"}  # the decision rule compares numbers; these stand for the three shapes
+SHAPES = ("falling", "constant", "rising")
+PLACES = range(len(SHAPES))  # the decision rule compares numbers: a shape's is its place, and goes no further than this file
+FALLING = float(SHAPES.index("falling"))
 WHY_NO_RANGE_TEST = (
     "momentum range tests are not used: the loss falls all the way to momentum 1 and shows no optimum (Smith 2018, Fig. 7b); "
     "hpcheck momentum --range-test shows it"
@@ -66,7 +67,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     shapes = yield from compared_shapes(asked, after, steps)
     if shapes.choice.value is None and settings.min_momentum == settings.max_momentum:
         return _reading(asked, replace(after, min_momentum=largest), best, shapes)  # abstained: constant, as it started
-    if SHAPES[shapes.choice.value or FALLING] == "constant":
+    if _shape(shapes.choice.value) == "constant":
         held_at = _constant(asked, after)
         return _reading(asked, replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes)
     floors = yield from _compared_floors(asked, after, steps)
@@ -93,7 +94,7 @@ def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
     rule = Rule(prefer=FALLING, scale="names", examples=examples_of_share(asked))
     rule = replace(rule, at="span", x="lr") if ramped else rule
     make = _range_shaped if ramped else _cycle_shaped
-    specs = {shape: make(asked, settings, SHAPES[shape], steps) for shape in SHAPES}
+    specs = {float(place): make(asked, settings, SHAPES[place], steps) for place in PLACES}
     found = yield list(specs.values())
     records: Records = {shape: (record,) for shape, record in zip(specs, found, strict=True)}
     choice = choose(candidates(records), counting(rule, records))
@@ -159,7 +160,7 @@ def _reading(
         panels.append(Panel("Momentum, each on its own lr scale", "iteration", "validation loss", lines))
     if shapes is not None:
         items.append(shape_evidence(asked, shapes, "falling" if after.min_momentum < after.max_momentum else "constant"))
-        lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
+        lines = candidate_lines(shapes, lambda place: f"{_shape(place)} momentum")
         title = f"Shape of the momentum over the {SHAPES_OVER[asked.config.momentum.over]}"
         panels.append(Panel(title, "iteration", "validation loss", lines))
     if floors is not None:
@@ -173,21 +174,28 @@ def _reading(
 
 
 def shape_evidence(asked: Asked, shapes: Compared, taken: str) -> Evidence:
-    """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
+    """The evidence for the shape, by the shapes' names."""
     choice = shapes.choice
-    if choice.status == "chosen" and SHAPES[choice.value or FALLING] != taken:
+    if choice.status == "chosen" and _shape(choice.value) != taken:
         choice = lowered(choice, "low")  # another one beats what is taken
     item = evidence(asked, "momentum_shape", choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
-    return replace(item, reason=_shape_words(shapes, taken), interval=None, names=tuple(SHAPES.values()))
+    considered = tuple((_shape(place), score, error) for place, score, error in choice.scores)
+    tied = tuple(map(_shape, choice.tied))
+    return replace(item, reason=_shape_words(shapes, taken), interval=None, tied=tied, considered=considered)
+
+
+def _shape(place: float | None) -> str:
+    """The name of the shape at this place among `SHAPES`; falling where none is chosen."""
+    return SHAPES[round(FALLING if place is None else place)]
 
 
 def _shape_words(shapes: Compared, taken: str) -> str:
     choice = shapes.choice
     if choice.value is None:
         return choice.reason
-    best, lost = SHAPES[choice.value], [SHAPES[shape] for shape, score, _ in choice.scores if not math.isfinite(score)]
+    best, lost = _shape(choice.value), [_shape(place) for place, score, _ in choice.scores if not math.isfinite(score)]
     if choice.tied:
-        return f"{', '.join(SHAPES[value] for value in choice.tied)} cannot be told apart; {taken} is taken"
+        return f"{', '.join(_shape(place) for place in choice.tied)} cannot be told apart; {taken} is taken"
     if lost and len(lost) == len(SHAPES) - 1:
         return f"{best} momentum alone did not diverge at the lr that was read with it; {' and '.join(lost)} may bear a smaller one"
     reason = f"{best} momentum has the best validation loss"

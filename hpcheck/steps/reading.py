@@ -46,8 +46,8 @@ class Evidence:
     `status` is "chosen", "tied" (the candidates in `tied` cannot be told apart), or "abstained": for want of evidence a value is kept, the
     start's or what `kept` says in words. `good` are candidates that lose little, where a stretch of such was looked for. `considered`
     holds a line per candidate: its value, its score and the score's standard error.
-    `names` are what the values in `considered` stand for, in the same order, where they are not numbers of the setting itself. Scores are
-    costs, lower being better: `as_measured` turns one back, for which it needs `higher_is_better`, the metric's direction.
+    A value that is not a number, such as a shape of the momentum, is its name. Scores are costs, lower being better: `as_measured` turns
+    one back, for which it needs `higher_is_better`, the metric's direction.
     """
 
     setting: str
@@ -57,13 +57,12 @@ class Evidence:
     reason: str
     source: str
     interval: tuple[float, float] | None = None
-    tied: tuple[float, ...] = ()
+    tied: tuple[float | str, ...] = ()
     good: tuple[float, ...] = ()
     runs: tuple[str, ...] = ()
     clues: tuple[str, ...] = ()
-    considered: tuple[tuple[float, float, float], ...] = ()
+    considered: tuple[tuple[float | str, float, float], ...] = ()
     judged_by: str = "loss"
-    names: tuple[str, ...] = ()
     kept: str = "start"
     higher_is_better: bool = True
 

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from hpcheck.cli import summary
 from hpcheck.config import yaml12
-from hpcheck.recommendation import verdict, wording
+from hpcheck.recommendation import verdict
 from hpcheck.recommendation.recommended import content, write
 from hpcheck.report import advice, page
 from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.steps.reading import Reading, Settings
 from tests.support import report_cases as cases
 from tests.support.simulated import asked
@@ -107,7 +109,7 @@ def beaten() -> dict[str, Any]:
 
 def lines_in_the_terminal(said: dict[str, Any]) -> list[str]:
     out = io.StringIO()
-    wording.show(said, Console(file=out, width=400), Path("runs"))
+    summary.show(said, Console(file=out, width=400), Path("runs"))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
@@ -170,6 +172,8 @@ def test_a_training_that_overfits_ends_with_the_length_and_the_weight_decays_tha
 
 def test_the_readings_of_a_run_carry_the_verdict_into_its_recommendation() -> None:
     class NoRuns:
+        fingerprints = Fingerprints()
+
         def by_id(self, run: str) -> None:
             return None
 
