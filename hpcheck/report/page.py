@@ -14,7 +14,8 @@ from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections
 from hpcheck.report.advice import COMMAND, next_lines
-from hpcheck.runs.directory import RunDirectory, write_whole
+from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.files import write_whole
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
 

@@ -10,8 +10,7 @@ from hpcheck.config import Config
 from hpcheck.errors import InputError
 from hpcheck.plugins import find as plugins
 from hpcheck.runs import records
-from hpcheck.runs.files import naming, remove_leftovers
-from hpcheck.runs.files import write_whole as write_whole
+from hpcheck.runs.files import naming, remove_leftovers, write_whole
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.lock import RunLock
 from hpcheck.runs.records import RunRecord

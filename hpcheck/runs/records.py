@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from hpcheck.errors import InputError
 from hpcheck.runs.files import Growing, naming
-from hpcheck.runs.files import StorageError as StorageError
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, from_dict, to_dict
 
 RECORD_VERSION = 1

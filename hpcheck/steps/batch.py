@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from hpcheck.analysis.choose import choose
+from hpcheck.analysis.choose import Rule, choose
 from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.analysis.smooth import smooth
 from hpcheck.drawing.panels import Panel
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.build_runs import curve, cycle, data_spec, examples_of_share, part, short_steps
-from hpcheck.steps.compare import Compared, Rule, candidates, replicated
+from hpcheck.steps.compare import Compared, candidates, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.reading import Reading, Settings, nothing_run

@@ -6,14 +6,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from hpcheck.analysis.choice import Choice, lowered
-from hpcheck.analysis.choose import choose
+from hpcheck.analysis.choose import Rule, choose
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins.search_space import search_of
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, ramp
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, range_test, run, short_steps
-from hpcheck.steps.compare import Compared, Comparing, Records, Rule, candidates, compare, counting, replicated
+from hpcheck.steps.compare import Compared, Comparing, Records, candidates, compare, counting, replicated
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
 from hpcheck.steps.reading import Evidence, Reading, Settings, nothing_run

@@ -4,7 +4,7 @@ extrapolation past an edge (Smith 2018, 4.4, Remark 6 and 5, item 4)."""
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from hpcheck.analysis.choose import too_short_to_tell
+from hpcheck.analysis.choose import Rule, too_short_to_tell
 from hpcheck.analysis.optimum import next_weight_decays
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins.search_space import is_shallow, search_of
@@ -12,7 +12,7 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant, values
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, range_test, run, short_steps
-from hpcheck.steps.compare import Compared, Make, Rule, compare
+from hpcheck.steps.compare import Compared, Make, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import steady_lr
 from hpcheck.steps.reading import Evidence, Finding, Reading, Settings, nothing_run
