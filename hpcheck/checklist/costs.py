@@ -13,12 +13,13 @@ from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked, Decide, Lookup, replay
 
 # Ours, chosen so that every step is made as short, or as long, as searches of real networks were (docs/results/records).
-# Each is (lr at which it diverges as a share of the largest lr looked at, short runs in which the loss falls by a factor e, noise).
+# Each is (lr at which it diverges as a share of where the sweep ends, short runs in which the loss falls by a factor e, noise).
 EASY = (1 / 10, 0.4, 0.001)  # nothing is lengthened, extended or repeated; runs that diverge stop early
 ORDINARY = (1 / 50, 0.01, 0.02)  # each end of the stretch of good lrs is looked for; weight decays are told apart and bisected
 SLOW = (1 / 400, 2.0, 0.05)  # learns so little in a short run that range tests and momenta are read in longer ones
 BEYOND_GRID = 100.0  # the best weight decay as a multiple of the start's, so that values beyond those of the grid are tried
 FLOOR, BETTER = 0.8, 0.35  # the loss of long runs, and by how much that of double or half the batch size is better, so that it is taken
+GIVEN_RANGE = 0.7  # a range that the config gives is stable up to this share of it
 SURVIVES = 2.0  # a given lr is this far below the one at which a simulated network diverges
 
 
@@ -64,15 +65,19 @@ def costs(asked: Asked, world: World) -> dict[str, Cost]:
     return table
 
 
-def total(made: Iterable[RunRecord]) -> Cost:
-    """What these runs cost. A final training counts whole: that a simulated one diverges says nothing of the user's."""
-    runs = list(made)
-    final = [record.spec for record in runs if isinstance(record.spec, RunSpec) and record.spec.finally_on]
-    others = [record for record in runs if not (isinstance(record.spec, RunSpec) and record.spec.finally_on)]
-    return Cost(
-        sum(spec.steps - spec.at_step for spec in final) + sum(map(iterations_done, others)),
-        sum((spec.steps - spec.at_step) * spec.total_batch_size for spec in final) + sum(map(examples_processed, others)),
-    )
+def total(made: Iterable[RunRecord], whole: bool = False) -> Cost:
+    """What these runs cost. A final training counts whole, and so do all of them where `whole` is set: that a simulated run diverges says
+    nothing of the user's."""
+    iterations = examples = 0
+    for record in made:
+        spec = record.spec
+        if isinstance(spec, RunSpec) and (whole or spec.finally_on):
+            iterations += spec.steps - spec.at_step
+            examples += (spec.steps - spec.at_step) * spec.total_batch_size
+        else:
+            iterations += iterations_done(record)
+            examples += examples_processed(record)
+    return Cost(iterations, examples)
 
 
 def easy(asked: Asked) -> list[World]:
@@ -108,8 +113,8 @@ def network(asked: Asked, kind: tuple[float, float, float], weight_decay: float,
     """A simulated network of a kind: what it is for the lrs that are looked at, and for the length of the config's short runs."""
     share_of_largest, runs_needed, noise = kind
     options, start = asked.config.lr_range, asked.config.start
-    largest = options.max or options.sweep_ends(asked.config.optimizer.name)[1]
-    diverges_at = max(share_of_largest * largest, SURVIVES * (start.max_lr or 0.0))
+    looked_at = options.sweep_ends(asked.config.optimizer.name)[1]
+    diverges_at = max(share_of_largest * looked_at, GIVEN_RANGE * (options.max or 0.0), SURVIVES * (start.max_lr or 0.0))
     fastest = diverges_at / (1 - min(start.momentum.max, 0.95))
     return World(
         fastest=fastest,
@@ -138,4 +143,4 @@ def left(asked: Asked, decide: Decide, settings: Settings, known: Lookup) -> Cos
         return record
 
     replay(decide, asked, settings, answer)
-    return total({record.run_id: record for record in made}.values())
+    return total({record.run_id: record for record in made}.values(), whole=True)
