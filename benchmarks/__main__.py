@@ -16,6 +16,7 @@ NAMES = {
     "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
     "rows": "benchmarks.rows",
+    "halves": "benchmarks.halves",
 }
 
 

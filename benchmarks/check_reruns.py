@@ -17,7 +17,7 @@ from hpcheck.recommendation import drift
 
 def recommendation(config: Config) -> drift.Content:
     """What the checklist comes to, the final training left out."""
-    return drift.checked(yaml12.read(regenerate(config, quiet=True)).value, config.name)
+    return drift.checked(yaml12.read(regenerate(config, quiet=True, baseline=None)).value, config.name)
 
 
 def drifted(old: drift.Content, new: drift.Content) -> list[str]:

@@ -25,7 +25,7 @@ from hpcheck.runs import records, schedules
 from hpcheck.runs.identity import identify
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.schedules import constant
-from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, evenly, freeze
+from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, evenly
 
 Rows = list[tuple[int, float, float]]  # step, validation loss, accuracy
 EVAL_BATCH = 128
@@ -41,11 +41,9 @@ class Subject:
 
 
 def subject(name: str, root: Path) -> Subject:
-    """`lenet` on MNIST, or `shallow3` on CIFAR-10 (a folder of images under `root`, or torchvision's)."""
+    """`lenet` on MNIST, or `shallow3` on CIFAR-10."""
     if name == "lenet":
         return Subject(name, DataSpec("mnist", root=str(root), normalize="unit"), 0.02)
-    if (root / "cifar10-jpg").exists():
-        return Subject(name, DataSpec("image-folder", str(root), freeze({"folder": "cifar10-jpg"}), normalize="mean-image"), 0.001)
     return Subject(name, DataSpec("cifar10", root=str(root), normalize="mean-image"), 0.001)
 
 

@@ -1,6 +1,6 @@
 """Trainings of several of the paper's rows on a GPU, as many as fit together in one CUDA graph; `hpcheck reproduce` finds their records.
 
-python -m benchmarks rows table1-row3 table1-row4 --repeats 2 -s data.name=image-folder -s data.folder=cifar10-jpg
+python -m benchmarks rows table1-row3 table1-row4 --repeats 2
 """
 
 import argparse

@@ -18,7 +18,7 @@ from hpcheck.config.template import plain, spelled
 from hpcheck.reproduce import page
 
 DOCS = Path(__file__).parent
-EXIT_CODES = {  # DESIGN 1
+EXIT_CODES = {  # hpcheck/terminal/exit_codes.py, in words
     0: "fine; a tie is an answer",
     1: "`check`: a setting has drifted; `reproduce`: something that was run misses the paper's value",
     2: "something given was wrong",
@@ -113,6 +113,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "config.md": config,
     "hpcheck.schema.json": schema_file,
     "results/paper.md": page.markdown,
+    "results/paper-jpeg.md": page.history,
 }
 
 if __name__ == "__main__":

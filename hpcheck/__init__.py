@@ -1,3 +1,20 @@
 """hpcheck sets learning rate, batch size, momentum and weight decay by Leslie Smith's four-step checklist."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpcheck.script.api import follow as follow
+    from hpcheck.script.api import seed as seed
+    from hpcheck.script.api import total_batch_size as total_batch_size
+    from hpcheck.script.api import use as use
+
 __version__ = "0.1.0"
+FOR_SCRIPTS = ("seed", "total_batch_size", "use", "follow")  # what a user's own script calls; nothing is imported before it does
+
+
+def __getattr__(name: str) -> Any:
+    if name in FOR_SCRIPTS:
+        from hpcheck.script import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

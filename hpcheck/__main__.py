@@ -1,8 +1,11 @@
 """The `hpcheck` command: runs the application and turns every expected failure into one clear line and an exit code."""
 
+import os
 import shlex
 import sys
+import threading
 import traceback
+from contextlib import suppress
 
 from hpcheck.terminal.exit_codes import GIVEN_WRONG, HELD, PIPE_CLOSED, RUN_FAILED, STORAGE_FAILED
 
@@ -12,21 +15,30 @@ OUR_FAULTS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErro
 
 def main() -> None:
     """Entry point of the console script."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()]
+    if left:  # of the user's code: Python would wait for them, and so for ever
+        say(f"threads that your code left running end with the command: {', '.join(left)}")
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Tracebacks only with --debug, which may stand before or after the command."""
     from hpcheck.analysis.memory import Memory
     from hpcheck.cli.app import app
+    from hpcheck.script import command_line
     from hpcheck.terminal.signals import Interrupted, interruptible
 
     options, script = split_at_dashes(arguments)
     debug = "--debug" in options
     arguments = [*(each for each in options if each != "--debug"), *script]
     try:
+        own = command_line.take(arguments)
         with interruptible(), Memory():
-            return int(app(args=arguments or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
+            return int(app(args=own or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
     except SystemExit as end:
         return ended(end)
     except Interrupted as interrupt:
@@ -83,8 +95,10 @@ def report(error: Exception) -> int:
 
 
 def say(text: str) -> None:
-    """To stderr, with what a terminal would obey escaped."""
-    print("".join(each if each.isprintable() or each in "\n\t" else ascii(each)[1:-1] for each in text), file=sys.stderr)
+    """What went wrong, to stderr."""
+    from hpcheck.terminal import stdout
+
+    stdout.tell(text)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ import numpy as np
 
 from benchmarks.reading.choosing import choosing_table
 from benchmarks.reading.families import FAMILIES, MULTIPLES
-from benchmarks.reading.generate import Half, Labelled, curves
+from benchmarks.reading.generate import Half, Labelled, curves, true_ending
 from benchmarks.reading.peers import RULES, answer
+from benchmarks.reading.schedules import SCHEDULES
+from hpcheck.analysis.clue import PLATEAU
 from hpcheck.analysis.clues import KINDS, find_clues
 from hpcheck.analysis.lr_range import read_range
 
@@ -56,6 +58,23 @@ def clue_table(found: Counts) -> list[str]:
     return lines
 
 
+def plateau_line(labelled: Sequence[Labelled]) -> str:
+    """How many plateaus are said where the noise-free curve still falls over the stretch that was said, and on how many such curves."""
+    false = said = falling = 0
+    for one in labelled:
+        ends = [true_ending(one.draft, share=share) for share in (0.3, 0.15)]
+        if one.draft.diverges is not None or one.truth["no-signal"] != "no":
+            continue
+        falls = all(end is not None and not end.is_flat for end in ends)
+        falling += falls
+        for clue in find_clues(one.curve):
+            if clue.kind == PLATEAU:
+                at = true_ending(one.draft, int(np.searchsorted(one.curve.step, clue.from_step)), share=1.0)
+                said += falls
+                false += at is not None and not at.is_flat
+    return f"plateaus said of {falling} curves that still fall: {said}; of all plateaus said, those whose stretch still falls: {false}"
+
+
 def limit_table(labelled: Sequence[Labelled]) -> list[str]:
     """How far the answers lie from the stretch in which the noise-free curve turns, hpcheck's beside the peers'."""
     ramps = [one for one in labelled if one.limit is not None]
@@ -93,10 +112,10 @@ def main() -> None:
     given = parser.parse_args()
     half: Half = given.half
     began = time.perf_counter()
-    labelled = list(curves(half, given.each, FAMILIES, MULTIPLES, given.seed))
+    labelled = list(curves(half, given.each, FAMILIES | SCHEDULES, MULTIPLES, given.seed))
     found, errors = count(labelled)
     print(f"{len(labelled)} curves, {half} half, seed {given.seed}, {time.perf_counter() - began:.0f} s\n")
-    print("\n".join([*clue_table(found), "", *limit_table(labelled)]))
+    print("\n".join([*clue_table(found), "", plateau_line(labelled), "", *limit_table(labelled)]))
     if given.contests:
         print("\n".join(["", *choosing_table(half, given.contests, given.seed)]))
     if given.errors:

@@ -15,8 +15,10 @@ from benchmarks.reading.shapes import DESCENTS, NOISES, RISES, FloatArray
 from hpcheck.analysis.curve import Curve
 
 VISIBLE = 8.0  # standard errors of the oracle from which an effect counts as there
-MATERIAL = 0.06  # share of the descent that the last 30% must fall by to be falling
-STILL = 0.01  # ... and up to which it is flat
+FLAT, WITHIN_ERROR = 0.1, 2.0  # a plateau falls by less than this share of the fall before it, or by fewer standard errors than this
+CLEARLY = 2.0  # what is this factor nearer to the other side of these bounds is a near case
+GOES_ON = 0.4  # share of the fall before it from which an ending goes on falling
+TELLING = 0.06  # share of the descent that two errors of an ending must not reach for it to be told
 UNREADABLE_WHEN_SHORT = ("underfitting", "plateau", "overfitting", "ramp-too-fast", "loss-accuracy-disagree")
 Truth = Literal["yes", "no", "near"]
 Half = Literal["development", "test"]
@@ -40,7 +42,13 @@ class Draft:
     spikes: bool = False
     cost: FloatArray | None = None  # noise-free error rate, where there is a metric
     train: FloatArray | None = None
+    scale: FloatArray | None = None  # the noise of each value in units of sigma; None where it is the same throughout
     truth: dict[str, Truth] = field(default_factory=dict)
+
+    @property
+    def sigmas(self) -> FloatArray:
+        """The noise of each value, (E,)."""
+        return self.sigma * (np.ones(len(self.u)) if self.scale is None else self.scale)
 
     @property
     def last(self) -> int:
@@ -57,6 +65,7 @@ class Labelled:
     family: str
     limit: tuple[float, float] | None
     readable: bool
+    draft: Draft
 
 
 def oracle(values: FloatArray, sigma: float) -> float:
@@ -119,7 +128,7 @@ def finish(one: Draft, family: str) -> Labelled:
     """Noise, spikes and labels."""
     truth, limit = label(one), true_limit(one)
     noises = NOISES[one.half]
-    raw = one.mean + one.sigma * noises[one.rng.integers(len(noises))](one.rng, one.u)
+    raw = one.mean + one.sigmas * noises[one.rng.integers(len(noises))](one.rng, one.u)
     if one.spikes:
         raw = spiked(one, raw)
     accuracy = None if one.cost is None else 1 - one.cost - 0.5 * one.sigma / one.start * one.rng.standard_normal(len(one.u))
@@ -135,7 +144,7 @@ def finish(one: Draft, family: str) -> Labelled:
         diverged=one.ended,
         label=family,
     )
-    return Labelled(curve, truth, family, limit, truth["no-signal"] == "no")
+    return Labelled(curve, truth, family, limit, truth["no-signal"] == "no", one)
 
 
 def spiked(one: Draft, raw: FloatArray) -> FloatArray:
@@ -184,38 +193,62 @@ def _overfits(one: Draft, mean: FloatArray) -> Truth:
     return best
 
 
+@dataclass(frozen=True)
+class TrueEnding:
+    """The falls of a noise-free curve over its last 30%, and over the equal stretch of log iterations before; the error of the first."""
+
+    fall: float
+    before: float
+    error: float
+
+    @property
+    def is_flat(self) -> bool:
+        return self.fall < max(FLAT * self.before, WITHIN_ERROR * self.error)
+
+
+def true_ending(one: Draft, since: int = 0, share: float = 0.3) -> TrueEnding | None:
+    """How the last `share` of the sound part goes, from evaluation `since` on; None with too few evaluations to say."""
+    mean, u = one.mean[: one.last + 1], one.u[: one.last + 1]
+    first = max(since, int(np.searchsorted(u, u[-1] - share * (u[-1] - u[0]))))
+    if len(mean) - first < 4:
+        return None
+    began = min(int(np.searchsorted(u, u[first] ** 2 / u[-1])), first)
+    error = float(np.median(one.sigmas[first : one.last + 1])) * float(np.sqrt(12 / (len(mean) - first)))
+    return TrueEnding(float(mean[first] - mean[-1]), float(mean[began] - mean[first]), error)
+
+
 def _ends(one: Draft, mean: FloatArray, learnt: float) -> tuple[Truth, Truth]:
-    """Underfitting and plateau, from the last 30% of a sound curve."""
+    """Underfitting and plateau, from the last 30% of a sound curve; underfitting from what of it has an lr that does not come down."""
     if learnt < VISIBLE:
         return ("no", "no") if oracle(mean, one.sigma) < 1 else ("near", "near")
-    if one.diverges is not None:
+    ends = [true_ending(one, share=share) for share in (0.3, 0.15)]
+    if one.diverges is not None or ends[0] is None:
         return "near", "near"
-    last = mean[np.searchsorted(one.u, one.u[-1] - 0.3 * (one.u[-1] - one.u[0])) :]
-    if len(last) < 3:
-        return "near", "near"
-    fall = float(last[0] - last[-1])
-    annealed = np.flatnonzero(one.lr[: len(mean)] > 2 * one.lr[len(mean) - 1])
-    if len(annealed) and annealed[-1] >= len(mean) - len(last):  # the lr came down: only what falls at a steady lr is underfitting
-        steady = mean[annealed[-1] + 1 :]
-        still = len(steady) < 4 or abs(steady[0] - steady[-1]) <= STILL * one.descent
-        flat = abs(fall) <= STILL * one.descent and np.ptp(last) <= STILL * one.descent
-        return "no" if still else "near", "yes" if flat and precise_enough(one, len(last)) else "near"
-    precise = precise_enough(one, len(last))
-    if fall < -2 * one.sigma:
-        return "no", "near" if oracle(last, one.sigma) < VISIBLE else "no"
-    if abs(fall) <= STILL * one.descent and np.ptp(last) <= STILL * one.descent:
-        return "no", "yes" if precise else "near"
-    tail = mean[np.searchsorted(one.u, one.u[-1] - 0.12 * (one.u[-1] - one.u[0])) :]
-    if abs(tail[0] - tail[-1]) <= STILL * fall:  # flat at the very end
-        return ("no" if len(tail) >= 4 and one.sigma < 0.1 * fall else "near"), "near"
-    if fall >= MATERIAL * one.descent and oracle(last, one.sigma) >= VISIBLE:
-        return "yes", "no"
-    return "near", "near"
+    flat = [_is_flat(one, end) for end in ends if end is not None]
+    goes_on = _goes_on(one, mean)
+    if goes_on == "yes" and flat[-1] != "no":
+        goes_on = "near"  # flat at the very end
+    return goes_on, flat[0] if set(flat) == {"no"} or flat[0] == "yes" else "near"
 
 
-def precise_enough(one: Draft, count: int) -> bool:
-    """Whether a material fall over `count` evaluations would show at two errors."""
-    return bool(one.sigma / np.sqrt(count) * np.sqrt(12) < MATERIAL / 2 * one.descent)
+def _is_flat(one: Draft, end: TrueEnding) -> Truth:
+    if end.fall >= CLEARLY * max(FLAT * end.before, WITHIN_ERROR * end.error) or end.fall < -CLEARLY * WITHIN_ERROR * end.error:
+        return "no"
+    flat = abs(end.fall) <= max(FLAT * end.before, WITHIN_ERROR * end.error) / CLEARLY
+    knee = end.before > VISIBLE * end.error or end.before < end.error
+    return "yes" if flat and knee and 2 * end.error < TELLING * one.descent else "near"
+
+
+def _goes_on(one: Draft, mean: FloatArray) -> Truth:
+    lr = one.lr[: len(mean)]
+    ending = one.u[: len(mean)] >= one.u[len(mean) - 1] - 0.3 * (one.u[len(mean) - 1] - one.u[0])
+    annealed = np.flatnonzero(lr > 1.02 * lr[-1]) if (lr[ending] > 1.25 * lr[-1]).any() else []
+    end = true_ending(one, int(annealed[-1]) + 1 if len(annealed) else 0)
+    if end is None:
+        return "no"  # the lr comes down to the end: nothing follows
+    if end.fall >= max(GOES_ON * end.before, VISIBLE * end.error):
+        return "yes"
+    return "no" if end.is_flat else "near"
 
 
 def _too_fast(one: Draft, mean: FloatArray, learnt: float) -> Truth:

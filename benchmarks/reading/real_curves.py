@@ -45,7 +45,7 @@ class Pair:
 
 
 MLPS = ("{name: mlp, hidden: [32]}", "{name: mlp, hidden: [64, 64]}", "{name: mlp, hidden: [128, 128, 128]}")
-CIFAR = "{name: image-folder, folder: cifar10-jpg"
+CIFAR = "{name: cifar10"
 PAIRS = (
     Pair("development", "mlp on digits", "{name: digits", MLPS, (None, 300), 60, 0.03, (100, 1200), 360),
     Pair("development", "mlp on CIFAR-10", CIFAR, ("{name: mlp, hidden: [100]}",), (1500,), 30, 0.01, (100, 800), 500),

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.reading.real import Bench, Subject
 
 START = "start: {total_batch_size: %d, weight_decay: 5.0e-4, momentum: {max: 0.95, min: 0.85}}\n"
-CIFAR = "data: {name: image-folder, folder: cifar10-jpg, limit: 5000, normalize: mean-image}\nmodel: shallow3\n"
+CIFAR = "data: {name: cifar10, limit: 5000, normalize: mean-image}\nmodel: shallow3\n"
 SUBJECTS = {
     "MNIST LeNet": "data: {name: mnist, limit: 2500}\nmodel: lenet\nbudget: {evals: 20, eval_size: 250, epochs: 12}\n" + START % 32,
     "CIFAR-10 shallow3": CIFAR + "budget: {evals: 16, eval_size: 250, epochs: 8}\n" + START % 16,

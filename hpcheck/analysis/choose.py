@@ -22,7 +22,7 @@ PLAUSIBLE = 8.0  # ours: supposed spreads beyond which no between-seed spread co
 HOPELESS = 0.5  # ours: standard errors within a curve below which a replicate would not separate anything
 READABLE = 5.0  # ours: noise levels of descent below which a curve cannot be judged by
 SEEDS_DISAGREE = "two seeds order the candidates the opposite way"
-TOO_SHORT = 0.1  # DESIGN 3: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
+TOO_SHORT = 0.1  # ours: sum of lr/(1-momentum) times the difference in weight decay below which it has had no time to act
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Rule:
     else the leader; "nearest": the value nearest to the preferred one, by their ratio; "upper-middle": the middle of its values, the
     larger of two); the scale of intervals ("names": the values stand for names, which have no order and so no edge).
 
-    `examples` is how many validation examples the metric is a share of, where it is one.
+    `then` is preferred in a tie that `prefer` is no part of. `examples` is how many validation examples the metric is a share of, where it
+    is one.
 
     `learnt` says that the runs go on from one whose loss has fallen: they are judged by the loss, and need not leave their noise before
     they can be compared.
@@ -41,6 +42,7 @@ class Rule:
     at: At = "end"
     x: Literal["step", "lr"] = "step"
     prefer: float | None = None
+    then: float | None = None
     tie: Literal["prefer", "nearest", "upper-middle"] = "prefer"
     scale: Literal["log", "log1m", "linear", "names"] = "log"
     learnt: bool = False
@@ -162,7 +164,7 @@ def _taken(tied: Sequence[Standing], rule: Rule) -> float:
     if rule.tie == "nearest" and rule.prefer is not None:
         preferred = rule.prefer
         return min(kept, key=lambda one: max(one / preferred, preferred / one))  # of two as near, the smaller
-    return rule.prefer if rule.prefer is not None and rule.prefer in kept else leader
+    return next((one for one in (rule.prefer, rule.then) if one is not None and one in kept), leader)
 
 
 def _interval(values: Sequence[float], kept: Sequence[float], scale: str) -> tuple[float, float]:
@@ -221,7 +223,7 @@ def plateaued(curve: Curve) -> bool:
 
 
 def too_short_to_tell(lr: FloatArray, momentum: FloatArray, wd_a: float, wd_b: float) -> bool:
-    """Whether two weight decays have had no time to act differently: sum of lr/(1-momentum) * |wd_a - wd_b| < 0.1 (DESIGN 3).
+    """Whether two weight decays have had no time to act differently: sum of lr/(1-momentum) * |wd_a - wd_b| < `TOO_SHORT`.
 
     `lr` and `momentum` are per step, (T,).
     """

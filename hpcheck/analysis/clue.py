@@ -1,6 +1,6 @@
 """Clue: a sign in a validation curve, the stretch it covers, and what the paper says to do about it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,6 +66,16 @@ ADVICE = {
 }
 
 
+# what is said instead where the curve's own limit of the lr is known: nothing advises a larger lr than that
+ADVICE_BELOW_A_LIMIT = {
+    (UNDERFITTING, "still-falling"): "the loss is still falling: a larger momentum or longer training (its lr is at the limit)",
+    (OVERFITTING, "gradual-rise"): "the loss rises slowly after its minimum: more weight decay or another regularizer",
+    (OVERFITTING, "generalization-gap"): (
+        "training loss falls while validation loss does not: more regularization (weight decay, smaller batch)"
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Clue:
     """One sign and the stretch it covers; `strength` is its size in units of the noise of one raw value. `lr_rises` says that the lr
@@ -81,6 +91,11 @@ class Clue:
     section: str
     advice: str
     lr_rises: bool
+
+
+def below_a_limit(found: Clue) -> Clue:
+    """The clue without the advice of a larger lr, for a curve whose lr reached its limit."""
+    return replace(found, advice=ADVICE_BELOW_A_LIMIT.get((found.kind, found.form), found.advice))
 
 
 def clue(curve: Curve, kind: str, form: str, first: int, last: int, strength: float) -> Clue:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from hpcheck.analysis.chance import smallest_step
 from hpcheck.analysis.clue import DISAGREE, Clue, clue
-from hpcheck.analysis.curve import FloatArray
 from hpcheck.analysis.readable import Sound, apart
 from hpcheck.analysis.smooth import Smoothed, smooth
 
@@ -28,12 +28,6 @@ def disagreement_clues(sound: Sound) -> tuple[Clue, ...]:
     if _opposite(metric, sound.trend, low_cost, last):
         return (_clue(sound, "loss-falls-metric-worsens", low_cost),)
     return ()
-
-
-def smallest_step(values: FloatArray) -> float:
-    """The smallest difference between two values that are not the same: one example's share of an accuracy. 0 where all are the same."""
-    steps = np.diff(np.unique(np.round(values, 9)))
-    return float(steps.min()) if len(steps) else 0.0
 
 
 def _opposite(rises: Smoothed, falls: Smoothed, first: int, last: int) -> bool:

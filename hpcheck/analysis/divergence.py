@@ -10,16 +10,19 @@ import numpy as np
 
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.memory import once
-from hpcheck.analysis.smooth import noise_levels, smooth
+from hpcheck.analysis.smooth import smooth, wandering
 
 SHARP_SPAN = 0.12  # ours: a rise is sharp when it happens within this share of the curve (chosen in benchmarks/reading)
 SHARP_RISE = 0.4  # ours: ... and is at least this share of the whole descent (chosen there)
 SHARP_SHARE = 0.5  # ours: ... and this share of all that the loss rises by: a rise that is spread out evenly is gradual, however high
 SHARP_NOISE = 6.0  # ours: ... and this many noise levels
-SHARP_FACTOR = 0.05  # ours: ... and this share of the loss itself: a jump that no one would call a multiple is none
+BEFORE, FEWEST_BEFORE = (
+    11,
+    4,
+)  # ours: ... of the curve, and of the values just before it, where there are that many: noise may grow with the lr
 CONTINUED_FACTOR = 1.0  # ours: ... or all of the loss in a run that goes on from another: what it had fallen by before is not in the curve
-ABOVE_START = 0.05  # ours: a loss this share of itself above its start, and SHARP_NOISE noise levels, has ended above it ...
-ABOVE_SPAN = 0.33  # ours: ... which is divergence where the rise took at most this share of the curve, or nothing had been learnt
+# ours: a loss that ends SHARP_NOISE noise levels above its start has ended above it ...
+ABOVE_SPAN = 0.33  # ... which is divergence where the rise took at most this share of the curve, or nothing had been learnt
 ONSET = 0.1  # ours: divergence begins where this share of the sharp rise has been climbed
 
 
@@ -50,7 +53,7 @@ def _divergence(curve: Curve) -> Divergence | None:
     least = CONTINUED_FACTOR if curve.continued else 0.0
     rise = _sharp_rise(x, raw, ended, least) if len(raw) >= 3 else None
     if rise is None and len(raw) >= 8 and not _improves(curve, finite):
-        rise = _above_start(x, raw, noise_levels(x, raw, local=False)[0], least)
+        rise = _above_start(x, raw, wandering(x, raw), least)
     if rise is not None:
         at, form, strength = rise
         return Divergence(int(finite[at]), "not-finite" if ended else form, np.inf if ended else strength)
@@ -74,10 +77,18 @@ def start_level(raw: FloatArray) -> float:
 
 
 def _sharp_rise(x: FloatArray, raw: FloatArray, ended: bool, least: float) -> tuple[int, str, float] | None:
+    found = _sharpest(x, raw, ended, least, wandering(x, raw))
+    if found is None:
+        return None
+    before = slice(max(0, found[0] - BEFORE), found[0])
+    noise = wandering(x[before], raw[before]) if before.stop - before.start >= FEWEST_BEFORE else 0.0
+    return found if noise <= wandering(x, raw) else _sharpest(x, raw, ended, least, noise)
+
+
+def _sharpest(x: FloatArray, raw: FloatArray, ended: bool, least: float, noise: float) -> tuple[int, str, float] | None:
     level = level_for_good(raw, ended)
-    noise = noise_levels(x, raw, local=False)[0]
     start, lowest = start_level(raw), float(level.min())
-    needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, SHARP_FACTOR * abs(lowest), least * abs(lowest))
+    needed = max(SHARP_RISE * max(start - lowest, 0.0), SHARP_NOISE * noise, least * abs(lowest))
     needed = max(needed, SHARP_SHARE * float(level[-1] - lowest))
     reach = np.searchsorted(x, x + SHARP_SPAN * (x[-1] - x[0]), side="right") - 1
     reach = np.minimum(np.maximum(reach, np.arange(len(x)) + 1), len(x) - 1)
@@ -94,7 +105,7 @@ def _above_start(x: FloatArray, raw: FloatArray, noise: float, least: float) -> 
     """A loss that ends above its start; a long gradual rise that gets there from a minimum is overfitting (Fig. 7a)."""
     level = level_for_good(raw)
     start = start_level(raw)
-    above = np.flatnonzero(level > start + max(SHARP_NOISE * noise, ABOVE_START * abs(start), least * abs(start)))
+    above = np.flatnonzero(level > start + max(SHARP_NOISE * noise, least * abs(start)))
     if len(above) == 0:
         return None
     learnt = start - float(level.min()) > SHARP_NOISE * noise

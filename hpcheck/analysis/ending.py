@@ -1,4 +1,8 @@
-"""How a curve ends: still falling (underfitting, Smith 2018, 3.2) or horizontal (plateau, 3.1, Remark 2)."""
+"""How a curve ends: still falling (underfitting, Smith 2018, 3.2) or horizontal (plateau, 3.1, Remark 2).
+
+Both are read from how much the loss falls over the ending beside how much it fell over the equal stretch of log iterations before it, so
+that neither depends on the unit of the loss, on its zero, or on how far it fell at the very beginning.
+"""
 
 from dataclasses import dataclass
 
@@ -9,25 +13,28 @@ from hpcheck.analysis.readable import Sound
 
 LAST = 0.3  # ours: the share of the curve that its ending is read from, six evaluations at least
 FEWEST_LAST, FEWEST_SECOND = 6, 4  # ours: evaluations in the ending, and in its second half, at least
-FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen in benchmarks/reading)
-FLATTENED = 0.25  # ours: a fall whose second half is less than this share of it, error included, has flattened (a 1cycle's tail)
-STILL = 2.5  # ours: standard errors up to which an ending may be flat
-TELLING = 0.2  # ours: two errors of an ending may be this share of the descent before nothing can be told ...
-TELLING_KNEE = 0.35  # ours: ... or this share where the curve is seen to bend from a fall to the flat
-CLOSE = 0.08  # ours: ... or, whatever the error, where the few values of a short curve's ending lie within this share of it
-MATERIAL = 0.03  # ours: share of the whole descent that an ending must fall by to count as falling ...
-MATERIAL_LEVEL = 0.02  # ours: ... or, since a descent is mostly its first moments, this share of the loss itself ...
-LEAST_MATERIAL = 0.01  # ours: ... though at least this share of the descent
-STEADY = 2.0  # ours: an lr that comes down by no more than this factor is steady; what falls with a falling lr is not underfitting (3.2)
+FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen in benchmarks/reading) ...
+GOES_ON = 0.25  # ours: ... and this share of the fall over the equal stretch of log iterations before it
+FLAT = 0.1  # the brief of issue 26: an ending that falls by less than this share of the fall before it is a plateau ...
+WITHIN_ERROR = 2.0  # the brief of issue 26: ... or one whose fall is below these standard errors
+STILL = 3.0  # ours: ... in a curve that has long been flat, the fall of both stretches too (a chance in 20 at 2 is too much for both)
+LITTLE = 0.01  # ours: ... and a rise by less than this share of the descent is none, however little noise there is
+TELLING = 0.25  # ours: two errors of an ending may be this share of the descent before nothing can be told
+SLOW = (
+    1.25  # ours: an lr that comes down by no more than this factor over the ending is as good as constant (ImageNet's 0.94 every 2 epochs)
+)
+STEADY = 1.02  # ours: ... else an ending is what has an lr within this factor; what falls with a falling lr is not underfitting (3.2)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """The last stretch: where it begins in the sound part, how much it falls over its length, the standard error of that, its noise."""
+    """The last stretch: where it begins in the sound part, its fall with its standard error, the fall over the equal stretch of log
+    iterations before it, and its noise."""
 
     first: int
     fall: float
     error: float
+    before: float
     noise: float
 
 
@@ -35,13 +42,27 @@ def ending(sound: Sound, share: float = LAST, fewest: int = FEWEST_LAST, since: 
     """The fall over the last `share` of the sound part, from evaluation `since` on, by a robust line; None with fewer than eight."""
     if not sound.enough:
         return None
-    first = int(np.searchsorted(sound.x, sound.x[-1] - share * (sound.x[-1] - sound.x[0])))
+    first = int(np.searchsorted(sound.x, _begins(sound, share)))
     first = max(since, min(first, len(sound.x) - fewest))
+    noise = float(np.median(sound.trend.local_noise[first:]))
+    fall, error = _fall(sound, first)
+    began = as_long_before(sound.x, first)
+    before = float(sound.trend.fit[began] - sound.trend.fit[first])
+    return Ending(first, fall, error, before, noise)
+
+
+def as_long_before(x: np.ndarray, first: int) -> int:
+    """The evaluation from which the stretch up to `first` is as long, in log iterations, as from `first` to the end; 0 at the least."""
+    x = x - min(0.0, float(x[0]))
+    return min(int(np.searchsorted(x, x[first] ** 2 / x[-1])), first) if x[-1] > 0 else 0
+
+
+def _fall(sound: Sound, first: int) -> tuple[float, float]:
+    """How far the loss falls from `first` to the end by a robust line, and the standard error of that."""
     x, raw = sound.x[first:], sound.raw[first:]
     noise = float(np.median(sound.trend.local_noise[first:]))
     slope, error = _robust_slope(x, raw, noise, raw - sound.trend.fit[first:])
-    length = float(x[-1] - x[0])
-    return Ending(first, -slope * length, error * length, noise)
+    return -slope * float(x[-1] - x[0]), error * float(x[-1] - x[0])
 
 
 def _robust_slope(x: np.ndarray, y: np.ndarray, noise: float, off_trend: np.ndarray) -> tuple[float, float]:
@@ -80,49 +101,52 @@ def _unbent(x: np.ndarray, residual: np.ndarray, kept: np.ndarray) -> np.ndarray
 
 
 def steady_since(sound: Sound) -> int:
-    """The first evaluation from which on the lr has not come down by more than a factor of 2; 0 where the lr is not known."""
-    above = np.flatnonzero(sound.lr > STEADY * sound.lr[-1]) if len(sound.lr) else np.array([], dtype=int)
-    return int(above[-1]) + 1 if len(above) else 0
+    """The first evaluation from which on the lr is as good as constant; 0 where it is so over the whole ending, or is not known."""
+    if len(sound.lr) == 0 or not (sound.lr > SLOW * sound.lr[-1])[int(np.searchsorted(sound.x, _begins(sound, LAST))) :].any():
+        return 0
+    return int(np.flatnonzero(sound.lr > STEADY * sound.lr[-1])[-1]) + 1
 
 
-def material(sound: Sound) -> float:
-    """The least fall of an ending that matters."""
-    level = abs(float(sound.trend.fit[-1]))
-    return max(LEAST_MATERIAL * sound.descent, min(MATERIAL * sound.descent, MATERIAL_LEVEL * level))
+def _begins(sound: Sound, share: float) -> float:
+    return float(sound.x[-1] - share * (sound.x[-1] - sound.x[0]))
 
 
 def is_falling(sound: Sound, end: Ending) -> bool:
-    """Whether the ending falls materially, by more than its error, and has not flattened in its second half."""
-    if end.fall <= FALLING * end.error or end.fall <= material(sound):
+    """Whether the ending falls by more than its error and by a fair share of what the loss fell before it, and has not flattened: its
+    second half does not fall clearly less than that share of its first."""
+    if end.fall <= FALLING * end.error or end.fall <= GOES_ON * end.before:
         return False
     second = ending(sound, LAST / 2, FEWEST_SECOND)
-    return second is None or second.first <= end.first or second.fall + second.error > FLATTENED * end.fall
+    return second is None or second.first <= end.first or second.fall + second.error > GOES_ON * (end.fall - second.fall)
 
 
-def is_flat(sound: Sound, end: Ending, telling: float = TELLING) -> bool:
-    """Whether the ending moves by no material amount, and its error is small enough to tell."""
-    small = max(material(sound), STILL * end.error)
-    return bool(abs(end.fall) <= small and (2 * end.error <= telling * sound.descent or _close(sound, end)))
+def is_flat(sound: Sound, end: Ending, long: bool = True) -> bool:
+    """Whether the ending falls by next to nothing beside the fall before it, or by no more than its error, and this can be told: its error
+    is small beside the descent, and it falls clearly less than before, or both stretches together do not fall either, nor rise by more
+    than a little. The latter is for a `long` ending alone: over a short one, next to nothing stands out from its noise."""
+    within = WITHIN_ERROR * end.error
+    if within > TELLING * sound.descent:
+        return False
+    ends = float(sound.trend.fit[end.first] - sound.trend.fit[-1])  # a line through a fall that bends falls less than it does
+    if -within <= end.fall and (end.fall <= within or max(end.fall, ends) <= FLAT * end.before) and end.fall + within < end.before:
+        return True
+    if not long:
+        return False
+    both, error = _fall(sound, as_long_before(sound.x, end.first))
+    stays = [-max(STILL * off, LITTLE * sound.descent) <= fall <= STILL * off for fall, off in ((end.fall, end.error), (both, error))]
+    return all(stays)
 
 
-def _close(sound: Sound, end: Ending) -> bool:
-    """Whether the ending's few values all lie close together, whatever noise the bend before them feigns."""
-    values = sound.raw[end.first :]
-    return len(values) <= FEWEST_LAST and float(np.ptp(values)) <= CLOSE * sound.descent
-
-
-def _flat_ending(sound: Sound, whole: Ending) -> Ending | None:
-    """The ending, or its second half after a fall, that is flat. In a curve so short that six evaluations reach back into the descent, the
-    last four count where they keep next to nothing of that fall."""
-    for share in (LAST, LAST / 2) if whole.fall > 0 else (LAST,):
-        flat = ending(sound, share)
-        if flat is not None and is_flat(sound, flat):
-            return flat
-    last = ending(sound, LAST, FEWEST_SECOND)
-    if last is None or last.first <= whole.first or not is_flat(sound, last, TELLING_KNEE):
-        return None
-    bent = last.fall + last.error <= FLATTENED * whole.fall or (whole.fall > 0 and _close(sound, last))
-    return last if bent else None
+def _flat_ending(sound: Sound) -> Ending | None:
+    """The ending that is flat: the last 30%, or its second half, or the last four evaluations of a short curve, after a fall that has
+    flattened."""
+    for share, fewest in ((LAST, FEWEST_LAST), (LAST / 2, FEWEST_LAST), (LAST / 2, FEWEST_SECOND)):
+        found = ending(sound, share, fewest)
+        if found is None or (share == LAST and is_falling(sound, found)):
+            return None
+        if is_flat(sound, found, long=share == LAST):
+            return found
+    return None
 
 
 def ending_clues(sound: Sound) -> tuple[Clue, ...]:
@@ -134,14 +158,13 @@ def ending_clues(sound: Sound) -> tuple[Clue, ...]:
     whole = ending(sound)
     if whole is None or not sound.learnt or sound.divergence is not None:
         return ()
-    since, last = steady_since(sound), int(sound.index[-1])
-    noise = whole.noise or np.finfo(float).tiny
-    if len(sound.x) - since >= FEWEST_SECOND:
-        end = ending(sound, since=since)
-        if end is not None and is_falling(sound, end):
-            return (clue(sound.curve, UNDERFITTING, "still-falling", int(sound.index[end.first]), last, end.fall / noise),)
-    flat = _flat_ending(sound, whole)
-    return () if flat is None else (clue(sound.curve, PLATEAU, "flat", _flat_from(sound, flat), last, sound.descent / noise),)
+    last, noise = int(sound.index[-1]), whole.noise or np.finfo(float).tiny
+    since = steady_since(sound)
+    end = ending(sound, since=since) if len(sound.x) - since >= FEWEST_SECOND else None
+    if end is not None and is_falling(sound, end):
+        return (clue(sound.curve, UNDERFITTING, "still-falling", int(sound.index[end.first]), last, end.fall / noise),)
+    flat = _flat_ending(sound)
+    return () if flat is None else (clue(sound.curve, PLATEAU, "flat", int(sound.index[flat.first]), last, sound.descent / noise),)
 
 
 def falls_with_lr(sound: Sound) -> bool:
@@ -150,11 +173,3 @@ def falls_with_lr(sound: Sound) -> bool:
     if whole is None or not sound.learnt or sound.divergence is not None or ending_clues(sound):
         return False
     return steady_since(sound) > whole.first and is_falling(sound, whole)
-
-
-def _flat_from(sound: Sound, end: Ending) -> int:
-    """The first evaluation from which on the trend stays within the ending's own level."""
-    level = float(np.median(sound.trend.fit[end.first :]))
-    outside = np.abs(sound.trend.fit - level) > max(2 * material(sound), end.noise)
-    last_outside = np.flatnonzero(outside[: end.first])
-    return int(sound.index[last_outside[-1] + 1 if len(last_outside) else 0])

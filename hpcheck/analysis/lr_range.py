@@ -5,22 +5,23 @@ from typing import Literal
 
 import numpy as np
 
+from hpcheck.analysis.chance import above_chance
 from hpcheck.analysis.choice import Choice, abstain
 from hpcheck.analysis.clue import RAMP_TOO_FAST, Clue
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import Curve, FloatArray, is_value
 from hpcheck.analysis.divergence import level_for_good
 from hpcheck.analysis.readable import FEWEST_TO_READ, LEARNT, Sound, apart, filled, sound
-from hpcheck.analysis.smooth import Smoothed, noise_levels, smooth
+from hpcheck.analysis.smooth import Smoothed, smooth, wandering
 
 TURNED = 4.0  # ours: standard errors above its minimum at which the trend has left it (chosen in benchmarks/reading)
 WITHIN = 2.0  # ours: ... and up to which it is still at it
-NARROW = 2.0  # ours: an interval of at most this factor deserves high confidence; the extremum is within 2-3 of the best max (DESIGN 3)
+NARROW = 2.0  # ours: an interval of at most this factor deserves high confidence; the extremum is within 2-3 of the best max
 SPIKING = 3.0  # ours: local noise this many times the noise around the minimum is spiking
 MIN_LR_DIVISORS = {"max/10": 10.0, "max/20": 20.0, "max/3": 3.0, "max/4": 4.0}  # Smith 2018, 4.1: 10 or 20 for one cycle, else 3 or 4
+RECOVERED = 0.1  # ours: ... from which it has recovered once it is back within this share of it
 COLLAPSED = 0.5  # ours: share of its descent that a sweep's loss has lost for good when training has collapsed
 COLLAPSED_NOISE = 4.0  # ours: ... where that descent is at least this many noise levels
-COLLAPSED_SHARE = 0.02  # ours: ... and this share of the start
 METRIC_MOVED = 2.5  # ours: noise levels that a metric must improve before it says that the network learnt; at chance it wanders by two
 METRIC_SHARE = 0.5  # ours: ... and this share of where it started: a dead network's wanders from 0.10 to 0.125, with hardly any noise
 LOSS_MOVED = 3.0  # ours: noise levels of descent below which the loss hands over to a metric that learnt (Smith 2018, 5.2, Fig. 13b)
@@ -69,7 +70,7 @@ def read_sweep(curve: Curve) -> SweepReading:
     """Bracket divergence. NaN and inf at the end are divergence; an empty or all-NaN curve gives neither lr unless it diverged."""
     read = sound(curve)
     clues = clues_of(read)
-    onsets = [_collapse(curve)] if read.divergence is None else [read.divergence.onset, _collapse(curve)]
+    onsets = (None if read.divergence is None else read.divergence.onset, _collapse(read))
     onset = min((at for at in onsets if at is not None), default=None)
     diverges_at = float(filled(curve.lr)[min(onset, len(curve) - 1)]) if onset is not None and len(curve) else None
     learns_from = _learns_from(read)
@@ -78,23 +79,19 @@ def read_sweep(curve: Curve) -> SweepReading:
     return SweepReading(diverges_at, learns_from, "; ".join(said), clues)
 
 
-def _collapse(curve: Curve) -> int | None:
-    """The first evaluation at which the loss has gone back up half of its descent and never falls below that again; None where it does not.
+def _collapse(read: Sound) -> int | None:
+    """The first evaluation at which the loss has gone back up half of its descent and never falls below that again; None where it does
+    not, or where there was no descent to lose: the lowest of many values of noise lies as far below the first ones.
 
     A network whose units die returns to chance level and stays there, long before anything overflows.
     """
-    finite = np.flatnonzero(is_value(curve.val_loss))
-    if len(finite) < FEWEST_TO_READ:
+    if not read.learnt or not read.enough or read.descent <= COLLAPSED_NOISE * wandering(read.x, read.raw):
         return None
-    raw = curve.val_loss[finite]
-    noise = noise_levels(curve.step[finite], raw)[0]
-    lowest, start = int(np.argmin(raw)), float(np.median(raw[:3]))
-    descent = start - float(raw[lowest])
-    back = np.flatnonzero(level_for_good(raw) > raw[lowest] + COLLAPSED * descent)
-    back = back[back > lowest]
-    if len(back) == 0 or not descent > max(COLLAPSED_NOISE * noise, COLLAPSED_SHARE * abs(start)):
-        return None
-    return int(finite[back[0]])
+    finite = np.flatnonzero(is_value(read.curve.val_loss))
+    raw, lowest = read.curve.val_loss[finite], float(read.trend.fit[read.lowest])
+    back = np.flatnonzero(level_for_good(raw) > lowest + COLLAPSED * read.descent)
+    back = back[finite[back] > read.index[read.lowest]]
+    return int(finite[back[0]]) if len(back) else None
 
 
 def _learns_from(read: Sound) -> float | None:
@@ -124,18 +121,35 @@ def read_range(curve: Curve) -> RangeReading:
     return RangeReading(limit, _stable(read, limit, clues), turned, too_fast, clues)
 
 
+def limit_by_divergence(curve: Curve) -> Choice | None:
+    """Where a curve with too few evaluations to read diverges: it was stable up to the evaluation before. None where it did not diverge,
+    or at once."""
+    read = sound(curve)
+    if read.divergence is None or read.enough or len(read.index) == 0:
+        return None
+    lr = filled(curve.lr)
+    stable, beyond = float(lr[read.index[-1]]), float(lr[min(read.divergence.onset, len(curve) - 1)])
+    reason = f"diverges at {beyond:.2g}; {len(read.index)} evaluations before it say no more"
+    return Choice(stable, (stable, beyond), "low", "chosen", reason, clues=clues_of(read))
+
+
 def _unreadable(read: Sound) -> str:
     """Why the curve cannot be read; empty where it can."""
     if len(read.index) == 0:
         return "there is no finite validation loss before divergence"
     if not read.enough:
         return f"only {len(read.index)} evaluations before divergence or the end; {FEWEST_TO_READ} are needed"
-    if read.learnt or _metric_learnt(read):
+    if _loss_learnt(read) or _metric_learnt(read):
         return ""
     if not read.moved:
         flat = np.ptp(read.raw) == 0
         return "the validation loss is flat" if flat else "the validation loss does not leave its noise, so its minimum means nothing"
     return "the validation loss never fell below its start, so its minimum means nothing"
+
+
+def _loss_learnt(read: Sound) -> bool:
+    """Whether the loss fell below its start by more than its values wander."""
+    return read.learnt and read.descent > LOSS_MOVED * wandering(read.x, read.raw)
 
 
 def _metric_trend(read: Sound) -> Smoothed | None:
@@ -152,7 +166,8 @@ def _metric_learnt(read: Sound) -> bool:
         return False
     best = int(np.argmin(trend.fit))
     enough = max(METRIC_MOVED * trend.noise, METRIC_SHARE * abs(float(trend.fit[0])))
-    return apart(trend, best, 0) > LEARNT and float(trend.fit[0] - trend.fit[best]) > enough
+    learnt = apart(trend, best, 0) > LEARNT and float(trend.fit[0] - trend.fit[best]) > enough
+    return learnt and above_chance(read.curve, -float(trend.fit[0]), -float(trend.fit[best]))
 
 
 def _metric_extremum(read: Sound) -> Extremum | None:
@@ -161,20 +176,36 @@ def _metric_extremum(read: Sound) -> Extremum | None:
 
 
 def _extremum(read: Sound, trend: Smoothed) -> Extremum:
-    """Where the trend leaves its minimum for good by more than the noise, or meets divergence, or the end."""
-    low, last = int(np.argmin(trend.fit)), len(read.lr) - 1
-    above = _standard_errors_above(trend, low)
+    """Where the trend leaves its minimum for good by more than the noise, or collapses, or meets divergence, or the end."""
+    fallen = _falls_back(trend)
+    last = (len(read.lr) if fallen is None else fallen) - 1
+    low = int(np.argmin(trend.fit[: last + 1]))
+    above = _standard_errors_above(trend, low)[: last + 1]
     at = int(np.flatnonzero(above <= WITHIN)[-1])
     gone = np.flatnonzero(above[at + 1 :] > TURNED)
     rises = bool(len(gone) and above[last] > TURNED)
-    if not rises and read.divergence is None:
+    if not rises and fallen is None and read.divergence is None:
         return Extremum(float(read.lr[last]), float(read.lr[low]), float(read.lr[last]), False, "")
     if rises:
         upper, how = float(read.lr[at + 1 + gone[0]]), "turns for the worse for good"
+    elif fallen is not None:
+        upper, how = float(read.lr[fallen]), "loses most of what was learnt"
     else:
         beyond = min(int(read.index[-1]) + 1, len(read.curve) - 1)
         upper, how = float(filled(read.curve.lr)[beyond]), "diverges"
     return Extremum(float(read.lr[at]), float(read.lr[low]), upper, True, how)
+
+
+def _falls_back(trend: Smoothed) -> int | None:
+    """The first place at which the trend has lost half of its descent so far, by more than its error, and never comes back to within a
+    tenth of it: a weak recovery after a collapse is no minimum. None where there is no such place."""
+    fit = trend.fit
+    lowest = np.minimum.accumulate(fit)
+    descent = np.maximum.accumulate(np.where(np.arange(len(fit)) == 0, fit[0], -np.inf)) - lowest
+    coming = np.minimum.accumulate(fit[::-1])[::-1]  # the lowest from here on
+    error = np.hypot(trend.standard_error, trend.standard_error[np.maximum.accumulate(np.where(fit == lowest, np.arange(len(fit)), 0))])
+    lost = (fit - lowest > np.maximum(COLLAPSED * descent, TURNED * error)) & (coming > lowest + RECOVERED * descent) & (descent > 0)
+    return int(np.flatnonzero(lost)[0]) if lost.any() else None
 
 
 def _standard_errors_above(trend: Smoothed, low: int) -> FloatArray:
@@ -185,7 +216,7 @@ def _standard_errors_above(trend: Smoothed, low: int) -> FloatArray:
 
 def _limit(read: Sound, loss: Extremum, metric: Extremum | None, clues: tuple[Clue, ...]) -> Choice:
     """The loss's extremum; the metric's where the loss cannot be read, or only the metric turns (Smith 2018, 4.1 and Fig. 13b)."""
-    loss_says = read.learnt and read.descent > LOSS_MOVED * read.noise
+    loss_says = _loss_learnt(read)
     by_metric = metric is not None and (not loss_says or (metric.turned and not loss.turned))
     found = metric if by_metric and metric is not None else loss
     judged_by: Literal["loss", "accuracy"] = "accuracy" if by_metric else "loss"

@@ -22,7 +22,7 @@ LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly
 WIDEST = 512.0  # ours: where no maximum tried is seen to learn, lower ones are tried down to this share of the largest, then longer runs
 FINE = 1.5  # ours: ... so that the upper end is bisected until its two neighbours are nearer than this (chosen in benchmarks/reading)
 WIDE = 10.0  # ours: a stretch wider than this factor leaves so much open that its middle is no sure answer
-TWICE = 2  # DESIGN 3: seeds with which what is recommended has been run
+TWICE = 2  # ours: seeds with which what is recommended has been run
 
 
 def middle_maximum(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> Choice:
@@ -84,7 +84,8 @@ def next_maxima(candidates: Sequence[Candidate], bounds: Bounds) -> tuple[float,
 
 
 def to_repeat(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> tuple[float, ...]:
-    """The maximum to recommend, where two seeds have not run it yet: what is recommended has been seen to be stable (DESIGN 3)."""
+    """The maximum to recommend, where two seeds have not run it yet: what is recommended has been seen to be stable
+    (docs/decisions/005-max-lr.md)."""
     by = judge_of(candidates, "auto")
     found = stretch(candidates, by, bounds)
     if found is None or not any_readable(candidates, by):
@@ -96,7 +97,7 @@ def to_repeat(candidates: Sequence[Candidate], bounds: Bounds = FREE) -> tuple[f
 
 def settled(choice: Choice, candidates: Sequence[Candidate]) -> Choice:
     """The choice where two seeds have run its value; else at the nearest maximum of its interval that two have, or an abstention: what is
-    recommended has been seen to be stable (DESIGN 3)."""
+    recommended has been seen to be stable (docs/decisions/005-max-lr.md)."""
     twice = [one.value for one in candidates if len(one.curves) >= TWICE and not any(find_divergence(curve) for curve in one.curves)]
     if choice.value is None or choice.value in twice or choice.interval is None:
         return choice

@@ -10,7 +10,7 @@ HALF_DECADE = math.sqrt(10.0)
 # ours: neighbours closer than this are known to one significant figure. The paper bisects half a decade (3.2e-3, 1e-3 -> 1.8e-3, Fig. 9a)
 # and stops there; 2.5 separates half a decade (3.16, or 3.0 when rounded) from a quarter (1.78).
 CLOSE_ENOUGH = 2.5
-SMALLEST = 1e-6  # DESIGN 3: steps toward 0 stop here
+SMALLEST = 1e-6  # ours: steps toward 0 stop here
 
 
 def bisect_exponent(a: float, b: float) -> float:

@@ -15,8 +15,9 @@ BUMP_BEFORE = 0.7  # ours: a temporary rise has its top before this share of the
 SAME_LR = 1.25  # ours: lrs closer than this factor over a bump count as constant (Fig. 11a), else as rising (Fig. 1a)
 NEARLY_TOP = 0.95  # ours: a bump that ends at this share of its largest lr was undone by a rising lr
 AT_ONCE = 0.8  # ours: a rise of which one evaluation makes this share is a jump: an instability, or other data (benchmarks/reading)
+CLEARLY = 8.0  # ours: ... where it is this many noise levels: of a lower one, one value's noise is most
 SMALL_LR = 0.7  # ours: an lr is small up to this share of the run's largest
-GAP_SHARE = 0.1  # ours: a gap must have opened by this share of the validation loss ...
+GAP_SHARE = 0.05  # ours: a gap must have opened by this share of the validation loss's descent ...
 GAP_FALL = 0.25  # ours: ... while the validation loss falls by no more than this share of the opening
 
 
@@ -24,23 +25,35 @@ def overfitting_clues(sound: Sound) -> tuple[Clue, ...]:
     """Every form of overfitting in the part of the curve before any divergence."""
     if not sound.enough or not sound.moved:
         return ()
-    found = [*_gradual_rise(sound), *_bump(sound)]
+    found = [*_gradual_rises(sound), *_bumps(sound)]
     return tuple(found) if found else tuple(_gap(sound))
 
 
-def _units(sound: Sound, rise: float) -> float:
-    return rise / sound.noise if sound.noise > 0 else np.inf
+def _units(sound: Sound, rise: float, first: int, last: int) -> float:
+    """A rise in units of the noise where it is: what a large lr makes of the values says nothing of those at a small one."""
+    noise = float(np.median(sound.trend.local_noise[first : last + 1]))
+    return rise / noise if noise > 0 else np.inf
 
 
-def _gradual_rise(sound: Sound) -> list[Clue]:
-    """The trend ends, or meets divergence, above its minimum by more than its error."""
-    low, last = sound.lowest, len(sound.x) - 1
+def _gradual_rises(sound: Sound) -> list[Clue]:
+    """Stretches over which the trend rises from its minimum to the end, or to the place at which the lr steps down, by more than its
+    error: each part of the curve by itself, and the whole."""
+    ends = (*sound.parts[1:], len(sound.x))
+    found = [_gradual_rise(sound, first, until - 1) for first, until in zip(sound.parts, ends, strict=True)]
+    if len(ends) > 1 and found[-1] is None:
+        found.append(_gradual_rise(sound, 0, len(sound.x) - 1))
+    return [one for one in found if one is not None]
+
+
+def _gradual_rise(sound: Sound, first: int, last: int) -> Clue | None:
+    low = first + int(np.argmin(sound.trend.fit[first : last + 1]))
     rise = float(sound.trend.fit[last] - sound.trend.fit[low])
-    if last - low < FEWEST_RISING or apart(sound.trend, low, last) <= RISES or _units(sound, rise) <= RISE_NOISE:
-        return []
+    strength = _units(sound, rise, low, last)
+    if last - low < FEWEST_RISING or apart(sound.trend, low, last) <= RISES or strength <= RISE_NOISE:
+        return None
     if _training_rises_too(sound, low, last, rise):
-        return []
-    return [clue(sound.curve, OVERFITTING, "gradual-rise", int(sound.index[low]), int(sound.index[last]), _units(sound, rise))]
+        return None
+    return clue(sound.curve, OVERFITTING, "gradual-rise", int(sound.index[low]), int(sound.index[last]), strength)
 
 
 def _training_rises_too(sound: Sound, low: int, last: int, rise: float) -> bool:
@@ -56,25 +69,25 @@ def _training_rises_too(sound: Sound, low: int, last: int, rise: float) -> bool:
     return errors > RISES or (errors > SHARED_ERRORS and size >= SHARED * rise)
 
 
-def _bump(sound: Sound) -> list[Clue]:
-    """A temporary rise: down, up little by little, and then further down than before; the training loss does not rise with it."""
-    found = _highest_bump(sound.trend.fit)
-    if found is None:
-        return []
-    low, top, after = found
+def _bumps(sound: Sound) -> list[Clue]:
+    """Temporary rises: down, up little by little, and then further down than before; the training loss does not rise with them."""
+    found = [_bump(sound, *hill) for hill in _hills(sound.trend.fit)]
+    return [one for one in found if one is not None]
+
+
+def _bump(sound: Sound, low: int, top: int, after: int) -> Clue | None:
     fit = sound.trend.fit
     rise = float(fit[top] - fit[low])
     early = sound.x[top] <= sound.x[0] + BUMP_BEFORE * (sound.x[-1] - sound.x[0])
     rises = min(apart(sound.trend, low, top), apart(sound.trend, after, top)) > RISES
-    if not (early and rises and _units(sound, rise) > RISE_NOISE and after - low >= FEWEST_RISING):
-        return []
-    if _jumps(sound, low, top) or _training_rises_too(sound, low, top, rise):
-        return []
     end = low + 1 + int(np.flatnonzero(fit[low + 1 :] <= fit[low])[0])
+    strength = _units(sound, rise, low, end)
+    if not (early and rises and strength > RISE_NOISE and after - low >= FEWEST_RISING):
+        return None
+    if (strength > CLEARLY and _jumps(sound, low, top)) or _training_rises_too(sound, low, top, rise):
+        return None
     form = _bump_form(sound.lr[low : end + 1], float(sound.lr[top]), float(sound.lr.max()))
-    if form is None:
-        return []
-    return [clue(sound.curve, OVERFITTING, form, int(sound.index[low]), int(sound.index[end]), _units(sound, rise))]
+    return None if form is None else clue(sound.curve, OVERFITTING, form, int(sound.index[low]), int(sound.index[end]), strength)
 
 
 def _jumps(sound: Sound, low: int, top: int) -> bool:
@@ -91,16 +104,14 @@ def _bump_form(lr: FloatArray, at_top: float, largest: float) -> str | None:
     return "small-lr-bump" if rising and at_top <= SMALL_LR * largest else None
 
 
-def _highest_bump(fit: FloatArray) -> tuple[int, int, int] | None:
-    """(low, top, after) of the largest rise above a running minimum that is undone later; None where there is none."""
+def _hills(fit: FloatArray) -> list[tuple[int, int, int]]:
+    """(low, top, after) of every stretch above a running minimum that is undone later, in their order."""
     running = np.minimum.accumulate(fit)
     undone = np.minimum.accumulate(fit[::-1])[::-1] < running
-    height = np.where(undone, fit - running, 0.0)
-    top = int(np.argmax(height))
-    if height[top] <= 0:
-        return None
-    low = int(np.argmin(fit[: top + 1]))
-    return low, top, top + int(np.argmin(fit[top:]))
+    above = np.concatenate([[False], (fit > running) & undone, [False]])
+    begins, ends = np.flatnonzero(~above[:-1] & above[1:]), np.flatnonzero(above[:-1] & ~above[1:])
+    tops = [int(first + np.argmax(fit[first:until])) for first, until in zip(begins, ends, strict=True)]
+    return [(int(first) - 1, top, top + int(np.argmin(fit[top:]))) for first, top in zip(begins, tops, strict=True)]
 
 
 def _gap(sound: Sound) -> list[Clue]:
@@ -115,6 +126,15 @@ def _gap(sound: Sound) -> list[Clue]:
     opened = float((sound.trend.fit[last] - fit.fit[last]) - (sound.trend.fit[half] - fit.fit[half]))
     error = float(np.sqrt(sum(s.standard_error[i] ** 2 for s in (sound.trend, fit) for i in (half, last))))
     fall = float(sound.trend.fit[half] - sound.trend.fit[last])
-    if fall > GAP_FALL * opened or opened <= RISES * error or opened <= GAP_SHARE * abs(float(sound.trend.fit[last])):
+    if fall > GAP_FALL * opened or opened <= RISES * error or opened <= GAP_SHARE * sound.descent:
         return []
-    return [clue(sound.curve, OVERFITTING, "generalization-gap", int(sound.index[half]), int(sound.index[last]), _units(sound, opened))]
+    return [
+        clue(
+            sound.curve,
+            OVERFITTING,
+            "generalization-gap",
+            int(sound.index[half]),
+            int(sound.index[last]),
+            _units(sound, opened, half, last),
+        )
+    ]

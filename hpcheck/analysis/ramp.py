@@ -1,4 +1,4 @@
-"""A ramp that was too fast: the lr outran the training (Smith 2018, 4.1; DESIGN 3, "Short ramps lie")."""
+"""A ramp that was too fast: the lr outran the training (Smith 2018, 4.1; docs/design.md, "Short ramps lie")."""
 
 import numpy as np
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from scipy.stats import studentized_range
 from scipy.stats import t as student
 
 from hpcheck.analysis.curve import FloatArray
@@ -14,7 +16,7 @@ SEPARATED = 0.05  # ours: one-sided probability under which a difference counts;
 PRIOR_SEED = (
     0.6  # ours: between-seed deviation supposed before replicates speak, in noise levels (measured: 0.3 to 1.3, median 0.6; docs) ...
 )
-PRIOR_SHARE = 0.01  # ours: ... and at least this share of the loss, or of what a metric between 0 and 1 still lacks (chosen: see the docs)
+PRIOR_DESCENT, PRIOR_SHARE = 0.005, 0.01  # ours: ... and at least this share of the descent; of the loss in forks of one run (see the docs)
 NOISY = 2.0  # ours: times the usual noise, beyond which a candidate's lead must be more than its own error, and does not help it as a loser
 PRIOR_WEIGHT = 4.0  # ours: degrees of freedom that the supposed spread counts for
 
@@ -24,7 +26,8 @@ Judge = Literal["loss", "accuracy"]
 @dataclass(frozen=True)
 class Standing:
     """A candidate against the leader: `mean` with what its seeds share taken out, and `behind` the leader with its `error`. `chance` is the
-    standard error that a share of so many validation examples has, whatever the seed."""
+    standard error that a share of so many validation examples has, whatever the seed. `among`: how many candidates finished, of which the
+    leader is the best."""
 
     candidate: Candidate
     scores: tuple[Score, ...]  # by replicate
@@ -33,6 +36,7 @@ class Standing:
     error: float = 0.0
     freedom: float = np.inf
     chance: float = 0.0
+    among: int = 2
 
     @property
     def noise(self) -> float:
@@ -55,7 +59,20 @@ class Standing:
             return False
         if not np.isfinite(self.behind) or self.error == 0:
             return True
-        return bool(student.sf(self.behind / self.error, self.freedom) < level)
+        return chance_of(self.behind / self.error, self.among, self.freedom) < level
+
+
+@lru_cache(maxsize=4096)
+def chance_of(errors: float, among: int, freedom: float) -> float:
+    """One-sided probability that the best of so many equal candidates is so many standard errors ahead of another: half that of Tukey's
+    studentized range, which with two is Student's t. The best of many is ahead by chance of the worst of them.
+
+    >>> round(chance_of(2.0, 2, 4.0), 3), round(chance_of(2.0, 8, 4.0), 3)
+    (0.058, 0.282)
+    """
+    if among <= 2:
+        return float(student.sf(errors, freedom))
+    return float(studentized_range.sf(np.sqrt(2) * errors, among, freedom)) / 2
 
 
 def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"], examples: int | None = None) -> list[Standing]:
@@ -74,6 +91,7 @@ def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["st
     usual = float(np.median([row.within for row in finished] or [0.0]))
     rows.sort(key=lambda row: (row.mean + (row.within if row.within > NOISY * usual else 0.0), row.candidate.value))
     variance, freedom = _paired_variance(rows)
+    rows = [replace(row, among=len(finished)) for row in rows]
     return [_against(rows[0], _no_noisier(row, finished), row, by, variance, freedom) for row in rows]
 
 
@@ -173,8 +191,16 @@ def _against(leader: Standing, counted: Standing, row: Standing, by: Judge, vari
 
 
 def supposed(leader: Standing, row: Standing, by: Judge) -> float:
-    """Between-seed standard deviation of one score, before any replicate has spoken."""
-    size = abs(leader.mean)
-    if by == "accuracy" and -1 <= leader.mean <= 0:
-        size = 1 + leader.mean
-    return max(PRIOR_SEED * max(leader.noise, row.noise), PRIOR_SHARE * size)
+    """Between-seed standard deviation of one score, before any replicate has spoken: a share of the noise, or of what the leader's runs
+    came down by, so that it is in the unit of what is judged. Forks of one run came down before they began: a share of the loss."""
+    if any(curve.continued for curve in leader.candidate.curves):
+        least = PRIOR_SHARE * abs(leader.mean)
+    else:
+        least = PRIOR_DESCENT * max(0.0, _start(leader, by) - leader.mean)
+    return max(PRIOR_SEED * max(leader.noise, row.noise), least)
+
+
+def _start(row: Standing, by: Judge) -> float:
+    """Where a candidate's runs begin; its own mean where that is not known."""
+    starts = [one.fit[0] for one in (track(curve, by) for curve in row.candidate.curves) if not one.empty]
+    return float(np.median(starts)) if starts else row.mean

@@ -8,13 +8,15 @@ from scipy.stats import rankdata
 
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
-from hpcheck.analysis.smooth import MAD_TO_SD, Smoothed, smooth
+from hpcheck.analysis.smooth import MAD_TO_SD, Smoothed, smooth_parts
 
-FEWEST_TO_READ = 8  # ours, in the brief of issue 3: fewer evaluations than this are not read
+FEWEST_TO_READ = 8  # ours: fewer evaluations than this are not read
 LEFT_START = 5.5  # ours: standard errors between two places of the trend before it goes anywhere (chosen in benchmarks/reading) ...
 LEFT_AT_LENGTH = 20  # ours: ... in a curve of this length; in a longer one, with more places to choose from, sqrt(log n) as many
 LEARNT = 6.0  # ours: ... and below the start before the loss has been learnt from: a number for noise is worse than an abstention
 IN_ORDER = 0.005  # ours: the chance of an order like the values' in noise, below which a curve goes somewhere whatever its noise level
+STEPS_DOWN = 1.5  # ours: an lr that falls at once by more than this factor begins a new part of the curve ...
+FEWEST_IN_PART, CONSTANT = 5, 1.05  # ours: ... where it is constant, within this factor, for so many evaluations on both sides
 STARTS_APART = 3.0  # ours: deviations of the other values by which a first value above all of them is no accident
 
 
@@ -23,6 +25,7 @@ class Sound:
     """A curve up to where it diverges: `index` (S,) its finite evaluations there, `trend` (S,) their smoothed loss, `x` (S,) their steps,
     `lr` (S,) their lrs, where one is missing the one before.
 
+    `parts` are the first evaluations of its parts, 0 first: where the lr steps down, the loss drops and its noise changes.
     `start` is the loss before training showed, `lowest` where in (S,) the trend is smallest, `learnt` whether the loss fell from its start
     by more than its noise, `moved` whether the trend goes anywhere at all.
     """
@@ -38,6 +41,7 @@ class Sound:
     lowest: int
     learnt: bool
     moved: bool
+    parts: tuple[int, ...] = (0,)
 
     @property
     def enough(self) -> bool:
@@ -59,13 +63,31 @@ def sound(curve: Curve) -> Sound:
     until = len(curve) if divergence is None else divergence.onset
     index = np.flatnonzero(is_value(curve.val_loss[:until]) & is_value(curve.step[:until]))
     x, raw, lr = curve.step[index], curve.val_loss[index], filled(curve.lr)[index]
-    trend = smooth(x, raw)
+    parts = steps_down(lr)
+    trend = smooth_parts(x, raw, parts)
     if len(index) == 0:
         return Sound(curve, index, x, lr, raw, trend, divergence, np.nan, 0, False, False)
     start = max(float(trend.fit[0]), start_level(raw) - 2 * float(np.nan_to_num(trend.noise)))
     lowest = int(np.argmin(trend.fit))
     moved = _moved(trend) or _in_order(raw) or _starts_apart(raw)
-    return Sound(curve, index, x, lr, raw, trend, divergence, start, lowest, _learnt(trend, lowest), moved)
+    return Sound(curve, index, x, lr, raw, trend, divergence, start, lowest, _learnt(trend, lowest), moved, parts)
+
+
+def steps_down(lr: FloatArray) -> tuple[int, ...]:
+    """0, and each evaluation at which a constant lr steps down to another constant one.
+
+    >>> steps_down(np.repeat([0.1, 0.01, 0.001], 6))
+    (0, 6, 12)
+    >>> steps_down(np.linspace(0.1, 0.01, 18))
+    (0,)
+    """
+    found = [0]
+    for at in range(FEWEST_IN_PART, len(lr) - FEWEST_IN_PART + 1):
+        before, after = lr[at - FEWEST_IN_PART : at], lr[at : at + FEWEST_IN_PART]
+        constant = all(side.max() <= CONSTANT * side.min() for side in (before, after))
+        if constant and before[-1] > STEPS_DOWN * after[0]:
+            found.append(at)
+    return tuple(found)
 
 
 def filled(values: FloatArray) -> FloatArray:

@@ -27,8 +27,10 @@ SPIKE = 6.0  # ours, after Cleveland 1979's six deviations: a value this many no
 SIDE = 5  # ours: values on each side that a spike is held against, three in a short curve
 CROWDED = 0.35  # ours: where more of the neighbours than this stand out, that is the noise there and none of them is a spike
 MAD_TO_SD = 1.4826
+WANDERS = 20  # ours: values wander over this share of a curve (its inverse)
 LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, and how many the curve's own level counts for, in logs
-LEVELS_APART, LARGER_NOISIER = 3.0, 0.01  # ours: the level must fall by this factor, and Kendall's test that large losses are noisier hold
+LARGER_NOISIER = 0.01  # ours: the chance below which Kendall's test says that large losses are noisier
+LEAST_SIZE = 0.03  # ours: ... and the smallest of their sizes, as a share of the range (the quiet tail of the paper's DenseNet)
 LEAST_LOCAL = 0.1  # ours: share of the curve's noise that a local level is at least
 MOST_POINTS = 400  # ours: longer curves are read through the medians of at most so many blocks
 
@@ -52,6 +54,17 @@ def smooth(x: FloatArray, y: FloatArray) -> Smoothed:
     """The trend of `y` over `x`. NaN and inf in either are left out, and NaN in the fit. The arrays returned are not to be written to."""
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     return once(("smooth", x.tobytes(), y.tobytes()), lambda: _smoothed(x, y))
+
+
+def smooth_parts(x: FloatArray, y: FloatArray, parts: tuple[int, ...]) -> Smoothed:
+    """The trend of each part by itself, `parts` being their first places: no line is drawn across an lr that steps down, and each part has
+    its own noise. The noise over the curve is the median of these."""
+    if len(parts) == 1:
+        return smooth(x, y)
+    bounds = (*parts, len(x))
+    each = [smooth(x[first:until], y[first:until]) for first, until in zip(parts, bounds[1:], strict=True)]
+    fit, error, local = (np.concatenate([getattr(one, name) for one in each]) for name in ("fit", "standard_error", "local_noise"))
+    return Smoothed(fit, float(np.median(local)), error, local)
 
 
 def _smoothed(x: FloatArray, y: FloatArray) -> Smoothed:
@@ -140,6 +153,16 @@ def noise_levels(x: FloatArray, y: FloatArray, local: bool = True) -> tuple[floa
     return noise, sigmas, kept
 
 
+def wandering(x: FloatArray, y: FloatArray) -> float:
+    """How far one raw value lies from its neighbours by chance, or from those a twentieth of the curve away where that is further: values
+    that follow each other, as those of a moving average do, wander further than one does from the next. All finite, F >= 3."""
+    near, lag = noise_levels(x, y, local=False)[0], len(y) // WANDERS
+    if lag < 2:
+        return near
+    line = (y[: -2 * lag] + y[2 * lag :]) / 2
+    return max(near, _spread(np.abs(y[lag:-lag] - line) / np.sqrt(1.5)))
+
+
 def _near(residual: FloatArray, nearest: IntArray, usual: float) -> FloatArray:
     """The noise near each point, (F,), from its nearest residuals and, counting for a few of them, the usual noise."""
     near = np.maximum(MAD_TO_SD * np.median(residual[nearest], axis=1), LEAST_LOCAL * usual)
@@ -147,15 +170,16 @@ def _near(residual: FloatArray, nearest: IntArray, usual: float) -> FloatArray:
 
 
 def _in_proportion(y: FloatArray, at: IntArray, residual: FloatArray) -> FloatArray | None:
-    """The level of the loss, (F,), where large losses are clearly the noisier ones; None where they are not.
+    """The level of the loss above its lowest, (F,), where large losses are clearly the noisier ones; None where they are not.
 
     A loss that falls from 12 to 0.4 has a quiet tail: under one noise level for all of it the trend would ignore what the tail says.
     """
     reach = NARROWEST // 2
     level = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(y, reach, mode="edge"), NARROWEST), axis=1)
-    if len(at) < FEWEST_POINTS or level.min() <= 0 or level.max() < LEVELS_APART * level.min():
+    size = level - level.min() + LEAST_SIZE * np.ptp(level)  # above its lowest: a loss has no zero that means anything
+    if len(at) < FEWEST_POINTS or np.ptp(level) == 0:
         return None
-    return level if kendalltau(level[at], residual, alternative="greater").pvalue < LARGER_NOISIER else None
+    return size if kendalltau(level[at], residual, alternative="greater").pvalue < LARGER_NOISIER else None
 
 
 def _level(x: FloatArray, y: FloatArray) -> float:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from hpcheck.checklist.simulated import World
 from hpcheck.runs.records import RunRecord, examples_processed, iterations_done
 from hpcheck.runs.spec import RunSpec, Spec
-from hpcheck.steps.batch import candidate_sizes
+from hpcheck.steps.batch import candidate_sizes, measurement
 from hpcheck.steps.build_runs import short_steps
-from hpcheck.steps.order import REPROBE, STEPS, Replays, start_settings
+from hpcheck.steps.confirm_plan import trainings_of
+from hpcheck.steps.order import REPROBE, STEPS, Replays, start_settings, steps_of_run
 from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked, Decide, Lookup, replay
 
@@ -20,6 +21,7 @@ SLOW = (1 / 400, 2.0, 0.05)  # learns so little in a short run that range tests 
 BEYOND_GRID = 100.0  # the best weight decay as a multiple of the start's, so that values beyond those of the grid are tried
 FLOOR, BETTER = 0.8, 0.35  # the loss of long runs, and by how much that of double or half the batch size is better, so that it is taken
 GIVEN_RANGE = 0.7  # a range that the config gives is stable up to this share of it
+METRIC_BY_LOSS = 0.4  # a guess among ten classes has a metric of 0.08
 SURVIVES = 2.0  # a given lr is this far below the one at which a simulated network diverges
 
 
@@ -44,7 +46,7 @@ def bounds(asked: Asked) -> dict[str, Bounds]:
     """The bounds of every step of the checklist, in order, from an empty run directory."""
     each = [costs(asked, world) for world in (*easy(asked), *hard(asked))]
     nothing = {REPROBE: [Cost()]}  # it is not made where nothing moved
-    return {step: _bounds([*(one[step] for one in each), *nothing.get(step, ())]) for step in STEPS}
+    return {step: _bounds([*(one[step] for one in each), *nothing.get(step, ())]) for step in steps_of_run(asked)}
 
 
 def _bounds(of_step: Iterable[Cost]) -> Bounds:
@@ -53,12 +55,21 @@ def _bounds(of_step: Iterable[Cost]) -> Bounds:
 
 
 def costs(asked: Asked, world: World) -> dict[str, Cost]:
-    """What each step costs in this world: the runs that no step before it has made."""
-    replays, counted = Replays(asked, world.answer), 0
-    table = {}
-    for step, decide in STEPS.items():
-        if replays.is_due(step):
-            replays.outcome(decide, replays.settings_before(step))
+    """What each step of `run` costs in this world: the runs that no step before it has made."""
+    is_made, counted, table = False, 0, {}
+
+    def lookup(spec: Spec) -> RunRecord | None:
+        return world.answer(spec) if is_made else world.find(spec)
+
+    replays = Replays(asked, lookup)
+    for step in steps_of_run(asked):
+        settings = replays.settings_before(step)
+        if step == "batch" and settings.max_lr is not None and trainings_of(asked):
+            world.answer(measurement(asked, settings))  # `run` asks it whether the search has room for the rest
+        if replays.is_due(step) and replays.left_out(step) is None:
+            is_made = True
+            replays.outcome(STEPS[step], settings)
+            is_made = False
         made = list(world.records.values())[counted:]
         counted += len(made)
         table[step] = total(made)
@@ -124,6 +135,7 @@ def network(asked: Asked, kind: tuple[float, float, float], weight_decay: float,
         needed=runs_needed * fastest * short_steps(asked, "lr_range", start_settings(asked.config)),
         noise=noise,
         floor=FLOOR,
+        metric_by_loss=METRIC_BY_LOSS,
         **others,
     )
 

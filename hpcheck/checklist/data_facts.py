@@ -7,7 +7,7 @@ from hpcheck.config import Config
 from hpcheck.data.arrays import DataError, Raw
 from hpcheck.data.cache import load_raw
 from hpcheck.data.constant import constant_loss
-from hpcheck.data.prepare import held_out_counts, task_and_outputs
+from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outputs
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.spec import can_be_cut
 from hpcheck.steps.batch import candidate_sizes
@@ -23,13 +23,22 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
     Raises `DataError` where they cannot be read, or where the config does not fit them.
     """
     spec = data_spec(Asked(config, Facts(0, 0)))
+    if config.script is not None:
+        from hpcheck.script.resolved import known
+
+        description, train, held_out = known(config)
+        if fingerprints is not None:
+            fingerprints.remember(spec, description.fingerprint)
+        _refuse_batch_sizes(config, train)
+        return Facts(train, held_out, seeded=description.seeded)
     raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
     if fingerprints is not None:
         fingerprints.remember(spec, fingerprint)
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
     refuse_what_does_not_fit(config, raw, train, held_out)
     constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit)
-    return Facts(train, held_out, constant, task_and_outputs(raw)[0] == "classes")
+    task = task_and_outputs(raw)[0]
+    return Facts(train, held_out, constant, task == "classes", task)
 
 
 def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_examples: int) -> None:
@@ -42,6 +51,8 @@ def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_
             f"(got {config.data.val_fraction}; expected at least one of each)"
         )
     task_and_outputs(raw)
+    if config.data.normalize == "standardize":
+        refuse_padding(raw.train.x)
     _refuse_batch_sizes(config, train_examples)
     if not candidate_sizes(Asked(config, Facts(train_examples, val_examples)), start_settings(config)):
         parts = config.run.cut_into()

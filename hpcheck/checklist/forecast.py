@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hpcheck.checklist import costs
+from hpcheck.checklist import costs, forecast_confirm
 from hpcheck.checklist.data_facts import facts
 from hpcheck.config import Config
 from hpcheck.recommendation.cost import in_trainings
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import full_steps
-from hpcheck.steps.order import STEPS, Replays, start_settings
+from hpcheck.steps.order import CONFIRM, STEPS, Replays, start_settings, steps_of_run
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
 
@@ -26,7 +26,7 @@ def planned(config: Config) -> dict[str, Any]:
     asked = Asked(config, facts(config, runs.fingerprints))
     start = start_settings(config)
     full, bounds = full_steps(asked, start), costs.bounds(asked)
-    searched = [one for step, one in bounds.items() if step != "train"]
+    searched = [one for step, one in bounds.items() if step not in (CONFIRM, "train")]
     return {
         "known": [describe(step, spec) for step, spec in known_now(asked, runs)],
         "iterations_of_a_full_training": full,
@@ -39,6 +39,7 @@ def planned(config: Config) -> dict[str, Any]:
             "trainings": _trainings(asked, [sum(ends) for ends in zip(*(one.examples for one in searched), strict=True)]),
         },
         "goal": round(max(LEAST_BUDGET, TRAININGS * full)),
+        "confirm": forecast_confirm.confirmation(asked, start),
     }
 
 
@@ -51,10 +52,10 @@ def _trainings(asked: Asked, examples: Sequence[int]) -> list[float]:
 def known_now(asked: Asked, runs: RunDirectory) -> list[tuple[str, Spec]]:
     """The runs that the first incomplete step asks for next; none where all is done."""
     replays = Replays(asked, runs.find)
-    for step, decide in STEPS.items():
-        if not replays.is_due(step):
+    for step in steps_of_run(asked):
+        if not replays.is_due(step) or replays.left_out(step) is not None:
             continue
-        outcome = replays.outcome(decide, replays.settings_before(step))
+        outcome = replays.outcome(STEPS[step], replays.settings_before(step))
         if not isinstance(outcome, Reading):
             return [(step, spec) for spec in outcome.specs]
     return []
@@ -82,8 +83,9 @@ def plan_lines(found: Mapping[str, Any]) -> list[str]:
         f"One training of yours: {found['epochs_of_a_full_training']:g} epochs, {found['iterations_of_a_full_training']} iterations of "
         f"{found['total_batch_size']}. In such trainings, counted in examples, from an empty run directory:",
         *bounds,
-        f"The search, all before train: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations; "
+        f"The search, all before full trainings: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations; "
         f"its goal is {found['goal']} iterations at most.",
+        *forecast_confirm.words(found["confirm"]),
         "The bounds are of simulated networks, easy and hard to search. A larger batch size has fewer iterations and more examples.",
     ]
 

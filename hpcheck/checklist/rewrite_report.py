@@ -10,6 +10,7 @@ from hpcheck.errors import InputError
 from hpcheck.recommendation import recommended
 from hpcheck.report import page
 from hpcheck.runs.directory import RunDirectory, refuse_users_code
+from hpcheck.script import resolved
 from hpcheck.steps.order import Replays
 from hpcheck.steps.step import Asked
 
@@ -25,11 +26,13 @@ def of_directory(path: Path) -> Written:
     """Write the report into a run directory, by the config that lies there.
 
     Raises `InputError` where there is no run directory, or its config names the user's own code: what is read from a run directory carries
-    values only, and never has code imported (DESIGN 6).
+    values only, and never has code imported (docs/design.md, "A run directory holds data").
     """
     if not (path / "config.yaml").is_file():
         raise InputError(f"{path}: not a run directory (it has no config.yaml); give runs/NAME, or nothing for the newest")
     config = configs.load(path / "config.yaml", [])
+    if config.script is not None:  # nothing is launched to write a report
+        return _write(resolved.resolved(config, launches=False), RunDirectory(path))
     refuse_users_code(config, path / "config.yaml")
     return _write(config, RunDirectory(path))
 

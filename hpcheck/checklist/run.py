@@ -1,5 +1,9 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
 from hpcheck.analysis.memory import Memory
 from hpcheck.checklist import tensorboard as event_files
 from hpcheck.checklist.data_facts import facts
@@ -10,8 +14,12 @@ from hpcheck.engine.distributed.ddp import join_outer
 from hpcheck.recommendation import recommended
 from hpcheck.report import page
 from hpcheck.runs.directory import RunDirectory
+from hpcheck.script import resolved
+from hpcheck.script.engine import Launches
 from hpcheck.steps import batch
-from hpcheck.steps.order import REPROBE, STEPS, Replays
+from hpcheck.steps.confirm_again import again
+from hpcheck.steps.confirm_plan import trainings_of
+from hpcheck.steps.order import CONFIRM, REPROBE, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Missing
 from hpcheck.terminal.progress import Progress
@@ -26,7 +34,7 @@ class Checklist:
         if tensorboard:
             event_files.refuse_without_tensorboard()
         self.tensorboard = tensorboard
-        self.pool = engine(config)  # before the run directory: under a torchrun one process alone comes back from here
+        self.pool = engine(config, progress.say)  # before the run directory: under a torchrun one process alone comes back from here
         self.runs = RunDirectory.of(config)
         self.runs.claim()
         self.progress = progress
@@ -34,6 +42,8 @@ class Checklist:
         self.asked = Asked(config, facts(config, self.runs.fingerprints))
         self.replays = Replays(self.asked, self.runs.find)
         self.runs.create(config)
+        if config.script is not None:
+            resolved.known(config)[0].save(self.runs.path)
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
     def __enter__(self) -> "Checklist":
@@ -47,8 +57,22 @@ class Checklist:
 
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
-        steps = [step for step in STEPS if step != REPROBE]  # training asks for that one itself
-        return [reading for step in steps for reading in self.run_step(step)]
+        steps = [step for step in steps_of_run(self.asked) if step != REPROBE]  # training asks for that one itself
+        return [reading for step in steps for reading in self._run_or_leave_out(step)]
+
+    def _run_or_leave_out(self, step: str) -> list[Reading]:
+        """A step of `run`; a look is left out where the share of the search is used up."""
+        if step == "batch" and trainings_of(self.asked):
+            self._measure()
+        left_out = self.replays.left_out(step)
+        return self.run_step(step) if left_out is None else [left_out]
+
+    def _measure(self) -> None:
+        """Measure step times before the batch step: what it would cost follows from them, and so whether the search has room for it."""
+        settings = self.replays.settings_before("batch")
+        spec = batch.measurement(self.asked, settings)
+        if settings.max_lr is not None and self.runs.find(spec) is None:
+            self._execute("batch", Missing((spec,), 1))
 
     def run_step(self, step: str) -> list[Reading]:
         """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
@@ -63,6 +87,21 @@ class Checklist:
         for words in self._weights(reading):
             self.progress.say(words)
         return [*before, reading]
+
+    def run_short(self) -> list[Reading]:
+        """The steps of `run` that come before full trainings."""
+        found: list[Reading] = []
+        for step in steps_of_run(self.asked):
+            if step in (CONFIRM, "train"):
+                continue
+            found += self._run_or_leave_out(step)
+        return found
+
+    def confirm_again(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The recommendation as it comes out where that of `before` and the start are trained once each, instead of anew."""
+        reading = self._answer(CONFIRM, again(before), self.replays.settings_before(CONFIRM))
+        readings = [*self.replays.readings(before=CONFIRM), reading]
+        return recommended.content(self.runs, self.asked, readings)
 
     def forget_step_times(self) -> None:
         """Have the batch step measure again; its runs are kept where as many iterations are equal time still."""
@@ -117,10 +156,22 @@ class Checklist:
         jobs = list({self.runs.fingerprints.identify(spec): spec for spec in missing.specs}.items())
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
             self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
+        self._note_unseeded()
+
+    def _note_unseeded(self) -> None:
+        """Have all readings say so once runs of a script were seen that no seed repeats."""
+        config = self.asked.config
+        if config.script is not None and self.asked.facts.seeded and not resolved.known(config)[0].seeded:
+            resolved.known(config)[0].save(self.runs.path)
+            self.asked = replace(self.asked, facts=replace(self.asked.facts, seeded=False))
+            self.replays = Replays(self.asked, self.runs.find)
 
 
-def engine(config: Config) -> Engine:
+def engine(config: Config, say: Callable[[str], None] = lambda _: None) -> Engine:
     """What computes runs where and how the section `run` says. Under an outer torchrun the first process alone returns."""
     run = config.run
+    if config.script is not None:
+        launcher = resolved.launcher_of(config)
+        return Launches(config.script, resolved.known(config)[0], run.jobs, run.threads, run.timeout, say, launcher)
     join_outer(run.device)
     return engine_of(run.engine, run.device, run.devices, run.jobs, run.threads, run.address, run.together)

@@ -6,6 +6,7 @@ and batch size; a run diverges a little after lr/(1-momentum) exceeds a limit.
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class World:
     floor: float = 0.3  # the loss that a run falls towards with the best weight decay and the usual batch size
     needed: float = 60.0  # distance in which the loss falls by a factor e
     noise: float = 0.01  # standard deviation of an evaluation of the loss
+    metric_by_loss: float = 0.2  # what the metric falls by for each unit of the loss, from 1
     seconds_an_example: float = 1e-4
     seconds_a_step: float = 2e-3
     records: dict[str, RunRecord] = field(default_factory=dict, init=False)
@@ -77,13 +79,17 @@ class World:
             travelled = before if step == 0 else distance[step - 1]
             loss = floor + (START - floor) * math.exp(-travelled / self.needed) + random.normal(0, self.noise)
             now = max(step - 1, 0)
-            rows.append(row(done, lr[now], momentum[now], loss, 1 - 0.2 * loss))
+            rows.append(row(done, lr[now], momentum[now], loss, 1 - self.metric_by_loss * loss))
         diverged = end < count
         if diverged:
             rows.append(row(spec.at_step + end, lr[end - 1], momentum[end - 1], math.nan, 0.1))
-        figures = {"loss": rows[-1]["val_loss"], "metric": rows[-1]["metric"]} if rows else {}
-        result = {} if diverged else dict.fromkeys(spec.finally_on, figures)
-        return RunRecord(run_id(spec, NOBODYS_DATA), spec, tuple(rows), "diverged" if diverged else "finished", result)
+        status = "diverged" if diverged else "finished"
+        return RunRecord(run_id(spec, NOBODYS_DATA), spec, tuple(rows), status, self.finally_(spec, rows[-1]))
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        """The figures of the splits that a full training is measured on at its end."""
+        figures = {"loss": last["val_loss"], "metric": last["metric"], "examples": 1000}
+        return dict.fromkeys(spec.finally_on, figures) if math.isfinite(last["val_loss"]) else {}
 
     def falls_to(self, spec: RunSpec) -> float:
         """The loss that a run falls towards."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpcheck.curves.tensorboard import without_tensorflow
+from hpcheck.curves.formats.tensorboard import without_tensorflow
 from hpcheck.errors import InputError
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import naming, write_whole

@@ -9,7 +9,7 @@ from hpcheck.cli import project, steps, verify, views
 from hpcheck.cli.options import Command
 
 COMMANDS: tuple[tuple[str, Callable[..., None], str | None], ...] = (  # name, function, help where it is not the function's own
-    ("run", steps.whole_step(None), "The whole checklist, then train: lr-range, batch, momentum, wd-grid, the lr again, train."),
+    ("run", steps.run, None),
     (
         "lr-range",
         steps.whole_step("lr-range"),
@@ -18,6 +18,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str | None], ...] = (  # name, f
     ("batch", steps.batch, None),
     ("momentum", steps.momentum, None),
     ("wd-grid", steps.wd_grid, None),
+    ("confirm", steps.confirm, None),
     (
         "train",
         steps.whole_step("train"),

@@ -44,14 +44,20 @@ class Checked:
         }
 
 
-def check(config: Config, baseline: Path, update: bool, quiet: bool = False) -> Checked:
-    """Run what is missing of the checklist (not the final training, which sets nothing) and compare; `update` writes the baseline.
+def check(config: Config, baseline: Path, update: bool, quiet: bool = False, full: bool = False) -> Checked:
+    """Run what is missing and compare; `update` writes the baseline.
+
+    Where full trainings confirmed the baseline, the short steps are run, and what it recommends and the start are trained once each; `full`
+    runs all that `run` does but for the final training, and so does an update of what has drifted.
 
     Raises `ConfigError` before anything runs where the baseline cannot be compared with.
     """
     old = read_baseline(baseline, update)
-    new_text = regenerate(config, quiet)
+    new_text = regenerate(config, quiet, None if full else old)
     new = yaml12.read(new_text).value
+    if update and not full and old is not None and any(one.status == "drifted" for one in drift.compare(old, new)):
+        new_text = regenerate(config, quiet, None)
+        new = yaml12.read(new_text).value
     verdicts = () if old is None else tuple(drift.compare(old, new))
     if update:
         with naming(baseline.parent, "made"):
@@ -69,17 +75,20 @@ def read_baseline(path: Path, update: bool) -> Content | None:
     return drift.checked(recommended.read(path, ("settings", "evidence", "provenance")), str(path))
 
 
-def regenerate(config: Config, quiet: bool) -> str:
-    """The text of the recommendation as it comes out now; recorded runs are not run again."""
+def regenerate(config: Config, quiet: bool, baseline: Content | None) -> str:
+    """The text of the recommendation as it comes out now; recorded runs are not run again. What full trainings confirmed in the `baseline`
+    is trained once more, beside the start; without one all is confirmed anew."""
     from hpcheck.checklist.run import Checklist
-    from hpcheck.steps.order import STEPS
+    from hpcheck.steps.order import CONFIRM, steps_of_run
     from hpcheck.terminal.progress import Progress
 
     progress = Progress(quiet)
     with Checklist(config, progress) as checklist:
-        for step in STEPS:
-            if step != "train":
-                checklist.run_step(step)
+        checklist.run_short()
+        if CONFIRM in steps_of_run(checklist.asked):
+            if baseline is not None and CONFIRM in (baseline.get("results") or {}):
+                return yaml12.write(checklist.confirm_again(baseline))
+            checklist.run_step(CONFIRM)
     for words in checklist.lost():
         progress.say(words)
     return checklist.runs.recommended.read_text(encoding="utf-8")
@@ -165,7 +174,7 @@ def cell(text: str) -> str:
     """Text that cannot end a table cell, open a tag or make a link."""
     for mark, entity in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;"), ("`", "&#96;"), ("[", "&#91;"), ("\n", " ")):
         text = text.replace(mark, entity)
-    return text
+    return stdout.printable(text)
 
 
 def picture(verdict: Verdict) -> list[str]:

@@ -14,19 +14,26 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to start; data in it are recognised.")] = Path(),
     preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="A shipped config instead, such as quickstart.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+    script: Annotated[
+        Path | None, typer.Option("--script", metavar="FILE", help="Look at a training script of yours and print the lines to add.")
+    ] = None,
 ) -> None:
     """Write a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
     from hpcheck.init import new_project
+    from hpcheck.script import advice
 
-    stdout.write("\n".join(new_project.begin(directory, preset, force).words))
+    if script is not None:
+        return stdout.write_lines(advice.advice(script))
+
+    return stdout.write_lines(new_project.begin(directory, preset, force).words)
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False) -> None:
     """Versions, devices, data sets found, free memory and disk: one screen."""
-    from hpcheck.terminal import doctor as doctors
+    from hpcheck.checklist import doctor as doctors
 
     found = doctors.examine()
-    stdout.write(stdout.as_json(found) if as_json else "\n".join(doctors.lines(found)))
+    stdout.write_lines([stdout.as_json(found)] if as_json else doctors.lines(found))
 
 
 def validate(paths: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Config files.")], set_: Overrides = None) -> None:

@@ -28,6 +28,39 @@ def whole_step(step: str | None) -> "Callable[..., None]":
     return command
 
 
+Sure = Annotated[bool, typer.Option("--sure", help="Train the neighbours in lr and weight decay twice more, for high confidence.")]
+
+
+def run(
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    sure: Sure = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    tensorboard: EventFiles = False,
+) -> None:
+    """The whole checklist: lr-range, batch, momentum, confirm, train; wd-grid and the lr again where confirm.trainings is 0."""
+    run_steps(None, load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard)
+
+
+def confirm(
+    config: ConfigPath = None,
+    set_: Overrides = None,
+    from_: From = None,
+    sure: Sure = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    tensorboard: EventFiles = False,
+) -> None:
+    """Full trainings of a few weight decays and of your own settings: is what was found better than what you have?"""
+    run_steps("confirm", load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard)
+
+
+def _sure(sure: bool) -> list[str]:
+    return ["confirm.sure=true"] * sure
+
+
 def batch(
     config: ConfigPath = None,
     set_: Overrides = None,
@@ -99,5 +132,5 @@ def run_steps(step: str | None, config: "Config", as_json: bool, quiet: bool, te
     for words in checklist.lost():
         progress.say(words)
     if as_json or not quiet:
-        print_recommendation(recommended.read(checklist.runs.recommended), checklist.runs.path, as_json, to_stderr=True)
+        print_recommendation(recommended.read(checklist.runs.recommended, whole=True), checklist.runs.path, as_json, to_stderr=True)
     exit_if_abstained(any(reading.abstained for reading in readings))

@@ -1,6 +1,5 @@
 """The commands that compare: with the committed recommendation, and with the paper."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ def check(
     config: ConfigPath = None,
     baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed one.")] = Path("recommended.yaml"),
     update: Annotated[bool, typer.Option("--update", help="Write the baseline, or accept what has drifted.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Confirm by full trainings anew, as run does.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print old settings against new.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Write annotations and $GITHUB_STEP_SUMMARY.")] = False,
     set_: Overrides = None,
@@ -23,13 +23,12 @@ def check(
     """Regenerate the recommendation and compare it with the committed one: exit 0 same, 1 drifted, 2 unusable (for CI)."""
     from hpcheck.cli import check as checking
 
-    found = checking.check(load_config(config, set_, None), baseline, update, quiet)
-    for line in checking.told(found, update, diff, as_json):
-        stdout.write(line)
+    found = checking.check(load_config(config, set_, None), baseline, update, quiet, full)
+    stdout.write_lines(checking.told(found, update, diff, as_json))
     if github:
         checking.write_summary(found)
         for line in checking.annotations(found):  # GitHub reads both streams
-            typer.echo(line, file=sys.stderr if as_json else stdout.stream())
+            (stdout.tell if as_json else stdout.write)(line)
     raise typer.Exit(exit_codes.FINE if update else found.exit_code)
 
 
@@ -49,5 +48,5 @@ def reproduce(
 
     asked = commands.Wanted(what or [], row, records, set_ or [])
     states = commands.listed(asked) if list_ or not (what or all_) else commands.run(asked, budget if all_ else None, quiet)
-    stdout.write("\n".join(commands.told(states, as_json)))
+    stdout.write_lines(commands.told(states, as_json))
     raise typer.Exit(commands.exit_code(states, list_))

@@ -37,34 +37,48 @@ def plan(
         found["probe"] = measured = probes.probe(loaded)
         found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
     words = [*forecast.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())]
-    stdout.write(stdout.as_json(found) if as_json else "\n".join(words))
+    stdout.write_lines([stdout.as_json(found)] if as_json else words)
 
 
 def show(
     config: ConfigPath = None,
     snippet: Annotated[Snippet | None, typer.Option("--snippet", help="Print code that uses the settings, ready to paste.")] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", metavar="N", min=1, help="How the values move at this batch size, by published rules.")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", metavar="M", min=0.001, help="The same at so many epochs.")] = None,
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """The recommended settings and where each came from."""
-    from hpcheck.recommendation import recommended, snippets
+    """The recommended settings and where each came from; or how they move with batch size and length."""
+    from hpcheck.recommendation import other_lengths, recommended, snippets
     from hpcheck.runs.directory import RunDirectory
+    from hpcheck.runs.identity import declares_multipliers
 
     loaded = load_config(config, set_, None, runs_code=False)
     runs = RunDirectory.of(loaded)
-    content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"))
+    content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"), whole=True)
     made_with = runs.made_with(str(content["provenance"].get("config"))) or loaded
     for part in ("data", "model", "optimizer"):
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
-            typer.echo(
-                f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)", err=True
-            )
+            stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
+    if batch is not None or epochs is not None:
+        return stdout.write("\n".join(other_lengths.lines(content, batch, epochs)))
+    if made_with.script is not None or snippet == "hpcheck":
+        from hpcheck.script import snippet as scripts
+
+        if snippet is None:
+            print_recommendation(content, runs.path, as_json)
+        if snippet is not None or not as_json:
+            stdout.write(scripts.write(runs.recommended, snippet, made_with.script))
+        return None
     if snippet is None:
         return print_recommendation(content, runs.path, as_json)
     optimizer = made_with.optimizer.name, made_with.optimizer.options()
-    stdout.write(snippets.write(snippet, content["settings"], *optimizer), end="")
-    for difference in snippets.differences(snippet, *optimizer):
-        typer.echo(difference, err=True)
+    multiplied = declares_multipliers(made_with.model.name)
+    stdout.write(snippets.write(snippet, content["settings"], *optimizer, multiplied), end="")
+    for difference in snippets.differences(snippet, *optimizer, multiplied):
+        stdout.tell(difference)
     return None
 
 
@@ -79,10 +93,12 @@ def report(
     from hpcheck.checklist import rewrite_report
 
     path, lost = (
-        rewrite_report.of_directory(of) if of is not None and of.is_dir() else rewrite_report.of_config(load_config(of, set_, None))
+        rewrite_report.of_directory(of)
+        if of is not None and of.is_dir()
+        else rewrite_report.of_config(load_config(of, set_, None, launches=False))
     )
     for words in lost:
-        typer.echo(words, err=True)
+        stdout.tell(words)
     stdout.write(str(path))
     if open_:
         typer.launch(str(path))
@@ -90,14 +106,14 @@ def report(
 
 def read(
     curves: Annotated[
-        list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON lines, TensorBoard event file or directory, Caffe log.")
+        list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON, console log, TensorBoard, MLflow, Caffe; or a directory.")
     ],
     x: Annotated[
         str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")
     ] = None,
     step: Annotated[str | None, typer.Option("--step", metavar="COLUMN", help="What counts iterations or epochs.")] = None,
     lr: Annotated[str | None, typer.Option("--lr", metavar="COLUMN", help="The learning rate.")] = None,
-    val_loss: Annotated[str | None, typer.Option("--val-loss", metavar="COLUMN", help="The validation loss.")] = None,
+    val_loss: Annotated[list[str] | None, typer.Option("--val-loss", metavar="COLUMN", help="Validation loss; again: its parts.")] = None,
     train_loss: Annotated[str | None, typer.Option("--train-loss", metavar="COLUMN", help="The training loss.")] = None,
     accuracy: Annotated[str | None, typer.Option("--accuracy", metavar="COLUMN", help="The validation metric.")] = None,
     format_: Annotated[CurveFormat | None, typer.Option("--format", help="Read the files as this; else by what they hold.")] = None,
@@ -110,9 +126,11 @@ def read(
     from hpcheck.curves import terminal as show
     from hpcheck.drawing import png
 
-    given = {"step": step, "lr": lr, "val_loss": val_loss, "train_loss": train_loss, "accuracy": accuracy}
+    given = {"step": step, "lr": lr, "train_loss": train_loss, "accuracy": accuracy}
     wanted = {quantity: name for quantity, name in given.items() if name is not None}
-    found = judge.read_all(files.load_all(curves, wanted, format_, x))
+    parts = val_loss or []
+    wanted |= {"val_loss": parts[0]} if len(parts) == 1 else {}
+    found = judge.read_all(files.load_all(curves, wanted, format_, x, {"val_loss": parts} if len(parts) > 1 else {}))
     if plot is not None:
         png.draw_panels(describe.panels(found), plot)
     show.report(found, as_json, quiet)

@@ -14,10 +14,12 @@ from hpcheck.config.across_sections import of_whole
 from hpcheck.config.problems import ConfigError, Finding, Problem, key_text, of_parts, of_validation, unknown_key
 from hpcheck.config.recommended import SettingsBlock
 from hpcheck.config.run_section import Run
+from hpcheck.config.scripts import of_script, with_placeholders, without_placeholders
 from hpcheck.config.sections import (
     Batch,
     Budget,
     Config,
+    Confirm,
     Data,
     LrRange,
     Model,
@@ -37,6 +39,7 @@ __all__ = [
     "Budget",
     "Config",
     "ConfigError",
+    "Confirm",
     "Data",
     "LrRange",
     "Model",
@@ -76,9 +79,9 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
 def parse(text: str, source_name: str, overrides: Sequence[str] = ()) -> Config:
     """The config that `text` describes; `source_name` is the file that errors name. Raises `ConfigError` with all that is wrong."""
     source = read(text, source_name, overrides)
-    findings = of_parts(source.values, schema())
+    findings = [*of_script(source.values), *of_parts(source.values, schema())]
     try:
-        config = Config.model_validate(source.values)
+        config = Config.model_validate(with_placeholders(source.values))
         findings += of_whole(config)
     except ValidationError as error:
         findings = of_validation(error, schema()) + findings
@@ -95,12 +98,14 @@ def schema() -> dict[str, Any]:
     short = {"Data": "string", "Model": "string", "Optimizer": "string", "MomentumRange": "number"}
     for section, bare in short.items():
         described["$defs"][section] = {"anyOf": [{"type": bare}, described["$defs"][section]]}
+    del described["required"]
+    described["anyOf"] = [{"required": ["data", "model"]}, {"required": ["script"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described, "title": "hpcheck config"}
 
 
 def dump(config: Config) -> str:
     """The config with every default written out, as YAML that `parse` reads back equal."""
-    return yaml12.write(config.model_dump(mode="json"))
+    return yaml12.write(without_placeholders(config.model_dump(mode="json")))
 
 
 def digest(config: Config) -> str:

@@ -76,6 +76,13 @@ class ConfigError(Exception):
         return "\n".join(lines + [f"error: and {more} more"] * (more > 0))
 
 
+def located(finding: Finding, file: str, lines: Mapping[KeyPath, int]) -> Problem:
+    """The finding at its key's line, or at that of the nearest key around it."""
+    around = (finding.path[:length] for length in range(len(finding.path), 0, -1))
+    line = next((lines[path] for path in around if path in lines), None)
+    return Problem(file, line, key_text(finding.path), finding.problem, finding.got, finding.expected)
+
+
 def shown(value: Any) -> str:
     """A value as the user would write it, on one line, shortened.
 

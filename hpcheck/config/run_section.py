@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from hpcheck.config.types import Count, Device, Section, Text, refused
+from hpcheck.config.types import Count, Device, Positive, Section, Text, refused
 
 
 class Run(Section):
@@ -18,6 +18,7 @@ class Run(Section):
     jobs: Count | None = Field(default=None, description="Runs side by side; null: one a core on a CPU, one on a GPU")
     threads: Count | None = Field(default=None, description="Threads of one run; null: cores shared among the jobs")
     devices: Count = Field(default=1, description="Devices that compute one run together (DDP), each its part of the batch")
+    timeout: Positive = Field(default=600.0, description="Seconds without an update or an evaluation after which a script is ended")
     bn_splits: Count | None = Field(
         default=None,
         description="Parts of a batch with BatchNorm statistics of their own; null: one a device; 1: synchronised",

@@ -9,6 +9,8 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_v
 from hpcheck.config.problems import LOADER_KEYS
 from hpcheck.config.run_section import Run
 from hpcheck.config.types import (
+    LEAST_TRAININGS,
+    Command,
     Count,
     Evals,
     Flag,
@@ -30,6 +32,7 @@ from hpcheck.config.types import (
     Some,
     SubFolder,
     Text,
+    Trainings,
     refused,
 )
 from hpcheck.plugins import find
@@ -102,6 +105,7 @@ class Model(Part):
     """What learns. Further keys are options of the builder; a bare string is short for {name: ...}."""
 
     name: Text = Field(description="A model that hpcheck ships, or your own builder: pkg.module:function")
+    reads: Some[Text] = Field(default=(), description="Files that your own builder reads: another content is another run")
 
 
 class Optimizer(Part):
@@ -120,6 +124,7 @@ class Budget(Section):
     short_steps: ShortRun | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
     evals: Evals = Field(default=25, description="Evaluations in a run")
     eval_size: Count | None = Field(default=None, description="Validation examples used during runs; null: so many that it stays cheap")
+    steps: Count | None = Field(default=None, description="Length in iterations at start's batch size, of a script alone; null: by epochs")
 
 
 class MomentumRange(Section):
@@ -258,7 +263,9 @@ class WdGrid(Section):
 class Train(Section):
     """The final training at the recommended settings."""
 
-    repeats: Repeats = Field(default=4, description="Trainings, for a mean and a standard deviation")
+    repeats: Repeats | None = Field(
+        default=None, description="Final trainings, for a mean and a deviation; null: 1 where confirm trains in full, else 4"
+    )
     variation: Literal["seeds", "paper"] = Field(
         default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
     )
@@ -277,11 +284,39 @@ class Train(Section):
     )
 
 
+class Confirm(Section):
+    """Full trainings of a few settings, the start's own among them, before anything is recommended."""
+
+    trainings: Trainings | None = Field(
+        default=None,
+        description="Full trainings in all: 0, or 4 and more; null: 8 where one has 20,000 iterations at most, else 0",
+    )
+    weight_decays: OneOrMore[NotNegative] | None = Field(
+        default=None, description="Weight decays trained first; null: 1e-4 to 1e-2 for sgd, 1e-3 to 1e-1 for adamw"
+    )
+    sure: Flag = Field(
+        default=False, description="Train the neighbours in lr and weight decay three times too, for high confidence (--sure)"
+    )
+
+    @field_validator("weight_decays")
+    @classmethod
+    def _leave_two(cls, values: tuple[float, ...] | None, info: ValidationInfo) -> tuple[float, ...] | None:
+        most = (info.data.get("trainings") or LEAST_TRAININGS) - 2
+        if values and info.data.get("trainings") and len(values) > most:
+            raise refused("leaves no two trainings for fresh seeds", f"at most {most} values, or more confirm.trainings")
+        return values
+
+
 class Config(Section):
     """Everything that `hpcheck` is told."""
 
     name: RunName = Field(default="", description="Name of the run directory; empty: the config file's stem")
     seed: Seed = Field(default=0, description="Seed of initial weights and data order; the held-out part is always the same")
+    script: Command | None = Field(
+        default=None, description="Command of a training script of your own, as a list of words; takes the place of data and model"
+    )
+    script_reads: Some[Text] = Field(default=(), description="Files that the script reads and that change its training")
+    script_version: Text | None = Field(default=None, description="Change it where the script's training changed and no file of it did")
     data: Data = Field(description="What is learned from")
     model: Model = Field(description="What learns")
     optimizer: Optimizer = Field(default=Optimizer(), description="How weights are updated")
@@ -291,6 +326,7 @@ class Config(Section):
     batch: Batch = Field(default=Batch(), description="Batch sizes at equal execution time (Smith 2018, 4.2)")
     momentum: Momentum = Field(default=Momentum(), description="Momentum, constant and cyclical (Smith 2018, 4.3)")
     wd_grid: WdGrid = Field(default=WdGrid(), description="The grid search for weight decay (Smith 2018, 4.4)")
+    confirm: Confirm = Field(default=Confirm(), description="Full trainings before anything is recommended")
     train: Train = Field(default=Train(), description="The final training at the recommended settings")
     run: Run = Field(default=Run(), description="Where and how runs are computed")
 

@@ -9,6 +9,7 @@ from typing import Any
 from hpcheck.config import yaml12
 from hpcheck.config.problems import ConfigError, Finding, Problem, key_text, shown
 from hpcheck.config.yaml12 import KeyPath
+from hpcheck.files.regular import opened
 
 MAX_BYTES = 1 << 20  # of a config file; ours
 SHORT_FOR = {("data",): ("name",), ("model",): ("name",), ("optimizer",): ("name",), ("start", "momentum"): ("max", "min")}
@@ -33,7 +34,7 @@ class Source:
 def read_text(path: Path) -> str:
     """The text of a config file: UTF-8, at most 1 MiB. Raises `ConfigError`."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise _unreadable(path, "no such file", "a config file; `hpcheck init` writes one") from None

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 MAX_COUNT = 10**9  # of steps, examples, processes; ours, refuses slips of the keyboard
 MAX_SEED = 2**32 - 1  # what numpy takes
+LEAST_TRAININGS, MOST_TRAININGS = 4, 64  # of `confirm.trainings`: two settings with two seeds each are the fewest that confirm anything
 MAX_ITEMS = 100  # of a list of values to try; ours
 RUN_NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"  # a folder's name anywhere, and never a way out of the run directory
 
@@ -101,6 +102,12 @@ def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     return values
 
 
+def _none_or_enough(value: int) -> int:
+    if 0 < value < LEAST_TRAININGS:
+        raise refused("too few to compare and to confirm", f"0, or {LEAST_TRAININGS} to {MOST_TRAININGS}")
+    return value
+
+
 WHOLE = BeforeValidator(_whole)  # stands last in each type: bounds before it reach the JSON schema
 LIST = BeforeValidator(_as_tuple)
 
@@ -110,6 +117,7 @@ ShortRun = Annotated[int, Strict(), Field(ge=14, le=MAX_COUNT), WHOLE]  # half o
 Several = Annotated[int, Strict(), Field(ge=0, le=20), WHOLE]  # rounds of extending or bisecting
 Seed = Annotated[int, Strict(), Field(ge=0, le=MAX_SEED), WHOLE]
 Evals = Annotated[int, Strict(), Field(ge=7, le=200), WHOLE]  # with the one before training eight: the fewest that are read
+Trainings = Annotated[int, Strict(), Field(ge=0, le=MOST_TRAININGS), AfterValidator(_none_or_enough), WHOLE]
 Repeats = Annotated[int, Strict(), Field(ge=1, le=32), WHOLE]
 
 Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
@@ -126,6 +134,12 @@ Device = Annotated[str, AfterValidator(_device)]
 Loss = Annotated[str, AfterValidator(_loss)]
 Metric = Annotated[str, AfterValidator(_metric)]
 
+Command = Annotated[
+    tuple[Text, ...],
+    Field(json_schema_extra={"minItems": 1, "maxItems": MAX_ITEMS}),
+    AfterValidator(_some),
+    LIST,
+]
 Some = Annotated[tuple[Item, ...], Field(json_schema_extra={"maxItems": MAX_ITEMS}), AfterValidator(_distinct), LIST]
 OneOrMore = Annotated[
     tuple[Item, ...],

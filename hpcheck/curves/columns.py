@@ -1,125 +1,67 @@
-"""Which column is what: the ones that the user named, else names that people use; what could be two things is an error."""
+"""Which column is what: the ones that the user named, else names that people use; what could be two things is said."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from hpcheck.config.problems import did_you_mean, shown
-from hpcheck.curves.table import Table, is_missing
+from hpcheck.curves.names import METRIC, NAMES, TRAINING, VALIDATION, Called, is_called, split_of, words
+from hpcheck.curves.numbers import is_missing
+from hpcheck.curves.table import Table
 
-VALIDATION = {"val", "valid", "validation", "test", "eval", "evaluation", "dev", "holdout"}
-TRAINING = {"train", "training", "trn"}
-AROUND = {"epoch", "step", "avg", "average", "mean", "metrics", "metric", "log", "dataloader", "idx", "top", "0", "1"}
-AROUND_METRIC = AROUND | {"sparse", "categorical", "binary", "error", "err"}
-AROUND_STEP = TRAINING | {"global", "trainer", "num", "number", "batch", "batches"}
-AROUND_LR = TRAINING | {
-    "base",
-    "trainer",
-    "optimizer",
-    "scheduler",
-    "current",
-    "epoch",
-    "sgd",
-    "nesterov",
-    "adam",
-    "adamw",
-    "w",  # AdamW
-    "radam",
-    "nadam",
-    "rmsprop",
-    "lion",
-    "pg",
-    "group",
-    "0",
-    "1",
-}
-WORSE_WHEN_HIGHER = {"error", "err", "loss", "perplexity", "ppl", "rmse", "mse", "mae", "wer", "cer"}
-
-# quantity: what it may be called, the best first: (words of which one is needed, words that are needed beside, words that may be there)
-NAMES: Mapping[str, Sequence[tuple[set[str], set[str], set[str]]]] = {
-    "step": (
-        ({"iteration", "iterations", "iter", "iters", "step", "steps"}, set(), AROUND_STEP),
-        ({"epoch", "epochs"}, set(), AROUND_STEP),
-    ),
-    "lr": (({"lr", "learningrate"}, set(), AROUND_LR), ({"learning"}, {"rate"}, AROUND_LR)),
-    "val_loss": ((VALIDATION, {"loss"}, AROUND),),
-    "train_loss": ((TRAINING, {"loss"}, AROUND), ({"loss"}, set(), AROUND)),
-    "accuracy": (
-        (VALIDATION, {"accuracy"}, AROUND_METRIC),
-        (VALIDATION, {"acc"}, AROUND_METRIC),
-        (VALIDATION, {"top"}, AROUND_METRIC),
-        (VALIDATION, {"metric"}, AROUND_METRIC),
-        ({"accuracy", "acc", "metric"}, set(), AROUND_METRIC),
-        (VALIDATION, {"error"}, AROUND_METRIC),
-        (VALIDATION, {"err"}, AROUND_METRIC),
-    ),
-    "momentum": (({"momentum", "mom"}, set(), AROUND_LR | {"lr"}),),
-    "weight_decay": (({"wd", "weightdecay"}, set(), AROUND_LR), ({"weight"}, {"decay"}, AROUND_LR)),
-}
 SPOKEN = {
     "step": "the step",
     "lr": "the learning rate",
     "val_loss": "the validation loss",
     "train_loss": "the training loss",
     "accuracy": "the metric",
+    "momentum": "the momentum",
+    "weight_decay": "the weight decay",
 }
-NEEDED = ("val_loss",)  # without a step rows are counted; the rest may be missing
+OPTIONS = ("step", "lr", "val_loss", "train_loss", "accuracy")  # quantities that an option of the command names
+MOST_LISTED = 12  # columns that an error lists
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Why a quantity has no column: for an error about a file."""
+    """Why a quantity has no column: an error about a file where the quantity is needed, else a remark."""
 
     problem: str
     got: str
     expected: str
+    needed: bool = True
 
-
-def words(name: str) -> list[str]:
-    """The words of a column's name, in lower case.
-
-    >>> words("metrics/valLoss_top1")
-    ['metrics', 'val', 'loss', 'top', '1']
-    """
-    return re.findall(r"[a-z]+|\d+", re.sub(r"([a-z])([A-Z])", r"\1 \2", name).lower())
-
-
-def is_called(column: str | None, name: str) -> bool:
-    """Whether the user's `name` is this column's, by its words."""
-    return column is not None and (column == name or words(column) == words(name) != [])
-
-
-def is_worse_when_higher(name: str) -> bool:
-    """The direction of a metric, by its name."""
-    return bool(WORSE_WHEN_HIGHER.intersection(words(name)))
+    @property
+    def remark(self) -> str:
+        """The same, where the reading goes on without the quantity."""
+        return f"{self.problem} ({self.got}): none is taken; name {self.expected}"
 
 
 def assign(
     table: Table, wanted: Mapping[str, str], asked_by: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[dict[str, str], list[Mismatch]]:
     """The column of each quantity that has one, and what stands in the way of the others. `wanted` holds the user's own names; `asked_by`
-    the option that gave one, where it is not the quantity's own."""
+    the option that gave one, where it is not the quantity's own.
+
+    A loss is needed: of validation, or of training where there is no other, and then what is found has no `val_loss`."""
     found, wrong = _named(table, wanted, asked_by)
     if table.counts and "step" not in wanted:
         found["step"] = table.counts
     for quantity in NAMES:
         if quantity in wanted or quantity in found:
             continue
-        candidates = _candidates(table, quantity, set(found.values()))
-        if quantity == "accuracy" and len(candidates) > 1:
-            candidates = _same_split(candidates, found.get("val_loss", "")) or candidates
-        if quantity == "train_loss" and len(candidates) > 1:
-            candidates = [column for column in candidates if "epoch" in words(column)] or candidates  # Lightning logs a step's loss too
+        candidates = _narrowed(quantity, _candidates(table, quantity, set(found.values())), found)
         if len(candidates) == 1:
             found[quantity] = candidates[0]
-        elif candidates and quantity in SPOKEN:
-            wrong.append(
-                Mismatch(f"several columns could be {SPOKEN[quantity]}", _listed(candidates), f"one of them with {_option(quantity)}")
-            )
-        elif not candidates and quantity in NEEDED:
-            expected = f"one of them with {_option(quantity)}"
-            wrong.append(Mismatch(f"no column is {SPOKEN[quantity]} by its name", f"the columns {_listed(table.columns)}", expected))
+        elif candidates:
+            option = f"one of them with {_option(quantity)}" if quantity in OPTIONS else "no other alike"
+            if quantity == "val_loss":
+                option += ", or their sum by giving it for each"
+            needed = quantity == "val_loss" or (quantity == "train_loss" and "val_loss" not in found)
+            wrong.append(Mismatch(f"several columns could be {SPOKEN[quantity]}", _listed(candidates), option, needed))
+    if not found.keys() & {"val_loss", "train_loss"} and not any(one.needed for one in wrong):
+        expected = f"one of them with {_option('val_loss')}, or with {_option('train_loss')}"
+        wrong.append(Mismatch("no column is a loss by its name", f"the columns {_listed(table.columns)}", expected))
     return found, wrong
 
 
@@ -138,16 +80,13 @@ def _named(table: Table, wanted: Mapping[str, str], asked_by: Mapping[str, str])
 def _candidates(table: Table, quantity: str, taken: set[str]) -> list[str]:
     """The columns that fit the quantity's best name that any fits; a column of one value is no curve beside one of many."""
     free = [column for column in table.columns if column not in taken]
-    fitting = [[column for column in free if _fits(column, *name)] for name in NAMES[quantity]]
+    if quantity == "train_loss":
+        free = [column for column in free if split_of(column) != "val"]
+    fitting = [[column for column in free if one.fits(column)] for one in NAMES[quantity]]
     for columns in (*([c for c in tier if _is_curve(table, c)] for tier in fitting), *fitting):
         if columns:
             return columns
     return []
-
-
-def _fits(column: str, one_of: set[str], beside: set[str], around: set[str]) -> bool:
-    has = set(words(column))
-    return bool(has & one_of) and beside <= has and has <= one_of | beside | around
 
 
 def _is_curve(table: Table, column: str) -> bool:
@@ -155,10 +94,28 @@ def _is_curve(table: Table, column: str) -> bool:
     return next(cells, None) is not None and next(cells, None) is not None
 
 
-def _same_split(candidates: Sequence[str], val_loss: str) -> list[str]:
-    """Those of the split that the validation loss is of: test_accuracy beside test_loss."""
-    split = VALIDATION.intersection(words(val_loss))
-    return [column for column in candidates if split.intersection(words(column))]
+def _narrowed(quantity: str, candidates: Sequence[str], found: Mapping[str, str]) -> list[str]:
+    """Of several, those that go before the others: an epoch's before a step's (Lightning logs both), the loss's own split."""
+    kept = list(candidates)
+    if quantity in ("val_loss", "train_loss", "accuracy") and len(kept) > 1:
+        kept = [column for column in kept if "epoch" in words(column)] or kept
+        kept = [column for column in kept if "step" not in words(column)] or kept
+        plainest = min(len(words(column)) for column in kept)  # "loss" before "avg loss"
+        kept = [column for column in kept if len(words(column)) == plainest]
+    if quantity == "accuracy":
+        if "val_loss" not in found:  # beside a training loss alone, a metric without a split is of training too
+            kept = [column for column in kept if split_of(column) == "val" or not METRIC_OF_EITHER.fits(column)]
+        kept = [column for column in kept if VALIDATION.intersection(words(found.get("val_loss", ""))).intersection(words(column))] or kept
+        kept = [column for column in kept if "1" in words(column)] or kept
+    return kept
+
+
+METRIC_OF_EITHER: Called = next(one for one in METRIC if "accuracy" in one.one_of)
+
+
+def is_of_training(column: str) -> bool:
+    """Whether a name says that a column is of training."""
+    return bool(TRAINING.intersection(words(column)))
 
 
 def _option(quantity: str) -> str:
@@ -166,4 +123,5 @@ def _option(quantity: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(shown(name) for name in names) or "none"
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return (", ".join(shown(name) for name in names[:MOST_LISTED]) or "none") + more

@@ -8,15 +8,21 @@ import numpy as np
 
 from hpcheck.analysis.choice import Choice, abstain
 from hpcheck.analysis.choose import Candidate, Rule, choose, too_short_to_tell
+from hpcheck.analysis.clue import OVERFITTING
+from hpcheck.analysis.clues import find_clues
 from hpcheck.analysis.curve import Curve, FloatArray
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.optimum import next_weight_decays, two_significant_figures
+from hpcheck.analysis.overfitting import FEWEST_RISING
 from hpcheck.analysis.ramp import is_ramp
-from hpcheck.analysis.readable import FEWEST_TO_READ, sound
+from hpcheck.analysis.readable import FEWEST_TO_READ, apart, sound
+from hpcheck.analysis.smooth import smooth
 from hpcheck.curves.load import Loaded
 
 PERCENT = 10.0  # ours: a metric that exceeds this beside another that stays within 1 is in percent
 ANNEALED = 0.5  # ours: a run whose lr ends below this share of its largest is a finished training, judged at its end
+STOPPED_EARLY = 0.8  # ours: a run whose last step is below this share of another's, and whose lr has not come down, was stopped early
+AGREED = 2.5  # ours: standard errors that the mean of repeats must rise by; that each of them rises too makes up for the other errors
 SETTINGS = ("lr", "momentum", "weight_decay")
 SCALES: Mapping[str, Literal["log", "log1m", "linear"]] = {"lr": "log", "momentum": "log1m", "weight_decay": "log"}
 
@@ -55,6 +61,9 @@ class Comparison:
     unit: str = "step"  # what the steps count, where x is "step"
     scales_differ: bool = False  # metrics in percent beside metrics in shares of 1, so that they are not compared
     unlearnt: tuple[str, ...] = ()  # labels of the best one's curves whose loss never leaves its noise
+    stopped: tuple[str, ...] = ()  # labels of runs that were stopped early and are left out, so that the others are compared further
+    unfinished: bool = False  # the lr has not come down in all of them: their order may change when it does
+    overfits: tuple[tuple[str, ...], ...] = ()  # labels of repeats whose mean overfits, though none of them does by itself
 
     @property
     def disagree(self) -> bool:
@@ -70,8 +79,10 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
     diverged, which cannot then win by how it began; else over their common steps. Finished trainings are judged by the metric where all
     have one (Smith 2018, Remark 1), others by the loss unless it cannot be read.
     """
-    kept = [one.curve for one in loaded if can_be_compared(one.curve)]
+    readable = [one.curve for one in loaded if can_be_compared(one.curve)]
     left_out = tuple(one.curve.label for one in loaded if not can_be_compared(one.curve))
+    stopped = stopped_early(readable)
+    kept = [curve for curve in readable if not any(curve is one for one in stopped)]
     varied = what_varies(kept)
     members: dict[float, tuple[Curve, ...]] = {}
     for curve, value in zip(kept, varied.value, strict=True):
@@ -79,6 +90,7 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
     candidates = [Candidate(value, group) for value, group in members.items()]
     labels = {value: tuple(curve.label for curve in group) for value, group in members.items()}
     finished = bool(kept) and all(is_annealed(curve) for curve in lasting(kept))
+    overfits = tuple(tuple(curve.label for curve in group) for group in repeats(kept) if only_their_mean_overfits(group))
     x, span = common(kept, by_steps=any(one.over == "step" for one in loaded))
     at: Literal["end", "span"] = "end" if finished or (x == "step" and lasting(kept) != kept) else "span"
     other = None
@@ -94,6 +106,8 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
         metric = metric and not percent_beside_shares(kept)
         rule = Rule(judge="accuracy" if metric and finished else "auto", at=at, x=x, scale=scale)
         choice = choose(candidates, rule)
+        if x == "step" and not finished and choice.status != "abstained":
+            choice = replace(choice, confidence="low")
         if metric:
             other = choose(candidates, replace(rule, judge="loss" if choice.judged_by == "accuracy" else "accuracy"))
     decays = varied.value if varied.name == "weight_decay" else ()
@@ -103,8 +117,60 @@ def compare(loaded: Sequence[Loaded]) -> Comparison:
     unit = loaded[0].unit if len({one.unit for one in loaded}) == 1 else "step"
     unlearnt = tuple(curve.label for curve in members.get(choice.value, ()) if not sound(curve).learnt) if choice.value is not None else ()
     return Comparison(
-        varied, labels, choice, other, at, x, span, better, left_out, further, short, finished, unit, percent_beside_shares(kept), unlearnt
+        varied,
+        labels,
+        choice,
+        other,
+        at,
+        x,
+        span,
+        better,
+        left_out,
+        further,
+        short,
+        finished,
+        unit,
+        percent_beside_shares(kept),
+        unlearnt,
+        tuple(curve.label for curve in stopped),
+        x == "step" and not finished,
+        overfits,
     )
+
+
+def stopped_early(curves: Sequence[Curve]) -> tuple[Curve, ...]:
+    """Runs that ended long before the others while their lr was still up: over so short a stretch nothing fair can be said of the rest.
+
+    None where fewer than two would be left, where all diverged alike, or where the lr rises, as in range tests.
+    """
+    going = [curve for curve in curves if find_divergence(curve) is None and not is_ramp(curve)]
+    if len(going) < 2:
+        return ()
+    longest = max(float(curve.step[-1]) for curve in going)
+    short = tuple(curve for curve in going if curve.step[-1] < STOPPED_EARLY * longest and not is_annealed(curve))
+    return short if len(going) - len(short) >= 2 else ()
+
+
+def repeats(curves: Sequence[Curve]) -> list[tuple[Curve, ...]]:
+    """Curves of the same settings at the same steps: the same training with other seeds. Only groups of two or more."""
+    groups: dict[bytes, list[Curve]] = {}
+    for curve in curves:
+        momentum = b"" if curve.momentum is None else curve.momentum.tobytes()
+        key = b"|".join((curve.step.tobytes(), curve.lr.tobytes(), momentum, repr(curve.weight_decay).encode()))
+        groups.setdefault(key, []).append(curve)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def only_their_mean_overfits(group: Sequence[Curve]) -> bool:
+    """Whether the mean of repeats ends above its minimum, each of them rises there, and none shows it by itself."""
+    if any(any(clue.kind == OVERFITTING for clue in find_clues(curve)) for curve in group):
+        return False
+    mean = replace(group[0], val_loss=np.mean([curve.val_loss for curve in group], axis=0), accuracy=None, train_loss=None)
+    read = sound(mean)
+    low, last = read.lowest, len(read.x) - 1
+    if not read.learnt or read.divergence is not None or last - low < FEWEST_RISING or apart(read.trend, low, last) <= AGREED:
+        return False
+    return all(np.diff(smooth(curve.step, curve.val_loss).fit[read.index[[low, last]]])[0] > 0 for curve in group)
 
 
 def counts_epochs(loaded: Loaded) -> bool:

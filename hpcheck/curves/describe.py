@@ -3,6 +3,9 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
+from hpcheck.analysis.chance import above_chance, constant_answer
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.clue import Clue
 from hpcheck.analysis.ending import falls_with_lr
@@ -10,10 +13,10 @@ from hpcheck.analysis.lr_range import RangeReading, SweepReading, min_lr
 from hpcheck.analysis.readable import sound
 from hpcheck.curves.compare import Comparison, Extremes, extremes
 from hpcheck.curves.judge import CurveReading, Found
-from hpcheck.curves.table import printable
 from hpcheck.drawing.panels import Panel
 from hpcheck.steps.evidence import boxes, series
 from hpcheck.steps.reading import as_measured
+from hpcheck.terminal.stdout import printable
 
 SPOKEN = {"lr": "lr", "momentum": "momentum", "weight_decay": "weight decay"}
 JUDGES = {"loss": "validation loss", "accuracy": "metric"}
@@ -23,6 +26,11 @@ FALLS_WITH_LR = (
     "the loss still falls at the end, but the lr comes down there, which lowers the loss by itself: underfitting it is only where the loss "
     "still falls at a steady lr (section 3.2), as at the end of the tail (section 4.1)"
 )
+UNFINISHED = (
+    "the lr is not seen to come down in these curves, and their order may turn round when it does (less weight decay often leads until "
+    "then): the confidence is low"
+)
+BELOW_LIMIT = 3.0  # ours: the best maximum of full 1cycles lay this factor below the limit (median of nine; 1.4 to 7.7: benchmarks/reading)
 STRONGEST = 1000.0  # ours: a loss logged to a few digits has hardly any noise, and what is so far above it is just clear
 MOST_PANELS = 12  # ours: curves that get a picture of their own beside others
 
@@ -58,11 +66,20 @@ def conclusions(reading: CurveReading) -> list[str]:
     if reading.abstained:
         return [f"abstained: {reading.abstained}"]
     if reading.range is not None:
-        return _of_range(reading.range)
+        return _of_range(reading.range) + _stuck_metric(reading)
     if reading.sweep is not None:
         return _of_sweep(reading.sweep)
     remarks = [FALLS_WITH_LR] if falls_with_lr(sound(reading.curve)) else []
+    remarks += _stuck_metric(reading)
     return remarks if remarks or reading.clues else ["no clue stands out against the noise"]
+
+
+def _stuck_metric(reading: CurveReading) -> list[str]:
+    """That the metric never gets above a constant answer, where it keeps returning to one value."""
+    constant, values = constant_answer(reading.curve), reading.curve.accuracy
+    if constant is None or values is None or above_chance(reading.curve, constant, float(np.sort(values[np.isfinite(values)])[-2])):
+        return []
+    return [f"the metric is {constant:.4g} again and again, as an answer that looks at no input gives it: nothing else was learnt"]
 
 
 def _of_range(found: RangeReading) -> list[str]:
@@ -78,9 +95,10 @@ def _of_range(found: RangeReading) -> list[str]:
         highest = stable.value
     if not found.turned:
         lines.append("a range test to a larger lr would show where it turns (section 5, item 1)")
+    best = highest / BELOW_LIMIT
     lines.append(
-        f"for 1cycle, try {min_lr(highest, 'max/10'):.2g} to {highest:.2g}: the extremum is the largest lr to consider, "
-        "and a short 1cycle shows whether it is stable (section 4.1)"
+        f"for 1cycle, begin with {min_lr(best, 'max/10'):.2g} to {best:.2g}, a third of that: the extremum is the largest lr to consider, "
+        "and a short 1cycle shows whether more is stable (section 4.1)"
     )
     return lines
 
@@ -126,7 +144,15 @@ def verdict(choice: Choice, value: float, score: float) -> str:
 
 def comparison_lines(found: Comparison) -> list[str]:
     """What varies, over what the curves were compared, which is best, and what to do next."""
-    return [*_setting_lines(found), *_verdict_lines(found)]
+    return [*_setting_lines(found), *_overfitting_lines(found), *_verdict_lines(found)]
+
+
+def _overfitting_lines(found: Comparison) -> list[str]:
+    return [
+        f"the mean of {', '.join(labels)} rises after its minimum: these repeats overfit a little, which one curve alone does not show "
+        "(section 3.3)"
+        for labels in found.overfits
+    ]
 
 
 def _setting_lines(found: Comparison) -> list[str]:
@@ -144,6 +170,7 @@ def _setting_lines(found: Comparison) -> list[str]:
         stretch = f"lr {between(_rounded(found.span))}" if found.x == "lr" else f"{found.unit} {between(found.span)}"
         lines.append(f"compared over what they have in common: {stretch}")
     lines += [f"{label} has too few evaluations and is left out" for label in found.left_out]
+    lines += [f"{label} was stopped early, before its lr came down, and is left out" for label in found.stopped]
     lines += ["some metrics are in percent and others in shares of 1, so they are not compared"] * found.scales_differ
     return lines
 
@@ -161,7 +188,9 @@ def _verdict_lines(found: Comparison) -> list[str]:
         lines.append(
             f"the loss of {', '.join(found.unlearnt)} never leaves its noise: that it learns at all cannot be told from this curve"
         )
-    if choice.confidence == "low":
+    if found.unfinished:
+        lines.append(UNFINISHED)
+    if any(len(labels) < 2 for labels in found.members.values()):
         lines.append("one run of each: a second seed would say how much of this is chance")
     if found.disagree and found.other is not None and found.other.value is not None:
         other = candidate_name(found, found.other.value)

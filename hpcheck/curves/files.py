@@ -1,36 +1,71 @@
-"""Files as curves: finds each file's format, reads it, maps its columns; every file's problems come out together."""
+"""Files as curves: finds each file's format, reads it, maps its columns; every file's problems come out together, in few lines."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from hpcheck.config.problems import ConfigError, Problem
-from hpcheck.curves import caffe, csv_curves, jsonl, tensorboard
-from hpcheck.curves.columns import assign, is_called
+from hpcheck.curves.columns import Mismatch, assign
+from hpcheck.curves.combine import combine
+from hpcheck.curves.counters import one_after_another, settle
+from hpcheck.curves.formats import caffe, console, csv, headerless, json_columns, jsonl, mlflow, tensorboard
+from hpcheck.curves.formats.content import head
+from hpcheck.curves.formats.folders import files_below
+from hpcheck.curves.formats.format import Format
 from hpcheck.curves.load import Loaded, load, unique_labels
-from hpcheck.curves.table import Table
+from hpcheck.curves.names import is_called
+from hpcheck.curves.runs import separate
+from hpcheck.curves.splits import widen
+from hpcheck.curves.table import Table, refusal
+from hpcheck.curves.training_only import of_training, settled
 
-READERS: Mapping[str, Callable[[Path], Table]] = {
-    "csv": csv_curves.read,
-    "jsonl": jsonl.read,
-    "tensorboard": tensorboard.read,
-    "caffe": caffe.read,
+FORMATS: Mapping[str, Format] = {  # in the order in which they are asked whether a file is theirs
+    "tensorboard": tensorboard,
+    "caffe": caffe,
+    "json": json_columns,
+    "jsonl": jsonl,
+    "mlflow": mlflow,
+    "headerless": headerless,
+    "console": console,
+    "csv": csv,
 }
-HEAD = 1 << 20  # bytes in which a Caffe log must show itself: a network's description stands before its first iteration
+READERS: Mapping[str, Callable[[Path], Sequence[Table]]] = {name: one.read for name, one in FORMATS.items()}
+MOST_LINES = 3  # lines of errors about one file
+MOST_CURVES = 200  # ours: files of a directory that are read
+LOGS = {".csv", ".tsv", ".txt", ".log", ".json", ".jsonl", ".ndjson", ".out", ".err", ".dat", ""}  # endings that are read in a directory
 
 
-def load_all(paths: Sequence[Path], wanted: Mapping[str, str], format_: str | None = None, x: str | None = None) -> list[Loaded]:
-    """A curve for each file. `wanted`: quantity -> the user's name for its column; `x`: the column to draw and compare against.
+@dataclass(frozen=True)
+class Asked:
+    """What the user asks for. `wanted`: quantity -> the name of its column; `summed`: quantity -> names whose sum it is; `x`: what to draw
+    and compare against."""
+
+    wanted: Mapping[str, str] = field(default_factory=dict)
+    summed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    format_: str | None = None
+    x: str | None = None
+
+
+def load_all(
+    paths: Sequence[Path],
+    wanted: Mapping[str, str],
+    format_: str | None = None,
+    x: str | None = None,
+    summed: Mapping[str, Sequence[str]] | None = None,
+) -> list[Loaded]:
+    """The curves of all files: one for each, or for each run in it; of a directory those of all its logs.
 
     Raises `ConfigError` with everything that is wrong in any of the files.
     """
-    found, problems = [], []
+    asked = Asked(wanted, summed or {}, format_, x)
+    found: list[Loaded] = []
+    problems: list[Problem] = []
     for path in paths:
         try:
-            found.append(load_one(path, wanted, format_, x))
+            found += load_path(path, asked)
         except ConfigError as error:
-            problems += error.problems
+            problems += few(str(path), error.problems)
         except OSError as error:
             problems.append(Problem(str(path), None, "", (error.strerror or str(error)).lower()))
     if problems:
@@ -39,29 +74,89 @@ def load_all(paths: Sequence[Path], wanted: Mapping[str, str], format_: str | No
 
 
 def load_one(path: Path, wanted: Mapping[str, str], format_: str | None = None, x: str | None = None) -> Loaded:
-    """The curve in one file."""
-    name = format_ or find_format(path)
-    if path.is_dir() and name != "tensorboard":
-        raise ConfigError([Problem(str(path), None, "", "a directory", "", "a file, or a directory with TensorBoard's event files")])
-    table = READERS[name](path)
-    columns, wrong = assign(table, wanted)
-    over: Literal["", "step", "lr"] = "" if x is None else "lr" if is_called(columns.get("lr"), x) else "step"
-    if x is not None and over == "step" and not is_called(columns.get("step"), x):
-        columns, wrong = assign(table, {**wanted, "step": x}, asked_by={"step": "--x"})
-    if wrong:
-        line = 1 if table.rows and table.rows[0].line else None
-        raise ConfigError([*table.problems, *(Problem(str(path), line, "", one.problem, one.got, one.expected) for one in wrong)])
-    return replace(load(path, name, table, columns), over=over)
+    """The curve in one file that holds one."""
+    (one,) = load_path(path, Asked(wanted, {}, format_, x))
+    return one
+
+
+def load_path(path: Path, asked: Asked) -> list[Loaded]:
+    """The curves in one file or directory."""
+    name = asked.format_ or find_format(path)
+    if path.is_dir() and name not in ("tensorboard", "mlflow"):
+        return _of_directory(path, asked)
+    return [one for table in READERS[name](path) for run in separate(table) for one in _curves(path, name, widen(run), asked)]
 
 
 def find_format(path: Path) -> str:
-    """The format by what the file holds; a directory is TensorBoard's where there is an event file in it."""
+    """The format by what the file holds; of a directory TensorBoard or MLflow, or "" where it is one of files."""
     if path.is_dir():
-        return "tensorboard" if any(tensorboard.EVENTS in found.name for found in path.rglob("*")) else "csv"
+        if any(tensorboard.EVENTS in found.name for found in files_below(path)):
+            return "tensorboard"
+        return "mlflow" if mlflow.holds(path) else ""
     if tensorboard.EVENTS in path.name:
         return "tensorboard"
-    with path.open("rb") as file:
-        head = file.read(HEAD).decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
-    if head[:1] in ("{", "["):
-        return "jsonl"
-    return "caffe" if caffe.LOOKS.search(head) else "csv"
+    content = head(path)
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    beginning = content.decode(encoding, errors="replace").lstrip("\ufeff \t\r\n").replace("\r", "\n")
+    return next(name for name, one in FORMATS.items() if one.looks(path, beginning))
+
+
+def _of_directory(path: Path, asked: Asked) -> list[Loaded]:
+    """The curves of a directory's logs; files that hold none are passed over with a note."""
+    found: list[Loaded] = []
+    passed: list[str] = []
+    for file in (one for one in files_below(path) if one.suffix.lower() in LOGS):
+        try:
+            found += load_path(file, asked)
+        except ConfigError as error:
+            passed.append(f"{file.relative_to(path)} is passed over: {error.problems[0].problem}")
+        if len(found) > MOST_CURVES:
+            raise refusal(path, None, f"more than {MOST_CURVES} curves", "", "the files to compare")
+    if not found:
+        why = f", {passed[0]}" if passed else ""
+        raise refusal(path, None, f"a directory without a training log{why}", "", "logs, TensorBoard's event files or mlruns/")
+    return [replace(found[0], notes=(*passed, *found[0].notes)), *found[1:]]
+
+
+def _curves(path: Path, format_: str, table: Table, asked: Asked) -> list[Loaded]:
+    """The curves in one table: one, or each of the runs that were appended to one another."""
+    combined = combine(table, asked.wanted, asked.summed)
+    table, wanted = combined.table, {**combined.chosen, **asked.wanted}
+    columns, wrong = assign(table, wanted)
+    over: Literal["", "step", "lr"] = "" if asked.x is None else "lr" if is_called(columns.get("lr"), asked.x) else "step"
+    if asked.x is not None and over == "step" and not is_called(columns.get("step"), asked.x):
+        wanted = {**wanted, "step": asked.x}
+        columns, wrong = assign(table, wanted, asked_by={"step": "--x"})
+    needed = [*combined.wrong, *(one for one in wrong if one.needed)]
+    if needed:
+        raise ConfigError([*table.problems, *_problems(path, table, needed)])
+    remarks = [one.remark for one in wrong if not one.problem.endswith("the step")]
+    columns, spoken = settled(table, columns, asked.wanted)
+    named = "step" in wanted or bool(table.counts)
+    curves = []
+    for run in one_after_another(table, columns):
+        counted, own, notes = settle(run, columns, named)
+        loaded = load(path, format_, counted, own)
+        loaded = replace(loaded, over=over, notes=(*loaded.notes, *spoken, *remarks, *notes))
+        curves.append(of_training(loaded, counted) if "val_loss" not in own else loaded)
+    return curves
+
+
+def _problems(path: Path, table: Table, wrong: Sequence[Mismatch]) -> list[Problem]:
+    line = 1 if table.rows and table.rows[0].line else None
+    return [Problem(str(path), line, "", one.problem, one.got, one.expected) for one in wrong]
+
+
+def few(path: str, problems: Sequence[Problem]) -> list[Problem]:
+    """One line for each cause, and at most `MOST_LINES`: problems of one kind and column are one, with the first as an example."""
+    kinds: dict[tuple[str, str], list[Problem]] = {}
+    for one in problems:
+        kinds.setdefault((one.key, one.problem), []).append(one)
+    lines = [
+        replace(same[0], problem=f"{same[0].problem}, as in {len(same) - 1} more lines" if len(same) > 1 else same[0].problem)
+        for same in kinds.values()
+    ]
+    if len(lines) > MOST_LINES:
+        rest = len(lines) - MOST_LINES + 1
+        lines = [*lines[: MOST_LINES - 1], Problem(path, None, "", f"{rest} more kinds of problems")]
+    return lines

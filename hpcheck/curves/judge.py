@@ -1,18 +1,19 @@
 """What is read in curves: the clues of each, the range test where lr rises, and why a curve cannot be read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hpcheck.analysis.clue import NO_SIGNAL, Clue
+from hpcheck.analysis.clue import NO_SIGNAL, Clue, below_a_limit
 from hpcheck.analysis.clues import find_clues
 from hpcheck.analysis.curve import Curve, FloatArray
-from hpcheck.analysis.lr_range import RangeReading, SweepReading, read_range, read_sweep
+from hpcheck.analysis.lr_range import RangeReading, SweepReading, limit_by_divergence, read_range, read_sweep
 from hpcheck.analysis.ramp import is_ramp
 from hpcheck.analysis.readable import FEWEST_TO_READ
 from hpcheck.curves.compare import Comparison, compare
 from hpcheck.curves.load import Loaded
+from hpcheck.curves.training_only import can_show, comparable
 
 LOG_RANGE = 30.0  # ours: a rise of lr by less than this factor is read as a linear ramp, however it is spaced
 
@@ -55,8 +56,8 @@ class Found:
 
 def read_all(loaded: Sequence[Loaded]) -> Found:
     """Each curve by itself, and several against each other."""
-    readings = tuple(read_one(one) for one in loaded)
-    return Found(readings, compare(loaded) if len(readings) > 1 else None)
+    readings = tuple(replace(one, clues=can_show(one.loaded, one.clues)) for one in map(read_one, loaded))
+    return Found(readings, compare(comparable(loaded)) if len(readings) > 1 else None)
 
 
 def read_one(loaded: Loaded) -> CurveReading:
@@ -66,11 +67,22 @@ def read_one(loaded: Loaded) -> CurveReading:
         silent = sweep.learns_from is None and sweep.diverges_at is None
         return CurveReading(loaded, sweep.clues, sweep=sweep, abstained=unreadable(curve, sweep.clues) or sweep.reason * silent)
     if is_ramp(curve):
-        found = read_range(curve)
+        found = as_read(curve, read_range(curve))
         reason = found.lr_limit.reason if found.lr_limit.status == "abstained" else ""
-        return CurveReading(loaded, found.clues, range=found, abstained=reason)
+        clues = tuple(map(below_a_limit, found.clues)) if found.turned else found.clues
+        return CurveReading(loaded, clues, range=found, abstained=reason)
     clues = find_clues(curve)
     return CurveReading(loaded, clues, abstained=unreadable(curve, clues))
+
+
+def as_read(curve: Curve, found: RangeReading) -> RangeReading:
+    """A range test as it is told to someone who has nothing else: where it diverges after too few evaluations, that is its limit; and never
+    with high confidence, since no 1cycle up to the limit was seen to survive."""
+    few = limit_by_divergence(curve) if found.lr_limit.status == "abstained" else None
+    limit = few or found.lr_limit
+    stable = few or found.stable_lr
+    limit, stable = (replace(one, confidence="medium") if one.confidence == "high" else one for one in (limit, stable))
+    return replace(found, lr_limit=limit, stable_lr=stable)
 
 
 def unreadable(curve: Curve, clues: Sequence[Clue]) -> str:

@@ -1,6 +1,5 @@
 """Readings on the terminal, and as plain values for JSON."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,41 +11,51 @@ from rich.text import Text
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.curves import describe
+from hpcheck.curves.columns import SPOKEN
 from hpcheck.curves.compare import Comparison, extremes
 from hpcheck.curves.judge import CurveReading, Found
-from hpcheck.curves.table import printable
+from hpcheck.curves.load import Loaded
+from hpcheck.curves.training_only import comparable, in_words
 from hpcheck.terminal import stdout
 
 
 def report(found: Found, as_json: bool, quiet: bool) -> None:
     """The reading on stdout, as a table or as JSON; the notes on stderr."""
     if not quiet:
-        sys.stderr.writelines(f"{note}\n" for note in notes(found))
+        for note in notes(found):
+            stdout.tell(note)
     if as_json:
         stdout.write(stdout.as_json(content(found)))
     else:
-        show(found, Console(file=stdout.stream()))
+        show(found, stdout.console())
 
 
 def show(found: Found, console: Console) -> None:
     """A headline, the clues and the conclusions of each curve, then the comparison."""
     for reading in found.readings:
-        _say(console, [describe.headline(reading)])
+        _say(console, [describe.headline(reading), taken(reading.loaded)])
         if reading.clues:
-            rows = [describe.clue_row(clue, reading.loaded.unit) for clue in reading.clues]
+            rows: list[Sequence[str]] = [in_words(reading.loaded, describe.clue_row(clue, reading.loaded.unit)) for clue in reading.clues]
             console.print(_table(describe.CLUE_COLUMNS, rows))
-        _say(console, describe.conclusions(reading))
+        _say(console, in_words(reading.loaded, describe.conclusions(reading)))
         console.print()
     if found.comparison is not None:
         rows = [describe.compared_row(found.comparison, *scores) for scores in found.comparison.choice.scores]
         if rows:
             console.print(_table(describe.COMPARED_COLUMNS, rows))
-        _say(console, describe.comparison_lines(found.comparison))
+        compared = comparable([reading.loaded for reading in found.readings])
+        _say(console, in_words(compared[0], describe.comparison_lines(found.comparison)))
+
+
+def taken(loaded: Loaded) -> str:
+    """Which columns were taken for what."""
+    counted = [] if "step" in loaded.columns else ["the rows as steps"]
+    return "read: " + ", ".join([f"{column} as {SPOKEN[quantity]}" for quantity, column in loaded.columns.items()] + counted)
 
 
 def _say(console: Console, lines: Sequence[str]) -> None:
     for line in lines:
-        console.print(Text(printable(line)))
+        console.print(Text(stdout.printable(line)))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -54,13 +63,13 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
-        table.add_row(*(Text("\n".join(map(printable, cell.split("\n")))) for cell in row))
+        table.add_row(*(Text("\n".join(map(stdout.printable, cell.split("\n")))) for cell in row))
     return table
 
 
 def notes(found: Found) -> list[str]:
     """What the files' readers passed over or took for granted, each with its file."""
-    return [printable(f"{reading.loaded.path}: {note}") for reading in found.readings for note in reading.loaded.notes]
+    return [stdout.printable(f"{reading.loaded.path}: {note}") for reading in found.readings for note in reading.loaded.notes]
 
 
 def content(found: Found) -> dict[str, Any]:
@@ -74,6 +83,7 @@ def _curve(reading: CurveReading) -> dict[str, Any]:
     return {
         "file": str(loaded.path),
         "format": loaded.format,
+        "loss_of": loaded.of,
         "label": curve.label,
         "columns": dict(loaded.columns),
         "evaluations": loaded.evaluations,
@@ -125,6 +135,9 @@ def _comparison(found: Comparison) -> dict[str, Any]:
         "candidates": candidates,
         "loss_and_metric_disagree": found.disagree,
         "left_out": found.left_out,
+        "stopped_early": found.stopped,
+        "unfinished": found.unfinished,
+        "mean_overfits": found.overfits,
         "try_next": found.try_next,
         "too_short_to_tell": found.too_short,
         "lines": describe.comparison_lines(found),

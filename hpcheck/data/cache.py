@@ -18,6 +18,7 @@ from hpcheck.data.arrays import Arrays, DataError, Raw
 from hpcheck.data.streamed import Streamed
 from hpcheck.data.users import from_users
 from hpcheck.plugins import find
+from hpcheck.plugins.user_errors import undisturbed
 
 FORMAT = 1  # raised whenever the entries of this cache are written differently
 META = "meta.json"
@@ -30,7 +31,8 @@ def load_raw(name: str, root: Path, options: Mapping[str, Any]) -> tuple[Raw, st
     Raises `DataError` for data that cannot be used. A cache that cannot be read or written is done without.
     """
     if find.is_users_own(name):
-        raw = from_users(name, find.call(name, find.load("data", name), **options))
+        with undisturbed():
+            raw = from_users(name, find.call(name, find.load("data", name), **options))
         return raw, fingerprint(raw)
     try:
         return _load_shipped(name, root, options)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hpcheck.data.arrays import DataError
+from hpcheck.files.regular import read_whole
 
 GREY_MODES = {"1", "L", "LA"}
 COLOUR_MODES = {"RGB", "RGBA", "P", "CMYK", "YCbCr"}
@@ -16,7 +17,7 @@ COLOUR_MODES = {"RGB", "RGBA", "P", "CMYK", "YCbCr"}
 def decode(path: Path, image_size: int | None) -> tuple[NDArray[np.uint8], bool]:
     """(H, W, 3) pixels of one image, upright, and whether it is grey. With `image_size` both sides have that many pixels."""
     try:
-        with Image.open(io.BytesIO(path.read_bytes())) as opened:  # read at once: PIL asks for a few bytes at a time
+        with Image.open(io.BytesIO(read_whole(path))) as opened:  # read at once: PIL asks for a few bytes at a time
             if opened.mode not in GREY_MODES | COLOUR_MODES:
                 raise DataError(f"image-folder: {path} has pixels of mode {opened.mode}; images of 8 bits a channel are needed")
             is_grey = opened.mode in GREY_MODES

@@ -95,11 +95,17 @@ def _join(first: Arrays, second: Arrays) -> Arrays:
 
 
 def _own(arrays: Arrays) -> Arrays:
-    """The same in memory of its own: a cached array is a read-only file mapping, about which torch warns."""
+    """The same in memory of its own, save for a user's file mapping, which stays one: pages that are written to are private."""
     if isinstance(arrays.x, Streamed):
         return arrays
-    x, y = (array if array.flags.owndata and array.flags.c_contiguous else np.array(array) for array in (arrays.x, arrays.y))
-    return Arrays(x, y)
+    return Arrays(_own_array(arrays.x), _own_array(arrays.y))
+
+
+def _own_array(array: NDArray[Any]) -> NDArray[Any]:
+    """A cached array is a read-only file mapping, about which torch warns; a mapping that was opened copy-on-write is as good as memory."""
+    if array.flags.c_contiguous and (array.flags.owndata or (isinstance(array, np.memmap) and array.flags.writeable)):
+        return array
+    return np.array(array)
 
 
 def task_and_outputs(raw: Raw) -> tuple[str, int]:
@@ -109,7 +115,9 @@ def task_and_outputs(raw: Raw) -> tuple[str, int]:
         return "regression", 1 if raw.train.y.ndim == 1 else raw.train.y.shape[1]
     largest = max(int(y.max()) for y in targets)
     if raw.train.y.ndim == 2:
-        return "tokens", 1 + max(largest, *(int(arrays.x.max()) for arrays in raw.splits().values()))
+        reads_tokens = raw.train.x.ndim == 2 and np.issubdtype(raw.train.x.dtype, np.integer)  # else images or vectors with dense targets
+        inputs = [int(arrays.x.max()) for arrays in raw.splits().values()] if reads_tokens else []
+        return "tokens", 1 + max([largest, *inputs])
     if largest == 0:
         raise DataError("all examples are of class 0; at least two classes are needed")
     return "classes", max(largest + 1, len(raw.classes or ()))
@@ -147,11 +155,26 @@ def _normalization(x: NDArray[Any], normalize: str) -> tuple[NDArray[np.float32]
         return _mean(x).astype(np.float32), one
     if normalize != "standardize":
         raise DataError(f"data.normalize is {normalize!r}; allowed are standardize, mean-image, unit, none")
+    refuse_padding(x)
     axes = tuple(range(x.ndim - 2))
     mean = _mean(x).mean(axis=axes)  # (C,)
     deviation = np.sqrt(_mean(x, around=mean).mean(axis=axes))
     scale = 1 / np.where(deviation > 0, deviation, 1.0)
     return mean.astype(np.float32), scale.astype(np.float32)
+
+
+def refuse_padding(x: NDArray[Any]) -> None:
+    """Raise `DataError` for sequences (N, T, D) of floats that end in rows of zeros, as padded ones do.
+
+    Standardized they are zeros no more, and a network that masks or sums them computes something else."""
+    if isinstance(x, Streamed) or x.ndim != 3 or not np.issubdtype(x.dtype, np.floating):
+        return
+    padded = int((~x[:, -1].any(axis=1)).sum())
+    if padded:
+        raise DataError(
+            f"data.normalize: standardize would make padding non-zero ({padded} of {len(x)} sequences end in a row of zeros); "
+            "use data.normalize: none, and scale in your own loader"
+        )
 
 
 def _mean(x: NDArray[Any], around: NDArray[np.float64] | None = None) -> NDArray[np.float64]:

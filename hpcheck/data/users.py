@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hpcheck.data.arrays import IGNORED, Arrays, DataError, Raw
 
 EXPECTED = "expected (train, val) or (train, val, test), each an (x, y) pair of arrays or tensors, or a Dataset of (x, y)"
+READ_TWICE = 16  # ours: examples of a Dataset read again; a random flip of each is missed once in 65,536
 CHANNELS = (1, 3, 4)  # ours: what the channels of an image are known by
 
 
@@ -43,6 +44,7 @@ def _materialized(where: str, dataset: Any) -> tuple[Any, Any]:
     pairs = [dataset[index] for index in range(len(dataset))]
     if not pairs or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
         raise DataError(f"{where} is a Dataset of {_describe(pairs[0]) if pairs else 'no examples'}; {EXPECTED}")
+    _refuse_random(where, dataset, pairs)
     inputs, targets = ([_array(item) for item in column] for column in zip(*pairs, strict=True))
     for column in (inputs, targets):
         shapes = {item.shape for item in column}
@@ -52,14 +54,30 @@ def _materialized(where: str, dataset: Any) -> tuple[Any, Any]:
     return (_channels_last(x) if hasattr(pairs[0][0], "detach") else x), np.stack(targets)
 
 
+def _refuse_random(where: str, dataset: Any, pairs: Sequence[Any]) -> None:
+    """Raise `DataError` for a Dataset that gives another example each time: hpcheck reads each example once, so what is random in it would
+    be frozen, or change the data's identity at every command."""
+    for index, pair in enumerate(pairs[:READ_TWICE]):
+        if not all(map(_same, pair, dataset[index])):
+            raise DataError(
+                f"{where}: example {index} is another one each time it is read (random augmentation?), and hpcheck reads each once; "
+                "return the plain examples and set data.augment, or have hpcheck drive your own script (hpcheck run -- python train.py)"
+            )
+
+
+def _same(first: Any, second: Any) -> bool:
+    one, other = _array(first), _array(second)
+    return np.array_equal(one, other, equal_nan=one.dtype.kind == "f" and other.dtype.kind == "f")
+
+
 def _inputs(where: str, value: Any) -> NDArray[np.generic]:
-    x = _array(value)
+    x = _mapped(value) if isinstance(value, np.memmap) else _array(value)
     if x.ndim == 4 and hasattr(value, "detach"):
         x = _channels_last(x)
     if x.dtype == np.uint8 and x.ndim in (3, 4):
-        return np.ascontiguousarray(x if x.ndim == 4 else x[..., None])
+        return _contiguous(x if x.ndim == 4 else x[..., None])
     if np.issubdtype(x.dtype, np.floating) and x.ndim >= 2:
-        return _finite(where, np.ascontiguousarray(x, dtype=np.float32))
+        return _finite(where, _contiguous(x, np.float32))
     if x.dtype == object:
         raise DataError(f"{where} is {_describe(value)}, not one array of one shape; a model gets one input: pack several into one array")
     if x.dtype in (np.uint8, np.bool_) and x.ndim == 2:
@@ -70,6 +88,12 @@ def _inputs(where: str, value: Any) -> NDArray[np.generic]:
         f"{where} is {_describe(value)}; expected uint8 images (N, H, W, C) (tensors: (N, C, H, W)), float vectors (N, D) "
         "or integer tokens (N, T)"
     )
+
+
+def _contiguous(x: NDArray[Any], dtype: type[np.generic] | None = None) -> NDArray[Any]:
+    """`x` itself where it is laid out so already (a file mapping stays one), else a copy that is."""
+    fits = x.flags.c_contiguous and (dtype is None or x.dtype == dtype)
+    return x if fits else np.ascontiguousarray(x, dtype=dtype)
 
 
 def _targets(where: str, value: Any) -> NDArray[np.generic]:
@@ -105,6 +129,14 @@ def _finite(where: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
             f"{where} has NaN or infinite values, first in example {broken[0]} ({len(broken)} examples); remove or replace them"
         )
     return values
+
+
+def _mapped(value: "np.memmap[Any, Any]") -> NDArray[Any]:
+    """A user's file mapping opened once more, copy-on-write, so that no process copies it whole; as it is where it is part of a file."""
+    whole = value.base is not None and not isinstance(value.base, np.ndarray)
+    if value.filename is None or not whole or not value.flags.c_contiguous:
+        return np.asarray(value)
+    return np.memmap(value.filename, dtype=value.dtype, mode="c", offset=value.offset, shape=value.shape)
 
 
 def _channels_last(x: NDArray[Any]) -> NDArray[Any]:

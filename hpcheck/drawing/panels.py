@@ -1,4 +1,4 @@
-"""What is drawn, as plain values: lines, the boxes around clues, pictures. `plots` and `report` draw them and compute nothing."""
+"""What is drawn, as plain values: lines, the boxes around clues, pictures. `png.py` and `svg.py` draw them and compute nothing."""
 
 from dataclasses import dataclass
 

@@ -58,6 +58,11 @@ class BatchStream:
     def __init__(self, data: OnDevice, batch_size: int, seed: int, augment: str) -> None:
         if augment != "none" and not data.is_image:
             raise DataError(f"data.augment is {augment}, but the data are not images; use none")
+        if augment != "none" and moves_with_image(data.train_y):
+            raise DataError(
+                f"data.augment is {augment}, which moves the images and not their targets {tuple(data.train_y.shape)}; use none, or "
+                "augment both in your own script (hpcheck run -- python train.py)"
+            )
         self.data, self.batch_size, self.seed, self.augment = data, batch_size, seed, augment
         self._count = len(data.train_y)
         self._orders: dict[int, Tensor] = {}
@@ -98,6 +103,11 @@ class BatchStream:
             self._orders = {old: order for old, order in self._orders.items() if old == epoch - 1}
             self._orders[epoch] = torch.from_numpy(permutation).to(self.data.train_x.device)
         return self._orders[epoch]
+
+
+def moves_with_image(y: Tensor) -> bool:
+    """Whether targets (N, K) may say where something is: masks, key points. Classes, single values and rows of zeros and ones do not."""
+    return y.ndim > 1 and y.shape[1] > 1 and (not y.is_floating_point() or not bool(((y == 0) | (y == 1)).all()))
 
 
 def augmented(x: Tensor, augment: str, random: np.random.Generator, of: int | None = None, share: slice = WHOLE) -> Tensor:

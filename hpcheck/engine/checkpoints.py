@@ -1,6 +1,5 @@
 """Checkpoints: all that a run under way needs to go on exactly where it was, on disk every half minute and when it is asked to stop."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from hpcheck.engine.training import HowFar, Training
 from hpcheck.errors import RunFailedError
 from hpcheck.runs.files import StorageError, naming, write_whole
 from hpcheck.runs.records import RecordWriter
+from hpcheck.terminal import stdout
 
 FORMAT = 2  # 1 had one batch's loss for the start, and none of those before the last row
 EVERY_SECONDS = 30.0  # ours: at most so much is computed twice after a crash; shorter runs write none
@@ -69,8 +69,7 @@ class Checkpoints:
             state, how_far = {"rows": 0}, HowFar(training.spec.at_step)
         if unusable:
             path, why = next(iter(unusable.items()))
-            words = f"warning: {path}: cannot be used ({why}); the run goes on from step {how_far.done}"
-            print(words, file=sys.stderr, flush=True)
+            stdout.tell(f"warning: {path}: cannot be used ({why}); the run goes on from step {how_far.done}")
         self._record.keep(state["rows"])
         self._remove(list(unusable))
         return how_far

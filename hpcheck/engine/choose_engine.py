@@ -1,4 +1,4 @@
-"""The engine that the config asks for: what `pipeline` hands its runs to."""
+"""The engine that the config asks for: what `checklist.run` hands its runs to."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

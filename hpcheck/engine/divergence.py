@@ -10,7 +10,8 @@ from torch import Tensor
 
 DIVERGED_FACTOR = 4.0  # ours: a training loss this many times its start is divergence (a network at chance stays near 1)
 CHECK_EVERY = 10  # steps between looks at the training loss, so that a GPU is not made to wait at each step
-STEADY_EXAMPLES = 64  # ours, measured (docs/decisions.md): by chance two batches of 2 are a factor of 4 apart, means over 64 are not
+# Ours, measured (docs/decisions/011-divergence.md): two batches of 2 may differ by a factor of 4, means over 64 do not.
+STEADY_EXAMPLES = 64
 
 
 @dataclass

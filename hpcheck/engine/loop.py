@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ from hpcheck.engine.batches import BatchStream, Images, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.distributed import team
 from hpcheck.engine.divergence import CHECK_EVERY, Levels
-from hpcheck.engine.objectives import arithmetic, evaluate, fresh_batchnorm, objectives
+from hpcheck.engine.objectives import arithmetic, by_example, evaluate, fresh_batchnorm, objectives, predicted
 from hpcheck.engine.snapshots import load_snapshot
 from hpcheck.engine.training import Run, Training, draws_random_numbers
+from hpcheck.engine.user_files import declared
 from hpcheck.engine.user_model import refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.models.init import reinitialize
 from hpcheck.optimizers.groups import parameter_groups, set_hyper
 from hpcheck.plugins import find
+from hpcheck.plugins.user_errors import undisturbed
 from hpcheck.runs import schedules
+from hpcheck.runs.outcomes import packed
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec
 
@@ -35,7 +39,9 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     torch.manual_seed(spec.seed)
     prepared = data.prepared
     builder = find.load("models", spec.model.name)
-    model: nn.Module = find.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
+    watched = declared(spec.model.name, spec.reads) if find.is_users_own(spec.model.name) else nullcontext()
+    with undisturbed(), watched:
+        model: nn.Module = find.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
     refuse_other_than_module(spec.model.name, model)
     if spec.init is not None:
         reinitialize(model, spec.init, spec.seed)
@@ -43,7 +49,8 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
     if data.is_image:
         model.to(memory_format=torch.channels_last)
     makes = find.load("optimizers", spec.optimizer.name)
-    optimizer = find.call(spec.optimizer.name, makes, parameter_groups(model), **dict(spec.optimizer.options))
+    with undisturbed():
+        optimizer = find.call(spec.optimizer.name, makes, parameter_groups(model), **dict(spec.optimizer.options))
     subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)
@@ -168,15 +175,21 @@ def update(training: Training, x: Tensor, y: Tensor, seed: int | None = None) ->
 
 
 def final_figures(training: Training, data: OnDevice) -> dict[str, Any]:
-    """Loss and metric over the whole of each split that the spec names, in fp32 always: `{"val": {...}, "test": {...}}`."""
+    """Loss and metric over the whole of each split that the spec names, in fp32 always: `{"val": {...}, "test": {...}}`; and where the spec
+    asks for them what each validation example came to, packed, as "outcomes"."""
     splits = {"val": (data.val_x, data.val_y), "test": (data.test_x, data.test_y)}
-    figures = {}
+    figures: dict[str, Any] = {}
     with fresh_batchnorm(training.model, training.batches, training.spec.steps, training.spec.bn_splits):
         for name in training.spec.finally_on:
             x, y = splits[name]
-            if x is not None and y is not None:
-                loss, metric = evaluate(training.model, x, y, data, training.loss, training.metric)
-                figures[name] = {"loss": loss, "metric": metric, "examples": len(y)}
+            if x is None or y is None:
+                continue
+            outputs = predicted(training.model, x, data)
+            loss, metric = float(training.loss(outputs, y)), float(training.metric(outputs, y))
+            figures[name] = {"loss": loss, "metric": metric, "examples": len(y)}
+            if name == "val" and training.spec.outcomes:
+                each = by_example(outputs, y, training.loss, training.metric)
+                figures["outcomes"] = {of: packed(values.cpu().numpy()) for of, values in each.items()}
     return figures
 
 

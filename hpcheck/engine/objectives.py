@@ -65,16 +65,38 @@ def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[o
 
 def evaluate(model: nn.Module, x: Images, y: Tensor, data: OnDevice, loss: Objective, metric: Objective) -> tuple[float, float]:
     """Loss and metric of the model in evaluation mode over all of `x`, stored values (N, ...), and `y` (N, ...)."""
+    outputs = predicted(model, x, data)
+    with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+        return float(loss(outputs, y)), float(metric(outputs, y))
+
+
+def predicted(model: nn.Module, x: Images, data: OnDevice) -> Tensor:
+    """The model's outputs in evaluation mode over all of `x`, in fp32; (N, ...). It is put back into training mode."""
     batch = EVAL_BATCH_GPU if x.is_cuda else EVAL_BATCH_CPU
     if data.is_image:
         batch = max(1, min(batch, EVAL_PIXELS // (x.shape[1] * x.shape[2])))
     model.eval()
     with torch.no_grad():
         outputs = team.over_all(x.split(batch), lambda part: model(data.normalised(part)).float())
-        with torch.autocast(x.device.type, enabled=False):
-            figures = float(loss(outputs, y)), float(metric(outputs, y))
     model.train()
-    return figures
+    return outputs
+
+
+def by_example(outputs: Tensor, targets: Tensor, loss: Objective, metric: Objective) -> dict[str, Tensor]:
+    """Loss and metric of each example, (N,) each, as "loss" and "metric": of those that are means over examples. Of r2, which is none, the
+    loss says it all; tokens and the user's own objectives have neither."""
+    found = {}
+    if loss is cross_entropy and targets.ndim == 1:
+        found["loss"] = F.cross_entropy(outputs, targets, ignore_index=IGNORED, reduction="none")
+    if loss is mse:
+        found["loss"] = (
+            ((outputs.reshape(targets.shape) - targets) ** 2).flatten(1).mean(1)
+            if targets.ndim > 1
+            else ((outputs.reshape(targets.shape) - targets) ** 2)
+        )
+    if metric is accuracy and targets.ndim == 1:
+        found["metric"] = (outputs.argmax(-1) == targets).float()
+    return found
 
 
 @contextmanager
@@ -82,7 +104,8 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int, splits: i
     """BatchNorm statistics estimated anew over a few training batches, for an evaluation; what the training run had is put back after.
     Where a batch passes in `splits` parts, each counts by itself, as in training.
 
-    Running averages lag behind the weights while the lr is large, and the validation loss then spikes with nothing wrong (DESIGN 3).
+    Running averages lag behind the weights while the lr is large, and the validation loss then spikes with nothing wrong
+    (640 was seen; docs/design.md, "Short ramps lie").
     Layers that the model keeps in evaluation mode are left alone: their statistics are meant to stay.
     """
     layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats and module.training]

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from hpcheck.engine.divergence import Levels
+from hpcheck.files.regular import read_whole
 from hpcheck.runs.files import StorageError, naming, write_whole
 
 SEAL = b"\n#sha256 "  # ends the file, followed by the hash of all before it: torch.load takes most flipped bits for weights
@@ -76,7 +77,7 @@ def unpacked(saved: bytes) -> Any:
 def read_sealed(path: Path) -> dict[str, Any]:
     """What was sealed in `path`. Raises `ValueError` where it is torn, altered or something else, or `StorageError`."""
     with naming(path, "read"):
-        content = path.read_bytes()
+        content = read_whole(path)
     saved, seal, digest = content.rpartition(SEAL)
     if not seal or hashlib.sha256(saved).hexdigest().encode() != digest:
         raise ValueError("it is damaged")

@@ -22,7 +22,7 @@ from hpcheck.engine.training import Training
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.schedules import constant
-from hpcheck.runs.spec import RunSpec, TimingSpec, can_be_cut
+from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut
 
 Way = Callable[[int], None]  # makes so many steps
 WARM_UP_STEPS = 2
@@ -37,15 +37,15 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
     with the rest. One model serves all sizes: it never learns here. Where a GPU's runs are graphed, so are these steps.
     """
     started = time.perf_counter()
-    training = prepare(_as_run(spec, min(spec.batch_sizes)), data, snapshots)
+    training = bare(spec, min(spec.batch_sizes), data, snapshots)
     peak_bytes: dict[int, int] = {}
     found = search(spec.batch_sizes, _fits(training, peak_bytes))
-    ways = _graphed(spec, found.fit, data, snapshots) or {size: _eager(at_size(training, size)) for size in found.fit}
+    ways = _graphed(spec, found.fit, data, snapshots) or {size: eager(at_size(training, size)) for size in found.fit}
     samples: dict[int, list[float]] = {size: [] for size in ways}
     steps = dict.fromkeys(ways, WARM_UP_STEPS)
     for _ in range(spec.rounds):
         for size, way in ways.items():
-            seconds, made = _sample(way, spec.steps_a_round, data)
+            seconds, made = sample(way, spec.steps_a_round, data)
             samples[size].append(seconds / made)
             steps[size] += made
     sizes = [
@@ -70,7 +70,12 @@ def at_size(training: Training, size: int) -> Training:
     return replace(training, spec=spec, batches=BatchStream(data, size, spec.seed, spec.data.augment), share=share)
 
 
-def _as_run(spec: TimingSpec, size: int) -> RunSpec:
+def bare(spec: Spec, size: int, data: OnDevice, snapshots: Path) -> Training:
+    """A training that only shows what its steps take."""
+    return prepare(_as_run(spec, size), data, snapshots)
+
+
+def _as_run(spec: Spec, size: int) -> RunSpec:
     return RunSpec(
         spec.data,
         spec.model,
@@ -156,7 +161,7 @@ def _one_step(training: Training, step: int) -> None:
     update(training, *training.batches.batch(step, training.share.rows))
 
 
-def _eager(training: Training) -> Way:
+def eager(training: Training) -> Way:
     """Steps as loop.py makes them, from where the warm-up ended."""
     numbers = count(WARM_UP_STEPS)
 
@@ -190,7 +195,7 @@ def _can_graph(data: OnDevice) -> bool:
     return data.train_x.is_cuda
 
 
-def _sample(way: Way, at_a_time: int, data: OnDevice) -> tuple[float, int]:
+def sample(way: Way, at_a_time: int, data: OnDevice) -> tuple[float, int]:
     """Seconds that some steps took, and how many they were: so many at a time until `SAMPLE_SECONDS` have gone by."""
     started, done, seconds = time.perf_counter(), 0, 0.0
     while team.agreed(int(seconds < SAMPLE_SECONDS)):

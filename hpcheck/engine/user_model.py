@@ -1,5 +1,6 @@
 """Whether the user's own model, loss and metric fit the data and each other, tried on two examples before a run begins."""
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -12,12 +13,18 @@ from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
 from hpcheck.runs.spec import RunSpec
 
 EXAMPLES = 2
+DETACHED = "take out what detaches it: detach(), no_grad(), or numpy in between"
 
 
 def refuse_other_than_module(name: str, built: Any) -> None:
     """Raise `UsersCodeError` where a model's builder returned something else, or nothing that can be trained."""
     if not isinstance(built, nn.Module):
         raise UsersCodeError(f"model {name} returned a {type(built).__name__}; expected a torch.nn.Module")
+    if any(base.__name__ == "LightningModule" for base in type(built).__mro__):
+        raise UsersCodeError(
+            f"model {name} is a LightningModule, whose training_step would never be called here; have hpcheck drive your own script "
+            "(hpcheck run -- python train.py), or return the network inside it"
+        )
     if not any(parameter.requires_grad for parameter in built.parameters()):
         raise UsersCodeError(f"model {name} has no parameters to train")
 
@@ -26,19 +33,24 @@ def refuse_what_does_not_fit(spec: RunSpec, model: nn.Module, data: OnDevice, lo
     """Raise `UsersCodeError` where the model does not take the inputs, its outputs do not fit the targets, or loss and metric are no
     numbers. Weights and the state of the random generator stay as they are."""
     x, y = data.normalised(data.train_x[:EXAMPLES]), data.train_y[:EXAMPLES]
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]):
         model.eval()
         outputs = _outputs(spec.model.name, model, x)
         model.train()
+        if not outputs.requires_grad and not _outputs(spec.model.name, deepcopy(model), x).requires_grad:  # in training it may have one
+            raise UsersCodeError(f"model {spec.model.name} gives outputs without a gradient; {DETACHED}")
         if not is_users_own(spec.data.loss):
             _refuse_shape(spec.model.name, tuple(outputs.shape), y, data.prepared.task, data.prepared.outputs)
         found = loss(outputs, y)
         if not isinstance(found, Tensor) or found.ndim != 0 or not found.is_floating_point():
             raise UsersCodeError(f"loss {spec.data.loss} returned {_described(found)}; expected a tensor that is one float")
+        if outputs.requires_grad and not found.requires_grad:
+            raise UsersCodeError(f"loss {spec.data.loss} is without a gradient; {DETACHED}")
         if is_users_own(spec.data.loss):
             _refuse_broadcasting(spec.data.loss, loss, outputs, y)
+            _refuse_loss_of_a_batch(spec.data.loss, loss, found, outputs, y)
         try:
-            float(metric(outputs, y))
+            float(metric(outputs.detach(), y))
         except (TypeError, ValueError, RuntimeError) as error:
             raise as_theirs(error) or UsersCodeError(f"metric {spec.data.metric}: {error}; expected one number") from None
 
@@ -70,10 +82,22 @@ def _refuse_broadcasting(name: str, loss: Objective, outputs: Tensor, y: Tensor)
         return
     right = torch.stack([y[0], y[0] + y[0].abs().clamp(min=1)])
     found, exchanged = loss(right[:, None], right), loss(right.flip(0)[:, None], right)
-    if torch.allclose(found, exchanged, rtol=1e-4):
+    looks_at_targets = not torch.equal(found, loss(right[:, None], right + 1))  # not so where the network's outputs are losses themselves
+    if looks_at_targets and torch.allclose(found, exchanged, rtol=1e-4):
         raise UsersCodeError(
             f"loss {name} gets outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}, and sets every output against every target "
             "(two right answers are as good as the same two exchanged); take outputs[:, 0]"
+        )
+
+
+def _refuse_loss_of_a_batch(name: str, loss: Objective, found: Tensor, outputs: Tensor, y: Tensor) -> None:
+    """Any mean over examples, weighted or not, stays what it is where each example is there twice. A sum does not, and neither does a loss
+    that sets examples against each other (contrastive): over all evaluated examples at once it is another than over a batch."""
+    found, twice = found.detach(), loss(torch.cat([outputs, outputs]), torch.cat([y, y])).detach()
+    if bool(torch.isfinite(found)) and bool(torch.isfinite(twice)) and not torch.allclose(found, twice, rtol=1e-3, atol=1e-6):
+        raise UsersCodeError(
+            f"loss {name} is no mean over examples: {found.item():.4g} for {len(y)}, and {twice.item():.4g} for the same ones twice; "
+            "return the mean, and drive a loss over a whole batch (contrastive) by your own script (hpcheck run -- python train.py)"
         )
 
 

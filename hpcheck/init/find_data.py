@@ -1,12 +1,16 @@
 """Data sets that a folder holds: torchvision's, folders of images and CSV tables, known by their names and layout. No torch."""
 
+import codecs
 import csv
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from hpcheck.files.regular import MIB, opened
 
 PLACES = (".", "data", "datasets")  # ours: where people keep data below a project's folder
 TORCHVISION = {  # what torchvision leaves on disk, below the folder that it is told: our name
@@ -16,6 +20,8 @@ TORCHVISION = {  # what torchvision leaves on disk, below the folder that it is 
     "cifar-100-python/train": "cifar100",
 }
 IMAGES_SAMPLED = 24  # ours: images opened to see whether all have one size
+HEAD = MIB  # ours: bytes in which a table's first two lines must stand
+MOST_COUNTED = 64 * MIB  # ours: bytes of a table whose lines are counted
 ROWS_COUNTED = 10_000  # ours: from so many on, the default batch size is small enough
 LARGEST_SIDE = 64  # ours: larger images, or images of several sizes, are resized to this at first
 
@@ -68,7 +74,7 @@ def side(images: list[Path]) -> int | None:
     sizes = set()
     for path in images[:: max(1, len(images) // IMAGES_SAMPLED)]:
         try:
-            with Image.open(path) as image:
+            with opened(path) as file, Image.open(file) as image:
                 sizes.add(image.size)
         except OSError:
             continue  # `hpcheck run` says which image cannot be read
@@ -88,8 +94,8 @@ def _tables(directory: Path, place: str) -> Iterator[Found]:
 def _header(path: Path) -> list[str] | None:
     """The column names of a table with at least two distinct ones and a row that has a number; None for any other file."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file)
+        with opened(path) as file:
+            rows = csv.reader(io.StringIO(codecs.getincrementaldecoder("utf-8-sig")().decode(file.read(HEAD)), newline=""))
             header, first = next(rows, []), next(rows, [])
     except (OSError, UnicodeDecodeError, csv.Error):
         return None
@@ -99,8 +105,8 @@ def _header(path: Path) -> list[str] | None:
 
 def _rows(path: Path) -> int:
     """About how many rows a table has: its lines below the header, counted up to `ROWS_COUNTED`."""
-    with path.open("rb") as file:
-        return sum(1 for _ in islice(file, 1, ROWS_COUNTED))
+    with opened(path) as file:
+        return sum(1 for _ in islice(io.BytesIO(file.read(MOST_COUNTED)), 1, ROWS_COUNTED))
 
 
 def _is_number(word: str) -> bool:

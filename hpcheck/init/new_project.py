@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,6 @@ def _words(directory: Path, texts: dict[str, str], found: list[Found], preset: s
         lines.append("found no data set here: the example trains on scikit-learn's digits")
     lines += [f"wrote {directory / name}" for name in texts]
     own = f"; your own model goes into {ENTRY}" if config.model.name == OWN else ""
-    inside = "" if directory == Path() else f"cd {directory} && "
+    inside = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
     kept = "runs/ will hold records, pictures and weights, for .gitignore; `hpcheck check --update` writes the recommended.yaml to commit"
     return [*lines, kept, f"next: {inside}hpcheck lr-range (the first step), or hpcheck run (everything){own}"]

@@ -6,12 +6,13 @@ import torch
 
 from hpcheck.optimizers.groups import can_fuse, set_hyper, set_lr_and_decay
 
-# How it is searched (`traits.py`), all ours. Momenta: 1cycle with Adam runs from 0.95 to 0.85. Weight decays: torch's default is
-# 0.01; vision transformers use 0.05, language models 0.1.
+# How it is searched (`plugins/search_space.py`), all ours. Momenta: 1cycle with Adam runs from 0.95 to 0.85. Weight decays: torch's
+# default is 0.01; vision transformers use 0.05, language models 0.1.
 SEARCH = {
     "momenta": (0.85, 0.9, 0.95),
     "sweep": (1e-6, 1.0),
     "weight_decays": (1e-1, 1e-2, 1e-3),
+    "confirmed": (1e-3, 1e-2, 1e-1),
     "averages": True,
     "decoupled": True,
 }

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hpcheck.errors import InputError
-from hpcheck.plugins.user_errors import UsersCodeError
+from hpcheck.plugins.user_errors import UsersCodeError, undisturbed
 
 PACKAGE = Path(__file__).parent.parent
+SCRIPT = "script"  # what data and model are called where the user's own script is both
 ENTRY_POINT = {"models": "build", "data": "load", "optimizers": "build"}  # the function that each kind's file defines
 FOLDER = {"models": "models", "data": "data/sets", "optimizers": "optimizers"}
 
@@ -89,7 +90,7 @@ def options(kind: str, name: str) -> dict[str, Any]:
 
     A default that is not a literal is given as `...`. Raises `KeyError` for a name that is not shipped.
     """
-    if is_torchvision(kind, name):
+    if is_torchvision(kind, name) or name == SCRIPT:
         return {}
     if name not in known(kind):
         raise KeyError(name)
@@ -117,6 +118,13 @@ def literal(kind: str, name: str, constant: str) -> Any:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [constant]:
             return ast.literal_eval(node.value)
     return None
+
+
+def source_mentions(kind: str, name: str, word: str) -> bool:
+    """Whether the file of a shipped entry has this word in it; False for what is not hpcheck's own."""
+    if name not in known(kind):
+        return False
+    return word in (PACKAGE / FOLDER[kind] / f"{file_name(name)}.py").read_text(encoding="utf-8")
 
 
 def call(name: str, function: Callable[..., Any], *given: Any, **options: Any) -> Any:
@@ -166,7 +174,8 @@ def _users_own(name: str) -> Callable[..., Any]:
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        module = importlib.import_module(module_name)
+        with undisturbed():
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise  # something that their module imports

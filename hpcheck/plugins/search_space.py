@@ -7,7 +7,8 @@ from hpcheck.plugins import find
 
 @dataclass(frozen=True)
 class Search:
-    """How an optimizer is searched: momenta to try, bounds of the lr sweep, weight decays to try (None: by the network).
+    """How an optimizer is searched: momenta to try, bounds of the lr sweep, weight decays to try in short runs (None: by the network) and
+    in full trainings (`confirmed`).
 
     `averages`: its momentum is a moving average, so that the length of a step does not grow with it. `decoupled`: it shrinks weights by
     lr * weight decay itself, and momentum has no part in that.
@@ -16,6 +17,7 @@ class Search:
     momenta: tuple[float, ...]
     sweep: tuple[float, float]
     weight_decays: tuple[float, ...] | None = None
+    confirmed: tuple[float, ...] = (1e-4, 1e-3, 1e-2)
     averages: bool = False
     decoupled: bool = False
 

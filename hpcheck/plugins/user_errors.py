@@ -1,12 +1,42 @@
 """When code that the user's config names fails: their traceback without hpcheck's frames, or a line on what it should have returned."""
 
+import os
+import signal
 import sys
 import sysconfig
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 OURS = str(Path(__file__).parent.parent)
 INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")} | {sys.base_prefix})
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """What the user's code changes in the body for the whole process is put back after it: the working directory, which the run directory
+    is found from, torch's default dtype, and what is done at Ctrl-C and SIGTERM."""
+    folder, dtype = Path.cwd(), _default_dtype()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+        if dtype != _default_dtype():
+            sys.modules["torch"].set_default_dtype(dtype or sys.modules["torch"].float32)
+        for number, handler in handlers.items():
+            now = signal.getsignal(number)
+            ours = getattr(now, "__module__", "").startswith("hpcheck.")  # a first Ctrl-C has changed what the second does
+            if now != handler and not ours and threading.current_thread() is threading.main_thread():
+                signal.signal(number, handler)
+
+
+def _default_dtype() -> object:
+    """None where nobody has imported torch."""
+    asked = getattr(sys.modules.get("torch"), "get_default_dtype", None)
+    return asked() if asked else None
 
 
 class UsersCodeError(Exception):
@@ -18,8 +48,8 @@ def as_theirs(error: BaseException) -> UsersCodeError | None:
     if type(error).__module__.startswith("hpcheck."):
         return None  # said in our own words already
     frames = traceback.extract_tb(error.__traceback__)
-    first = next((index for index, frame in enumerate(frames) if _is_theirs(frame.filename)), None)
-    if isinstance(error, SyntaxError) and error.filename and _is_theirs(error.filename):
+    first = next((index for index, frame in enumerate(frames) if is_theirs(frame.filename)), None)
+    if isinstance(error, SyntaxError) and error.filename and is_theirs(error.filename):
         first = len(frames)
     if first is None:
         return None
@@ -29,6 +59,6 @@ def as_theirs(error: BaseException) -> UsersCodeError | None:
     return UsersCodeError(f"{where} raised {type(error).__name__}\n{''.join(lines).rstrip()}")
 
 
-def _is_theirs(filename: str) -> bool:
+def is_theirs(filename: str) -> bool:
     """Whether a file is neither hpcheck's nor an installed package's; what is in no file (`<frozen importlib>`) is nobody's."""
     return Path(filename).is_file() and not filename.startswith((f"{OURS}/", *(f"{folder}/" for folder in INSTALLED)))

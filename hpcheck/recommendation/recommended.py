@@ -8,8 +8,8 @@ from typing import Any
 
 from hpcheck import __version__
 from hpcheck import config as configs
-from hpcheck.config import yaml12
-from hpcheck.config.problems import ConfigError, Problem
+from hpcheck.config import recommended_checks, yaml12
+from hpcheck.config.problems import ConfigError, Problem, located
 from hpcheck.config.recommended import LearningRateBlock, MomentumBlock, SettingsBlock
 from hpcheck.config.source import read_text
 from hpcheck.recommendation import verdict
@@ -18,33 +18,60 @@ from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
-from hpcheck.steps.order import start_settings
+from hpcheck.steps.confirm_plan import trainings_of
+from hpcheck.steps.order import CONFIRM, start_settings
 from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 
+FORMAT = 2
 HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
+HEADER_OF_KEPT = "# Your own settings: hpcheck found none that are better; train with them by: hpcheck train --from recommended.yaml\n"
 HEADER_OF_BEATEN = "# Read by hpcheck; to train with these settings all the same: hpcheck train --from recommended.yaml\n"
 
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
     """Write `recommended.yaml` for what has been read so far; its first line is the verdict against the start."""
     said = content(runs, asked, readings)
-    header = HEADER_OF_BEATEN if verdict.is_beaten(said) else HEADER
+    header = HEADER_OF_BEATEN if verdict.is_beaten(said) else HEADER_OF_KEPT if verdict.keeps_yours(said) else HEADER
     write_whole(runs.recommended, f"# {verdict.first_line(said)}\n{header}{yaml12.write(said)}")
 
 
 def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
     """What recommended.yaml says: `settings` alone can be started from; `verdict`, `evidence` and `provenance` are for people and for
     `check`."""
-    found = [(reading.step, item) for reading in readings for item in reading.evidence]
+    found = [(reading.step, no_surer_than_confirmed(item, reading, readings)) for reading in readings for item in reading.evidence]
     evidence = {item.setting: item for _, item in found}  # a later step's word is the last one
     return {
+        "format": FORMAT,
         "verdict": plain(verdict.against_start(asked, readings).block()),
+        "cost": whole_cost(runs, asked, readings),
         "settings": settings_block(asked, readings),
         "evidence": {name: evidence_block(as_trained(item, asked)) | changes_of_mind(item, found) for name, item in evidence.items()},
         "results": {reading.step: plain(reading.results) for reading in readings if reading.results},
         "provenance": provenance(runs, asked, readings),
+    }
+
+
+def no_surer_than_confirmed(item: Evidence, reading: Reading, readings: Sequence[Reading]) -> Evidence:
+    """The evidence with low confidence where no full training has confirmed it: a curve of a short run shows what it shows, and how sure
+    that is for the training is another thing. Where `confirm` says how sure a value is, that counts."""
+    said: Mapping[str, Any] = next(
+        (one.results["confidence"] for one in readings if one.step == CONFIRM and "confidence" in one.results), {}
+    )
+    if item.confidence == "none" or reading.step == CONFIRM:
+        return item
+    return replace(item, confidence=said.get(item.setting, "low"))
+
+
+def whole_cost(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
+    """What search, confirmation and training came to, in trainings of the user's."""
+    spent = cost(records_of(runs, readings), asked)
+    return {
+        "trainings": spent["trainings"],
+        "of": "your batch size and epochs",
+        "iterations": spent["iterations"],
+        "seconds": spent["device_seconds"],
     }
 
 
@@ -121,36 +148,50 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
     """What the recommendation rests on, and what it cost: every run that any step looked at, counted once."""
     records, data = records_of(runs, readings), data_spec(asked)
     first = records[0] if records else None
-    final = {run for reading in readings if reading.step == "train" for run in reading.runs}
-    search = [record for record in records if record.run_id not in final]
+    confirmed = {run for reading in readings if reading.step == CONFIRM for run in reading.runs}
+    final = {run for reading in readings if reading.step == "train" for run in reading.runs} - confirmed
+    search = [record for record in records if record.run_id not in final | confirmed]
+    parts = {"search": search, "confirmation": [record for record in records if record.run_id in confirmed]}
+    parts["training"] = [record for record in records if record.run_id in final]
     return {
         "hpcheck": __version__,
         "config": configs.digest(asked.config),
         "data": runs.fingerprints.data(data)[:16],
         "seed": asked.config.seed,
+        **({"script": {"train_examples": asked.facts.train_examples}} if asked.config.script is not None else {}),
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
-        "cost": {"search": cost(search, asked), "training": cost([record for record in records if record.run_id in final], asked)},
+        "confirm_trainings": trainings_of(asked),
+        "cost": {part: cost(of_part, asked) for part, of_part in parts.items() if of_part or part != "confirmation"},
     }
 
 
-def read(path: Path, sections: Sequence[str] = ("settings",)) -> dict[str, Any]:
-    """The content of a recommended.yaml; values only, nothing in it can name code. Raises `ConfigError` where it cannot be read."""
+def read(path: Path, sections: Sequence[str] = ("settings",), whole: bool = False) -> dict[str, Any]:
+    """The content of a recommended.yaml; values only, nothing in it can name code. `whole`: with all that is shown of one.
+
+    Raises `ConfigError`, a line for each thing that is wrong, where it cannot be read or says what none that hpcheck wrote says.
+    """
     if not path.exists():
         raise ConfigError([Problem(str(path), None, "", "no such file", expected="a recommended.yaml; `hpcheck run` writes one")])
     try:
-        found = yaml12.read(read_text(path)).value
+        document = yaml12.read(read_text(path))
     except yaml12.YamlError as error:
         raise ConfigError([Problem(str(path), error.line, "", error.problem)]) from None
-    content: dict[str, Any] = found if isinstance(found, dict) else {}
+    content: dict[str, Any] = document.value if isinstance(document.value, dict) else {}
     missing = [section for section in sections if not isinstance(content.get(section), dict)]
     if missing:
         raise ConfigError([Problem(str(path), None, missing[0], "is missing", expected="a recommended.yaml as hpcheck wrote it")])
+    if wrong := recommended_checks.findings(content, whole):
+        raise ConfigError([located(finding, str(path), document.lines) for finding in wrong])
+    settings = content.get("settings", {})
+    if settings.get("total_batch_size") is not None:
+        settings["total_batch_size"] = int(settings["total_batch_size"])  # 1e3 is a float in YAML, and a fine batch size
     return content
 
 
 def topics(content: Mapping[str, Any]) -> list[str]:
     """What a recommendation speaks of: settings that it has evidence for, and how they trained."""
-    return [*content.get("evidence", {}), *(["the training"] * bool(content.get("results")))]
+    trained = {"train", "confirm"} & set(content.get("results") or {})
+    return [*content.get("evidence", {}), *(["the training"] * bool(trained))]
 
 
 def topics_in(path: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """The recommended settings as code to paste: PyTorch (exactly, and by OneCycleLR), Lightning, Hugging Face and timm. Text in, text out."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,20 @@ def momentum_at(step):
     return MAX_MOMENTUM - (MAX_MOMENTUM - MIN_MOMENTUM) / 2**cycle * (1 - abs(place - 1))
 
 
+"""
+GROUPED = """
+
+def grouped(model):
+    \"\"\"A group for each pair of multipliers (of lr, of weight decay) that the model's modules declare in `hyper_multipliers`.\"\"\"
+    declared = {
+        f"{prefix}.{name}".lstrip("."): pair
+        for prefix, module in model.named_modules()
+        for name, pair in vars(module).get("hyper_multipliers", {}).items()
+    }
+    groups = {}
+    for name, parameter in model.named_parameters():
+        groups.setdefault(declared.get(name, (1.0, 1.0)), []).append(parameter)
+    return [{"params": params, "lr": MAX_LR * lr, "weight_decay": WEIGHT_DECAY * decay} for (lr, decay), params in groups.items()]
 """
 OPTIMIZERS = {
     "sgd": """\
@@ -183,7 +198,7 @@ def timm(settings: Settings, optimizer: str = "sgd", options: Options = DEFAULTS
     values = _values(settings)
     half = max(1, round(values["cycle_epochs"] / 2))
     tail = max(0, round(values["epochs"]) - 2 * half)
-    has = {**DEFAULTS, **options}
+    has = _options(options)
     name = {"sgd": "sgd" if has["nesterov"] else "momentum"}.get(optimizer, optimizer)
     betas = f"--opt-betas {values['max_momentum']} {has['beta2']} --opt-eps {has['eps']}"
     momentum = betas if optimizer == "adamw" else f"--momentum {values['max_momentum']}"
@@ -211,17 +226,31 @@ TITLES = {
 STAND_IN = "sgd"  # stands in for an optimizer of the user's own
 
 
-def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, Any]) -> str:
-    """The snippet of that name for the config's optimizer and its options. Raises `InputError` where there is none (`refused`)."""
+def write(name: str, settings: Settings, optimizer: str, options: Mapping[str, Any], multiplied: bool = False) -> str:
+    """The snippet of that name for the config's optimizer and its options. Raises `InputError` where there is none (`refused`).
+    `multiplied`: the model declares multipliers of lr and weight decay, as hpcheck's runs had them."""
     if why := refused(settings):
         raise InputError(f"there is no snippet to print: {why}")
     shipped = optimizer if optimizer in OPTIMIZERS else STAND_IN
-    return SNIPPETS[name](settings, shipped, options)
+    text = SNIPPETS[name](settings, shipped, options)
+    return _with_groups(text) if multiplied else text
 
 
-def differences(name: str, optimizer: str, options: Options) -> list[str]:
+def _with_groups(text: str) -> str:
+    """The snippet with the model's own multipliers; timm's command line has no place for them (`differences`)."""
+    after = SCHEDULE.splitlines()[-1] + "\n"
+    text = text.replace(after, after + GROUPED, 1)
+    text = text.replace("model.parameters()", "grouped(model)").replace("self.parameters()", "grouped(self)")
+    return text.replace("max_lr=MAX_LR,", 'max_lr=[group["lr"] for group in optimizer.param_groups],')
+
+
+def differences(name: str, optimizer: str, options: Options, multiplied: bool = False) -> list[str]:
     """Where a training by the snippet of that name departs from the runs that the settings were read from, a sentence each."""
     found = list(DIFFERENCES[name])
+    if multiplied and name == "timm":
+        found.append(
+            "The model multiplies lr and weight decay for some of its parameters (`hyper_multipliers`); timm has one of each for all."
+        )
     if optimizer not in OPTIMIZERS:
         found.append("Your own optimizer's place is taken by torch.optim.SGD here.")
     elif options.get("velocity") == "caffe":
@@ -241,9 +270,9 @@ def refused(settings: Settings) -> str:
     return ""
 
 
-def _values(settings: Settings) -> dict[str, Any]:
+def _values(settings: Settings) -> dict[str, int | float]:
     lr, momentum = settings["learning_rate"], settings["momentum"]
-    return {
+    values = {
         "epochs": lr["epochs"],
         "cycle_epochs": lr["cycle_epochs"],
         "batch_size": settings["total_batch_size"],
@@ -254,6 +283,24 @@ def _values(settings: Settings) -> dict[str, Any]:
         "min_momentum": momentum["min"],
         "weight_decay": settings["weight_decay"],
     }
+    return {name: _number(name, value) for name, value in values.items()}
+
+
+def _number(name: str, value: Any) -> int | float:
+    """`value` as it may stand in code. Raises `InputError` for anything but a finite number: text would be code."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"there is no snippet to print: {name} is not a number")
+    return value
+
+
+def _options(given: Options) -> Options:
+    """The options that are written into code: those of `DEFAULTS`, each of its default's kind; another kind is another optimizer's own."""
+    fits = {key: value for key, value in given.items() if key in DEFAULTS and _is_like(value, DEFAULTS[key])}
+    return {**DEFAULTS, **fits}
+
+
+def _is_like(value: Any, default: bool | float) -> bool:
+    return isinstance(value, int | float) and isinstance(value, bool) == isinstance(default, bool)
 
 
 def _schedule(settings: Settings) -> str:
@@ -261,7 +308,7 @@ def _schedule(settings: Settings) -> str:
 
 
 def _optimizer(name: str, options: Options, parameters: str = "model.parameters()") -> str:
-    return OPTIMIZERS[name].format(parameters=parameters, **{key: options.get(key, default) for key, default in DEFAULTS.items()})
+    return OPTIMIZERS[name].format(parameters=parameters, **_options(options))
 
 
 def _indented(code: str, by: int) -> str:

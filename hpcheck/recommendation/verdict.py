@@ -1,42 +1,46 @@
-"""Whether the recommendation beats what the user had: one verdict, from the final trainings of both, with which every output begins."""
+"""Whether the recommendation beats what the user had: one verdict, with whose sentence every output begins."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-import numpy as np
-
+from hpcheck.analysis.full_trainings import Ahead, Trained, ahead, seeds_of
+from hpcheck.steps.build_runs import examples_of_share
+from hpcheck.steps.confirm_plan import trainings_of
+from hpcheck.steps.confirm_reading import BETTER, NOT_BETTER, PROBABLY
+from hpcheck.steps.confirm_words import is_percent, measured, metric_name, seeds_words, spelled
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
-from hpcheck.steps.train import compared_with, is_folded
+from hpcheck.steps.train import is_folded
 
-# Ours: so many standard errors ahead is better beyond chance. Equal settings pass it in 5% of cases with four trainings each, and in 9%
-# with two (one side of Welch's t).
-BEYOND_CHANCE = 2.0
-WHOLE = 0.01  # ours: a metric counts examples where, times their number, it is a whole number to within this
-
-Says = Literal["better", "not better", "not tested"]
-BETTER: Says = "better"
-NOT_BETTER: Says = "not better"
-NOT_TESTED: Says = "not tested"
+NOT_TESTED = "not tested"
+Beside = Literal["better", "within chance", "worse"]
+WITHIN: Beside = "within chance"  # of final trainings beside the start's, where nothing was confirmed
+WORSE: Beside = "worse"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`says` of the recommendation against the start, and `words`, the first line of every output.
+    """`says` of the recommendation against the start ("better", "probably better", "not better" or "not tested"), and `words`, the first
+    line of every output.
 
-    `ours` and `theirs` are mean metrics on `split`, and `difference` is positive where ours is better, also of a metric of which less is
-    better. `error` is the standard error of the difference; None with a single training on a side, which says nothing of chance.
+    `ours` and `theirs` are mean figures of what decided, `metric`, in its `unit`. `difference` is positive where ours is better, of a loss
+    too, and `interval` is where it lies by chance of seeds and examples. `beside_yours` is what final trainings beside the start's came
+    to, where nothing was confirmed.
     """
 
-    says: Says
+    says: str
     words: str
-    split: str = ""
+    against: str = "start"
+    metric: str = ""
+    unit: str = ""
     ours: float | None = None
     theirs: float | None = None
     difference: float | None = None
-    error: float | None = None
+    interval: tuple[float, float] | None = None
+    fresh_seeds: int | None = None
+    beside_yours: Beside | None = None
 
     def block(self) -> dict[str, Any]:
         """What recommended.yaml has of it: no key that says nothing."""
@@ -50,69 +54,153 @@ def first_line(content: Mapping[str, Any]) -> str:
 
 
 def is_beaten(content: Mapping[str, Any]) -> bool:
-    """Whether the recommendation was trained beside the start and is not better."""
+    """Whether settings that nothing confirmed were trained beside the start's and are not better. Confirmed ones are the start's then."""
     verdict = content.get("verdict")
-    return isinstance(verdict, Mapping) and verdict.get("says") == NOT_BETTER
+    if not isinstance(verdict, Mapping):
+        return False
+    if "against" not in verdict:  # of before
+        return verdict.get("says") == NOT_BETTER
+    return verdict.get("beside_yours") in (WITHIN, WORSE)
+
+
+def keeps_yours(content: Mapping[str, Any]) -> bool:
+    """Whether full trainings found nothing better than the start, so that `settings` are the start's own."""
+    verdict = content.get("verdict")
+    return isinstance(verdict, Mapping) and verdict.get("says") == NOT_BETTER and "against" in verdict
 
 
 def against_start(asked: Asked, readings: Sequence[Reading]) -> Verdict:
-    """The verdict of the final trainings, if there are any: of the test split where both have one, else of the held-out split."""
+    """The verdict of `confirm`, by fresh seeds; without it that nothing is confirmed, and what final trainings beside the start's say."""
+    confirmed = next((reading.results["verdict"] for reading in readings if "verdict" in reading.results), None)
+    if confirmed is not None:
+        return _confirmed(asked, confirmed)
     trained = next((reading.results for reading in readings if reading.step == "train" and reading.results), None)
+    why = "confirm.trainings is 0" if not trainings_of(asked) else "hpcheck confirm does that"
     if trained is None:
-        return Verdict(NOT_TESTED, "Not tested: nothing was trained in full with these settings.")
-    if "start" not in compared_with(asked):
-        return Verdict(NOT_TESTED, "Not compared with yours: start.max_lr, the learning rate you use today, was not given.")
-    if "start" not in trained:  # the same runs are not made twice
-        return Verdict(NOT_BETTER, "Not better than yours: the recommended training is the one you have.")
-    return _compared(asked, trained["recommended"], trained["start"])
+        return Verdict(NOT_TESTED, f"Not confirmed: nothing was trained in full ({why}).")
+    if "start" in trained:
+        return _beside(asked, trained["recommended"], trained["start"])
+    count = len(trained["recommended"]["runs"])
+    times = "once" if count == 1 else f"{spelled(count)} times"
+    return Verdict(NOT_TESTED, f"Not confirmed: trained in full {times}, but not beside yours ({why}).")
 
 
-def _compared(asked: Asked, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Verdict:
+def _confirmed(asked: Asked, found: Mapping[str, Any]) -> Verdict:
+    """The verdict in words, from the figures that `confirm` left."""
+    says, diverged = found["says"], found["diverged"]
+    if "metric" not in found:
+        return Verdict(says, _of_diverged(says, diverged))
+    by = found["by"]
+    figures, fresh = found[by], min(found["fresh_seeds"])
+    percent = by == "metric" and is_percent(asked)
+    scale = 100.0 if percent else 1.0
+    name = found["name"] if by == "metric" else "validation loss"
+    return Verdict(
+        says,
+        _words(asked, found),
+        metric=name,
+        unit="percent" if percent else "",
+        ours=scale * figures["ours"],
+        theirs=scale * figures["theirs"],
+        difference=scale * figures["difference"],
+        interval=(scale * figures["interval"][0], scale * figures["interval"][1]),
+        fresh_seeds=fresh,
+    )
+
+
+def _of_diverged(says: str, diverged: Sequence[int]) -> str:
+    ours, theirs = diverged
+    if says == NOT_BETTER:
+        return (
+            "Not better than yours: its full training diverged. recommended.yaml keeps yours."
+            if ours
+            else "Not better than yours: nothing else was trained to the end. recommended.yaml keeps yours."
+        )
+    return f"Better than yours: with your settings the training diverged ({spelled(theirs)} of {spelled(theirs)})."
+
+
+def _words(asked: Asked, found: Mapping[str, Any]) -> str:
+    """One of the sentences that outputs begin with."""
+    metric, loss, seeds = found["metric"], found["loss"], seeds_words(found["fresh_seeds"])
+    pair = _pair(asked, metric)
+    if found["says"] == BETTER and found["by"] == "metric":
+        more = "more" if asked.config.data.metric_is == "higher" else "less"
+        ends = " to ".join(measured(asked, end, unit=False) for end in metric["interval"])
+        return f"Better than yours: {pair} ({ends} {more}; {seeds})."
+    if found["says"] == BETTER:
+        ends = " to ".join(f"{end:.3g}" for end in loss["interval"])
+        losses = f"validation loss {loss['ours']:.3g} against {loss['theirs']:.3g} ({ends} less; {seeds})"
+        return f"Better than yours: {losses}. The {found['name']} is within chance: {pair}."
+    if found["says"] == PROBABLY:
+        return f"Probably better than yours: {_probably(asked, found, pair)}"
+    chance = "beyond chance" if metric["interval"][1] < 0 else "within chance"
+    return f"Not better than yours: {pair}, {seeds}, {chance}. recommended.yaml keeps yours; raise confirm.trainings to look further."
+
+
+def _probably(asked: Asked, found: Mapping[str, Any], pair: str) -> str:
+    """What led over both seeds, and what the fresh one alone says."""
+    one = max(found["fresh_seeds"]) == 1
+    alone = "the fresh seed alone is" if one else "the fresh seeds alone are"
+    seeds = "both seeds" if one else "all seeds"
+    together, by = found["together"], "metric"
+    if together["metric"]["difference"] <= together["metric"]["error"] and together["loss"]["difference"] > together["loss"]["error"]:
+        by = "loss"
+    if by == "metric" and found["metric"]["difference"] > 0:
+        return f"{pair}. It led on {seeds} together, but {alone} within chance."
+    if by == "metric":
+        return f"{_pair(asked, together['metric'])} over {seeds} together, but {alone} within chance ({pair})."
+    losses = together["loss"]
+    return (
+        f"validation loss {losses['ours']:.3g} against {losses['theirs']:.3g} over {seeds} together, but {alone} within chance. "
+        f"The {found['name']} is within chance: {pair}."
+    )
+
+
+def _pair(asked: Asked, figures: Mapping[str, float]) -> str:
+    return f"{measured(asked, figures['ours'], unit=False)} against {measured(asked, figures['theirs'])}"
+
+
+def _beside(asked: Asked, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Verdict:
+    """Final trainings beside the start's, where nothing was confirmed: of the test split where both have one, else of the held-out one."""
+    begun = "Not confirmed: these settings come from short runs. Trained in full beside yours"
     lost, theirs_lost = ours["diverged"] / len(ours["runs"]), theirs["diverged"] / len(theirs["runs"])
     if lost == 1 or lost > theirs_lost:
-        return Verdict(NOT_BETTER, f"Not better than yours: {ours['diverged']} of its {len(ours['runs'])} final trainings diverged.")
+        counts = f"{ours['diverged']} of {len(ours['runs'])} trainings diverged"
+        return Verdict(NOT_TESTED, f"{begun}, {counts}.", beside_yours=WORSE)
     if theirs_lost == 1:
-        return Verdict(BETTER, "Better than yours: every final training with your settings diverged.")
+        return Verdict(NOT_TESTED, f"{begun}, all of yours diverged.", beside_yours="better")
     splits = ("test",) if is_folded(asked) else ("test", "val")
     split = next((one for one in splits if one in ours and one in theirs), None)
     if split is None:
-        return Verdict(NOT_TESTED, "Not compared with yours: the held-out part was trained on, and there is no test split.")
-    return _by_metric(ours[split], theirs[split], split, asked.config.data.metric_is == "higher")
-
-
-def _by_metric(ours: Mapping[str, Any], theirs: Mapping[str, Any], split: str, higher_is_better: bool) -> Verdict:
-    difference = (ours["metric"] - theirs["metric"]) * (1 if higher_is_better else -1)
-    error = error_of(ours, theirs)
+        return Verdict(NOT_TESTED, f"{begun}, but what was held out was trained on, and there is no test split.")
+    found = error_of(asked, ours[split], theirs[split])
+    beside: Beside = "better" if found.interval[0] > 0 else WORSE if found.interval[1] < 0 else WITHIN
     named = {"test": "the test split", "val": "the held-out split"}[split]
-    counts = " and ".join(dict.fromkeys(str(len(one["each"])) for one in (ours, theirs)))
-    figures = f"metric {ours['metric']:.4g} against {theirs['metric']:.4g} on {named} (trainings: {counts})"
-    better = error is not None and difference > BEYOND_CHANCE * error
-    if better:
-        says, words = BETTER, f"Better than yours: {figures}."
-    elif error is None:
-        says, words = NOT_BETTER, f"Not shown to be better than yours: {figures}; one training says nothing of chance, raise train.repeats."
-    elif difference < -BEYOND_CHANCE * error:
-        says, words = NOT_BETTER, f"Worse than yours: {figures}."
-    else:
-        says, words = NOT_BETTER, f"Not better than yours: {figures}; the difference is within chance."
-    return Verdict(says, words, split, ours["metric"], theirs["metric"], difference, error)
+    scale = 100.0 if is_percent(asked) else 1.0
+    result = {"better": "better beyond chance", WORSE: "worse beyond chance", WITHIN: "within chance"}[beside]
+    counts = " and ".join(dict.fromkeys(spelled(len(one["each"])) for one in (ours[split], theirs[split])))
+    pair = _pair(asked, {"ours": ours[split]["metric"], "theirs": theirs[split]["metric"]})
+    return Verdict(
+        NOT_TESTED,
+        f"{begun}: {pair} on {named} ({counts} trainings each), {result}.",
+        metric=metric_name(asked),
+        unit="percent" if is_percent(asked) else "",
+        ours=scale * ours[split]["metric"],
+        theirs=scale * theirs[split]["metric"],
+        difference=scale * found.value,
+        interval=(scale * found.interval[0], scale * found.interval[1]),
+        beside_yours=beside,
+    )
 
 
-def error_of(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> float | None:
-    """The standard error of the difference of two mean metrics; None with a single training on a side.
+def error_of(asked: Asked, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Ahead:
+    """How far the mean metric of `ours` is ahead, by the judge of the full trainings, from seeds alone."""
+    sign = -1.0 if asked.config.data.metric_is == "higher" else 1.0
+    share = ours.get("examples") if examples_of_share(asked) is not None else None
+    known_best = asked.config.data.metric in ("auto", "accuracy", "r2")
 
-    It has the variance of the seeds, s^2 / n of each side. Of a metric that counts examples, such as accuracy, it has that of the examples
-    too, which seeds do not show: |difference| / examples, the least that it can be, where no example changed the other way.
-    """
-    sides = [np.asarray(one["each"], dtype=float) for one in (ours, theirs)]
-    if min(map(len, sides)) < 2:
-        return None
-    variance = sum(float(each.var(ddof=1)) / len(each) for each in sides)
-    examples = ours.get("examples")
-    if examples and all(_is_whole(value * examples) for each in sides for value in each):
-        variance += abs(ours["metric"] - theirs["metric"]) / examples
-    return math.sqrt(variance)
+    def trained(metric: float) -> Trained:
+        return Trained(math.nan, sign * metric, share_of=share, lacks=1 - metric if known_best else None)
 
-
-def _is_whole(value: float) -> bool:
-    return abs(value - round(value)) < WHOLE
+    sides = [[trained(value) for value in one["each"]] for one in (ours, theirs)]
+    return ahead(sides[0], sides[1], "metric", seeds_of(sides, "metric"))

@@ -81,8 +81,8 @@ def momentum_words(momentum: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def result_lines(content: Mapping[str, Any]) -> list[str]:
-    """One line for each arm of the final training."""
-    arms = content.get("results", {}).get("train", {})
+    """One line for each arm of the final training, the start's as `confirm` trained it among them."""
+    arms = arms_of(content)
     lines = []
     for name, figures in arms.items():
         for split in ("test", "val"):
@@ -93,6 +93,16 @@ def result_lines(content: Mapping[str, Any]) -> list[str]:
                 lines.append(f"{name}: {split} metric {found['metric']:.4f}{spread} over {runs} run{'s' * (runs > 1)}")
                 break
     return lines
+
+
+def arms_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The final trainings by what was trained. Those of `confirm` are fresh seeds, which chose nothing: they stand for the settings unless
+    `train` has more of them, or trained on all the data."""
+    found = content.get("results", {})
+    confirmed, final = found.get("confirm", {}), found.get("train", {})
+    fresh = {name: confirmed[name] for name in ("recommended", "start") if name in confirmed}
+    again = {name for name in fresh if name in final and len(final[name]["runs"]) > len(fresh[name]["runs"])}
+    return {**final, **{name: arm for name, arm in fresh.items() if name not in again}}
 
 
 def cost_lines(content: Mapping[str, Any]) -> list[str]:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcheck.config import Config
-from hpcheck.recommendation.verdict import is_beaten
+from hpcheck.recommendation.verdict import is_beaten, keeps_yours
 from hpcheck.steps.reading import Finding, Reading
 
-COMMAND = {"lr-range": "lr-range", "batch": "batch", "momentum": "momentum", "wd-grid": "wd-grid", "train": "train"}
+STEPS = ("lr-range", "batch", "momentum", "wd-grid", "confirm", "train")
+COMMAND = {step: step for step in STEPS}
+MORE = 4  # ours: further full trainings to try where the first found nothing better
 Line = tuple[str, str]  # words, and the command that does it ("" where none does)
 
 
@@ -15,7 +17,7 @@ def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: 
     """What a person does next: mend what abstained, run what was not run, then train and keep the settings. Settings that did not beat the
     start's, or whose training overfits, are not to be committed."""
     kept = after_training(content)
-    lines = [*kept, *_abstained(readings), *_not_run(readings), *_training(readings)]
+    lines = [*kept, *_abstained(readings), *_not_run(content, readings), *_training(readings), *_further(content)]
     if config.data.validate_on == "test":
         words = "Every setting was chosen on the test split. For a figure that can be published, choose them on held-out training data"
         lines.append((words, "hpcheck run -s data.validate_on=held-out"))
@@ -48,10 +50,20 @@ def _overfits(found: Mapping[str, Any]) -> list[Line]:
     ]
 
 
-def missing(readings: Sequence[Reading]) -> list[str]:
-    """Steps of the checklist that have not been run."""
+def missing(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[str]:
+    """Steps of the checklist that have not been run. Full trainings take the place of short runs at other weight decays."""
     done = {reading.step for reading in readings}
-    return [step for step in COMMAND if step not in done]
+    confirms = bool(content["provenance"].get("confirm_trainings", 0))
+    left_out = {"wd-grid"} if confirms else {"confirm"}
+    return [step for step in COMMAND if step not in done | left_out]
+
+
+def _further(content: Mapping[str, Any]) -> list[Line]:
+    """More full trainings, where those made found nothing better than the start."""
+    if not keeps_yours(content):
+        return []
+    more = content["provenance"].get("confirm_trainings", 0) + MORE
+    return [("Look further with more full trainings, if you can pay for them", f"hpcheck run -s confirm.trainings={more}")]
 
 
 def _abstained(readings: Sequence[Reading]) -> list[Line]:
@@ -68,9 +80,9 @@ def _longer(step: str) -> str:
     return f"hpcheck {COMMAND.get(step, 'train')} -s {section}.steps=ITERATIONS"
 
 
-def _not_run(readings: Sequence[Reading]) -> list[Line]:
-    steps = missing(readings)
-    if len(steps) == len(COMMAND):
+def _not_run(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[Line]:
+    steps = missing(content, readings)
+    if not readings:
         return [("Nothing has been read yet: run the checklist", "hpcheck run")]
     return [(f"Not run yet: {step}", f"hpcheck {COMMAND[step]}") for step in steps]
 

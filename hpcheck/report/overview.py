@@ -21,7 +21,7 @@ ALL_NAMES = NAMES | {"min_lr": "Smallest learning rate", "momentum_shape": "Shap
 PER_EPOCH = 1000  # the schedule's picture counts in thousandths of an epoch: knots are whole steps
 
 
-def banners(readings: Sequence[Reading], config: Config) -> list[Markup]:
+def banners(content: Mapping[str, Any], readings: Sequence[Reading], config: Config) -> list[Markup]:
     """What a reader must not overlook."""
     found = []
     if config.data.validate_on == "test":
@@ -36,7 +36,7 @@ def banners(readings: Sequence[Reading], config: Config) -> list[Markup]:
                 kept = "the start's value" if item.kept == "start" else item.kept
                 title = f"No answer for {ALL_NAMES.get(item.setting, item.setting).lower()}"
                 found.append(_banner(title, f"{sentence(f'{kept} is kept')} {sentence(item.reason)}", "loud"))
-    steps = missing(readings)
+    steps = missing(content, readings)
     if steps:
         found.append(_banner("Unfinished", f"Not run yet: {', '.join(steps)}. {_what_that_means(steps)}", "quiet"))
     return found
@@ -120,7 +120,7 @@ def _line(title: str, y_label: str, points: Sequence[tuple[float, float]], label
 
 def results(content: Mapping[str, Any], fit: str) -> Markup | None:
     """The final training beside what it is compared with: a strip of dots, and the figures; `fit` is the config's `train.fit`."""
-    arms = {name: arm for name, arm in content.get("results", {}).get("train", {}).items() if isinstance(arm, Mapping) and "runs" in arm}
+    arms = {name: arm for name, arm in wording.arms_of(content).items() if isinstance(arm, Mapping) and "runs" in arm}
     if not arms:
         return None
     split = "test" if any("test" in arm for arm in arms.values()) else "val"

@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from hpcheck import config as configs
@@ -13,9 +15,11 @@ from hpcheck.recommendation import recommended, snippets
 from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections
-from hpcheck.report.advice import COMMAND, next_lines
+from hpcheck.report.advice import missing, next_lines
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
+from hpcheck.runs.identity import declares_multipliers
+from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
 
@@ -33,10 +37,10 @@ def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping
     """The whole report as text. `content` is what recommended.yaml says; `costs` has each step's."""
     body = [
         _header(config, first_line(content)),
-        overview.banners(readings, config),
+        overview.banners(content, readings, config),
         _recommended(content),
         overview.results(content, config.train.fit),
-        sections.steps(readings, costs),
+        sections.steps(content, readings, costs),
         sections.balance(content["settings"], config),
         _next(content, readings, config),
         _use(content["settings"], config),
@@ -79,7 +83,9 @@ def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Mark
     done = [reading.step for reading in readings]
     links = [("#top", "Recommended")]
     links += [("#results", "How well it trains")] * bool(content.get("results"))
-    links += [(f"#step-{step}", title) for step, (title, _, _) in sections.ABOUT.items() if step in done or step in COMMAND]
+    links += [
+        (f"#step-{step}", title) for step, (title, _, _) in sections.ABOUT.items() if step in done or step in missing(content, readings)
+    ]
     links += [
         ("#ledger", "Regularization"),
         ("#next", "What to do next"),
@@ -92,7 +98,8 @@ def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Mark
 
 def _header(config: Config, verdict: str) -> Markup:
     """The verdict against the start, then what this is a report of."""
-    words = f"{config.model.name} on {config.data.name}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
+    what = f"{config.model.name} on {config.data.name}" if config.script is None else shlex.join(config.script)
+    words = f"{what}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
     first = tag("p", tag("strong", verdict), class_="verdict") if verdict else None
     return tag("header", tag("h1", config.name), first, tag("p", words))
 
@@ -113,6 +120,9 @@ def _use(settings: Mapping[str, Any], config: Config) -> Markup:
     title = tag("h2", "Use the settings")
     if why := snippets.refused(settings):
         return tag("section", title, tag("p", overview.sentence(f"nothing to paste: {why}"), class_="empty"), id="use")
+    if config.script is not None:
+        recommended = Path(config.run.dir) / config.name / "recommended.yaml"
+        return tag("section", title, tag("pre", tag("code", of_script(recommended, None, config.script)), tabindex=0), id="use")
     parts = [_snippet(key, settings, config) for key in snippets.SNIPPETS]
     words = tag(
         "p",
@@ -123,9 +133,11 @@ def _use(settings: Mapping[str, Any], config: Config) -> Markup:
 
 
 def _snippet(key: str, settings: Mapping[str, Any], config: Config) -> Markup:
-    text = snippets.write(key, settings, config.optimizer.name, config.optimizer.options())
+    given = config.optimizer.name, config.optimizer.options()
+    multiplied = declares_multipliers(config.model.name)
+    text = snippets.write(key, settings, *given, multiplied)
     code = tag("pre", tag("code", text), tabindex=0, aria_label=f"{snippets.TITLES[key]}: code", role="region")
-    differs = tag("ul", [tag("li", line) for line in snippets.differences(key, config.optimizer.name, config.optimizer.options())])
+    differs = tag("ul", [tag("li", line) for line in snippets.differences(key, *given, multiplied)])
     body = (tag("p", "Where it differs from the runs that the settings were read from:"), differs, code)
     return tag("details", tag("summary", snippets.TITLES[key]), body, open=key == "pytorch")
 

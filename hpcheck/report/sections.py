@@ -7,7 +7,7 @@ from typing import Any
 from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.recommendation.cost import cost_words
-from hpcheck.report.advice import COMMAND
+from hpcheck.report.advice import COMMAND, missing
 from hpcheck.report.figure import clue_words, figure
 from hpcheck.report.ledger import ledger
 from hpcheck.report.overview import NAMES, badge, sentence
@@ -42,20 +42,27 @@ ABOUT = {
         "Batch size, momentum and weight decay move the best learning rate: is it still the same?",
         "section 4.1, Remark 3",
     ),
+    "confirm": (
+        "Full trainings",
+        "Is it better than what you have? A few weight decays and their neighbours are trained in full, then the best and yours again with "
+        "fresh seeds, which have chosen nothing.",
+        "section 4.4, Remark 6; the rest is hpcheck's",
+    ),
     "train": ("Training", "Do the settings hold over a full training, and has its validation loss become horizontal?", "section 5, A.1"),
 }
 MORE_NAMES = {**NAMES, "lr_limit": "Limit of the learning rate", "momentum_shape": "Shape of the momentum"}
 
 
-def steps(readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
+def steps(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
     """All steps in order, those that were not run as one line; the re-probe only where there was cause for it."""
+    unrun = missing(content, readings)
     by_step = {reading.step: reading for reading in readings}
     last_word = {item.setting: reading.step for reading in readings for item in reading.evidence}
     parts = []
     for step in ABOUT:
         if step in by_step:
             parts.append(section(by_step[step], costs.get(step, {}), last_word))
-        elif step in COMMAND:
+        elif step in unrun:
             parts.append(not_run(step))
     return parts
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpcheck.checklist import doctor
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import chosen
 from hpcheck.reproduce.lookup import COMMITTED, Kept
 from hpcheck.reproduce.states import State, lines, standing
-from hpcheck.terminal import doctor, exit_codes, stdout
+from hpcheck.terminal import exit_codes, stdout
 from hpcheck.terminal.progress import Progress
 
 RUNS = Path("runs")

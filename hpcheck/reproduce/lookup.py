@@ -9,7 +9,7 @@ from hpcheck.init.new_project import PACKAGE
 from hpcheck.reproduce.experiments import MOMENTUM_RANGE_TEST, Run
 from hpcheck.runs import records
 from hpcheck.runs.records import RunRecord
-from hpcheck.runs.spec import Spec, computed
+from hpcheck.runs.spec import Spec, computed, run_id
 from hpcheck.steps import momentum_range_test
 from hpcheck.steps.order import STEPS, Replays
 from hpcheck.steps.reading import Reading
@@ -17,6 +17,11 @@ from hpcheck.steps.step import Asked, Decide, Facts, Lookup, replay
 from hpcheck.steps.train import repeats
 
 COMMITTED = PACKAGE.parent / "docs" / "results" / "records"  # of a checkout; a wheel has none
+JPEG = COMMITTED.parent / "jpeg"  # records on CIFAR-10 saved as JPEG: history, which no command asks
+LOSSLESS = {  # folders that `data: cifar10` and `cifar100` read where torchvision's files are missing: their fingerprints
+    "cifar10-png": "5899df02249e0bbccc0b8fff518a91b85bfbf54b9d440797e89aa562051f8f88",
+    "cifar100-png": "4484c14cbb954244f3546b78906f2522638acd324a342eef1dc4c0d1ca0e59bf",
+}
 SIZES = {  # training and test examples of the paper's data sets; ImageNet's second figure is its validation split
     "mnist": (60_000, 10_000),
     "cifar10": (50_000, 10_000),
@@ -132,7 +137,13 @@ def _key(spec: Spec) -> str:
 
 
 def data_of(record: RunRecord) -> str:
-    """On which copy of its data a record was made: `image-folder cifar10-jpg`."""
+    """On which copy of its data a record was made: `lossless cifar10-png`, `image-folder cifar10-jpg`.
+
+    Its id says whether it was on the lossless folder, whatever the folder was called.
+    """
+    for copy, fingerprint in LOSSLESS.items():
+        if run_id(record.spec, fingerprint) == record.run_id:
+            return f"lossless {copy}"
     folder = dict(record.spec.data.options).get("folder")
     return f"{record.spec.data.name} {folder}" if folder else record.spec.data.name
 
@@ -140,6 +151,6 @@ def data_of(record: RunRecord) -> str:
 def circumstances(found: Sequence[Found]) -> str:
     """On which data and devices the records were made, where these are not all as the config says: a GPU or a CPU, fp32 or bf16."""
     made = [(one.run.data, record) for one in found for record in one.records]
-    data = [data_of(record) for name, record in made if record.spec.data.name != name]
+    data = [copy for name, record in made if (copy := data_of(record)) != name]
     devices = [f"{record.environment.get('device', '?')} {record.spec.precision}" for _, record in made]
     return ", ".join(dict.fromkeys([*data, *devices]))

@@ -1,7 +1,9 @@
 """The run directory: where a checklist's config, records, plots and recommendation lie, and the look-up of records by identity."""
 
+import json
 import os
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hpcheck.runs.files import naming, remove_leftovers, write_whole
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.lock import RunLock
 from hpcheck.runs.records import RunRecord
-from hpcheck.runs.spec import Spec
+from hpcheck.runs.spec import Spec, computed
 
 RUN_ID = re.compile("[0-9a-f]{16}")
 
@@ -88,7 +90,7 @@ class RunDirectory:
         run_id = self.fingerprints.identify(spec)
         if run_id not in self._found:
             record = records.read(self.records / f"{run_id}.jsonl")
-            if record is None or record.run_id != run_id:
+            if record is None or not _is_of(record, run_id, spec, self.fingerprints):
                 return None
             self._found[run_id] = record
         return replace(self._found[run_id], spec=spec)
@@ -104,7 +106,15 @@ class RunDirectory:
         """The finished record of that name; None for what is no run's name."""
         if not RUN_ID.fullmatch(run_id):
             return None
-        return self._found.get(run_id) or records.read(self.records / f"{run_id}.jsonl")
+        record = self._found.get(run_id) or records.read(self.records / f"{run_id}.jsonl")
+        return record if record is not None and record.run_id == run_id else None
+
+
+def _is_of(record: RunRecord, run_id: str, spec: Spec, fingerprints: Fingerprints) -> bool:
+    """Whether a record says that it is of this run, of what `spec` computes, and of these data: another's under this name would count."""
+    as_text = [json.dumps(computed(one), sort_keys=True) for one in (record.spec, spec)]
+    data = record.environment.get("data")
+    return record.run_id == run_id and as_text[0] == as_text[1] and data in (None, fingerprints.data(spec.data)[:16])
 
 
 def newest(runs: Path) -> RunDirectory | None:
@@ -116,9 +126,10 @@ def newest(runs: Path) -> RunDirectory | None:
 def refuse_users_code(config: Config, path: Path) -> None:
     """Raise `OutsideError` where a config that lies in a run directory names the user's own code.
 
-    What is read from a run directory carries values only, and never has code imported (DESIGN 6): code is named by the user's own config.
+    What is read from a run directory carries values only, and never has code imported (docs/design.md, "A run directory holds data").
+    Code is named by the user's own config.
     """
-    own = plugins.users_names(config.data, config.model, config.optimizer)
+    own = plugins.users_names(config.data, config.model, config.optimizer) if config.script is None else [shlex.join(config.script)]
     if own:
         raise OutsideError(
             f"{path} names your own code ({own[0]}), which is not imported from a run directory: give your config, or call it hpcheck.yaml"

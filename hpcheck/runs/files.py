@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from hpcheck.files.regular import read_whole, refuse_irregular
+
 PATIENCE_SECONDS = 5.0  # ours: so long may a worker outlive its parent, and hold on to a record that the next process wants
 NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL}  # some network file systems; then nobody is kept out
 
@@ -87,7 +89,12 @@ class Growing:
     def __init__(self, path: Path) -> None:
         self.path = path
         with naming(path):
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+            try:
+                refuse_irregular(self._file)
+            except OSError:
+                os.close(self._file)
+                raise
         self._is_open = True
         until = time.monotonic() + PATIENCE_SECONDS
         while not locked(self._file):
@@ -99,7 +106,7 @@ class Growing:
     def content(self) -> bytes:
         """All that is in the file."""
         with naming(self.path, "read"):
-            return self.path.read_bytes()
+            return read_whole(self.path)
 
     def append(self, content: bytes) -> None:
         with naming(self.path):

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from hpcheck.data.cache import load_raw
+from hpcheck.errors import InputError
 from hpcheck.plugins import find
 from hpcheck.runs.spec import DataSpec, Spec, run_id
 
@@ -31,12 +32,12 @@ class Fingerprints:
         self._data[_place(data)] = fingerprint
 
     def users_source(self, spec: Spec) -> str:
-        """Hashes of the user's modules that `spec` names; empty where it names none."""
+        """Hashes of the user's modules that `spec` names, and of the files that its model reads; empty where it names none."""
         modules = users_modules(spec)
         for module in modules:
             if module not in self._sources:
                 self._sources[module] = source_hash(module)
-        return "".join(self._sources[module] for module in modules)
+        return "".join([*(self._sources[module] for module in modules), *map(_content_hash, getattr(spec, "reads", ()))])
 
     def identify(self, spec: Spec) -> str:
         """The run id of `spec`."""
@@ -50,6 +51,14 @@ def identify(spec: Spec) -> str:
 
 def _place(data: DataSpec) -> tuple[object, ...]:
     return data.name, data.root, data.options
+
+
+def _content_hash(path: str) -> str:
+    """Hash of a file that the user's model reads. Raises `InputError` where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"model.reads: {path} cannot be read ({error.strerror})") from error
 
 
 def users_modules(spec: Spec) -> list[str]:
@@ -78,6 +87,13 @@ def user_sources(module: str) -> dict[str, bytes]:
             package = name if path.name == "__init__.py" else name.rpartition(".")[0]
             waiting += [inner for imported in _imports(sources[name], package) for inner in _with_packages(imported)]
     return sources
+
+
+def declares_multipliers(model: str) -> bool:
+    """Whether a model's source speaks of `hyper_multipliers`: multipliers of lr and weight decay for some of its parameters."""
+    if find.is_users_own(model):
+        return any(b"hyper_multipliers" in source for source in user_sources(model.split(":")[0]).values())
+    return find.source_mentions("models", model, "hyper_multipliers")
 
 
 def _with_packages(module: str) -> list[str]:

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcheck.errors import InputError
+from hpcheck.files.regular import MIB, opened, read_whole
 from hpcheck.runs.files import Growing, naming
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, from_dict, to_dict
 
 RECORD_VERSION = 1
+LARGEST = 64 * MIB  # of a record; ours, thousands of times what one of 200 evaluations takes
 FloatArray = NDArray[np.float64]
 
 
@@ -111,7 +113,7 @@ class RecordWriter:
 def begun_with(path: Path, run_id: str) -> Mapping[str, Any]:
     """The environment that an unfinished record of this run was begun in; empty where there is none."""
     with naming(path, "read"):
-        return _begun(path, path.read_bytes(), run_id)[0] if path.exists() else {}
+        return _begun(path, read_whole(path, LARGEST), run_id)[0] if path.exists() else {}
 
 
 def _begun(path: Path, content: bytes, run_id: str) -> tuple[Mapping[str, Any], list[int]]:
@@ -164,10 +166,10 @@ def unseal(line: str) -> Any:
 
 def lines(path: Path) -> Iterator[Any]:
     """The whole lines of a record, up to the first torn or altered one."""
-    with naming(path, "read"), path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+    with naming(path, "read"), opened(path, LARGEST) as file:
         for line in file:
             try:
-                yield unseal(line)
+                yield unseal(line.decode("utf-8", errors="replace"))
             except ValueError:
                 return
 
@@ -182,6 +184,8 @@ def read(path: Path) -> RunRecord | None:
         return None
     head, *rows, end = content
     if "status" not in end or head.get("record") != RECORD_VERSION:
+        return None
+    if not isinstance(end.get("result"), dict) or not isinstance(head.get("environment"), dict):
         return None
     try:
         spec = from_dict(head["spec"])

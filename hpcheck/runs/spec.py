@@ -70,8 +70,10 @@ class RunSpec:
     parent: str | None = None
     at_step: int = 0
     finally_on: tuple[str, ...] = ()  # splits evaluated whole after the last step: "val", "test"
+    reads: tuple[str, ...] = ()  # files that the user's own model reads; their contents are part of the run's identity
     label: str = field(default="", compare=False)  # for people: what the step wanted it for
     keep: str = field(default="", compare=False)  # "last": save weights and velocity at the end, to continue from; "best": the best too
+    outcomes: bool = field(default=False, compare=False)  # keep what it does with each validation example at its end (runs/outcomes.py)
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,14 @@ class TimingSpec:
 
 
 Spec = RunSpec | TimingSpec
-NOT_COMPUTED = {"label", "keep", "metric_is"}
+NOT_COMPUTED = {"label", "keep", "metric_is", "outcomes"}
 WHERE_DATA_IS = {"name", "root", "options"}
 
 
 def run_id(spec: Spec, data_fingerprint: str, entry_source: str = "") -> str:
     """16 hex digits that name what `spec` computes: the spec, the data's contents, the source of the user's own code and the engine's
-    semantics. Where the data lies, labels, devices and library versions do not count (DESIGN 4)."""
+    semantics. Where the data lies, labels, devices and library versions do not count
+    (docs/design.md, "How a run is made, recorded and identified")."""
     identity = {
         "kind": type(spec).__name__,
         "spec": computed(spec),
@@ -146,7 +149,8 @@ def from_dict(described: Mapping[str, Any]) -> Spec:
         return TimingSpec(**{**plain, "batch_sizes": tuple(plain["batch_sizes"])})
     for schedule in ("lr", "momentum"):
         plain[schedule] = Knots(_tuples(plain[schedule]["points"]), plain[schedule]["log"])
-    return RunSpec(**{**plain, "evaluate_after": tuple(plain["evaluate_after"]), "finally_on": tuple(plain["finally_on"])})
+    listed = {name: tuple(plain.get(name, ())) for name in ("evaluate_after", "finally_on", "reads")}
+    return RunSpec(**{**plain, **listed})
 
 
 def _tuples(value: Any) -> Any:

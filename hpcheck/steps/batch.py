@@ -1,5 +1,6 @@
 """Step 2, total batch size: sizes that fit in memory compared at equal execution time, each at its own lr, judged by accuracy; a tie
-keeps the user's own size (Smith 2018, 4.2, Remark 4 and 5, item 2; where it departs from them: docs/decisions.md)."""
+keeps the user's own size (Smith 2018, 4.2, Remark 4 and 5, item 2; departing from them:
+docs/decisions/018-tie-of-batch-sizes.md)."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hpcheck.analysis.choose import Rule, choose
+from hpcheck.analysis.noise_scale import b_noise
 from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.analysis.smooth import smooth
 from hpcheck.drawing.panels import Panel
@@ -22,7 +24,7 @@ from hpcheck.steps.step import Asked, Steps
 
 SOURCE = "section 4.2, Remark 4; section 5, item 2"
 SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that may be tried by default
-ROUNDING = 0.05  # DESIGN 3: iterations rounded to 5%, so that the noise of a timing does not change what is run
+ROUNDING = 0.05  # ours: iterations are rounded to 5%, so that the noise of a timing does not change what is run
 EVALUATIONS = 10  # on the whole validation set, so fewer than elsewhere
 FEWEST_STEPS = 25  # ours: below so many iterations a 1cycle is no training at all
 HALVINGS = 2  # a size at which every lr diverged is tried at half the smallest of them, at most this often
@@ -248,9 +250,29 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
         *told(figures(compared, best, timed), timed),
         "small batches regularize more, large ones less (Smith 2018, 5, item 2)",
     )
+    noise = noise_read(best, timed.reference)
+    if noise is not None:
+        remarks = (*remarks, noise_words(noise, timed.reference, max(best)))
     kept = "start" if settings.total_batch_size == asked.config.start.total_batch_size else "the size that fits"
     item = evidence(asked, "total_batch_size", choice, SOURCE, compared.run_ids, value=after.total_batch_size, kept=kept)
-    return Reading("batch", after, (item,), panels, remarks)
+    results = {"noise_scale": noise} if noise is not None else {}
+    return Reading("batch", after, (item,), panels, remarks, results=results)
+
+
+def noise_read(best: Mapping[int, Best], reference: int) -> float | None:
+    """The noise scale in examples, from the best lrs at the reference and at the largest size; None where they do not say."""
+    largest = max(best)
+    if largest <= reference or reference not in best or best[reference].record.diverged or best[largest].record.diverged:
+        return None
+    found = b_noise(reference, largest / reference, best[largest].lr / best[reference].lr)
+    return None if found is None else two_significant_figures(found)
+
+
+def noise_words(noise: float, reference: int, largest: int) -> str:
+    return (
+        f"the best lrs at batch {reference} and {largest} give a noise scale of about {noise:g} examples: sizes well above it cost more "
+        "examples for the same loss (McCandlish et al. 2018)"
+    )
 
 
 def _at_size(asked: Asked, settings: Settings, best: Best, timed: Timed) -> Settings:

@@ -17,9 +17,10 @@ from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked
 
 # Ours: the length of each step's runs as a share of a full training, so that a recommendation costs about 2.5 full trainings in all, with
-# the longest runs where differences show latest (weight decay, docs/decisions.md). Smith 2018: "short runs of a few epochs" (section 3).
+# the longest runs where differences show latest (weight decay: docs/decisions/009-weight-decay.md).
+# Smith 2018: "short runs of a few epochs" (section 3).
 SHARE_OF_TRAINING = {"lr_range": 1 / 16, "batch": 1 / 16, "momentum": 1 / 16, "wd_grid": 3 / 10}
-FEWEST_STEPS = 200  # ours, measured on small data sets: from about 200 iterations on a ramp reads (DESIGN 3) ...
+FEWEST_STEPS = 200  # ours, measured on small data sets: from about 200 iterations on a ramp reads (docs/design.md, "Short ramps lie") ...
 FEWEST_LARGER = 100  # ... and fewer at a batch size larger than the start's, whose gradients are less noisy, but never less than this
 LONGEST_ANYWAY = 800  # ours: short runs that cannot be read may be lengthened to this, or to a full training where that is longer
 EVAL_SHARE = 0.05  # ours: evaluation may take this share of a short run's time ...
@@ -96,12 +97,15 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
         seed=config.seed,
         precision=config.run.precision,
         bn_splits=config.run.parts(),
+        reads=config.model.reads,
         label=label,
     )
 
 
 def eval_size(asked: Asked, examples_trained: int) -> int | None:
     """Examples of the fixed evaluation subset: what a twentieth of a run's time pays for, within bounds; None: the whole validation set."""
+    if asked.config.script is not None:
+        return None  # the script's own evaluation looks at all of it
     affordable = EVAL_SHARE * examples_trained / FORWARD_SHARE / asked.config.budget.evals
     size = asked.config.budget.eval_size or int(np.clip(affordable, SMALLEST_SUBSET, LARGEST_SUBSET))
     return None if size >= asked.facts.val_examples else size

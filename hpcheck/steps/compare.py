@@ -9,8 +9,8 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import curve, replicate
 
-MOST_REPLICATES = 2  # DESIGN 3: at least two replicates of the leading two
-LENGTHENINGS = (1, 2, 4)  # DESIGN 3: unreadable runs are lengthened once or twice before the step abstains
+MOST_REPLICATES = 2  # ours: the leading two candidates get a second seed
+LENGTHENINGS = (1, 2, 4)  # ours: unreadable runs are made longer once or twice before the step abstains
 
 Records = dict[float, tuple[RunRecord, ...]]  # a candidate's value -> its replicates
 Make = Callable[[float, int], RunSpec]  # candidate's value, iterations -> its run

@@ -8,15 +8,18 @@ import numpy as np
 
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.clues import Clue
-from hpcheck.analysis.curve import Curve
+from hpcheck.analysis.curve import Curve, FloatArray
 from hpcheck.analysis.divergence import find_divergence
-from hpcheck.analysis.smooth import smooth
+from hpcheck.analysis.readable import filled, steps_down
+from hpcheck.analysis.smooth import smooth_parts
 from hpcheck.drawing.panels import Box, Series
 from hpcheck.runs.records import RunRecord
 from hpcheck.steps.build_runs import curve
 from hpcheck.steps.compare import Compared
 from hpcheck.steps.reading import Evidence
 from hpcheck.steps.step import Asked
+
+FEW_TO_DRAW = 25  # ours: evaluations of a curve that is drawn from one to the next; the shipped range tests have 20 to 26
 
 
 def evidence(
@@ -63,10 +66,16 @@ def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str
     divergence = find_divergence(curve)
     until = len(y) if divergence is None else divergence.onset
     trend = np.full(len(y), np.nan)
-    trend[:until] = smooth(curve.step[:until], y[:until]).fit
+    trend[:until] = drawn_trend(curve.step[:until], y[:until], filled(curve.lr)[:until])
     known = np.flatnonzero(np.isfinite(y))
     end = len(y) if divergence is not None or len(known) == 0 else int(known[-1]) + 1  # a last value that was not logged is no divergence
     return Series(label or curve.label, tuple(getattr(curve, x)[:end].tolist()), tuple(y[:end].tolist()), tuple(trend[:end].tolist()))
+
+
+def drawn_trend(x: FloatArray, y: FloatArray, lr: FloatArray) -> FloatArray:
+    """The trend as a picture shows it. Through few evaluations it is the line from one to the next: whatever is smoother lies far off some
+    of them, and a person would take it for what was measured. A long one begins anew where the lr steps down."""
+    return y.copy() if len(y) <= FEW_TO_DRAW else smooth_parts(x, y, steps_down(lr)).fit
 
 
 def repeated(records: Sequence[RunRecord], quantity: str = "val_loss", label: str = "") -> Series:

@@ -19,12 +19,12 @@ from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
 from hpcheck.steps.max_lr import middle_of_stretch
 from hpcheck.steps.policies import policy_of, stepsize_of
 from hpcheck.steps.range_tests import RangeTested, range_tested
-from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.reading import Evidence, FoundLr, Reading, Settings
 from hpcheck.steps.step import Asked, Steps
 
 SOURCE = "section 4.1; section 5, item 1"
 MIN_SOURCE = "section 4.1 (3)"
-FRACTIONS_OF_LIMIT = (2.0, 0.5, 0.125)  # ours: maxima tried first, about the best, which is up to 2-3 times below the extremum (DESIGN 3)
+FRACTIONS_OF_LIMIT = (2.0, 0.5, 0.125)  # ours: maxima tried first, about the best, which is up to 2-3 times below the extremum
 AROUND_KNOWN = (4.0, 1.0, 0.25)  # ours: maxima tried first when the lr is read again
 MIN_TO_MAX = (1 / 3, 1 / 10, 1 / 30)  # ours: minima tried at constant lr, from the largest that the paper's other rules give down
 CONSTANT_TO_MAX = 1 / 2  # the largest that the paper uses: 0.005 beside 1cycles to 0.01 (4.4); for ResNet-56 0.1 beside 0.8 (Table 1)
@@ -43,7 +43,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     survived = yield from survivors(asked, settings, tries, highest)
     if survived.choice.value is None:
         return _abstained(asked, settings, tested, [*tested.run_ids, *survived.run_ids], survived.choice)
-    after, minimum = with_lr(asked, settings, survived.choice.value), None
+    found = FoundLr(survived.choice.value, not tested.reading.turned or survived.choice.value >= highest)
+    after, minimum = replace(with_lr(asked, settings, survived.choice.value), found=found), None
     if min_lr_rule(asked) == "runs":
         minimum = yield from _min_by_runs(asked, after)
         after = replace(after, min_lr=minimum.value)
@@ -243,7 +244,7 @@ def _as_started(asked: Asked, settings: Settings) -> Settings:
 def reprobe(asked: Asked, settings: Settings) -> Steps:
     """Read max_lr again around the one that is known, since batch size, momentum and weight decay move it (Smith 2018, 4.1, Remark 3).
 
-    Where it still loses little and is not above the middle it stays: two readings agree on it (docs/decisions.md).
+    Where it still loses little and is not above the middle it stays: two readings agree on it (docs/decisions/006-lr-reprobe.md).
     """
     if settings.max_lr is None:
         return Reading("lr-reprobe", settings, ())

@@ -7,14 +7,17 @@ from dataclasses import replace
 
 from hpcheck.analysis.choice import Choice, lowered
 from hpcheck.analysis.choose import Rule, choose
+from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins.search_space import search_of
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, ramp
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, range_test, run, short_steps
-from hpcheck.steps.compare import Compared, Comparing, Records, candidates, compare, counting, replicated
+from hpcheck.steps.compare import Compared, Comparing, Make, Records, candidates, compare, counting, replicated
+from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.evidence import candidate_lines, evidence
+from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.policies import momentum_over, policy_of, stepsize_of
 from hpcheck.steps.reading import Evidence, Reading, Settings, nothing_run
 from hpcheck.steps.step import Asked, Steps
@@ -26,7 +29,7 @@ RAMP_FROM = 1 / 100
 SHAPES_OVER = {"cycle": "cycle", "range": "range test"}
 SHAPES = ("falling", "constant", "rising")
 PLACES = range(len(SHAPES))  # the decision rule compares numbers: a shape's is its place, and goes no further than this file
-FALLING = float(SHAPES.index("falling"))
+FALLING, CONSTANT = (float(SHAPES.index(shape)) for shape in ("falling", "constant"))
 WHY_NO_RANGE_TEST = (
     "momentum range tests are not used: the loss falls all the way to momentum 1 and shows no optimum (Smith 2018, Fig. 7b); "
     "hpcheck momentum --range-test shows it"
@@ -50,23 +53,26 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
     tried = momenta(asked)
     best, largest = None, tried[0]
+    as_used = looks_as_used(asked)
     if len(tried) > 1:
-        best = yield from compare(
-            tried,
-            at_own_lr,
-            steps,
-            longest_steps(asked, settings),
-            Rule(at="own-best", prefer=PREFERRED, scale="log1m", examples=examples_of_share(asked)),
-        )
+        rule = Rule(at="own-best", prefer=PREFERRED, scale="log1m", examples=examples_of_share(asked))
+        if as_used:
+            rule = replace(rule, at="end", prefer=asked.config.start.momentum.max, then=PREFERRED)
+        make = _as_outer_value(asked, settings) if as_used else at_own_lr
+        best = yield from compare(tried, make, steps, longest_steps(asked, settings), rule)
         if best.choice.value is None:
             return _reading(asked, settings, best)  # abstained: the start's pair stays
         largest = best.choice.value
     after = replace(settings, max_momentum=largest, min_momentum=min(options.floor, largest))
+    if as_used:
+        after = at_momentum(asked, settings, largest)
     if constant_lr or not options.cyclical or after.min_momentum == largest:
         return _reading(asked, replace(after, min_momentum=largest), best)
     shapes = yield from compared_shapes(asked, after, steps)
     if shapes.choice.value is None and settings.min_momentum == settings.max_momentum:
         return _reading(asked, replace(after, min_momentum=largest), best, shapes)  # abstained: constant, as it started
+    if as_used and _shape(shapes.choice.value) == "constant":
+        return _reading(asked, _held(asked, after), best, shapes)
     if _shape(shapes.choice.value) == "constant":
         held_at = _constant(asked, after)
         return _reading(asked, replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes)
@@ -76,9 +82,52 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     return _reading(asked, after, best, shapes, floors)
 
 
+def looks_as_used(asked: Asked) -> bool:
+    """Whether momenta are judged as they will be used, as the outer value of a short 1cycle: where full trainings confirm what comes out.
+    Otherwise by constant values in a ramp, as the paper does (Fig. 7a, Fig. 8)."""
+    return trainings_of(asked) > 0 and policy_of(asked) != "constant"
+
+
+def at_momentum(asked: Asked, settings: Settings, largest: float) -> Settings:
+    """The settings with another outer momentum, the lr scaled by 1 - m: lr/(1-momentum) is what counts (Smith 2018, 4.3, after eq. 3).
+
+    The user's own falls to the user's own floor. An lr that was read at constant momentum is scaled to what the cycle's top has here.
+    """
+    start, known = asked.config.start.momentum, settings.max_momentum
+    falls = start.min < start.max
+    floor = start.min if falls and largest == start.max else min(asked.config.momentum.floor, largest)
+    moved = replace(settings, max_momentum=largest, min_momentum=floor)
+    at_top = largest if falls else floor
+    if at_top == known or settings.max_lr is None or search_of(asked.config.optimizer.name).averages:
+        return moved
+    return with_lr(asked, moved, two_significant_figures(own_lr(settings, at_top, known)))
+
+
+def _as_outer_value(asked: Asked, settings: Settings) -> Make:
+    """A short 1cycle in which the momentum falls from this value."""
+
+    def make(momentum: float, steps: int) -> RunSpec:
+        tried = at_momentum(asked, settings, momentum)
+        return cycle(asked, tried, steps, f"momentum {momentum:g}, max lr {tried.known_max_lr:.2g}")
+
+    return make
+
+
+def _held(asked: Asked, settings: Settings) -> Settings:
+    """The same with constant momentum, at its own lr: the cycle's top has the largest momentum then, where it had the smallest."""
+    held_at = _constant(asked, settings)
+    held = replace(settings, max_momentum=held_at, min_momentum=held_at)
+    if settings.max_lr is None or held_at == settings.min_momentum or search_of(asked.config.optimizer.name).averages:
+        return held
+    return with_lr(asked, held, two_significant_figures(own_lr(settings, held_at, settings.min_momentum)))
+
+
 def momenta(asked: Asked) -> tuple[float, ...]:
-    """The config's values, or the optimizer's usual ones."""
-    return tuple(sorted(asked.config.momentum.values or search_of(asked.config.optimizer.name).momenta))
+    """The config's values, or the optimizer's usual ones; with the user's own where it may stay."""
+    given, start = asked.config.momentum.values, asked.config.start.momentum.max
+    usual = search_of(asked.config.optimizer.name).momenta
+    own = (start,) if given is None and looks_as_used(asked) and start < 1 else ()
+    return tuple(sorted({*(given or usual), *own}))
 
 
 def own_lr(settings: Settings, momentum: float, known_with: float) -> float:
@@ -92,13 +141,16 @@ def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
     second seed can change the answer, and none is run."""
     ramped = asked.config.momentum.over == "range"
     rule = Rule(prefer=FALLING, scale="names", examples=examples_of_share(asked))
+    if looks_as_used(asked):
+        start = asked.config.start.momentum
+        rule = replace(rule, prefer=CONSTANT if start.min == start.max else FALLING, then=FALLING)
     rule = replace(rule, at="span", x="lr") if ramped else rule
     make = _range_shaped if ramped else _cycle_shaped
     specs = {float(place): make(asked, settings, SHAPES[place], steps) for place in PLACES}
     found = yield list(specs.values())
     records: Records = {shape: (record,) for shape, record in zip(specs, found, strict=True)}
     choice = choose(candidates(records), counting(rule, records))
-    if choice.value is None or choice.value == FALLING:
+    if choice.value is None or choice.value == rule.prefer:
         return Compared(choice, records, steps)
     return (yield from replicated(specs, found, steps, rule))
 
@@ -117,10 +169,21 @@ def _compared_floors(asked: Asked, settings: Settings, steps: int) -> Generator[
 
 
 def _cycle_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:
+    if looks_as_used(asked) and shape != "falling":
+        settings = _at_own_lr(asked, settings, shape)
     spec = cycle(asked, settings, steps, f"{shape} momentum")
     if shape == "constant":
         return replace(spec, momentum=constant(_constant(asked, settings)))
     return replace(spec, momentum=shape_knots(asked, shape, settings.max_momentum, settings.min_momentum, steps))
+
+
+def _at_own_lr(asked: Asked, settings: Settings, shape: str) -> Settings:
+    """The settings at the lr of a shape whose momentum at the cycle's top is the largest, not the smallest."""
+    held = _held(asked, settings)
+    if shape == "constant":
+        return held
+    at_top = with_lr(asked, settings, held.known_max_lr)
+    return replace(at_top, max_momentum=settings.max_momentum, min_momentum=settings.min_momentum)
 
 
 def _range_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:

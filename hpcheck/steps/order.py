@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hpcheck.config import Config
-from hpcheck.steps import batch, lr_range, momentum, train, weight_decay
-from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps import batch, confirm, lr_range, momentum, share_of_search, train, weight_decay
+from hpcheck.steps.confirm_plan import trainings_of
+from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Facts, Lookup, Missing, replay
 
 REPROBE = "lr-reprobe"  # reads the lr again once the other steps have moved it (Smith 2018, 4.1)
+CONFIRM = "confirm"
 # Each step uses what the ones before it recommended.
 STEPS: dict[str, Decide] = {
     "lr-range": lr_range.decide,
@@ -16,6 +18,7 @@ STEPS: dict[str, Decide] = {
     "momentum": momentum.decide,
     "wd-grid": weight_decay.decide,
     REPROBE: lr_range.reprobe,
+    CONFIRM: confirm.decide,
     "train": train.decide,
 }
 
@@ -37,14 +40,38 @@ def start_settings(config: Config) -> Settings:
     )
 
 
+def steps_of_run(asked: Asked) -> tuple[str, ...]:
+    """The steps of `run`, in order. Full trainings take the place of the short runs at other weight decays and of the second look at the
+    lr, where the config has any."""
+    left_out = {"wd-grid", REPROBE} if trainings_of(asked) else {CONFIRM}
+    return tuple(step for step in STEPS if step not in left_out)
+
+
 def cautious(reading: Reading, facts: Facts) -> Reading:
     """The reading, with no more than low confidence where there are few validation examples: other seeds show the chance of a training, and
-    nothing shows that of the examples it is measured on."""
-    if facts.val_examples >= FEWEST_VALIDATION or not reading.evidence:
-        return reading
+    nothing shows that of the examples it is measured on. Runs that no seed repeats lower it by a level."""
+    reading = reading if facts.seeded else unpaired(reading)
+    if facts.val_examples >= FEWEST_VALIDATION or not reading.evidence or reading.step == CONFIRM:
+        return reading  # the full trainings count the chance of their examples
     weaker = tuple(item if item.confidence == "none" else replace(item, confidence="low") for item in reading.evidence)
     words = f"only {facts.val_examples} validation examples: their own chance is in no interval here, so confidence is low throughout"
     return replace(reading, evidence=weaker, remarks=(*reading.remarks, words))
+
+
+LOWER = {"high": "medium", "medium": "low"}
+UNPAIRED = 2**0.5  # an unpaired difference of two runs varies so many times as much as one of them: intervals widen by it
+
+
+def unpaired(reading: Reading) -> Reading:
+    """The reading of runs whose differences are not paired by a seed: intervals about their value are wider, and confidence is lower."""
+    return replace(reading, evidence=tuple(map(_unpaired, reading.evidence)))
+
+
+def _unpaired(item: Evidence) -> Evidence:
+    wider = item.interval
+    if wider is not None and isinstance(item.value, float) and min(*wider, item.value) > 0:
+        wider = tuple(item.value * (end / item.value) ** UNPAIRED for end in wider)
+    return replace(item, interval=wider, confidence=LOWER.get(item.confidence, item.confidence))
 
 
 class Replays:
@@ -84,19 +111,37 @@ class Replays:
         it has a say: a reading of runs, or of settings that the config gives without any (`momentum.values: [0.9]`). The re-probe is
         among them where it is due."""
         settings = start_settings(self.asked.config)
-        lr_was_read = False
+        lr_was_read, used = False, 0
         for name, decide in STEPS.items():
             if name == step:
                 return
+            if name == CONFIRM and not trainings_of(self.asked):
+                continue
             if name == REPROBE and not (lr_was_read and self._moved(settings)):
                 continue
             begun_from = self._with_users_lr(settings, name)
             outcome = self.outcome(decide, begun_from)
             says_something = isinstance(outcome, Reading) and (bool(outcome.runs) or outcome.settings != begun_from)
+            if lr_was_read and isinstance(outcome, Missing) and (why := self._left_out(name, begun_from, used)) is not None:
+                outcome, says_something = Reading(name, begun_from, (), remarks=(why,)), True
             yield name, outcome, says_something
+            used += outcome.examples if isinstance(outcome, Reading) and says_something else 0
             lr_was_read = lr_was_read or (name == "lr-range" and says_something and self.asked.config.lr_range.cycles)
             if isinstance(outcome, Reading) and says_something:
                 settings = outcome.settings
+
+    def _left_out(self, step: str, settings: Settings, used: int) -> str | None:
+        """Why `run` leaves a look out that was not made: the share of the search is used up."""
+        if step not in share_of_search.LOOKS or settings.max_lr is None:
+            return None
+        timing = self.lookup(batch.measurement(self.asked, settings)) if step == "batch" else None
+        return share_of_search.left_out(self.asked, step, settings, used, timing)
+
+    def left_out(self, step: str) -> Reading | None:
+        """The reading of a look that `run` leaves out; None where it is made, or was."""
+        return next(
+            (one for one in self.readings() if one.step == step and step in share_of_search.LOOKS and not one.runs and one.remarks), None
+        )
 
     def settings_before(self, step: str) -> Settings:
         """What is known when `step` begins: the start, as changed by the readings ahead of it; the user's own lr where none was read."""
@@ -113,8 +158,12 @@ class Replays:
 
     def is_due(self, step: str) -> bool:
         """Whether the checklist has this step now: the re-probe only where the lr was read and may have moved since, the others always."""
-        return step != REPROBE or any(name == REPROBE for name, _, _ in self._ahead_of("train"))
+        if step != REPROBE:
+            return True
+        ahead = list(self._ahead_of("train"))
+        confirmed = any(name == CONFIRM and says_something for name, _, says_something in ahead)
+        return not confirmed and any(name == REPROBE for name, _, _ in ahead)
 
     def _moved(self, now: Settings) -> bool:
         """Whether batch size, momentum or weight decay are others than those that the lr was read with."""
-        return replace(now, max_lr=None, min_lr=None) != start_settings(self.asked.config)
+        return replace(now, max_lr=None, min_lr=None, found=None) != start_settings(self.asked.config)

@@ -16,7 +16,7 @@ from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked
 
 SWEEP_SHARE = 0.5  # ours: the sweep only brackets, so it may be shorter than the ramp
-BEYOND_DIVERGENCE = 2.0  # DESIGN 3: the linear ramp goes to about twice where the sweep diverged
+BEYOND_DIVERGENCE = 2.0  # ours: the linear ramp goes to about twice where the sweep diverged
 RAMP_FROM = 1 / 100  # ours: the ramp starts this far below its end
 EARLY = 0.4  # ours: a ramp that diverges before this share of its range has too few evaluations where it matters, and is made again
 NARROWER = 4.0  # ours: a ramp that reads nothing, though the sweep learnt this far below its top, is made again to a top this much lower

@@ -10,9 +10,18 @@ Finding = Literal["still falling", "overfits", "too short to tell", "cannot be r
 
 
 @dataclass(frozen=True)
+class FoundLr:
+    """The largest lr as the range test and the short 1cycles read it, at the start's own batch size and momentum; whether they saw no upper
+    limit to it."""
+
+    max_lr: float
+    open_above: bool = False
+
+
+@dataclass(frozen=True)
 class Settings:
     """Hyper-parameters for training with 1cycle (Smith 2018). `max_lr` is None until a step has read it or the user gave it; `epochs` is
-    the full training's length, which a change of batch size may change (4.2: equal execution time)."""
+    the full training's length, which a change of batch size may change (4.2: equal execution time). `found` is what lr-range read."""
 
     total_batch_size: int
     max_lr: float | None
@@ -21,6 +30,7 @@ class Settings:
     min_momentum: float
     weight_decay: float
     epochs: float
+    found: FoundLr | None = None
 
     @property
     def known_max_lr(self) -> float:
@@ -88,6 +98,7 @@ class Reading:
     runs: tuple[str, ...] = ()  # every run the step looked at, for the cost
     results: dict[str, Any] = field(default_factory=dict)  # train: figures of the final runs
     findings: frozenset[Finding] = frozenset()
+    examples: int = 0  # training examples of those runs
     undone: bool = False  # nothing could be run, and a remark says why
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from hpcheck.config import Config
-from hpcheck.runs.records import RunRecord
+from hpcheck.runs.records import RunRecord, examples_processed
 from hpcheck.runs.spec import Spec
 from hpcheck.steps.reading import Reading, Settings
 
@@ -25,6 +25,8 @@ class Facts:
     val_examples: int
     constant_loss: float = math.inf  # validation loss of the best answer that looks at no input; inf where it is not known
     classes: bool = False  # whether every example's target is one class, so that the accuracy is a share of the examples
+    task: str = ""  # "classes", "tokens" or "regression"; "" where it is not known
+    seeded: bool = True  # False where two runs with one seed were seen to begin otherwise: comparisons are then not paired
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Missing:
 def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> Missing | Reading:
     """Drive a step with the records that exist: the specs it still needs now, or its reading when it needs none."""
     step = decide(asked, settings)
-    seen: dict[str, None] = {}
+    seen: dict[str, int] = {}  # a run -> the examples that it trained on
     try:
         wanted = next(step)
         while True:
@@ -59,8 +61,8 @@ def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> 
             if missing:
                 return Missing(missing, len(found), len(seen) + len(found) - len(missing))
             records = [record for _, record in found if record is not None]
-            seen.update((record.run_id, None) for record in records)
+            seen.update((record.run_id, examples_processed(record)) for record in records)
             wanted = step.send(records)
     except StopIteration as finished:
         reading: Reading = finished.value
-        return Reading(**{**vars(reading), "runs": tuple(seen)})
+        return Reading(**{**vars(reading), "runs": tuple(seen), "examples": sum(seen.values())})

@@ -15,6 +15,7 @@ from hpcheck.runs.schedules import Knots, constant, inv, multistep
 from hpcheck.runs.spec import RunSpec, evenly
 from hpcheck.steps import overfits
 from hpcheck.steps.build_runs import curve, cycle, data_spec, full_steps
+from hpcheck.steps.confirm_plan import repeats_of, trainings_of
 from hpcheck.steps.early_ranking import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
 from hpcheck.steps.lr_range import with_lr
@@ -57,9 +58,10 @@ def all_arms(asked: Asked, settings: Settings) -> dict[str, list[RunSpec]]:
 
 
 def compared_with(asked: Asked) -> list[str]:
-    """What to train beside the recommendation: the config's list, and the start's settings where the user gave an lr."""
+    """What to train beside the recommendation: the config's list, and the start's settings where the user gave an lr and `confirm` does not
+    train in full: it compares with them itself."""
     wanted: list[str] = list(asked.config.train.compare)
-    if asked.config.start.max_lr is not None and "start" not in wanted:
+    if asked.config.start.max_lr is not None and "start" not in wanted and not trainings_of(asked):
         wanted.append("start")
     return wanted
 
@@ -69,7 +71,7 @@ def repeats(asked: Asked, settings: Settings, arm: str) -> list[RunSpec]:
     the batch from run to run) and alternating inits."""
     run, as_paper = asked.config.run, asked.config.train.variation == "paper"
     specs = []
-    for number in range(asked.config.train.repeats):
+    for number in range(repeats_of(asked)):
         size = settings.total_batch_size + (number * run.cut_into() if as_paper else 0)
         spec = final_run(asked, replace(settings, total_batch_size=size), f"{arm}, run {number + 1}")
         keep = _kept(asked) if number == 0 and arm in KEPT else ""

@@ -66,7 +66,7 @@ def grid_values(asked: Asked) -> tuple[float, ...]:
 
 def _rule(asked: Asked) -> Rule:
     """Inside a tie the upper middle: a full training is several times as long as these runs, and overfits where they do not yet
-    (docs/decisions.md)."""
+    (docs/decisions/009-weight-decay.md)."""
     ramped = asked.config.wd_grid.mode == "range"
     rule = Rule(tie="upper-middle", examples=examples_of_share(asked))
     return replace(rule, at="span", x="lr") if ramped else rule
@@ -114,7 +114,7 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, remarks: Sequ
 
 
 def _too_short(compared: Compared) -> bool:
-    """Whether a tie may only mean that weight decay has had no time to act (DESIGN 3)."""
+    """Whether a tie may only mean that weight decay has had no time to act (`TOO_SHORT` in analysis/choose.py)."""
     tied = sorted(compared.choice.tied)
     if compared.choice.status != "tied" or len(tied) < 2:
         return False

@@ -1,19 +1,18 @@
 """Progress for people: which runs are under way, how far they are and how long they may take; a line at a time without a terminal."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from hpcheck.runs.records import Standing, standing
 from hpcheck.runs.spec import RunSpec, Spec
+from hpcheck.terminal import stdout
 
 SECONDS_A_LINE = 30.0  # without a terminal: how things stand, at most so often; what has ended is told at once
 BAR = 20  # characters: leaves room for a run's name and its loss in a terminal of 100
@@ -39,7 +38,7 @@ class Progress:
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.console = Console(stderr=True, quiet=quiet, highlight=False)
+        self.console = stdout.console(to_stderr=True, quiet=quiet)
 
     @contextmanager
     def watching(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> Iterator[Callable[[], None]]:
@@ -98,7 +97,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            stdout.tell(text)
 
 
 def name(step: str, jobs: Sequence[tuple[str, Spec]], at: int) -> str:

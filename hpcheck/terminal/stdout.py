@@ -1,15 +1,20 @@
-"""stdout is for a command's data alone: within a command whatever else is printed, by the user's code or a library, goes to stderr."""
+"""All text that leaves for a terminal leaves here, with what a terminal would obey escaped. stdout is for a command's data alone: within a
+command whatever else is printed, by the user's code or a library, goes to stderr."""
 
 import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STDOUT, STDERR = 1, 2
+LAYOUT = "\n\t"  # between lines and columns of our own
 _kept: list[TextIO] = []  # stdout as it was when the command began
 
 
@@ -60,13 +65,49 @@ def stream() -> TextIO:
 
 def write(text: str, end: str = "\n") -> None:
     """A command's data, or a part of them, to stdout."""
-    stream().write(f"{text}{end}")
+    stream().write(f"{printable(text, LAYOUT)}{end}")
     stream().flush()
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """A command's data in lines: what would begin another line within one is escaped too."""
+    write("\n".join(map(printable, lines)))
+
+
+def tell(text: str) -> None:
+    """Words for people, to stderr."""
+    print(printable(text, LAYOUT), file=sys.stderr, flush=True)
+
+
+def printable(text: str, but: str = "") -> str:
+    """`text` with everything that a terminal could act on, or that changes the order of what is read, escaped: names, labels and reasons
+    come from files. What cannot be encoded is escaped too. `but`: characters that are let through.
+
+    >>> printable("a" + chr(27) + "[31m" + chr(0x202E) + "b")
+    'a\\\\x1b[31m\\\\u202eb'
+    """
+    return "".join(one if one.isprintable() or one in but else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def console(to_stderr: bool = False, **options: Any) -> "Console":
+    """rich's console whose texts are escaped and whose colours are ours alone."""
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
+    from rich.text import Text
+
+    class Escaping(Console):
+        def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+            text = Text(renderable) if isinstance(renderable, str) else renderable
+            if isinstance(text, Text) and (escaped := printable(text.plain, LAYOUT)) != text.plain:
+                text = text.blank_copy(escaped)
+            yield from super().render(text, options)
+
+    return Escaping(file=None if to_stderr else stream(), stderr=to_stderr, highlight=False, **options)
 
 
 def as_json(content: Any) -> str:
     """What `--json` prints, which every reader of JSON takes: NaN becomes null, the infinities the strings "inf" and "-inf"."""
-    return json.dumps(_plain(content), allow_nan=False)
+    return json.dumps(_plain(content), allow_nan=False).replace("\x7f", "\\u007f")  # the one that json lets through
 
 
 def _plain(value: Any) -> Any:

@@ -200,7 +200,7 @@ def test_one_nan_that_recovers_is_not_divergence() -> None:
 
 
 def test_spikes_that_recover_are_not_divergence() -> None:
-    """BatchNorm's running averages at a large lr: 640 seen, with nothing wrong (DESIGN 3)."""
+    """BatchNorm's running averages at a large lr: 640 seen, with nothing wrong."""
     loss = DESCENT + noise()
     loss[[15, 22, 31]] = [12.0, 640.0, 3.0]
     assert kinds(curve(loss, ramp=True)) == {"plateau"}

@@ -20,7 +20,25 @@ ROOT = Path(__file__).parents[2]
 def plan(tmp_path, *overrides):
     text = f"data: digits\nmodel: mlp\nname: plan\nrun: {{dir: {tmp_path}}}\nbudget: {{epochs: 50}}"
     with Memory():
-        return planned(parse(text, "c.yaml", overrides))
+        return planned(parse(text, "c.yaml", ("confirm.trainings=0", *overrides)))
+
+
+def test_full_trainings_are_planned_in_place_of_the_weight_decay_grid(tmp_path) -> None:
+    found = plan(tmp_path, "confirm.trainings=null")
+    assert list(found["iterations"]) == ["lr-range", "batch", "momentum", "confirm", "train"]
+    assert found["trainings"]["confirm"] == [8, 8]
+    assert found["trainings"]["train"] == [0, 0]  # it is one of the eight
+    assert found["confirm"]["parts"] == {"first": 3, "neighbours": 2, "challenger": 1, "fresh": 2}
+    said = "\n".join(plan_lines(found))
+    assert "confirm.trainings is 8: a training has at most 20,000 iterations." in said
+    assert plan(tmp_path, "confirm.trainings=null", "start.max_lr=0.1")["confirm"]["parts"]["first"] == 4
+
+
+def test_repeats_and_training_on_all_data_are_planned_beside_the_full_trainings(tmp_path) -> None:
+    four = plan(tmp_path, "confirm.trainings=8", "train.repeats=4", "budget.hold=epochs", "batch.sizes=[128]")
+    assert four["trainings"]["train"] == pytest.approx([2, 2], rel=0.01)  # two seeds are there
+    folded = plan(tmp_path, "confirm.trainings=8", "train.repeats=4", "train.fit=all", "budget.hold=epochs", "batch.sizes=[128]")
+    assert folded["trainings"]["train"][0] > 4
 
 
 def test_the_plan_bounds_every_step_in_trainings_and_iterations(tmp_path) -> None:
@@ -98,7 +116,7 @@ def test_range_tests_alone_are_counted_without_1cycles_and_with_their_overlays(t
 
 
 def committed(name: str) -> list[RunRecord]:
-    return list(Kept([COMMITTED]).records(name))
+    return list(Kept([COMMITTED, COMMITTED.parent / "jpeg"]).records(name))
 
 
 @pytest.mark.parametrize(
@@ -110,10 +128,11 @@ def committed(name: str) -> list[RunRecord]:
 )
 def test_the_committed_searches_lie_within_the_bounds_of_their_plan(config: str, names: tuple[str, ...], facts: Facts) -> None:
     with Memory():
-        bounds = costs.bounds(Asked(configs.load(ROOT / "configs" / f"{config}.yaml"), facts))
+        bounds = costs.bounds(Asked(configs.load(ROOT / "configs" / f"{config}.yaml", ["confirm.trainings=0"]), facts))
     fewest, most = (sum(one.examples[end] for step, one in bounds.items() if step != "train") for end in (0, 1))
     steps = {"lr range": "lr-range", "batch ": "batch", "momentum ": "momentum"}
     for name in names:
+        assert committed(name)
         search = [record for record in committed(name) if not (isinstance(record.spec, RunSpec) and record.spec.finally_on)]
         assert fewest <= sum(map(examples_processed, search)) <= most, name
         for label, step in steps.items():
@@ -122,7 +141,7 @@ def test_the_committed_searches_lie_within_the_bounds_of_their_plan(config: str,
 
 
 def test_the_committed_quickstart_lies_within_the_bounds_of_its_plan() -> None:
-    asked = Asked(configs.load(ROOT / "configs" / "quickstart.yaml"), Facts(1_078, 359, classes=True))
+    asked = Asked(configs.load(ROOT / "configs" / "quickstart.yaml", ["confirm.trainings=0"]), Facts(1_078, 359, classes=True))
     content = yaml12.read((ROOT / "docs/results/quickstart/recommended.yaml").read_text(encoding="utf-8")).value
     spent = content["provenance"]["cost"]["search"]
     with Memory():

@@ -39,12 +39,13 @@ def test_without_the_package_it_is_refused_before_anything_runs(monkeypatch):
 
 def test_tensorboard_reads_back_what_the_records_hold(runs):
     pytest.importorskip("tensorboard", reason="not installed: pip install 'hpcheck[tensorboard]'")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     from hpcheck.curves.files import load_one
-    from hpcheck.curves.tensorboard import _accumulator
 
     (path,) = tensorboard.write(runs, "lr-range", (RUN_ID, TIMING_ID, "a" * 16))
     assert path.parent.name == "lr-range.1cycle_to_0.1_seed_1.012345"
-    loaded = _accumulator(path)(str(path.parent))
+    loaded = EventAccumulator(str(path.parent))
     loaded.Reload()
     assert set(loaded.Tags()["scalars"]) == {"val_loss", "val_metric", "train_loss", "lr", "momentum"}
     points = loaded.Scalars("val_loss")

@@ -9,6 +9,7 @@ from hpcheck.__main__ import run
 from hpcheck.cli import check
 from hpcheck.config import yaml12
 from tests.support.baselines import BASE, edited, rerun
+from tests.support.simulated import asked
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "hpcheck.yaml").write_text("data: digits\nmodel: mlp\n")
 
     def regenerated(content):
-        monkeypatch.setattr(check, "regenerate", lambda config, quiet: yaml12.write(content))
+        monkeypatch.setattr(check, "regenerate", lambda config, quiet, baseline: yaml12.write(content))
 
     regenerated(BASE)
     return tmp_path, regenerated
@@ -53,7 +54,7 @@ def test_an_abstention_that_prevents_a_comparison_exits_6(project, capsys):
 
 @pytest.mark.parametrize("text", [None, "", "settings: 1\n", "[1, 2]\n", "settings: {}\nevidence: {}\nprovenance: []\n", "a: [\n"])
 def test_an_unusable_baseline_exits_2_before_anything_runs(project, capsys, monkeypatch, text):
-    monkeypatch.setattr(check, "regenerate", lambda config, quiet: pytest.fail("ran"))
+    monkeypatch.setattr(check, "regenerate", lambda config, quiet, baseline: pytest.fail("ran"))
     if text is not None:
         (project[0] / "recommended.yaml").write_text(text)
     assert run(["check"]) == 2
@@ -90,7 +91,9 @@ def test_what_is_printed_while_it_regenerates_is_not_in_the_json(project, capsys
     folder, _ = project
     commit(folder, BASE)
     quietly = check.regenerate
-    monkeypatch.setattr(check, "regenerate", lambda config, quiet: print("the user's loader prints") or quietly(config, quiet))
+    monkeypatch.setattr(
+        check, "regenerate", lambda config, quiet, baseline: print("the user's loader prints") or quietly(config, quiet, baseline)
+    )
     assert run(["check", "--json"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["exit_code"] == 0
@@ -143,8 +146,17 @@ def test_picture_puts_old_above_new_on_one_scale():
     assert len(before) == len(now)
 
 
-def test_the_checklist_is_not_trained_by_check(project, monkeypatch):
-    """The final training sets nothing, so `check` leaves it out."""
+@pytest.mark.parametrize(
+    ("trainings", "baseline", "flags", "wanted"),
+    [
+        (0, BASE, [], ["short"]),
+        (8, BASE, [], ["short", "confirm"]),
+        (8, {**BASE, "results": {"confirm": {}}}, [], ["short", "again"]),
+        (8, {**BASE, "results": {"confirm": {}}}, ["--full"], ["short", "confirm"]),
+    ],
+)
+def test_check_confirms_anew_only_where_asked_and_never_makes_the_final_training(project, monkeypatch, trainings, baseline, flags, wanted):
+    """The final training sets nothing. What full trainings confirmed is trained once more."""
     monkeypatch.undo()
     monkeypatch.chdir(project[0])
     ran = []
@@ -152,6 +164,7 @@ def test_the_checklist_is_not_trained_by_check(project, monkeypatch):
     class Checklist:
         def __init__(self, config, progress):
             self.runs = type("Runs", (), {"recommended": project[0] / "new.yaml"})
+            self.asked = asked(f"confirm.trainings={trainings}")
 
         def __enter__(self):
             return self
@@ -159,16 +172,24 @@ def test_the_checklist_is_not_trained_by_check(project, monkeypatch):
         def __exit__(self, *_):
             commit(project[0], copy.deepcopy(BASE), "new.yaml")
 
+        def run_short(self):
+            ran.append("short")
+
         def run_step(self, step):
             ran.append(step)
+
+        def confirm_again(self, before):
+            assert before["results"] == {"confirm": {}}
+            ran.append("again")
+            return copy.deepcopy(BASE)
 
         def lost(self):
             return ["what recommended.yaml had of weight_decay holds no longer"]
 
     monkeypatch.setattr("hpcheck.checklist.run.Checklist", Checklist)
-    commit(project[0], BASE)
-    assert run(["check", "-q"]) == 0
-    assert ran == ["lr-range", "batch", "momentum", "wd-grid", "lr-reprobe"]
+    commit(project[0], baseline)
+    assert run(["check", "-q", *flags]) == 0
+    assert ran == wanted
 
 
 def test_a_drift_exits_1_whatever_else_could_not_be_compared(project, capsys):

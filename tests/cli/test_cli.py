@@ -25,6 +25,7 @@ lr_range: {max: 1.0}
 batch: {sizes: [24]}
 momentum: {values: [0.9], cyclical: false}
 wd_grid: {values: [1e-3, 1e-4], max_rounds: 0}
+confirm: {trainings: 0}
 train: {repeats: 1}
 run: {device: cpu, jobs: 1, threads: 1}
 """
@@ -172,6 +173,37 @@ def test_json_has_no_word_for_infinity(whole, hpcheck):
     code, out, _ = hpcheck("show", "odd.yaml", "--json")
     found = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert (code, '"inf"' in json.dumps(found["evidence"])) == (0, True)
+
+
+def test_run_confirms_by_full_trainings_and_step_by_step_comes_to_the_same(hpcheck):
+    four = ("-s", "confirm.trainings=4", "-s", "lr_range.max=1.0")
+    code, out, err = hpcheck("run", "small.yaml", "--json", "-s", "name=four", *four)
+    assert code == 0, err
+    said = json.loads(out)
+    assert said["format"] == 2
+    assert said["verdict"]["words"].startswith(("Better than yours", "Probably better than yours", "Not better than yours"))
+    assert said["results"]["confirm"]["trainings"] == 4
+    assert said["provenance"]["cost"]["confirmation"]["runs"] == 4
+    assert said["provenance"]["cost"]["training"]["runs"] == 0  # it is one of the four
+    before = made("four")
+    for step in ("lr-range", "batch", "momentum", "confirm", "train"):
+        assert hpcheck(step, "small.yaml", "-q", "-s", "name=four", *four)[0] == 0
+    assert made("four") == before
+    shown = json.loads(hpcheck("show", "small.yaml", "-s", "name=four", "--json")[1])
+    assert shown["settings"] == said["settings"]
+    kept = [
+        json.loads(line.rpartition("\t")[0]) for path in Path("runs/four/records").glob("*.jsonl") for line in path.read_text().splitlines()
+    ]
+    outcomes = [line["result"]["outcomes"] for line in kept if "outcomes" in line.get("result", {})]
+    assert len(outcomes) == 4
+    assert {one["metric"]["as"] for one in outcomes} == {"bits"}
+
+
+def test_without_confirmation_every_step_answers_and_is_marked_unconfirmed(whole, hpcheck):
+    said = json.loads(hpcheck("show", "small.yaml", "--json")[1])
+    assert said["verdict"]["words"].startswith("Not confirmed: ")
+    assert {"learning_rate", "total_batch_size", "momentum", "weight_decay"} <= set(said["evidence"])
+    assert {one["confidence"] for one in said["evidence"].values()} <= {"low", "none"}
 
 
 def test_the_steps_one_by_one_give_the_settings_of_run(whole, hpcheck):

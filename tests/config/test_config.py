@@ -29,7 +29,8 @@ def test_least_config_has_the_documented_defaults() -> None:
     assert (config.momentum.values, config.momentum.floor, config.momentum.cyclical) == (None, 0.85, True)
     assert (config.lr_range.max_extensions, config.lr_range.min_lr_rule, config.lr_range.weight_decays) == (2, None, ())
     assert (config.wd_grid.values, config.wd_grid.mode, config.wd_grid.max_rounds, config.batch.sizes) == (None, "cycle", 3, None)
-    assert (config.train.repeats, config.train.compare, config.train.fit, config.train.cycle_fraction) == (4, (), "train", 0.9)
+    assert (config.train.repeats, config.train.compare, config.train.fit, config.train.cycle_fraction) == (None, (), "train", 0.9)
+    assert (config.confirm.trainings, config.confirm.weight_decays, config.confirm.sure) == (None, None, False)
     assert (config.run.dir, config.run.device, config.run.precision, config.run.jobs) == ("runs", "auto", "fp32", None)
 
 

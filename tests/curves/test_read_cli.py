@@ -75,14 +75,14 @@ def test_a_comparison_with_one_unreadable_curve_still_answers(tmp_path: Path, ca
 def test_bad_input_exits_2_with_a_line_for_each_problem_and_no_traceback(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad, ambiguous = tmp_path / "bad.csv", tmp_path / "two.csv"
     bad.write_text("step,val_loss\n1,x\n")
-    ambiguous.write_text("step,val_loss,test_loss\n1,2,3\n")
+    ambiguous.write_text("step,val_loss,valid_loss\n1,2,3\n")
     assert run(["read", str(bad), str(ambiguous), str(tmp_path / "none.csv")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
         f"error: {bad}:2: val_loss: not a number (got 'x'; expected a number, or nothing)",
         f"error: {ambiguous}:1: several columns could be the validation loss "
-        "(got 'val_loss', 'test_loss'; expected one of them with --val-loss)",
+        "(got 'val_loss', 'valid_loss'; expected one of them with --val-loss, or their sum by giving it for each)",
         f"error: {tmp_path / 'none.csv'}: no such file or directory",
     ]
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hpcheck.curves.columns import assign, is_worse_when_higher
+from hpcheck.curves.columns import assign
+from hpcheck.curves.names import is_worse_when_higher
 from hpcheck.curves.table import Row, Table
 
 
@@ -52,16 +53,26 @@ def test_of_a_steps_training_loss_and_an_epochs_the_epochs_is_taken() -> None:
 
 
 def test_two_validation_losses_are_an_error_that_lists_them() -> None:
-    _, wrong = assign(table("step", "val_loss", "test_loss", "lr"), {})
+    _, wrong = assign(table("step", "val_loss", "valid_loss", "lr"), {})
     (one,) = wrong
     assert one.problem == "several columns could be the validation loss"
-    assert one.got == "'val_loss', 'test_loss'"
+    assert one.got == "'val_loss', 'valid_loss'"
     assert "--val-loss" in one.expected
 
 
-def test_no_validation_loss_is_an_error_that_lists_every_column() -> None:
-    _, (one,) = assign(table("step", "loss", "lr"), {})
-    assert one.got == "the columns 'step', 'loss', 'lr'"
+def test_a_validation_loss_goes_before_a_test_loss() -> None:
+    found, wrong = assign(table("step", "test_loss", "val_loss"), {})
+    assert (found["val_loss"], wrong) == ("val_loss", [])
+
+
+def test_no_loss_at_all_is_an_error_that_lists_every_column() -> None:
+    _, (one,) = assign(table("step", "reward", "lr"), {})
+    assert one.got == "the columns 'step', 'reward', 'lr'"
+
+
+def test_a_training_loss_is_taken_where_there_is_no_other() -> None:
+    found, wrong = assign(table("step", "loss", "lr"), {})
+    assert (found, wrong) == ({"step": "step", "lr": "lr", "train_loss": "loss"}, [])
 
 
 def test_the_columns_that_the_user_names_are_taken() -> None:

@@ -69,7 +69,18 @@ def test_runs_of_one_weight_decay_are_replicates() -> None:
     found = compared(*runs)
     assert found.members[0.005] == ("0.5-0", "0.5-1", "0.5-2")
     assert found.choice.value == 0.005
-    assert found.choice.confidence in ("medium", "high")
+
+
+def test_repeats_of_finished_trainings_make_an_answer_surer_and_those_of_unfinished_ones_do_not() -> None:
+    """Less weight decay often leads until the lr comes down."""
+    unfinished = [curve(falling(end=end, seed=seed), f"{end}-{seed}", wd=end / 100) for end in (0.5, 0.9) for seed in range(3)]
+    cut = compared(*unfinished)
+    assert (cut.unfinished, cut.choice.confidence) == (True, "low")
+    assert describe.UNFINISHED in describe.comparison_lines(cut)
+    lr = np.linspace(0.1, 0.001, len(unfinished[0]))
+    whole = compared(*(replace(one, lr=lr) for one in unfinished))
+    assert (whole.unfinished, whole.choice.confidence in ("medium", "high")) == (False, True)
+    assert describe.UNFINISHED not in describe.comparison_lines(whole)
 
 
 def test_curves_go_by_their_names_where_nothing_known_varies() -> None:

@@ -11,7 +11,8 @@ import pytest
 from hpcheck.config.problems import ConfigError
 from hpcheck.curves.files import load_all, load_one
 from hpcheck.curves.load import Loaded
-from hpcheck.curves.table import number, printable
+from hpcheck.curves.numbers import number
+from hpcheck.terminal.stdout import printable
 from tests.support.read_cases import caffe_log, csv, falling, record, trainer_log
 
 
@@ -120,14 +121,13 @@ def test_rows_are_counted_where_no_column_counts_steps(tmp_path: Path) -> None:
     assert "no column counts the steps" in found.notes[0]
 
 
-def test_every_bad_cell_of_every_file_is_said_at_once(tmp_path: Path) -> None:
+def test_what_is_wrong_with_every_file_is_said_at_once_in_a_line_for_each_cause(tmp_path: Path) -> None:
     one = written(tmp_path / "one.csv", "step,val_loss\n1,2\n2,abc\n3\n4,xx\n")
     two = written(tmp_path / "two.jsonl", '{"step": 1, "val_loss": 1}\nnonsense\n')
     lines = refused(one, tmp_path / "none.csv", two)
     assert lines == [
-        f"error: {one}:3: val_loss: not a number (got 'abc'; expected a number, or nothing)",
+        f"error: {one}:3: val_loss: not a number, as in 1 more lines (got 'abc'; expected a number, or nothing)",
         f"error: {one}:4: a row of another length (got 1 cells; expected 2, as the header has)",
-        f"error: {one}:5: val_loss: not a number (got 'xx'; expected a number, or nothing)",
         f"error: {tmp_path / 'none.csv'}: no such file or directory",
         f"error: {two}:2: not a JSON object (got 'nonsense'; expected one object a line, such as {{...}})",
     ]
@@ -139,7 +139,7 @@ def test_every_bad_cell_of_every_file_is_said_at_once(tmp_path: Path) -> None:
         (b"", "empty file"),
         (b"1,2\n3,4\n", "no header"),
         (b"step,loss,loss\n1,2,3\n", "a column twice"),
-        (b"step,val_loss\n1,\n2,\n", "no validation loss"),
+        (b"step,val_loss\n1,\n2,\n", "no loss in any row"),
         (b"step,val_loss\nnan,1\n", "a validation loss without a step"),
         (b"\x89PNG\r\n\x1a\n\xff\xd8", "not text"),
         (b"step,val_loss\n1,\x00\n", "not text"),
@@ -275,7 +275,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
 
 
 def test_event_files_without_tensorboard_say_how_to_install_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_accumulator", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     (line,) = refused(written(tmp_path / "events.out.tfevents.1", ""))
     assert "needs the package tensorboard" in line
     assert "pip install 'hpcheck[tensorboard]'" in line

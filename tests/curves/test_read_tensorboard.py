@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hpcheck.config.problems import ConfigError
-from hpcheck.curves.files import load_one
+from hpcheck.curves.files import load_all, load_one
 
 pytest.importorskip("tensorboard", reason="not installed: pip install 'hpcheck[tensorboard]'")
 
@@ -62,15 +62,40 @@ def test_keras_directories_of_one_run_are_read_together(tmp_path: Path) -> None:
     assert curve.train_loss.tolist() == [2.0, 1.0]
 
 
-def test_several_runs_in_one_directory_are_refused_by_name(tmp_path: Path) -> None:
+def test_several_runs_in_one_directory_are_a_curve_each(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write(tmp_path / name, {"val_loss": [(1, 2.0)]})
-    with pytest.raises(ConfigError, match=r"several runs in one directory \(got a, b"):
-        load_one(tmp_path, {})
+        write(tmp_path / "c" / name / "validation", {"loss": [(1, 2.0)]})
+    assert [one.curve.label for one in load_all([tmp_path], {})] == ["a", "b", "c/a", "c/b"]
+
+
+@pytest.mark.parametrize("byte", range(0, 2000, 37))
+def test_a_flipped_byte_is_said(tmp_path: Path, byte: int) -> None:
+    folder = write(tmp_path / "run", {"val_loss": [(step, 1 / step) for step in range(1, 61)]})
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
+    assert len(content) > 2000
+    content[byte] ^= 0x10
+    path.write_bytes(content)
+    said = []
+    try:
+        said = list(load_one(folder, {}).notes)
+    except ConfigError as error:
+        said = str(error).splitlines()
+    assert any("damaged" in line for line in said)
+
+
+def test_an_event_file_that_is_still_written_is_read_up_to_there(tmp_path: Path) -> None:
+    folder = write(tmp_path / "run", {"val_loss": [(step, 1 / step) for step in range(1, 61)]})
+    (path,) = folder.iterdir()
+    path.write_bytes(path.read_bytes()[:-5])
+    found = load_one(folder, {})
+    assert found.evaluations == 59
+    assert "ends in the middle of a record" in found.notes[0]
 
 
 def test_an_event_file_without_scalars_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "events.out.tfevents.1"
     path.write_bytes(b"\x00\x01" * 50)
-    with pytest.raises(ConfigError, match="no scalars"):
+    with pytest.raises(ConfigError, match=r"no scalars can be read: .* is damaged"):
         load_one(path, {})

@@ -13,7 +13,7 @@ from hpcheck.data.sets import digits
 from hpcheck.plugins import find
 
 REAL_DATA = os.environ.get("HPCHECK_DATA")
-needs_real_data = pytest.mark.skipif(REAL_DATA is None, reason="HPCHECK_DATA does not name a folder with MNIST and cifar10-jpg")
+needs_real_data = pytest.mark.skipif(REAL_DATA is None, reason="HPCHECK_DATA does not name a folder with MNIST and cifar10-png")
 
 
 def images(count, classes=2, seed=0):

@@ -209,6 +209,20 @@ def test_cifar10_is_read_from_torchvisions_files(root, cache, monkeypatch):
     assert raw.classes[9] == "class9"
 
 
+def test_cifar_without_torchvisions_files_is_the_folder_of_lossless_images(root, cache, monkeypatch):
+    monkeypatch.setattr("torchvision.datasets.cifar.check_integrity", lambda *_: True)
+    for name in ("cifar10", "cifar100"):
+        (root / "pets").rename(root / f"{name}-png")
+        images, named = load_raw("image-folder", root, {"folder": f"{name}-png"})
+        raw, built_in = load_raw(name, root, {})
+        assert built_in == named  # so that a run's id is the same whichever of the two names its config says
+        np.testing.assert_array_equal(raw.train.x, images.train.x)
+        (root / f"{name}-png").rename(root / "pets")
+    (root / "pets").rename(root / "cifar10-png")
+    write_cifar10(root / "cifar-10-batches-py")
+    assert load_raw("cifar10", root, {})[0].classes[9] == "class9"  # torchvision's own come first
+
+
 def test_missing_data_set_that_cannot_be_downloaded_is_one_clear_line(tmp_path, monkeypatch, capsys):
     def offline(*args, **kwargs):
         print("Downloading ...")
@@ -225,7 +239,7 @@ def test_missing_data_set_that_cannot_be_downloaded_is_one_clear_line(tmp_path, 
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.skipif(REAL_DATA is None, reason="HPCHECK_DATA does not name a folder with MNIST and cifar10-jpg")
+@pytest.mark.skipif(REAL_DATA is None, reason="HPCHECK_DATA does not name a folder with MNIST and cifar10-png")
 def test_mnist_from_the_cache_is_mnist(cache):
     (raw, first), (cached, second) = (load_raw("mnist", Path(REAL_DATA), {}) for _ in range(2))
     assert first == second

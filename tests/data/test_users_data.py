@@ -7,7 +7,9 @@ import torch
 from hpcheck.__main__ import run
 from hpcheck.data.arrays import DataError
 from hpcheck.data.cache import fingerprint, load_raw
+from hpcheck.data.prepare import prepare, task_and_outputs
 from hpcheck.data.users import from_users
+from hpcheck.engine.batches import BatchStream, OnDevice
 
 X, Y = np.random.default_rng(0).normal(size=(6, 4)), np.array([0, 1, 0, 1, 0, 1], np.int32)
 
@@ -115,3 +117,66 @@ def test_wrong_returns_are_refused_with_what_came_and_what_is_expected(returned,
     with pytest.raises(DataError, match=message) as refused:
         from_users("m:f", returned)
     assert "\n" not in str(refused.value)
+
+
+class Flips:
+    """A Dataset whose examples are flipped at random."""
+
+    def __init__(self) -> None:
+        self.random = np.random.default_rng(0)
+
+    def __len__(self) -> int:
+        return 20
+
+    def __getitem__(self, index):
+        x = np.arange(12, dtype=np.float32) + index
+        return (x[::-1] if self.random.random() < 0.5 else x), index % 2
+
+
+def test_a_dataset_that_is_random_is_refused_in_a_line():
+    with pytest.raises(DataError, match=r"data m:f: train: example \d+ is another one each time it is read"):
+        from_users("m:f", (Flips(), Flips()))
+
+
+def test_a_dataset_whose_randomness_is_a_function_of_the_example_is_read(monkeypatch):
+    monkeypatch.setattr(Flips, "__getitem__", lambda self, index: (np.random.default_rng(index).normal(size=4), index % 2))
+    assert from_users("m:f", (Flips(), Flips())).train.x.shape == (20, 4)
+
+
+def test_masks_beside_images_ask_for_as_many_outputs_as_there_are_classes_in_them():
+    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
+    masks = np.random.default_rng(1).integers(0, 3, (6, 16))
+    assert task_and_outputs(from_users("m:f", ((images, masks), (images, masks)))) == ("tokens", 3)
+
+
+def test_targets_that_say_where_something_is_are_not_left_behind_by_augmentation():
+    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
+    masks, points, attributes = np.ones((6, 16), np.int64), np.full((6, 2), 0.5), np.eye(6)[:, :3]
+    for targets in (masks, points):
+        data = OnDevice(prepare(from_users("m:f", ((images, targets), (images, targets)))), torch.device("cpu"))
+        with pytest.raises(DataError, match=r"data.augment is mirror, which moves the images and not their targets \(6, "):
+            BatchStream(data, 2, 0, "mirror")
+    for targets in (np.arange(6) % 2, attributes):
+        data = OnDevice(prepare(from_users("m:f", ((images, targets), (images, targets)))), torch.device("cpu"))
+        BatchStream(data, 2, 0, "mirror")
+
+
+def test_padded_sequences_are_not_standardized():
+    x = np.random.default_rng(0).normal(size=(6, 5, 3)).astype(np.float32)
+    x[2, 3:] = 0.0
+    raw = from_users("m:f", ((x, Y), (x, Y)))
+    with pytest.raises(DataError, match=r"would make padding non-zero \(1 of 6 sequences end in a row of zeros\)"):
+        prepare(raw)
+    assert (prepare(raw, normalize="none").train.x[2, 3:] == 0).all()
+
+
+def test_a_file_mapping_is_copied_by_nobody(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    raw = from_users("m:f", ((mapped, Y), (mapped, Y)))
+    prepared = prepare(raw)
+    assert isinstance(prepared.train.x, np.memmap)
+    np.testing.assert_array_equal(prepared.train.x, mapped)
+    OnDevice(prepared, torch.device("cpu"))  # torch warns of arrays that cannot be written to
+    part = from_users("m:f", ((mapped[2:], Y[2:]), (mapped[:2], Y[:2])))
+    np.testing.assert_array_equal(part.train.x, mapped[2:])

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from hpcheck.errors import InputError
 from hpcheck.plugins.user_errors import UsersCodeError
+from hpcheck.runs.identity import identify
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, freeze
 from tests.support.engine_runs import MLP, RUN, computed, curves
 
@@ -50,6 +52,24 @@ BAD = [
     (replace(SHORT, data=replace(RUN.data, metric="own:metric")), "def metric(outputs, y):\n    return outputs", "metric own:metric: "),
     (OWN, "def build(shape, outputs):\n    return nn.Flatten()", "model own:build has no parameters to train"),
     (OWN, "build = 3", "own.py has no function build"),
+    (
+        OWN,
+        "class LightningModule(nn.Module): ...\n"
+        "class Lit(LightningModule):\n    def __init__(self):\n        super().__init__()\n        self.net = nn.Linear(64, 10)\n"
+        "    def training_step(self, batch, index): ...\n"
+        "def build(shape, outputs):\n    return Lit()",
+        "model own:build is a LightningModule, whose training_step would never be called here",
+    ),
+    (
+        replace(SHORT, data=replace(RUN.data, loss="own:loss")),
+        "def loss(outputs, y):\n    return nn.functional.cross_entropy(outputs @ outputs.T, torch.arange(len(outputs)))",
+        "loss own:loss is no mean over examples",
+    ),
+    (
+        replace(SHORT, data=replace(RUN.data, loss="own:loss")),
+        "def loss(outputs, y):\n    return nn.functional.cross_entropy(outputs, y, reduction='sum')",
+        "loss own:loss is no mean over examples",
+    ),
 ]
 
 
@@ -112,3 +132,37 @@ def test_trying_a_model_changes_neither_its_weights_nor_the_random_numbers(tmp_p
     assert curves(computed(replace(theirs, model=PartSpec("own:build", MLP.options)), tmp_path)) == curves(
         computed(replace(ours, model=MLP), tmp_path)
     )
+
+
+def test_a_loss_that_weighs_classes_is_a_mean_over_examples(tmp_path: Path) -> None:
+    source = "def loss(outputs, y):\n    return nn.functional.cross_entropy(outputs, y, weight=torch.arange(1.0, 11.0))"
+    Path("own.py").write_text(HEAD + source)
+    assert computed(replace(SHORT, data=replace(RUN.data, loss="own:loss")), tmp_path).rows
+
+
+def test_a_network_whose_outputs_are_losses_is_trained(tmp_path: Path) -> None:
+    """As an autoencoder's may be: the loss knows of no targets, so it cannot set outputs against other examples' ones."""
+    network = "class Net(nn.Linear):\n    def forward(self, x):\n        return ((super().forward(x) - x) ** 2).mean(1, keepdim=True)\n"
+    Path("own.py").write_text(HEAD + network + TABLE.format("outputs.mean()").replace("nn.Linear(3, outputs)", "Net(3, 3)"))
+    assert computed(ON_TABLE, tmp_path).rows
+
+
+READS = """from pathlib import Path
+def build(shape, outputs):
+    float(Path("scale.txt").read_text())
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, outputs))
+"""
+
+
+def test_a_file_that_the_builder_reads_must_be_declared_and_is_then_part_of_the_identity(tmp_path: Path) -> None:
+    Path("own.py").write_text(HEAD + READS)
+    Path("scale.txt").write_text("1.0")
+    with pytest.raises(UsersCodeError, match=r"model own:build reads scale.txt, .*model.reads: \[scale.txt\]"):
+        computed(OWN, tmp_path)
+    said = replace(OWN, reads=("scale.txt",))
+    before = computed(said, tmp_path).run_id
+    Path("scale.txt").write_text("2.0")
+    assert computed(said, tmp_path).run_id != before
+    Path("scale.txt").unlink()
+    with pytest.raises(InputError, match=r"model.reads: scale.txt cannot be read"):
+        identify(said)

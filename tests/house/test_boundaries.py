@@ -16,19 +16,19 @@ ORDER = (
     ("report",),
     ("curves", "recommendation"),
     ("steps",),
-    ("terminal",),
+    ("script",),
     ("init", "drawing", "engine"),
-    ("script", "tasks"),
+    ("terminal",),
     ("runs",),
     ("config", "data"),
     ("models", "optimizers"),
     ("plugins",),
-    ("analysis", "text", "errors"),
+    ("analysis", "files", "text", "errors"),
 )
 FLOOR = {package: floor for floor, packages in enumerate(ORDER) for package in packages}
 MAY_NOT_IMPORT = {  # although it stands above
     "report": {"analysis", "engine"},
-    "steps": {"engine", "models", "optimizers", "script", "tasks"},
+    "steps": {"engine", "models", "optimizers", "script"},
     "engine": {"config", "analysis"},
     "models": {"plugins", "analysis"},
     "runs.spec": {"config", "data", "plugins"},
@@ -36,13 +36,14 @@ MAY_NOT_IMPORT = {  # although it stands above
     "runs.files": {"config", "data", "plugins"},
     "drawing": {"runs.spec", "runs.records", "config", "data", "analysis"},
 }
-NEED_TORCH = ("hpcheck.engine.", "hpcheck.models.", "hpcheck.optimizers.", "hpcheck.init.starters.")
+NEED_TORCH = ("hpcheck.engine.", "hpcheck.models.", "hpcheck.optimizers.", "hpcheck.init.starters.", "hpcheck.script.inside.")
 TORCH_FREE_ENGINE = {
     f"hpcheck.engine.{name}"
     for name in (
         "choose_engine",
         "pool.pool",
         "pool.slots",
+        "pool.executor",
         "distributed.mailbox",
         "distributed.ddp",
         "distributed.ray",

@@ -34,7 +34,7 @@ def test_every_default_written_in_a_comment_is_the_default(tmp_path):
     """Taking the # from every commented key changes nothing."""
     text = commented({"data": "digits", "model": "mlp"})
     uncommented = re.sub(r"^( *)# (\w+:.*)$", r"\1\2", text, flags=re.MULTILINE)
-    assert uncommented.count("\n  steps: null") == 4
+    assert uncommented.count("\n  steps: null") == 5
     assert configs.parse(uncommented, "c.yaml") == configs.parse("data: digits\nmodel: mlp", "c.yaml")
     assert configs.parse(text, "c.yaml") == configs.parse("data: digits\nmodel: mlp", "c.yaml")
 

@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import shlex
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 import torch
 
 from hpcheck.errors import InputError
+from hpcheck.optimizers.groups import parameter_groups, set_hyper
 from hpcheck.recommendation import snippets
+from hpcheck.runs.identity import declares_multipliers
 from hpcheck.runs.schedules import cyclical_momentum, one_cycle, values
 
 EXAMPLES = 1078
@@ -189,3 +192,27 @@ def test_adams_own_options_are_the_configs() -> None:
     options = {"beta2": 0.98, "eps": 1e-6}
     assert "betas=(MAX_MOMENTUM, 0.98), eps=1e-06," in snippets.write("pytorch", SETTINGS, "adamw", options)
     assert " 0.98 --opt-eps 1e-06 " in snippets.write("timm", SETTINGS, "adamw", options)
+
+
+@pytest.mark.parametrize("name", ["pytorch", "onecycle"])
+def test_a_models_multipliers_are_in_the_code_and_no_others(name: str) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
+    model[1].hyper_multipliers = {"weight": (2.0, 250.0), "bias": (2.0, 0.0)}  # type: ignore[assignment]
+    text = snippets.write(name, SETTINGS, "sgd", {}, multiplied=True)
+    names: dict[str, Any] = {"model": model, "train_set": train_set()}
+    exec(text.split("for step in range(steps):")[0], names)
+    ours = parameter_groups(model)
+    set_hyper(torch.optim.SGD(ours, lr=0.1, momentum=0.9), 0.02, 0.95, 1e-3)  # as hpcheck's own runs begin
+    theirs = names["optimizer"].param_groups
+    assert [len(group["params"]) for group in theirs] == [len(group["params"]) for group in ours]
+    for group, own in zip(theirs, ours, strict=True):
+        assert (group["lr"], group["weight_decay"]) == pytest.approx((own["lr"], own["weight_decay"]))
+
+
+def test_multipliers_are_known_by_the_models_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert declares_multipliers("shallow3")
+    assert not declares_multipliers("mlp")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_networks.py").write_text("def build(shape, outputs):\n    net.hyper_multipliers = {}\n")
+    assert declares_multipliers("my_networks:build")
+    assert any("hyper_multipliers" in line for line in snippets.differences("timm", "sgd", {}, multiplied=True))

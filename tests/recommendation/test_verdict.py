@@ -1,6 +1,7 @@
 """The verdict against the start: better beyond chance or not, and what terminal, report and recommended.yaml then begin and end with."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hpcheck.report import advice, page
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.step import Asked
 from tests.support import report_cases as cases
 from tests.support.simulated import asked
 
@@ -38,72 +40,97 @@ def judged(ours: dict[str, Any], theirs: dict[str, Any] | None, *overrides: str)
     return verdict.against_start(asked("start.max_lr=0.1", *overrides), [trained(ours, theirs)])
 
 
-def test_a_lead_beyond_the_chance_of_the_seeds_is_better() -> None:
+def classes(*overrides: str) -> Asked:
+    question = asked("confirm.trainings=8", *overrides)
+    return replace(question, facts=replace(question.facts, classes=True, task="classes"))
+
+
+def figures(ours: float, theirs: float, low: float, high: float) -> dict[str, Any]:
+    return {"ours": ours, "theirs": theirs, "difference": abs(ours - theirs), "error": (high - low) / 4, "interval": [low, high]}
+
+
+def confirmed(says: str, metric: dict[str, Any], loss: dict[str, Any], by: str = "metric", fresh: tuple[int, int] = (1, 1)) -> Reading:
+    both = {"metric": metric, "loss": loss}
+    told = {"says": says, "by": by, "name": "accuracy", "fresh_seeds": list(fresh), "diverged": [0, 0], **both, "together": both}
+    return Reading("confirm", KNOWN, (), results={"verdict": told})
+
+
+LOSS = figures(0.105, 0.121, 0.01, 0.022)
+
+
+def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
+    found = verdict.against_start(classes(), [confirmed("better", figures(0.979, 0.971, 0.002, 0.014), LOSS)])
+    assert found.words == "Better than yours: 97.9 against 97.1% (0.2 to 1.4 more; one fresh seed each)."
+    assert (found.says, found.unit, found.fresh_seeds) == ("better", "percent", 1)
+    assert found.block() | {"words": ""} == {
+        "says": "better",
+        "words": "",
+        "against": "start",
+        "metric": "accuracy",
+        "unit": "percent",
+        "ours": pytest.approx(97.9),
+        "theirs": pytest.approx(97.1),
+        "difference": pytest.approx(0.8),
+        "interval": pytest.approx((0.2, 1.4)),
+        "fresh_seeds": 1,
+    }
+
+
+def test_where_the_loss_decides_it_is_said() -> None:
+    found = verdict.against_start(classes(), [confirmed("better", figures(0.96, 0.959, -0.004, 0.006), LOSS, by="loss", fresh=(2, 2))])
+    words = "Better than yours: validation loss 0.105 against 0.121 (0.01 to 0.022 less; two fresh seeds each)."
+    assert found.words == f"{words} The accuracy is within chance: 96.0 against 95.9%."
+    assert found.metric == "validation loss"
+
+
+def test_probably_better_says_what_led_and_what_is_within_chance() -> None:
+    found = verdict.against_start(classes(), [confirmed("probably better", figures(0.96, 0.958, -0.002, 0.006), LOSS)])
+    alone = "It led on both seeds together, but the fresh seed alone is within chance."
+    assert found.words == f"Probably better than yours: 96.0 against 95.8%. {alone}"
+
+
+def test_not_better_says_that_yours_is_kept_and_how_to_look_further() -> None:
+    found = verdict.against_start(classes(), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
+    kept = "recommended.yaml keeps yours; raise confirm.trainings to look further."
+    assert found.words == f"Not better than yours: 96.7 against 97.5%, one fresh seed each, within chance. {kept}"
+
+
+def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
+    question = asked("confirm.trainings=8", "data.metric=own:error", "data.metric_is=lower")
+    found = verdict.against_start(question, [confirmed("better", figures(0.56, 0.6, 0.01, 0.07), LOSS)])
+    assert found.words == "Better than yours: 0.56 against 0.6 (0.01 to 0.07 less; one fresh seed each)."
+    assert found.unit == ""
+
+
+def test_without_full_trainings_nothing_is_confirmed() -> None:
+    assert verdict.against_start(asked(), []).words == "Not confirmed: nothing was trained in full (confirm.trainings is 0)."
+    assert verdict.against_start(classes(), []).words == "Not confirmed: nothing was trained in full (hpcheck confirm does that)."
+    alone = verdict.against_start(asked(), [trained(arm(*OURS), None)])
+    assert alone.words == "Not confirmed: trained in full four times, but not beside yours (confirm.trainings is 0)."
+    assert {one.says for one in (alone, judged(arm(*OURS), arm(0.9, 0.9)))} == {"not tested"}
+
+
+def test_final_trainings_beside_the_starts_are_told_where_nothing_was_confirmed() -> None:
     found = judged(arm(*OURS), arm(0.971, 0.972, 0.971, 0.972))
-    assert found.says == "better"
-    assert found.words == "Better than yours: metric 0.982 against 0.9715 on the test split (trainings: 4)."
-    assert found.difference == pytest.approx(0.0105)
-
-
-def test_a_lead_within_chance_is_not_better() -> None:
-    found = judged(arm(*OURS), arm(0.978, 0.985, 0.981, 0.982))
-    assert found.says == "not better"
-    assert found.words.startswith("Not better than yours: ")
-    assert found.words.endswith("within chance.")
-
-
-def test_a_loss_beyond_chance_is_worse_and_so_not_better() -> None:
-    found = judged(arm(0.967, 0.967), arm(0.975, 0.975))
-    assert found.says == "not better"
-    assert found.words == "Worse than yours: metric 0.967 against 0.975 on the test split (trainings: 2)."
-
-
-def test_two_more_examples_of_360_are_within_chance_however_alike_the_seeds_are() -> None:
-    ours, theirs = (right / 360 for right in (354, 352))
-    assert judged(arm(ours, ours, examples=360), arm(theirs, theirs, examples=360)).says == "not better"
-    much_less = 340 / 360
-    assert judged(arm(ours, ours, examples=360), arm(much_less, much_less, examples=360)).says == "better"
-
-
-def test_a_metric_that_counts_no_examples_has_the_error_of_its_seeds_alone() -> None:
-    ours, theirs = (arm(*metrics, examples=360)["test"] for metrics in ((0.51237, 0.51437), (0.4, 0.4)))
-    assert verdict.error_of(ours, theirs) == pytest.approx(0.001)
-
-
-def test_one_training_a_side_shows_nothing() -> None:
-    found = judged(arm(0.99), arm(0.9))
-    assert (found.says, found.error) == ("not better", None)
-    assert found.words.startswith("Not shown to be better than yours: ")
-    assert "raise train.repeats" in found.words
+    begun = "Not confirmed: these settings come from short runs. Trained in full beside yours"
+    assert found.words == f"{begun}: 0.982 against 0.9715 on the test split (four trainings each), better beyond chance."
+    assert (found.beside_yours, found.difference) == ("better", pytest.approx(0.0105))
+    assert judged(arm(0.9, 0.9), arm(0.975, 0.975)).beside_yours == "worse"
+    assert judged(arm(*OURS), arm(0.98, 0.985, 0.981, 0.982)).beside_yours == "within chance"
+    assert judged(arm(*OURS, diverged=1), arm(0.9, 0.9)).words == f"{begun}, 1 of 5 trainings diverged."
+    assert judged(arm(*OURS), arm(diverged=4)).beside_yours == "better"
+    folded = judged(arm(*OURS, split="val"), arm(0.9, 0.9, split="val"), "train.fit=all")
+    assert folded.beside_yours is None
 
 
 def test_a_metric_of_which_less_is_better_is_judged_so() -> None:
     lower = ("data.metric=own:error", "data.metric_is=lower")
     assert judged(arm(0.1), arm(0.2), *lower).difference == pytest.approx(0.1)
-    assert judged(arm(0.1, 0.1), arm(0.2, 0.2), *lower).says == "better"
-    assert judged(arm(0.2, 0.2), arm(0.1, 0.1), *lower).says == "not better"
-
-
-def test_trainings_that_diverge_more_often_than_the_starts_are_not_better() -> None:
-    assert judged(arm(*OURS, diverged=1), arm(0.9, 0.9)).words == "Not better than yours: 1 of its 5 final trainings diverged."
-    assert judged(arm(diverged=2), arm(diverged=2)).says == "not better"
-    assert judged(arm(*OURS), arm(diverged=4)).says == "better"
-
-
-def test_the_same_training_as_the_starts_is_not_better() -> None:
-    assert judged(arm(*OURS), None).words == "Not better than yours: the recommended training is the one you have."
-
-
-def test_without_both_trainings_nothing_is_said_of_better() -> None:
-    untold = verdict.against_start(asked(), [trained(arm(*OURS), None)])
-    assert (untold.says, "start.max_lr" in untold.words) == ("not tested", True)
-    assert verdict.against_start(asked("start.max_lr=0.1"), []).says == "not tested"
-    folded = judged(arm(*OURS, split="val"), arm(0.9, 0.9, split="val"), "train.fit=all")
-    assert (folded.says, folded.split) == ("not tested", "")
+    assert judged(arm(0.2, 0.2), arm(0.1, 0.1), *lower).beside_yours == "worse"
 
 
 def beaten() -> dict[str, Any]:
-    said = judged(arm(0.967, 0.967), arm(0.975, 0.975))
+    said = judged(arm(0.9, 0.9), arm(0.975, 0.975))
     return {**cases.content(cases.everything()), "verdict": said.block()}
 
 
@@ -115,7 +142,7 @@ def lines_in_the_terminal(said: dict[str, Any]) -> list[str]:
 
 def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -> None:
     lines = lines_in_the_terminal(beaten())
-    assert lines[0].startswith("Worse than yours: metric 0.967 against 0.975")
+    assert "Trained in full beside yours: 0.9 against 0.975" in lines[0]
     assert lines[-1] == "next: Keep your own settings: in full trainings these were not better"
     better = {**beaten(), "verdict": judged(arm(*OURS), arm(0.9, 0.9)).block()}
     assert not any(line.startswith("next:") for line in lines_in_the_terminal(better))
@@ -124,8 +151,8 @@ def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -
 def test_the_report_begins_with_the_verdict() -> None:
     readings = cases.everything()
     text = page.page(beaten(), readings, {}, cases.config())
-    assert text.index("Worse than yours: metric 0.967 against 0.975") < text.index("Recommended settings")
-    assert text.count("Worse than yours") == 1
+    assert text.index("Trained in full beside yours: 0.9 against 0.975") < text.index("Recommended settings")
+    assert text.count("Not confirmed") == 1
 
 
 def test_settings_that_did_not_beat_the_starts_are_not_to_be_committed() -> None:
@@ -137,12 +164,12 @@ def test_settings_that_did_not_beat_the_starts_are_not_to_be_committed() -> None
 
 def test_recommended_yaml_begins_with_the_verdict(tmp_path: Path) -> None:
     runs, question = RunDirectory(tmp_path), asked("start.max_lr=0.1")
-    write(runs, question, [trained(arm(0.967, 0.967), arm(0.975, 0.975))])
+    write(runs, question, [trained(arm(0.9, 0.9), arm(0.975, 0.975))])
     text = runs.recommended.read_text()
-    assert text.startswith("# Worse than yours: metric 0.967 against 0.975 on the test split")
+    assert text.startswith("# Not confirmed: these settings come from short runs. Trained in full beside yours: 0.9 against 0.975")
     said = yaml12.read(text).value
-    assert next(iter(said)) == "verdict"
-    assert (said["verdict"]["says"], said["verdict"]["difference"]) == ("not better", -0.008)
+    assert list(said)[:3] == ["format", "verdict", "cost"]
+    assert (said["verdict"]["says"], said["verdict"]["difference"]) == ("not tested", -0.075)
     assert "Recommended by" not in text
 
 
@@ -178,4 +205,4 @@ def test_the_readings_of_a_run_carry_the_verdict_into_its_recommendation() -> No
             return None
 
     said = content(NoRuns(), asked("start.max_lr=0.1"), [trained(arm(*OURS), arm(0.9, 0.9))])  # type: ignore[arg-type]
-    assert said["verdict"]["says"] == "better"
+    assert said["verdict"]["beside_yours"] == "better"

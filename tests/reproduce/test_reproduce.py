@@ -82,11 +82,9 @@ def test_no_step_knows_the_papers_answers() -> None:
 
 
 def test_committed_records_are_found_without_their_data() -> None:
-    by_name = {one.name: states.standing(one, Kept([COMMITTED])) for one in EVERY if one.name in ("table1-row1", "table2-lenet-12")}
-    assert len(by_name["table2-lenet-12"].found[0].finals) == 4
-    assert by_name["table2-lenet-12"].verdict.ours.startswith("99.11 +- 0.04 (4 runs")
-    assert len(by_name["table1-row1"].found[0].finals) >= 2
-    assert lookup.circumstances(by_name["table1-row1"].found) == "image-folder cifar10-jpg, cpu fp32"
+    lenet = states.standing(*experiments.chosen(["table2-lenet-12"]), Kept([COMMITTED]))
+    assert len(lenet.found[0].finals) == 4
+    assert lenet.verdict.ours.startswith("99.11 +- 0.04 (4 runs")
 
 
 def test_records_of_another_precision_are_told_of_where_there_are_none_of_the_configs(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from hpcheck.steps.step import Asked, Decide, Facts, replay
 
 
 def asked(*overrides: str) -> Asked:
-    """A small checklist: 10,000 examples, 10 epochs."""
-    return Asked(parse("data: digits\nmodel: mlp\nbudget: {epochs: 10}\n", "test", overrides), Facts(10_000, 1_000))
+    """A small checklist: 10,000 examples, 10 epochs; nothing is trained in full before `train` unless `overrides` say so."""
+    given = ("confirm.trainings=0", *overrides)
+    return Asked(parse("data: digits\nmodel: mlp\nbudget: {epochs: 10}\n", "test", given), Facts(10_000, 1_000))
 
 
 def read(world: World, decide: Decide, question: Asked, settings: Settings) -> Reading:

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from hpcheck.data import torchvision
+from hpcheck.data import cifar
 from hpcheck.data.arrays import Raw
 
 FOLDER = Path("cifar-10-batches-py")
+IMAGES = "cifar10-png"
 
 
 def sources(root: Path) -> list[Path]:
     """The files that `load` reads."""
-    return torchvision.sources(root / FOLDER)
+    return cifar.sources(root, FOLDER, IMAGES)
 
 
 def load(root: Path) -> Raw:
-    """50,000 training and 10,000 test images. Read from `root`/cifar-10-batches-py, where torchvision downloads it to."""
-    return torchvision.load("CIFAR10", root, root / FOLDER)
+    """50,000 training and 10,000 test images. Read from `root`/cifar-10-batches-py, where torchvision downloads it to, or from the
+    folder `root`/cifar10-png where only that is there."""
+    return cifar.load("CIFAR10", root, FOLDER, IMAGES)

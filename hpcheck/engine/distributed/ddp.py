@@ -11,6 +11,7 @@ from typing import IO
 
 from hpcheck.engine.distributed.mailbox import Mailbox, Order
 from hpcheck.engine.pool.pool import POLL_SECONDS, STOP_SECONDS, Job, available_cores, cost
+from hpcheck.engine.pool.threads import openmp
 from hpcheck.errors import RunFailedError
 
 MOST_RESTARTS = 3  # ours: a process that is killed more often than that in one command is killed for a reason
@@ -36,7 +37,8 @@ class Devices:
     ) -> None:
         """Run all `jobs`, one by one. The first failure is raised."""
         directory.mkdir(parents=True, exist_ok=True)
-        threads = self.threads or max(1, available_cores() // processes_here(self.devices))
+        share = max(1, available_cores() // processes_here(self.devices))
+        threads = self.threads or min(share, openmp() or share)
         try:
             for run_id, spec in sorted(jobs, key=cost):
                 self._compute(self._started().put(spec, run_id, directory, threads), on_poll)

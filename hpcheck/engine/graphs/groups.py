@@ -39,7 +39,7 @@ class Grouped(Pool):
                 for device, queue in waiting.items():
                     if queue and device not in running.values():
                         share = queue.pop(0)
-                        running[self._workers().submit(_work, share, directory, device, threads, self.together)] = device
+                        running[self._submit(bool(running), _work, share, directory, device, threads, self.together)] = device
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 on_poll()
                 for future in done:

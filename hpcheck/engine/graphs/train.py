@@ -23,7 +23,7 @@ from hpcheck.runs import schedules
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec
 
-PROBE_STEPS = 20  # DESIGN 5: so many steps of each way are timed, and the fastest is taken
+PROBE_STEPS = 20  # ours: so many steps of each way are timed, and the fastest is taken
 ONE_BY_ONE = "one by one"
 
 

@@ -1,6 +1,5 @@
 """What a worker does with several runs at once: computes them together, or one by one where that is refused or no faster."""
 
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,6 +13,7 @@ from hpcheck.engine.pool import worker
 from hpcheck.engine.timing import is_out_of_memory
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec
+from hpcheck.terminal import stdout
 
 
 def work_together(jobs: Sequence[Job], directory: Path, device_name: str, threads: int, mode: str) -> None:
@@ -30,11 +30,11 @@ def work_together(jobs: Sequence[Job], directory: Path, device_name: str, thread
             rest = []
         except RefusedError as refused:
             if mode != "auto":
-                print(f"{_counted(rest)} one by one: {refused}", file=sys.stderr, flush=True)
+                stdout.tell(f"{_counted(rest)} one by one: {refused}")
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            print(f"{_counted(rest)} one by one: together they do not fit in memory", file=sys.stderr, flush=True)
+            stdout.tell(f"{_counted(rest)} one by one: together they do not fit in memory")
     for run_id, spec in [*alone, *rest]:
         worker.work(spec, run_id, directory, device_name, threads)
 

@@ -1,17 +1,17 @@
 """Several runs side by side: a pool of worker processes, each with its share of the cores."""
 
-import multiprocessing
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, forkserver, resource_tracker
 from pathlib import Path
+from typing import Any, TypeVar
 
+from hpcheck.engine.pool.executor import Executor
 from hpcheck.engine.pool.slots import Slots
+from hpcheck.engine.pool.threads import most_threads
 from hpcheck.errors import RunFailedError
 from hpcheck.runs import records
 from hpcheck.runs.spec import Spec, TimingSpec
@@ -22,18 +22,17 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 MOST_RETRIES = 3  # ours: a run whose worker is killed more often than that fails
 KILLED = "a worker process was killed again and again, most likely for want of memory: lower run.jobs, or the batch size"
 Job = tuple[str, Spec]  # run id, spec
+Answer = TypeVar("Answer")
 
 
 class Pool:
-    """Worker processes that live as long as the command; torch is imported in them, never here.
-
-    Workers are forked from a server that has imported torch once and computed nothing, so a start costs milliseconds.
-    """
+    """Worker processes that live as long as the command; torch is imported in them, never here."""
 
     def __init__(self, device: str, jobs: int | None, threads: int | None) -> None:
         self.device, self.jobs, self.threads = device, jobs, threads
         self._devices: dict[str, int | None] | None = None  # free bytes of each; None where nobody counts them
-        self._executor: ProcessPoolExecutor | None = None
+        self._most_threads: int | None = None  # of the directory that runs are made for; None: as many as there are cores
+        self._executor: Executor | None = None
 
     def execute(
         self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
@@ -45,6 +44,8 @@ class Pool:
         that a round which was interrupted goes on to the same numbers (default: as many as there are jobs).
         """
         directory.mkdir(parents=True, exist_ok=True)
+        if jobs and self.threads is None:
+            self._most_threads = self._chosen_for(jobs[0][1], directory)
         for job in [job for job in jobs if isinstance(job[1], TimingSpec)]:
             self._all([job], directory, on_poll, 1)
         runs = [job for job in jobs if not isinstance(job[1], TimingSpec)]
@@ -60,9 +61,15 @@ class Pool:
             polled = time.monotonic()
             while running or waiting:
                 while waiting and (device := slots.take(kind(waiting[-1]))) is not None:
-                    job = waiting.pop()
-                    running[self._workers().submit(_work, *job, directory, device, threads)] = (job, device)
+                    try:
+                        future = self._submit(bool(running), _work, *waiting[-1], directory, device, threads)
+                    except BrokenProcessPool:  # those that run say so next
+                        slots.give_back(device, kind(waiting[-1]), None)
+                        break
+                    running[future] = (waiting.pop(), device)
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                if not done and self._executor is not None:
+                    self._executor.cancel_forgotten(running)
                 if time.monotonic() - polled >= POLL_SECONDS:
                     on_poll()
                     polled = time.monotonic()
@@ -87,36 +94,50 @@ class Pool:
 
     def _share(self, asked_at_once: int) -> tuple[Slots, int]:
         """Runs at once on the devices there are, and the threads of each. Raises `InputError` where the machine has none such."""
+        devices = self._found_devices()
+        at_once, threads = shared(available_cores(), next(iter(devices)), self.jobs, self.threads, asked_at_once, len(devices))
+        return Slots(devices, at_once), threads if self._most_threads is None else min(threads, self._most_threads)
+
+    def _found_devices(self) -> dict[str, int | None]:
         if self._devices is None:
-            self._devices = self._workers().submit(_free, self.device).result()
-        at_once, threads = shared(available_cores(), next(iter(self._devices)), self.jobs, self.threads, asked_at_once, len(self._devices))
-        return Slots(self._devices, at_once), threads
+            self._devices = self._retried(lambda: self._workers().ask(_free, self.device))
+        return self._devices
+
+    def _chosen_for(self, spec: Spec, directory: Path) -> int | None:
+        """The most threads of a run on a CPU, measured with the first run that is asked for."""
+        if "cpu" not in self._found_devices():
+            return None
+
+        def measure(most: int) -> int | None:
+            return self._retried(lambda: self._workers().ask(_threads_that_pay, spec, directory, most))
+
+        return most_threads(directory, available_cores(), measure)
+
+    def _submit(self, others_run: bool, work: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
+        """Hand work to a worker. A worker that was killed while idle has broken the pool: where nothing else runs, nothing is lost with it
+        and a new one takes the work. Raises `BrokenProcessPool` where others run: they are lost too."""
+        if others_run:
+            return self._workers().submit(work, *arguments)
+        return self._retried(lambda: self._workers().submit(work, *arguments))
+
+    def _retried(self, of_the_pool: Callable[[], Answer]) -> Answer:
+        """What is asked of the pool, of a new one where it has broken. Raises `RunFailedError` where that happens again and again."""
+        for _ in range(1 + MOST_RETRIES):
+            try:
+                return of_the_pool()
+            except BrokenProcessPool:
+                self.close()
+        raise RunFailedError(KILLED)
 
     def close(self) -> None:
         """End the workers. A run under way leaves a checkpoint after its step; what has not ended soon is killed."""
         executor, self._executor = self._executor, None
-        if executor is None:
-            return
-        if executor._processes == {}:
-            _end_server()
-        alive = {process.sentinel: process for process in list((executor._processes or {}).values())}
-        for process in alive.values():
-            process.terminate()
-        executor.shutdown(wait=False, cancel_futures=True)
-        until = time.monotonic() + STOP_SECONDS
-        while alive and time.monotonic() < until:
-            for sentinel in connection.wait(list(alive), until - time.monotonic()):
-                del alive[sentinel]  # type: ignore[arg-type]
-        for process in alive.values():
-            process.kill()
-        executor.shutdown()
+        if executor is not None:
+            executor.end(STOP_SECONDS)
 
-    def _workers(self) -> ProcessPoolExecutor:
+    def _workers(self) -> Executor:
         if self._executor is None:
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload(["hpcheck.engine.pool.preload"])
-            _start_server()
-            self._executor = ProcessPoolExecutor(max(self.jobs or 1, available_cores()), mp_context=context, initializer=_start)
+            self._executor = Executor(max(self.jobs or 1, available_cores()), _start)
         return self._executor
 
 
@@ -124,32 +145,13 @@ def _ended(futures: Mapping[Future[int | None], tuple[Job, str]], slots: Slots) 
     """The runs whose worker was killed, and the first error of the others; their places are free again."""
     killed, first = [], None
     for future, (job, device) in futures.items():
-        error = CancelledError() if future.cancelled() else future.exception()
+        error = CancelledError() if future.cancel() else future.exception()  # cancelled already, or forgotten by a pool that broke
         slots.give_back(device, kind(job), None if error else future.result())
         if isinstance(error, BrokenProcessPool | CancelledError):
             killed.append(job)
         else:
             first = first or error
     return killed, first
-
-
-def _start_server() -> None:
-    """Start the server that workers are forked from with SIGINT and SIGTERM blocked in it and in them: both may go to the whole process
-    group, and are the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
-    resource_tracker.ensure_running()  # it unblocks both, so it comes first
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _end_server() -> None:
-    """Kill the server where no worker has come of it yet: it may be importing torch still, and would then fork one for a command that is
-    gone, which writes a traceback over the last words."""
-    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # multiprocessing starts another where it is wanted
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)
 
 
 def shared(cores: int, device: str, jobs: int | None, threads: int | None, asked_at_once: int, devices: int = 1) -> tuple[int, int]:
@@ -182,6 +184,12 @@ def _free(device: str) -> dict[str, int | None]:
     from hpcheck.engine.pool import worker
 
     return worker.free_bytes_of(device)
+
+
+def _threads_that_pay(spec: Spec, directory: Path, most: int) -> int | None:
+    from hpcheck.engine.pool import worker
+
+    return worker.threads_that_pay(spec, directory, most)
 
 
 def _work(run_id: str, spec: Spec, directory: Path, device: str, threads: int) -> int | None:

@@ -15,10 +15,12 @@ import torch
 from hpcheck import __version__
 from hpcheck.data.cache import load_raw
 from hpcheck.data.prepare import prepare as prepare_data
+from hpcheck.engine import thread_timing
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
 from hpcheck.engine.loop import train
+from hpcheck.engine.pool.executor import is_at_work
 from hpcheck.engine.pool.malloc import keep_freed_memory
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.errors import ChangedError, InputError, RunFailedError
@@ -37,9 +39,10 @@ ONE_VALUE = (
 
 
 def start() -> None:
-    """Set a worker up: it ends when its parent does, however that ends, and its run stops when asked by SIGTERM; stdout is for data."""
+    """Set a worker up: it ends when its parent does, however that ends, and its run stops when asked by SIGTERM, at once where there is
+    none; stdout is for data."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGTERM, _asked_to_end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.dup2(2, 1)
     keep_freed_memory()
@@ -63,7 +66,7 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
                 train(spec, data, record, directory)
             else:
                 measure(spec, data, record, directory)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # of the user's code too: SIGINT, which would raise one, is ignored here
         if is_out_of_memory(error):
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
         if "more than 1 value per channel" in str(error):  # torch's BatchNorm
@@ -132,6 +135,14 @@ def of_this_process() -> Fingerprints:
     return Fingerprints()
 
 
+def threads_that_pay(spec: Spec, directory: Path, most: int) -> int | None:
+    """The number of threads on a CPU, at most `most`, that pays for the steps of a run. None where they fail: the run will say of what."""
+    try:
+        return thread_timing.threads_that_pay(spec, on_device(spec.data, "cpu")[0], directory, most)
+    except BaseException:  # of the user's code too, which may leave by SystemExit
+        return None
+
+
 @lru_cache(maxsize=2)
 def on_device(spec: DataSpec, device: str) -> tuple[OnDevice, str]:
     """The data of a run on its device, kept between the runs of one process, and their fingerprint."""
@@ -160,6 +171,12 @@ def environment(device: torch.device, threads: int) -> dict[str, Any]:
         "threads": threads,
         **({"devices": team.size()} if team.size() > 1 else {}),
     }
+
+
+def _asked_to_end(*_: object) -> None:
+    if not is_at_work():
+        os._exit(0)  # it may wait for a lock that a killed worker held
+    ask_to_stop()
 
 
 def _end_with(parent_sentinel: int) -> None:

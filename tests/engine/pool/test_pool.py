@@ -1,13 +1,18 @@
 """Worker processes: what they share out, what becomes of a failure, and that none outlives its parent."""
 
 import os
+import signal
+import time
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from multiprocessing import forkserver
 
 import pytest
 
 from hpcheck.engine.pool import pool as processes
+from hpcheck.engine.pool import threads
+from hpcheck.engine.pool.executor import Executor
 from hpcheck.engine.pool.pool import Pool, shared
 from hpcheck.engine.pool.slots import Slots
 from hpcheck.errors import InputError, RunFailedError
@@ -119,7 +124,8 @@ def test_threads_do_not_depend_on_how_many_runs_are_done_already(tmp_path, folde
     pool.execute(jobs(RUN), tmp_path / "records", asked_at_once=2)
     pool.close()
     record = records.read(tmp_path / "records" / f"{identify(RUN)}.jsonl")
-    assert record.environment["threads"] == max(1, processes.available_cores() // 2)
+    share = max(1, processes.available_cores() // 2)
+    assert record.environment["threads"] == min(share, threads.read(tmp_path / "records"))
 
 
 def test_a_worker_that_is_killed_says_what_to_do_and_the_pool_lives_on(tmp_path, pool):
@@ -194,3 +200,58 @@ def test_all_runs_of_a_pool_that_broke_are_made_again_in_the_next(tmp_path, monk
     jobs = [(f"{number:016x}", replace(RUN, seed=number)) for number in range(4)]
     Breaks("cpu", 4, 1).execute(jobs, tmp_path)
     assert [len(executor.futures) for executor in executors] == [4, 4]
+
+
+def test_an_idle_worker_that_is_killed_costs_a_retry(tmp_path, folder):
+    pool = Pool("cpu", 2, 1)
+    quick = replace(RUN, steps=2, evaluate_after=(0, 2))
+    pool.execute(jobs(*(replace(quick, seed=seed) for seed in range(2))), tmp_path / "records")
+    killed = 0
+    for number in range(20):
+        for pid in pool._workers().pids()[:1]:  # there is none where the one before was noticed after its last run
+            os.kill(pid, signal.SIGKILL)
+            killed += 1
+        time.sleep(0.01 * (number % 5))  # noticed already, being noticed, or not yet
+        found = jobs(*(replace(quick, seed=2 + 2 * number + further) for further in range(2)))
+        pool.execute(found, tmp_path / "records")
+        assert all(records.read(tmp_path / "records" / f"{run_id}.jsonl") for run_id, _ in found)
+    pool.close()
+    assert killed > 10
+
+
+def test_a_pool_that_never_lives_long_enough_says_what_to_do(tmp_path, monkeypatch):
+    class Dead(Broken):
+        def submit(self, work, *arguments):
+            raise BrokenProcessPool
+
+        def end(self, seconds):
+            pass
+
+    monkeypatch.setattr(processes, "Executor", lambda *_: Dead(breaks=True))
+    pool = Pool("cpu", 2, 1)
+    pool._devices = {"cpu": None}
+    with pytest.raises(RunFailedError, match="again and again"):
+        pool.execute([("0" * 16, RUN)], tmp_path)
+
+
+def test_the_server_that_workers_come_of_may_be_killed_too(tmp_path, folder):
+    pool = Pool("cpu", 2, 1)
+    pool.execute(jobs(RUN), tmp_path / "records")
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+    again = jobs(replace(RUN, seed=5), replace(RUN, seed=6))
+    pool.execute(again, tmp_path / "records")
+    assert all(records.read(tmp_path / "records" / f"{run_id}.jsonl") for run_id, _ in again)
+    pool.close()
+
+
+def test_work_that_a_broken_pool_has_forgotten_is_cancelled(folder):
+    executor, forgotten = Executor(1, print), Future()
+    pid = executor.ask(os.getpid)
+    assert not executor.cancel_forgotten([forgotten])
+    os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while not executor.cancel_forgotten([forgotten]):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert forgotten.cancelled()
+    executor.end(1.0)

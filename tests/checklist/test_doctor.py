@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from hpcheck.__main__ import run
+from hpcheck.checklist import doctor
 from hpcheck.engine.pool import pool
-from hpcheck.terminal import doctor
 
 ANSWER = {"cuda": [["Some GPU", 3 * 2**30, 8 * 2**30]], "built_for": "13.2", "mps": False, "cpu_bf16": True}
 

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from hpcheck.curves.table import Row, Table, number
+from hpcheck.curves.formats.content import whole
+from hpcheck.curves.numbers import number
+from hpcheck.curves.table import Row, Table
 
 COUNTS = "iteration"
-LOOKS = re.compile(r"Iteration \d+, (lr = |Testing net)|Test net output #\d+: ")
+SPEAKS = re.compile(r"Iteration \d+, (lr = |Testing net)|Test net output #\d+: ")
 ITERATION = re.compile(r"\bIteration (\d+)\b")
 TESTING = re.compile(r"\bIteration (\d+), Testing net \(#(\d+)\)")
 OUTPUT = re.compile(r"\b(Test|Train) net output #\d+: (.+?) = (\S+)")
@@ -15,12 +17,17 @@ STATED = re.compile(r"\b(lr|momentum|weight decay|loss) = (\S+?)(?:,|\s|$)")  # 
 CONSTANT = re.compile(r"^\s*(momentum|weight_decay): (\S+)\s*$")
 
 
-def read(path: Path) -> Table:
+def looks(path: Path, head: str) -> bool:
+    """Whether the solver speaks in it."""
+    return SPEAKS.search(head) is not None
+
+
+def read(path: Path) -> list[Table]:
     """The log's values, merged by iteration later. A last line without an end is still being written, and is passed over."""
-    text = path.read_bytes().decode("utf-8", errors="replace").replace("\r\n", "\n")
+    text = whole(path).decode("utf-8", errors="replace").replace("\r\n", "\n")
     numbered = list(enumerate(text.splitlines(keepends=True), start=1))
     lines = [(at, line) for at, line in numbered if line.endswith("\n")]
-    return Table(tuple(_rows(lines)), COUNTS, _constants(text))
+    return [Table(tuple(_rows(lines)), COUNTS, _constants(text))]
 
 
 def _rows(lines: list[tuple[int, str]]) -> Iterator[Row]:

@@ -1,0 +1,47 @@
+"""What full trainings come to in a plan: how many `confirm` makes, and of what."""
+
+from typing import Any
+
+from hpcheck.steps.confirm_plan import FRESH, first_candidates, for_sure, trainings_of, why_so_many
+from hpcheck.steps.reading import FoundLr, Settings
+from hpcheck.steps.share_of_search import SHARE_ITERATIONS, SHARE_TRAININGS
+from hpcheck.steps.step import Asked
+
+NEIGHBOURS = 2
+
+
+def confirmation(asked: Asked, start: Settings) -> dict[str, Any]:
+    """The plan's word on `confirm`: its trainings, what they are spent on, why so many, and how many more under `confirm.sure`."""
+    total, known = trainings_of(asked), _with_some_lr(start)
+    if not total:
+        return {"trainings": 0, "why": why_so_many(asked), "parts": {}, "sure": 0}
+    first = len(first_candidates(asked, known))
+    beside = min(NEIGHBOURS, total - first - FRESH)
+    challenger = min(1, total - first - beside - FRESH)
+    fresh = total - first - beside - challenger
+    parts = {"first": first, "neighbours": beside, "challenger": challenger, "fresh": fresh}
+    sure = (len(for_sure(asked, known)) + FRESH) * 3 - total if asked.config.confirm.sure else 0
+    return {"trainings": total, "why": why_so_many(asked), "parts": parts, "sure": max(sure, 0)}
+
+
+def words(found: dict[str, Any]) -> list[str]:
+    """The same for people."""
+    parts = found["parts"]
+    if not parts:
+        return [f"Nothing is confirmed by full trainings: {found['why']}"]
+    named = [
+        f"{parts['first']} to begin with, the start among them",
+        *([f"{parts['neighbours']} neighbours in weight decay"] if parts["neighbours"] else []),
+        *([f"{parts['challenger']} challenger, or one more seed"] if parts["challenger"] else []),
+        f"{parts['fresh']} with fresh seeds",
+    ]
+    more = f" --sure: about {found['sure']} more." if found["sure"] else ""
+    return [
+        f"Full trainings of confirm, {found['trainings']}: {', '.join(named)}.{more} {found['why']}",
+        f"The search before it may cost {SHARE_TRAININGS:g} trainings or {SHARE_ITERATIONS:,} iterations, whichever is more: "
+        "momentum's look is left out first, then batch's.",
+    ]
+
+
+def _with_some_lr(start: Settings) -> Settings:
+    return Settings(**{**vars(start), "max_lr": 1.0, "min_lr": 0.1, "found": FoundLr(1.0)})

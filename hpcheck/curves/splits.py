@@ -1,0 +1,53 @@
+"""Long tables made wide: rows that say of which split, or of which quantity, they are, become columns."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from hpcheck.curves.names import TRAINING, VALIDATION, is_setting, words
+from hpcheck.curves.table import Row, Table
+
+SPLITS = {"phase", "split", "mode", "set", "subset", "stage", "partition", "dataset", "type", "kind"}
+QUANTITIES = {"metric", "name", "tag", "key", "variable", "quantity"}  # a row for each value: which quantity it is
+VALUES = {"value", "values"}
+
+
+def widen(table: Table) -> Table:
+    """The table with a column for each quantity of each split; the same table where no column says which split a row is of."""
+    return _by_split(_by_quantity(table))
+
+
+def _by_split(table: Table) -> Table:
+    column = next((name for name in table.columns if set(words(name)) & SPLITS and _names_splits(table, name)), None)
+    if column is None:
+        return table
+    rows = tuple(Row(row.line, _of_split(row.cells, column)) for row in table.rows)
+    return replace(table, rows=rows, notes=(*table.notes, f"{column!r} says which split a row is of"))
+
+
+def _names_splits(table: Table, column: str) -> bool:
+    """Whether a column's cells are names of splits, at least two rows of one that is known."""
+    cells = [row.cells[column] for row in table.rows if row.cells.get(column) not in (None, "")]
+    known = [cell for cell in cells if isinstance(cell, str) and set(words(cell)) & (VALIDATION | TRAINING)]
+    return len(known) > 1 and len(known) >= 0.5 * len(cells) and all(isinstance(cell, str) for cell in cells)
+
+
+def _of_split(cells: Mapping[str, Any], column: str) -> dict[str, Any]:
+    split = cells.get(column)
+    if split in (None, ""):
+        return dict(cells)
+    return {name if is_setting(name) else f"{split}/{name}": cell for name, cell in cells.items() if name != column}
+
+
+def _by_quantity(table: Table) -> Table:
+    """`metric, value` columns: each row's value goes to the column of its own name."""
+    names = {name: words(name) for name in table.columns}
+    value = next((name for name, has in names.items() if len(has) == 1 and has[0] in VALUES), None)
+    key = next((name for name, has in names.items() if has and has[-1] in QUANTITIES | {"id"} and set(has) & QUANTITIES), None)
+    if value is None or key is None or not all(isinstance(row.cells.get(key), str) for row in table.rows):
+        return table
+    rows = tuple(
+        Row(row.line, {**{n: cell for n, cell in row.cells.items() if n not in (key, value)}, row.cells[key]: row.cells.get(value)})
+        for row in table.rows
+    )
+    return replace(table, rows=rows, notes=(*table.notes, f"{key!r} says which quantity a row is of"))

@@ -1,0 +1,119 @@
+"""The standard library's pool of processes, and all that we use of its private attributes; torch is imported in the workers, never here.
+
+Workers are forked from a server that has imported torch once and computed nothing, so a start costs milliseconds. loky, which could be told
+to kill its workers without a private attribute, starts each by a new interpreter, which would import torch anew in every one.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection, forkserver, resource_tracker
+from typing import Any, TypeVar, cast
+
+PRELOAD = "hpcheck.engine.pool.preload"
+ASK_SECONDS = 0.3  # ours: how often a caller that waits for an answer looks whether the pool still lives
+MANAGER_SECONDS = 1.0  # ours: its thread has nothing left to wait for once the workers are gone
+Answer = TypeVar("Answer")
+
+
+class Executor:
+    """At most `workers` processes, each started when there is work for it; `start` is called first in each."""
+
+    def __init__(self, workers: int, start: Callable[[], None]) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([PRELOAD])
+        self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start)
+
+    def submit(self, work: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
+        """Hand work to a worker. Raises `BrokenProcessPool` where a worker was killed before, an idle one too, or where the server was."""
+        _start_server()  # it runs, unless it was killed
+        try:
+            return self._pool.submit(_at_work, work, *arguments)
+        except (ConnectionError, EOFError) as error:  # the server that forks workers is gone
+            raise BrokenProcessPool(str(error)) from error
+
+    def ask(self, work: Callable[..., Answer], *arguments: Any) -> Answer:
+        """What `work` returns. Raises as `submit` does, and what `work` raises."""
+        future = self.submit(work, *arguments)
+        while True:
+            try:
+                return future.result(ASK_SECONDS)
+            except TimeoutError:
+                if future.done():
+                    return future.result()
+                if self.cancel_forgotten([future]):
+                    raise BrokenProcessPool("a worker was killed") from None
+
+    def cancel_forgotten(self, futures: Iterable[Future[Any]]) -> bool:
+        """Cancel what a broken pool will never tell of: work that was handed in while it broke. Returns whether there was any."""
+        manager = self._manager()
+        if not self._pool._broken or (manager is not None and manager.is_alive()):
+            return False
+        cancelled = [future.cancel() for future in futures]  # all of them
+        return any(cancelled)
+
+    def _manager(self) -> threading.Thread | None:
+        """The thread that hands out work and collects answers; it ends when the pool breaks."""
+        return cast(threading.Thread | None, self._pool._executor_manager_thread)  # typeshed has another class
+
+    def pids(self) -> list[int]:
+        """The worker processes."""
+        return list(self._pool._processes or {})
+
+    def end(self, seconds: float) -> None:
+        """End the workers: by SIGTERM, and after so many seconds by SIGKILL. Then every future is done, save forgotten ones."""
+        if self._pool._processes == {}:
+            _end_server()
+        alive = {process.sentinel: process for process in list((self._pool._processes or {}).values())}
+        for process in alive.values():
+            process.terminate()
+        manager = self._manager()  # `shutdown` forgets it
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + seconds
+        while alive and time.monotonic() < until:
+            for sentinel in connection.wait(list(alive), until - time.monotonic()):
+                del alive[sentinel]  # type: ignore[arg-type]
+        for process in alive.values():
+            process.kill()
+        if manager is not None:
+            manager.join(MANAGER_SECONDS)
+
+
+def is_at_work() -> bool:
+    """Whether this process, a worker, computes something; an idle one has nothing to save when it is asked to end."""
+    return bool(_works)
+
+
+_works: list[Callable[..., Any]] = []  # what this worker computes: at most one
+
+
+def _at_work(work: Callable[..., Answer], *arguments: Any) -> Answer:
+    _works.append(work)
+    try:
+        return work(*arguments)
+    finally:
+        _works.pop()
+
+
+def _start_server() -> None:
+    """Start the server that workers are forked from with SIGINT and SIGTERM blocked in it and in them: both may go to the whole process
+    group, and are the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
+    resource_tracker.ensure_running()  # it unblocks both, so it comes first
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_server() -> None:
+    """Kill the server where no worker has come of it yet: it may be importing torch still, and would then fork one for a command that is
+    gone, which writes a traceback over the last words."""
+    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # multiprocessing starts another where it is wanted
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)

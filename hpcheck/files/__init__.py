@@ -1,0 +1,1 @@
+"""Files as they lie on the disk: only regular ones are read."""

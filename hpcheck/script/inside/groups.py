@@ -1,0 +1,135 @@
+"""The parameter groups of a user's optimizer: each keeps its ratio of lr and weight decay while hpcheck sets the largest."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from hpcheck.optimizers.adamw import LARGEST_BETA1
+from hpcheck.optimizers.sgd import ZERO_MOMENTUM
+from hpcheck.script.job import ScriptError
+from hpcheck.script.kinds import Hyper
+
+WRAPPERS = ("accelerate.", "lightning.", "pytorch_lightning.", "lightning_fabric.")  # their optimizers hold the one that makes the steps
+REFUSED = {"deepspeed": "DeepSpeed makes the updates itself", "colossalai": "Colossal-AI makes the updates itself"}
+READ_BACK = 1e-9  # relative: a float that was set is read back as it was
+
+
+def unwrapped(optimizer: Any) -> torch.optim.Optimizer:
+    """The torch optimizer that makes the steps. Raises `ScriptError` for what cannot be followed, by name."""
+    if isinstance(optimizer, list | tuple | dict):
+        raise ScriptError(f"hpcheck.follow was given {len(optimizer)} optimizers; it follows one optimizer (with any parameter groups)")
+    while type(optimizer).__module__.startswith(WRAPPERS) and hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    name, module = type(optimizer).__name__, type(optimizer).__module__
+    for package, why in REFUSED.items():
+        if module.startswith(package):
+            raise ScriptError(f"hpcheck.follow: {name} cannot be followed yet: {why}")
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ScriptError(f"hpcheck.follow was given a {name}, not a torch optimizer (None, with hp.hyper and hp.step, for anything else)")
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise ScriptError("hpcheck.follow: LBFGS cannot be followed: it makes several evaluations an update and chooses its own step")
+    _refuse_sharded(optimizer)
+    return optimizer
+
+
+def _refuse_sharded(optimizer: torch.optim.Optimizer) -> None:
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if type(parameter).__name__ in ("FlatParameter", "DTensor") or type(parameter.data).__name__ == "DTensor":
+                raise ScriptError("hpcheck.follow: FSDP (sharded parameters) cannot be followed yet; DDP can")
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a group had when the script handed it over, and its share of the largest."""
+
+    lr: float
+    weight_decay: float
+    lr_ratio: float
+    decay_ratio: float
+
+
+class Groups:
+    """Sets lr, momentum and weight decay of an optimizer's groups, and reads them back. Works on `optimizer.param_groups` as they are at
+    each update: loading a state puts others in their place."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+        groups = optimizer.param_groups
+        missing = [key for key in ("lr", "weight_decay") if any(key not in group for group in groups)]
+        if missing:
+            raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} has no {missing[0]} in its parameter groups")
+        lrs = [float(group.get("initial_lr", group["lr"])) for group in groups]  # a warm-up may have set lr to 0 by now
+        decays = [float(group["weight_decay"]) for group in groups]
+        ratios = zip(_ratios(lrs), _ratios(decays), strict=True)
+        self.bases = [Base(lr, decay, *both) for lr, decay, both in zip(lrs, decays, ratios, strict=True)]
+        self.largest = max(range(len(groups)), key=lambda at: self.bases[at].lr_ratio)
+        self.momentum = momentum_of(groups[self.largest])
+        self._floor = ZERO_MOMENTUM if isinstance(optimizer, torch.optim.SGD) else 0.0
+        self._set: list[tuple[float, float]] = []
+
+    @property
+    def kind(self) -> str:
+        """The shipped optimizer that it is searched like."""
+        return "adamw" if "betas" in self.optimizer.param_groups[self.largest] else "sgd"
+
+    def set(self, lr: float, momentum: float, weight_decay: float) -> None:
+        """Set them for the next update; lrs that are tensors are filled in place."""
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self.bases):
+            raise ScriptError(
+                f"the optimizer has {len(groups)} parameter groups now, and had {len(self.bases)} when hpcheck.follow was called"
+            )
+        self._set = []
+        for group, base in zip(groups, self.bases, strict=True):
+            own_lr, own_decay = lr * base.lr_ratio, weight_decay * base.decay_ratio
+            self._set.append((own_lr, own_decay))
+            _put(group, "lr", own_lr)
+            _put(group, "weight_decay", own_decay)
+            if "betas" in group:
+                beta1, beta2 = group["betas"]
+                if isinstance(beta1, torch.Tensor):
+                    beta1.fill_(min(momentum, LARGEST_BETA1))
+                else:
+                    group["betas"] = (min(momentum, LARGEST_BETA1), beta2)
+            elif "momentum" in group:
+                _put(group, "momentum", max(momentum, self._floor))
+
+    def check(self) -> None:
+        """Raise `ScriptError` where something else has set a group since."""
+        for group, (lr, decay) in zip(self.optimizer.param_groups, self._set, strict=False):
+            for key, value in (("lr", lr), ("weight_decay", decay)):
+                now = group[key]
+                if isinstance(now, float) and abs(now - value) > READ_BACK * abs(value):
+                    raise ScriptError(f"the update was made with {key} {now:g}, and hpcheck had set {value:g}: something else sets it too")
+
+    def now(self) -> Hyper:
+        """The lr and momentum of the group with the largest lr, and the largest weight decay, as they are now."""
+        group = self.optimizer.param_groups[self.largest]
+        return Hyper(float(group["lr"]), momentum_of(group), max(float(one["weight_decay"]) for one in self.optimizer.param_groups))
+
+
+def momentum_of(group: dict[str, Any]) -> float | None:
+    """The momentum of a group, Adam's beta1; None where it has none."""
+    if "betas" in group:
+        return float(group["betas"][0])
+    return float(group["momentum"]) if "momentum" in group else None
+
+
+def _ratios(values: list[float]) -> list[float]:
+    """Each value's share of the largest; all 1 where all are 0.
+
+    >>> _ratios([0.5, 0.25, 0.0]), _ratios([0.0, 0.0])
+    ([1.0, 0.5, 0.0], [1.0, 1.0])
+    """
+    largest = max(values)
+    return [value / largest for value in values] if largest > 0 else [1.0] * len(values)
+
+
+def _put(group: dict[str, Any], key: str, value: float) -> None:
+    now = group.get(key)
+    if isinstance(now, torch.Tensor):
+        now.fill_(value)
+    else:
+        group[key] = value

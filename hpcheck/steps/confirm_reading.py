@@ -1,0 +1,288 @@
+"""What the full trainings of `confirm` say: the settings that follow from them, the evidence, the pictures, and what is not confirmed."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from hpcheck.analysis.choice import Confidence
+from hpcheck.analysis.choose import half_way
+from hpcheck.analysis.full_trainings import Ahead, By, Judged
+from hpcheck.drawing.panels import Panel, Series
+from hpcheck.steps.build_runs import curve
+from hpcheck.steps.confirm_plan import is_between, longer_than_start
+from hpcheck.steps.confirm_words import METRIC, figure_words, metric_name, named, seeds_words, spelled
+from hpcheck.steps.contest import Contest
+from hpcheck.steps.evidence import series
+from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.train import summary
+
+SOURCE = "section 4.4, Remark 6; that it is trained in full is hpcheck's"
+BETTER, PROBABLY, NOT_BETTER = "better", "probably better", "not better"
+
+
+def reading(contest: Contest, before: Settings, ours: Settings | None) -> Reading:
+    """The reading once all is trained. `ours` is the best other than the start; None where there is none that finished."""
+    start = contest.start
+    together = None if ours is None else contest.judged(ours, start)
+    passes = together is not None and together.passes
+    chosen = ours if ours is not None and passes else start
+    confidence = {name: _confidence(contest, chosen, ours, name) for name in ("weight_decay", "learning_rate")}
+    verdict = _verdict(contest, ours, passes)
+    results: dict[str, Any] = {
+        "trainings": contest.total - contest.left,
+        "verdict": verdict,
+        "confidence": confidence,
+        "considered": [_considered(contest, one) for one in contest.candidates],
+        "recommended": summary(_shown(contest, chosen, ours)),
+        "start": summary(_shown(contest, start, ours)),
+    }
+    remarks = [_tested(contest, verdict), *_opposed(contest), *_longer(contest, chosen), *_slower(contest, chosen)]
+    return Reading(
+        "confirm", chosen, _evidence(contest, before, chosen, ours, confidence), _panels(contest, chosen), tuple(remarks), results=results
+    )
+
+
+def all_diverged(contest: Contest, before: Settings) -> Reading:
+    """Nothing finished: the settings stay, and nothing is confirmed."""
+    runs = tuple(record.run_id for records in contest.records.values() for record in records)
+    reason = f"all {len(runs)} full trainings diverged"
+    item = Evidence("weight_decay", before.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
+    why = (
+        f"{reason}: the lr is too large for a full training; read it again over longer runs (lr_range.steps) or give a smaller start.max_lr"
+    )
+    return Reading("confirm", before, (item,), _panels(contest, before), (why,))
+
+
+def _shown(contest: Contest, settings: Settings, ours: Settings | None) -> list[Any]:
+    """The fresh trainings of the settings, which chose nothing; where there are none, the first."""
+    records = contest.records[settings]
+    return records[1:] or records
+
+
+def _verdict(contest: Contest, ours: Settings | None, passes: bool) -> dict[str, Any]:
+    """The figures of the verdict, by fresh seeds; over both seeds beside them."""
+    asked, start = contest.asked, contest.start
+    if ours is None or len(contest.records[ours]) < 2 or len(contest.records[start]) < 2:
+        return {"says": NOT_BETTER, "fresh_seeds": [0, 0], "diverged": [0, 0]}
+    fresh, together = contest.judged(ours, start, fresh=True), contest.judged(ours, start)
+    decided = fresh.decided_by
+    says = NOT_BETTER if not passes else BETTER if decided is not None else PROBABLY
+    sides = [contest.trained(one) for one in (ours, start)]
+    told: dict[str, Any] = {
+        "says": says,
+        "by": decided or "metric",
+        "name": metric_name(asked),
+        "ours_are": named(asked, ours),
+        "fresh_seeds": [len(side) - 1 for side in sides],
+        "diverged": [sum(one.diverged for one in side) for side in sides],
+    }
+    if not any(one.diverged for side in sides for one in side):
+        told |= {by: _figures(contest, fresh, by, [side[1:] for side in sides]) for by in ("metric", "loss")}
+        told["together"] = {by: _figures(contest, together, by, sides) for by in ("metric", "loss")}
+    return told
+
+
+def _figures(contest: Contest, found: Judged, by: By, sides: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Means of both sides as measured, and the difference, positive where ours is better."""
+    sign = -1.0 if by == METRIC and contest.asked.config.data.metric_is == "higher" else 1.0
+    ours, theirs = (sign * sum(one.figure(by) for one in side) / len(side) for side in sides)
+    ahead: Ahead = found.metric if by == METRIC else found.loss
+    return {"ours": ours, "theirs": theirs, "difference": ahead.value, "error": ahead.error, "interval": list(ahead.interval)}
+
+
+def _considered(contest: Contest, settings: Settings) -> dict[str, Any]:
+    """One line of what was trained: its settings, and what each seed came to."""
+    found = contest.records[settings]
+    figures = [record.result.get("val", {}) for record in found]
+    return {
+        "total_batch_size": settings.total_batch_size,
+        "max_lr": settings.max_lr,
+        "momentum": [settings.max_momentum, settings.min_momentum],
+        "weight_decay": settings.weight_decay,
+        "start": settings == contest.start,
+        "metric": [one.get("metric") for one in figures],
+        "loss": [one.get("loss") for one in figures],
+        "runs": [record.run_id for record in found],
+    }
+
+
+def _beside(contest: Contest, chosen: Settings, name: str) -> list[Settings]:
+    """What was trained with another value of this setting alone, the nearest on each side, in order."""
+
+    def value(one: Settings) -> float:
+        return one.weight_decay if name == "weight_decay" else one.max_lr or 0.0
+
+    def alike(one: Settings) -> bool:
+        if name == "weight_decay":
+            return replace(one, weight_decay=chosen.weight_decay) == chosen
+        return replace(one, max_lr=chosen.max_lr, min_lr=chosen.min_lr) == chosen
+
+    others = [one for one in contest.candidates if one != chosen and alike(one)]
+    below = sorted((one for one in others if value(one) < value(chosen)), key=value)[-1:]
+    return [*below, *sorted((one for one in others if value(one) > value(chosen)), key=value)[:1]]
+
+
+def _confidence(contest: Contest, chosen: Settings, ours: Settings | None, name: str) -> Confidence:
+    """How sure a value of the recommendation is (docs/decision-rule.md).
+
+    low: at the edge of what was trained, not ahead of a neighbour by more than an error, reversed by its fresh seed, or loss and metric are
+    opposed. medium: none of these. high: under `confirm.sure` alone, ahead of all neighbours over three seeds.
+    """
+    near = _beside(contest, chosen, name)
+    inside = len(near) == 2 or (name == "weight_decay" and is_between(contest.asked, chosen, contest.candidates))
+    if not near or not inside or contest.best()[1] is not None or len(contest.records[chosen]) < 2:
+        return "low"
+    other = contest.start if chosen == ours else ours
+    if other is not None and len(contest.records[other]) > 1 and contest.judged(other, chosen, fresh=True).leads:
+        return "low"
+    if not all(contest.judged(chosen, one, first=True).leads for one in near):
+        return "low"
+    sure = contest.asked.config.confirm.sure and all(len(contest.records[one]) > 2 for one in near)
+    return "high" if sure and all(contest.judged(chosen, one).passes for one in near) else "medium"
+
+
+def _evidence(
+    contest: Contest, before: Settings, chosen: Settings, ours: Settings | None, confidence: dict[str, Confidence]
+) -> tuple[Evidence, ...]:
+    """For the weight decay always; for what the start's own values took back from the steps before, that they stay."""
+    asked = contest.asked
+    items = [_weight_decay(contest, chosen, ours, confidence["weight_decay"])]
+    changed = chosen != contest.start and replace(before, weight_decay=chosen.weight_decay) != chosen
+    why = (
+        f"{named(asked, chosen)} led in full trainings"
+        if changed
+        else "yours stays: in full trainings nothing else was better over both seeds"
+    )
+    runs = tuple(record.run_id for record in contest.records[chosen])
+    low, source = "low", "hpcheck's own full trainings"
+    if (chosen.max_lr, chosen.min_lr) != (before.max_lr, before.min_lr):
+        items.append(Evidence("learning_rate", chosen.max_lr, "chosen", confidence["learning_rate"], why, source, runs=runs))
+    if chosen.total_batch_size != before.total_batch_size:
+        items.append(Evidence("total_batch_size", chosen.total_batch_size, "chosen", low, why, source, runs=runs))
+    if (chosen.max_momentum, chosen.min_momentum) != (before.max_momentum, before.min_momentum):
+        value = {"max": chosen.max_momentum, "min": chosen.min_momentum}
+        items.append(Evidence("momentum", value, "chosen", low, why, source, runs=runs))
+    return tuple(items)
+
+
+def _weight_decay(contest: Contest, chosen: Settings, ours: Settings | None, confidence: Confidence) -> Evidence:
+    """The weight decay with those that were trained at the same other settings; tied are those that it does not lead by an error."""
+    asked = contest.asked
+    alike = sorted(
+        (one for one in contest.candidates if replace(one, weight_decay=chosen.weight_decay) == chosen), key=lambda one: one.weight_decay
+    )
+    led = {one: one == chosen or contest.judged(chosen, one, first=True).leads for one in alike}
+    tied = [one.weight_decay for one in alike if not led[one]]
+    kept = sorted([*tied, chosen.weight_decay])
+    values = [one.weight_decay for one in alike]
+    first, last = values.index(kept[0]), values.index(kept[-1])
+    low = values[first] if first == 0 else half_way(values[first - 1], values[first], "log")
+    high = values[last] if last == len(values) - 1 else half_way(values[last], values[last + 1], "log")
+    considered = []
+    for one in alike:
+        trained = contest.trained(one)[0]
+        error = 0.0 if one == chosen else contest.judged(chosen, one, first=True).metric.error
+        considered.append((one.weight_decay, trained.metric, error))
+    return Evidence(
+        setting="weight_decay",
+        value=chosen.weight_decay,
+        status="tied" if tied else "chosen",
+        confidence=confidence,
+        reason=_why(contest, chosen, ours, [one for one in alike if one != chosen]),
+        source=SOURCE,
+        interval=(low, high),
+        tied=tuple(kept) if tied else (),
+        runs=tuple(record.run_id for one in alike for record in contest.records[one]),
+        considered=tuple(considered),
+        judged_by="accuracy",
+        higher_is_better=asked.config.data.metric_is == "higher",
+    )
+
+
+def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequence[Settings]) -> str:
+    asked = contest.asked
+    near = _beside(contest, chosen, "weight_decay")
+    figures = {one: figure_words(asked, contest.trained(one)[0]) for one in (chosen, *others)}
+    beside = " and ".join(f"{one.weight_decay:g} ({figures[one]})" for one in near)
+    first = f"trained in full, {chosen.weight_decay:g} came to {figures[chosen]}"
+    words = f"{first}, its neighbour{'s' * (len(near) > 1)} {beside}" if near else first
+    if chosen == contest.start and ours is not None:
+        return f"{words}; yours stays, since nothing was better over both seeds"
+    if not is_between(asked, chosen, contest.candidates):
+        return f"{words}; it lies at the edge of what was trained"
+    return words
+
+
+def _tested(contest: Contest, verdict: dict[str, Any]) -> str:
+    """What was tested, and what was not."""
+    count = contest.total - contest.left
+    counts = verdict["fresh_seeds"]
+    seeds = f"; {verdict['ours_are']} and yours again: {seeds_words(counts)}" if sum(counts) else ""
+    untested = [
+        word
+        for word, value in (
+            ("batch size", lambda one: one.total_batch_size),
+            ("momentum", lambda one: (one.max_momentum, one.min_momentum)),
+        )
+        if len({value(one) for one in contest.candidates}) == 1
+    ]
+    no = f"; not tested in full: {' and '.join(untested)}" if untested else ""
+    return f"trained in full {spelled(count)} times: {spelled(len(contest.candidates))} settings{seeds}{no}"
+
+
+def _opposed(contest: Contest) -> list[str]:
+    best, other = contest.best()
+    if best is None or other is None:
+        return []
+    asked = contest.asked
+    (ours, theirs), name = [contest.trained(one)[0] for one in (best, other)], metric_name(asked)
+    return [
+        f"loss and {name} are opposed: {named(asked, other)} has the lower validation loss ({theirs.loss:.3g} against {ours.loss:.3g}) and "
+        f"the worse {name} ({figure_words(asked, theirs)} against {figure_words(asked, ours)}); the {name} decides, with low confidence"
+    ]
+
+
+def _longer(contest: Contest, chosen: Settings) -> list[str]:
+    """The length of the training, where it is not the user's."""
+    times = longer_than_start(contest.asked, chosen)
+    return [f"a training at these settings has {times:.2g} times the examples of yours"] if not 0.95 < times < 1.05 else []
+
+
+def _slower(contest: Contest, chosen: Settings) -> list[str]:
+    """What a smaller batch costs in time, where it was taken."""
+    if chosen.total_batch_size >= contest.start.total_batch_size:
+        return []
+    ours, theirs = (contest.records[one][0].result.get("train_seconds", 0.0) for one in (chosen, contest.start))
+    return [f"a training at batch {chosen.total_batch_size} took {ours / theirs:.2g} times the seconds of yours"] if ours and theirs else []
+
+
+def _panels(contest: Contest, chosen: Settings) -> tuple[Panel, ...]:
+    """The curves of the first seeds: the weight decays at the chosen lr, batch and momentum, and what else was trained beside them."""
+    by_decay = [one for one in contest.candidates if replace(one, weight_decay=chosen.weight_decay) == chosen]
+    others = [one for one in contest.candidates if one not in by_decay]
+    higher = contest.asked.config.data.metric_is == "higher"
+
+    def lines(of: Sequence[Settings], quantity: str) -> tuple[Series, ...]:
+        found = []
+        for one in sorted(of, key=lambda one: (one.weight_decay, one.max_lr or 0.0)):
+            records = contest.records[one]
+            label = f"weight decay {one.weight_decay:g}" if one in by_decay else named(contest.asked, one)
+            line = series(curve(records[0]), quantity=quantity, label=label + " (yours)" * (one == contest.start))
+            note = f"{len(records)} seeds" if len(records) > 1 else ""
+            found.append(replace(line, chosen=one == chosen, note=note))
+        return tuple(found)
+
+    panels = [
+        Panel("Weight decay, trained in full", "iteration", "validation loss", lines(by_decay, "val_loss")),
+        Panel(
+            "Weight decay, trained in full: the metric",
+            "iteration",
+            "validation metric",
+            lines(by_decay, "accuracy"),
+            higher_is_better=higher,
+        ),
+    ]
+    if others:
+        beside = [*others, chosen] if chosen in contest.records else others
+        panels.append(Panel("Other settings, trained in full", "iteration", "validation loss", lines(beside, "val_loss")))
+    return tuple(panels)

@@ -1,0 +1,102 @@
+"""Settings trained in full beside one another, a seed at a time, and who leads: what `confirm` decides from."""
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+
+from hpcheck.analysis.full_trainings import Judged, Leader, Trained, judged, leader
+from hpcheck.runs.outcomes import unpacked
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.spec import RunSpec, Spec
+from hpcheck.steps.build_runs import examples_of_share
+from hpcheck.steps.confirm_words import named
+from hpcheck.steps.reading import Settings
+from hpcheck.steps.step import Asked
+from hpcheck.steps.train import final_run
+
+Training = Generator[Sequence[Spec], Sequence[RunRecord], None]
+
+
+@dataclass
+class Contest:
+    """The settings trained in full so far, in the order in which they were, each with its trainings: the first seed, then fresh ones."""
+
+    asked: Asked
+    start: Settings
+    total: int
+    records: dict[Settings, list[RunRecord]] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        return self.total - sum(map(len, self.records.values()))
+
+    @property
+    def candidates(self) -> list[Settings]:
+        return list(self.records)
+
+    def trained(self, settings: Settings) -> list[Trained]:
+        return [outcome(self.asked, record) for record in self.records[settings]]
+
+    def best(self, among: Sequence[Settings] | None = None) -> tuple[Settings | None, Settings | None]:
+        """The best by the first seed, and who has the better loss where the metric is against it."""
+        several = self.candidates if among is None else list(among)
+        found: Leader = leader([self.trained(one)[0] for one in several])
+        first, opposed = (None if number is None else several[number] for number in (found.number, found.opposed))
+        return first, opposed
+
+    def judged(self, ours: Settings, theirs: Settings, fresh: bool = False, first: bool = False) -> Judged:
+        """One against another: over all seeds that both have, over fresh ones alone, or over the first."""
+        sides = [self.trained(one) for one in (ours, theirs)]
+        if first:
+            sides = [side[:1] for side in sides]
+        elif fresh:
+            sides = [side[1:] for side in sides]
+        return judged(sides[0], sides[1], [self.trained(one) for one in self.candidates])
+
+    def train(self, wanted: Sequence[Settings]) -> Training:
+        """The next seed of each of these, side by side."""
+        counts = {one: len(self.records.get(one, ())) for one in wanted}
+        specs, order = [], []
+        for one in wanted:
+            specs.append(full_training(self.asked, one, counts[one]))
+            order.append(one)
+            counts[one] += 1
+        found = yield specs
+        for one, record in zip(order, found, strict=True):
+            self.records.setdefault(one, []).append(record)
+
+
+def full_training(asked: Asked, settings: Settings, seed: int) -> RunSpec:
+    """The run that `train` makes of these settings, on the training part alone, with what it does to each validation example kept. The
+    first one's weights are kept too: it may be the final training."""
+    config = asked.config
+    on_train = replace(asked, config=config.model_copy(update={"train": config.train.model_copy(update={"fit": "train"})}))
+    spec = final_run(on_train, settings, named(asked, settings) + (f", fresh seed {seed}" if seed else ""))
+    keep = "" if seed or config.script is not None else "best"  # a script would go on to its own end
+    return replace(spec, seed=spec.seed + seed, keep=keep, outcomes=True)
+
+
+def outcome(asked: Asked, record: RunRecord) -> Trained:
+    """A full training as the judge has it."""
+    found = record.result.get("val") or last_measured(record)
+    if record.diverged or found is None:
+        return Trained(float("inf"), float("inf"), diverged=True)
+    kept = record.result.get("outcomes", {})
+    losses, scores = unpacked(kept.get("loss")), unpacked(kept.get("metric"))
+    higher = asked.config.data.metric_is == "higher"
+    sign = -1.0 if higher else 1.0
+    metric, loss = float(found["metric"]), float(found["loss"])
+    costs = None if scores is None else sign * scores
+    is_r2 = asked.facts.task == "regression" and asked.config.data.metric in ("auto", "r2")
+    if is_r2 and losses is not None and loss > 0:
+        costs = losses * (1 - metric) / loss  # R2 is 1 - error / variance, example by example
+    known_best = asked.config.data.metric in ("auto", "accuracy", "r2")
+    share = examples_of_share(asked)
+    return Trained(loss, sign * metric, losses, costs, share, 1 - metric if known_best else None)
+
+
+def last_measured(record: RunRecord) -> dict[str, float] | None:
+    """The last row's figures, where the end of a training was not measured by itself; None where there is none that is finite."""
+    last = record.rows[-1] if record.rows else {}
+    found = {"loss": last.get("val_loss", math.nan), "metric": last.get("metric", math.nan)}
+    return found if all(map(math.isfinite, found.values())) else None

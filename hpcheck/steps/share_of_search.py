@@ -1,0 +1,54 @@
+"""What the search may cost before full trainings confirm it: when its share ends, the look at momentum is left out first, then batch's."""
+
+from hpcheck.runs.records import RunRecord
+from hpcheck.steps import batch, momentum
+from hpcheck.steps.build_runs import short_steps
+from hpcheck.steps.confirm_plan import iterations_of_a_training, trainings_of
+from hpcheck.steps.policies import policy_of
+from hpcheck.steps.reading import Settings
+from hpcheck.steps.step import Asked
+
+SHARE_TRAININGS, SHARE_ITERATIONS = 2.0, 3000  # ours: the search before `confirm` costs at most so many of the user's trainings, or so many
+AGAIN = 2  # ours: runs made again with another seed, beyond the first of each candidate, that a look is expected to need
+LOOKS = ("batch", "momentum")
+
+
+def share(asked: Asked) -> float:
+    """Training examples that the search may cost: 2 of the user's trainings, or 3,000 iterations of the user's, whichever is more."""
+    return max(SHARE_TRAININGS * iterations_of_a_training(asked), SHARE_ITERATIONS) * asked.config.start.total_batch_size
+
+
+def expected(asked: Asked, step: str, settings: Settings, timing: RunRecord | None) -> float | None:
+    """Training examples that a look is expected to cost; None where that is not known yet: the batch step measures times first."""
+    if step == "momentum":
+        values = len(momentum.momenta(asked))
+        shaped = asked.config.momentum.cyclical and policy_of(asked) != "constant"
+        runs = (values if values > 1 else 0) + (len(momentum.SHAPES) if shaped else 0)
+        return (runs + AGAIN * (runs > 0)) * short_steps(asked, "momentum", settings) * settings.total_batch_size
+    if timing is None:
+        return None
+    sizes = batch.candidate_sizes(asked, settings)
+    timed = batch.read_timing(asked, settings, sizes, timing)
+    if timed is None:
+        return 0.0
+    steps, reference = short_steps(asked, "batch", settings), timed.seconds[timed.reference]
+    counted = [
+        (2 if size > timed.reference else 1, size * batch.iterations(steps, reference, seconds)) for size, seconds in timed.seconds.items()
+    ]
+    runs, examples = sum(lrs for lrs, _ in counted), sum(lrs * of_run for lrs, of_run in counted)
+    return examples * (1 + AGAIN / runs)
+
+
+def left_out(asked: Asked, step: str, settings: Settings, used: float, timing: RunRecord | None) -> str | None:
+    """Why a look is left out, in words; None where there is room for it. `used`: examples that the search has cost before it."""
+    if step not in LOOKS or not trainings_of(asked):
+        return None
+    wanted = expected(asked, step, settings, timing)
+    if wanted is None or used + wanted <= share(asked):
+        return None
+    size = asked.config.start.total_batch_size
+    had, more, most = (f"{round(examples / size):,}" for examples in (used, wanted, share(asked)))
+    return (
+        f"left out, so yours stays: the search may cost {most} iterations of {size} before the full trainings; it has cost {had}, and this "
+        f"would cost about {more} more. hpcheck {step} looks all the same"
+    )

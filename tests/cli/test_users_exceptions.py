@@ -1,0 +1,150 @@
+"""Whatever the user's own code raises or changes: exit 2 with the file, the line and what it said; what it changed is put back."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from hpcheck.__main__ import run
+from hpcheck.engine.pool.pool import Pool
+from hpcheck.plugins.user_errors import UsersCodeError
+from hpcheck.runs.identity import forget, identify
+from hpcheck.runs.spec import PartSpec
+from tests.support.engine_runs import RUN, computed
+
+RAISED = [
+    "EOFError('the end')",
+    "BrokenPipeError(32, 'the end')",
+    "KeyboardInterrupt('the end')",
+    "typer.Exit(0)",
+    "click.exceptions.Abort()",
+    "click.ClickException('the end')",
+    "SystemExit(0)",
+    "SystemExit('the end')",
+    "GeneratorExit('the end')",
+    "Own('the end')",
+    "FileNotFoundError(2, 'the end')",
+]
+LOADER = """import os, signal, threading, time
+import click, numpy as np, typer
+
+class Own(BaseException):
+    pass
+
+def load():
+    {body}
+    x = np.arange(1200.0).reshape(400, 3) % 7
+    return (x, (x.sum(1) % 2).astype(int)), (x, (x.sum(1) % 2).astype(int))
+"""
+NETWORK = """import os
+import torch
+from torch import nn
+
+class Own(BaseException):
+    pass
+
+class Network(nn.Linear):
+    def forward(self, x):
+        {body}
+        return super().forward(x.flatten(1))
+
+def network(shape, outputs):
+    {build}
+    return Network(64, outputs)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("own_loader", "own_network"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    forget()
+
+
+def write(body: str) -> None:
+    Path("own_loader.py").write_text(LOADER.format(body=body))
+    Path("c.yaml").write_text("data: own_loader:load\nmodel: mlp\n")
+
+
+def write_network(body: str = "pass", build: str = "pass") -> None:
+    Path("own_network.py").write_text(NETWORK.format(body=body, build=build))
+
+
+@pytest.mark.parametrize("error", RAISED)
+def test_of_a_loader_is_exit_2_with_the_place(error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(f"raise {error}")
+    assert run(["plan", "c.yaml"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, *_, last = err.splitlines()
+    assert f"own_loader.py:8: load raised {error.partition('(')[0].rpartition('.')[2]}" in first
+    assert error.partition("(")[0].rpartition(".")[2] in last
+    assert "the end" in last or "the end" not in error
+
+
+@pytest.mark.parametrize("error", ["EOFError('the end')", "KeyboardInterrupt('the end')", "Own('the end')", "GeneratorExit('the end')"])
+def test_of_a_network_in_a_worker_shows_the_traceback(error: str, tmp_path: Path) -> None:
+    write_network(f"raise {error}")
+    spec = replace(RUN, model=PartSpec("own_network:network"))
+    pool = Pool("cpu", 1, 1)
+    with pytest.raises(UsersCodeError, match="the end"):
+        pool.execute([(identify(spec), spec)], tmp_path / "records")
+    pool.close()
+
+
+def test_a_real_interrupt_while_users_code_runs_stays_130(capsys: pytest.CaptureFixture[str]) -> None:
+    write("os.kill(os.getpid(), signal.SIGINT); time.sleep(5)")
+    assert run(["plan", "c.yaml"]) == 130
+    assert "interrupted; to go on" in capsys.readouterr().err
+
+
+def test_outputs_that_were_detached_are_named(tmp_path: Path) -> None:
+    write_network("return super().forward(x.flatten(1)).detach()")
+    with pytest.raises(UsersCodeError, match="model own_network:network gives outputs without a gradient; take out what detaches it"):
+        computed(replace(RUN, model=PartSpec("own_network:network")), tmp_path)
+
+
+def test_a_network_that_has_a_gradient_in_training_alone_is_trained(tmp_path: Path) -> None:
+    write_network("if not self.training: return super().forward(x.flatten(1)).detach()")
+    assert computed(replace(RUN, model=PartSpec("own_network:network"), steps=2, evaluate_after=(0, 2)), tmp_path).status == "finished"
+
+
+def test_a_loss_without_a_gradient_is_named(tmp_path: Path) -> None:
+    Path("own_network.py").write_text("def loss(outputs, y):\n    return outputs.detach().sum()\n")
+    with pytest.raises(UsersCodeError, match="loss own_network:loss is without a gradient"):
+        computed(replace(RUN, data=replace(RUN.data, loss="own_network:loss")), tmp_path)
+
+
+CHANGES = "os.chdir('/'); signal.signal(signal.SIGINT, signal.SIG_IGN)"
+
+
+def test_the_working_directory_and_signals_are_put_back_after_a_loader(tmp_path: Path) -> None:
+    write(CHANGES)
+    before = signal.getsignal(signal.SIGINT)
+    assert run(["plan", "c.yaml"]) == 0
+    assert Path.cwd() == tmp_path
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_the_default_dtype_and_directory_are_put_back_after_a_builder(tmp_path: Path) -> None:
+    write_network(build="os.chdir('/'); torch.set_default_dtype(torch.float64)")
+    with pytest.raises(UsersCodeError, match="must have the same dtype"):
+        computed(replace(RUN, model=PartSpec("own_network:network")), tmp_path)
+    assert torch.get_default_dtype() == torch.float32
+    assert Path.cwd() == tmp_path
+
+
+def test_threads_that_are_left_running_do_not_keep_the_command() -> None:
+    write("threading.Thread(target=time.sleep, args=(600,), name='of mine').start()")
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "hpcheck", "plan", "c.yaml"], capture_output=True, text=True, timeout=120, check=False)
+    assert time.monotonic() - started < 100
+    assert done.returncode == 0
+    assert "threads that your code left running end with the command: of mine" in done.stderr
+    assert "lr-range" in done.stdout

@@ -1,0 +1,190 @@
+"""Full trainings before a recommendation: what they are spent on, that nothing is trained twice, and that settings follow the evidence."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hpcheck.recommendation.recommended import settings_block
+from hpcheck.recommendation.verdict import against_start
+from hpcheck.runs.spec import RunSpec
+from hpcheck.steps import confirm, train
+from hpcheck.steps.confirm_plan import first_candidates, neighbours, repeats_of, trainings_of, weight_decays
+from hpcheck.steps.lr_range import with_lr
+from hpcheck.steps.order import steps_of_run
+from hpcheck.steps.reading import FoundLr, Reading, Settings
+from tests.support.simulated import World, asked, read
+
+ON = "confirm.trainings=8"
+FOUND = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0, FoundLr(0.3))
+
+
+class Seeded(World):
+    """Full trainings whose figures differ from seed to seed, each for itself, as real ones do."""
+
+    deviation = 0.003
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        found = super().finally_(spec, last)
+        own = np.random.default_rng([spec.seed, round(1e9 * spec.weight_decay), round(1e6 * max(at for _, at in spec.lr.points))])
+        decay = spec.weight_decay or 1e-7
+        loss = 0.3 + 0.1 * abs(math.log10(decay / self.best_weight_decay)) + own.normal(0, self.deviation)
+        return {split: {"loss": loss, "metric": 1 - 0.2 * loss, "examples": 1000} for split in found}
+
+
+def confirmed(world: World, *overrides: str, settings: Settings = FOUND) -> Reading:
+    return read(world, confirm.decide, asked(ON, *overrides), settings)
+
+
+def trained(reading: Reading) -> list[float]:
+    return [one["weight_decay"] for one in reading.results["considered"]]
+
+
+def seeds(reading: Reading) -> list[int]:
+    return [len(one["runs"]) for one in reading.results["considered"]]
+
+
+@pytest.mark.parametrize("trainings", [4, 5, 6, 7, 8, 9, 12])
+def test_exactly_so_many_trainings_are_made_and_two_settings_have_fresh_seeds(trainings: int) -> None:
+    reading = confirmed(World(), f"confirm.trainings={trainings}")
+    assert len(reading.runs) == sum(seeds(reading)) == trainings
+    assert sorted(seeds(reading))[-2] >= 2
+    assert any(one["start"] for one in reading.results["considered"])
+
+
+def test_three_weight_decays_then_both_neighbours_of_the_best_then_fresh_seeds() -> None:
+    reading = confirmed(World(best_weight_decay=1e-3))
+    assert trained(reading) == [1e-4, 1e-3, 1e-2, 3.2e-4, 3.2e-3]
+    assert seeds(reading) == [2, 3, 1, 1, 1]  # the start and the best; what a challenger would have cost buys a seed
+
+
+def test_where_an_edge_wins_it_goes_on_by_half_decades() -> None:
+    assert trained(confirmed(World(best_weight_decay=0.1)))[:5] == [1e-4, 1e-3, 1e-2, 0.032, 0.1]
+    assert trained(confirmed(World(best_weight_decay=0.01)))[:5] == [1e-4, 1e-3, 1e-2, 0.032, 3.2e-3]
+
+
+def test_the_starts_weight_decay_takes_the_place_of_the_nearest() -> None:
+    assert weight_decays(asked("start.weight_decay=5e-4")) == [1e-4, 5e-4, 1e-2]
+    assert weight_decays(asked("start.weight_decay=0")) == [0.0, 1e-3, 1e-2]
+    assert weight_decays(asked("optimizer=adamw", "start.weight_decay=0.01")) == [1e-3, 1e-2, 1e-1]
+    assert weight_decays(asked("confirm.weight_decays=[1e-3]")) == [1e-4, 1e-3]
+
+
+def test_neighbours_that_were_trained_are_not_trained_again() -> None:
+    tried = [replace(FOUND, weight_decay=value) for value in (1e-4, 1e-3, 1e-2)]
+    assert [one.weight_decay for one in neighbours(asked(ON), tried[1], tried)] == [3.2e-4, 3.2e-3]
+    more = [*tried, replace(FOUND, weight_decay=3.2e-4)]
+    assert neighbours(asked(ON), more[-1], more) == []
+
+
+def test_the_start_costs_nothing_more_at_the_lr_found_and_one_training_at_its_own() -> None:
+    assert len(first_candidates(asked(ON), FOUND)) == 3
+    own = first_candidates(asked(ON, "start.max_lr=0.02"), FOUND)
+    assert [(one.weight_decay, one.max_lr) for one in own] == [(1e-4, 0.02), (1e-4, 0.3), (1e-3, 0.3), (1e-2, 0.3)]
+
+
+def test_the_start_keeps_its_own_batch_at_the_lr_that_was_found_for_it() -> None:
+    moved = with_lr(asked(ON), replace(FOUND, total_batch_size=256), 0.6)
+    (start,) = [one for one in first_candidates(asked(ON), moved) if one.total_batch_size == 128]
+    assert (start.max_lr, start.weight_decay) == (0.3, 1e-4)
+
+
+def test_twice_the_lr_is_tried_where_the_range_test_saw_no_upper_limit() -> None:
+    reading = confirmed(World(), settings=replace(FOUND, found=FoundLr(0.3, open_above=True)))
+    assert [one["max_lr"] for one in reading.results["considered"]] == [0.3, 0.3, 0.3, 0.3, 0.3, 0.6]
+
+
+def test_half_the_batch_at_half_the_lr_is_tried_where_epochs_are_held() -> None:
+    reading = confirmed(World(), "budget.hold=epochs")
+    last = reading.results["considered"][-1]
+    assert (last["total_batch_size"], last["max_lr"]) == (64, 0.15)
+
+
+def test_train_makes_no_training_again() -> None:
+    world, question = World(), asked(ON)
+    reading = confirmed(world)
+    final = read(world, train.decide, question, reading.settings)
+    assert set(final.runs) <= set(reading.runs)
+
+
+def test_repeats_and_fit_all_cost_trainings_of_their_own() -> None:
+    world = World()
+    reading = confirmed(world)
+    four = read(world, train.decide, asked(ON, "train.repeats=4"), reading.settings)
+    assert len(set(four.runs) - set(reading.runs)) == 1  # three seeds of the best are there
+    folded = read(world, train.decide, asked(ON, "train.fit=all"), reading.settings)
+    assert len(set(folded.runs) - set(reading.runs)) == 1
+
+
+def test_a_better_weight_decay_is_recommended_and_said_to_be_better() -> None:
+    reading = confirmed(Seeded(best_weight_decay=1e-2))
+    said = against_start(asked(ON), [reading])
+    assert reading.settings.weight_decay == 1e-2
+    assert said.words.startswith("Better than yours: ")
+    assert said.interval is not None
+    assert said.interval[0] > 0
+    assert (said.against, said.fresh_seeds) == ("start", 1)
+
+
+def test_a_start_that_is_best_already_is_kept() -> None:
+    reading = confirmed(Seeded(best_weight_decay=1e-4))
+    said = against_start(asked(ON), [reading])
+    assert reading.settings.weight_decay == 1e-4
+    assert said.words.startswith("Not better than yours: ")
+    assert "recommended.yaml keeps yours" in said.words
+
+
+def test_a_start_whose_trainings_diverge_is_beaten() -> None:
+    reading = confirmed(Seeded(), "start.max_lr=5")
+    said = against_start(asked(ON, "start.max_lr=5"), [reading])
+    assert said.words == "Better than yours: with your settings the training diverged (two of two)."
+    assert reading.settings.max_lr == 0.3
+
+
+def test_nothing_is_recommended_where_every_training_diverges() -> None:
+    reading = confirmed(Seeded(fastest=0.01))
+    assert reading.abstained
+    assert against_start(asked(ON), [reading]).says == "not tested"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_first_line_and_the_settings_never_disagree(seed: int) -> None:
+    """A world in which nothing matters but chance."""
+    question = asked(ON, f"seed={seed}")
+
+    class Chance(Seeded):
+        def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+            own = np.random.default_rng([spec.seed, round(1e9 * spec.weight_decay)])
+            figures = {"loss": own.normal(0.3, 0.02), "metric": own.normal(0.9, 0.005), "examples": 1000}
+            return dict.fromkeys(spec.finally_on, figures)
+
+    reading = read(Chance(), confirm.decide, question, FOUND)
+    said = against_start(question, [reading])
+    yours = settings_block(question, [reading])["weight_decay"] == 1e-4
+    assert said.words.startswith("Not better than yours") == yours
+    assert said.says in ("better", "probably better", "not better")
+
+
+def test_confirmation_is_on_where_a_training_is_short_and_off_where_it_is_long() -> None:
+    short, long = asked("confirm.trainings=null"), asked("confirm.trainings=null", "budget.epochs=300")
+    assert (trainings_of(short), trainings_of(long)) == (8, 0)
+    assert (repeats_of(short), repeats_of(long), repeats_of(asked(ON, "train.repeats=3"))) == (1, 4, 3)
+    assert steps_of_run(short) == ("lr-range", "batch", "momentum", "confirm", "train")
+    assert steps_of_run(long) == ("lr-range", "batch", "momentum", "wd-grid", "lr-reprobe", "train")
+
+
+def test_without_confirmation_nothing_is_trained_before_train() -> None:
+    reading = read(World(), confirm.decide, asked(), FOUND)
+    assert reading.undone
+    assert not reading.runs
+    assert against_start(asked(), []).words == "Not confirmed: nothing was trained in full (confirm.trainings is 0)."
+
+
+def test_sure_trains_the_neighbours_in_lr_and_weight_decay_with_two_fresh_seeds() -> None:
+    reading = confirmed(Seeded(best_weight_decay=1e-3), "confirm.sure=true")
+    by_settings = {(one["max_lr"], one["weight_decay"]): len(one["runs"]) for one in reading.results["considered"]}
+    wanted = [(0.3, 1e-3), (0.15, 1e-3), (0.6, 1e-3), (0.3, 3.2e-4), (0.3, 3.2e-3)]
+    assert [by_settings[one] for one in wanted] == [3, 3, 3, 3, 3]
+    assert reading.results["confidence"]["weight_decay"] == "high"
