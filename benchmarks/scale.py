@@ -9,13 +9,16 @@ DDP hides behind the backward pass. Figures that nobody here has measured are na
 
 from dataclasses import dataclass
 
-from hpcheck.checklist.forecast import RUNS_OF_STEP
-from hpcheck.steps.build_runs import SHARE_OF_TRAINING
+from hpcheck.checklist import costs
+from hpcheck.config import parse
+from hpcheck.steps.step import Asked, Facts
 
 NVLINK, NETWORK = 300e9, 25e9  # bytes/s and device: A100's NVLink one way (NVIDIA's data sheet), one 200 Gb/s port a GPU (a DGX A100 has 8)
 HIDDEN = 0.5  # assumed: share of the exchange that DDP overlaps with the backward pass
 DEVICES_A_MACHINE = 8
 REPEATS = 4  # `train.repeats`
+EXAMPLES = 1_000_000  # so many that no run has the fewest iterations
+CHECKLIST = "data: digits\nmodel: mlp\nbudget: {epochs: 90}\n"  # every default
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,9 @@ def hours(job: Job, devices: int) -> float:
 
 def searched() -> tuple[float, float]:
     """The fewest and the most that the search costs, the re-probe included, in full trainings."""
-    fewest = sum(least * SHARE_OF_TRAINING[length] for length, least, _ in RUNS_OF_STEP.values())
-    most = sum(largest * SHARE_OF_TRAINING[length] for length, _, largest in RUNS_OF_STEP.values())
+    asked = Asked(parse(CHECKLIST, "scale"), Facts(EXAMPLES, EXAMPLES // 10, classes=True))
+    searched = [one.examples for step, one in costs.bounds(asked).items() if step != "train"]
+    fewest, most = (sum(ends) / (asked.config.budget.epochs * EXAMPLES) for ends in zip(*searched, strict=True))
     return fewest, most
 
 

@@ -27,6 +27,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; returns the exit code. Tracebacks only with --debug, which may stand before or after the command."""
+    from hpcheck.analysis.memory import Memory
     from hpcheck.cli.app import app
     from hpcheck.script import command_line
     from hpcheck.terminal.signals import Interrupted, interruptible
@@ -36,7 +37,7 @@ def run(arguments: list[str]) -> int:
     arguments = [*(each for each in options if each != "--debug"), *script]
     try:
         own = command_line.take(arguments)
-        with interruptible():
+        with interruptible(), Memory():
             return int(app(args=own or ["--help"], prog_name="hpcheck", standalone_mode=False) or 0)
     except SystemExit as end:
         return ended(end)

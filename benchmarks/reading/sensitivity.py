@@ -7,6 +7,7 @@ from benchmarks.reading.families import FAMILIES
 from benchmarks.reading.generate import Labelled, curves
 from hpcheck.analysis import disagreement, divergence, ending, lr_range, overfitting, ramp, readable, smooth
 from hpcheck.analysis.clues import find_clues
+from hpcheck.analysis.memory import Memory
 
 FACTORS = (0.7, 1.4)
 CONSTANTS: list[tuple[ModuleType, str]] = [
@@ -72,12 +73,11 @@ def main() -> None:
         value, cells = getattr(module, name), []
         for factor in FACTORS:
             setattr(module, name, type(value)(round(value * factor)) if isinstance(value, int) else value * factor)
-            smooth.forget()
-            after = kinds(labelled)
-            changed = sum(a != b for a, b in zip(before, after, strict=True))
-            cells.append(f"{changed}, {errors(labelled, after)}, {limits(labelled):.3f}")
+            with Memory():
+                after = kinds(labelled)
+                changed = sum(a != b for a, b in zip(before, after, strict=True))
+                cells.append(f"{changed}, {errors(labelled, after)}, {limits(labelled):.3f}")
         setattr(module, name, value)
-        smooth.forget()
         print(f"| {name} | {value:g} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -1,6 +1,7 @@
 """Curve: one run's raw evaluations, as every reading takes them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,13 @@ class Curve:
 
     def __len__(self) -> int:
         return len(self.step)
+
+    @cached_property
+    def key(self) -> tuple[object, ...]:
+        """All that a reading of this curve depends on, as one hashable value: its arrays' bytes and its flags."""
+        arrays = (getattr(self, name) for name in ARRAYS)
+        values = tuple(None if array is None else array.tobytes() for array in arrays)
+        return (*values, self.diverged, self.higher_is_better, self.continued)
 
     @property
     def metric_cost(self) -> FloatArray | None:

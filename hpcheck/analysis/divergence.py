@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
+from hpcheck.analysis.memory import once
 from hpcheck.analysis.smooth import smooth, wandering
 
 SHARP_SPAN = 0.12  # ours: a rise is sharp when it happens within this share of the curve (chosen in benchmarks/reading)
@@ -40,6 +41,10 @@ def find_divergence(curve: Curve) -> Divergence | None:
     A NaN or inf that is followed by finite losses is passed over; one from which no finite loss returns is divergence, as is
     `curve.diverged`. An empty curve diverges only where the engine said so.
     """
+    return once(("divergence", curve.key), lambda: _divergence(curve))
+
+
+def _divergence(curve: Curve) -> Divergence | None:
     finite = np.flatnonzero(is_value(curve.val_loss))
     if len(finite) == 0:
         return Divergence(0, "not-finite", np.inf) if len(curve) or curve.diverged else None

@@ -8,6 +8,7 @@ import numpy as np
 
 from hpcheck.analysis.curve import Curve, FloatArray, is_value
 from hpcheck.analysis.divergence import find_divergence
+from hpcheck.analysis.memory import once
 from hpcheck.analysis.readable import filled
 from hpcheck.analysis.smooth import LEAST_LOCAL, noise_levels, smooth
 
@@ -58,6 +59,10 @@ class Score:
 
 def track(curve: Curve, judge: Literal["loss", "accuracy"], x: Literal["step", "lr"] = "step") -> Track:
     """The smoothed loss, or metric turned so that lower is better, up to any divergence; over steps where the lr does not vary."""
+    return once(("track", curve.key, judge, x), lambda: _track(curve, judge, x))
+
+
+def _track(curve: Curve, judge: Literal["loss", "accuracy"], x: Literal["step", "lr"]) -> Track:
     divergence = find_divergence(curve)
     until = len(curve) if divergence is None else divergence.onset
     lr = filled(curve.lr)

@@ -13,7 +13,8 @@ from hpcheck.data.cache import load_raw
 from hpcheck.data.constant import constant_loss
 from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outputs, units_of
 from hpcheck.plugins import find
-from hpcheck.runs import identity, records
+from hpcheck.runs import records
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.spec import RunSpec, can_be_cut
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import data_spec
@@ -23,9 +24,9 @@ from hpcheck.steps.step import Asked, Facts
 MOST_NAMED = 5  # classes that are named; the rest is counted
 
 
-def facts(config: Config) -> Facts:
-    """The sizes of the splits and what a constant answer loses, from the data themselves; their fingerprint is kept, so that a user's
-    loader runs once a command.
+def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
+    """The sizes of the splits and what a constant answer loses, from the data themselves; `fingerprints` keeps theirs, so that a
+    user's loader runs once a command.
 
     Raises `DataError` where they cannot be read, or where the config does not fit them.
     """
@@ -34,11 +35,13 @@ def facts(config: Config) -> Facts:
         from hpcheck.script.resolved import known
 
         description, train, held_out = known(config)
-        identity.remember(spec, description.fingerprint)
+        if fingerprints is not None:
+            fingerprints.remember(spec, description.fingerprint)
         _refuse_batch_sizes(config, train)
         return Facts(train, held_out, seeded=description.seeded)
     raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
-    identity.remember(spec, fingerprint)
+    if fingerprints is not None:
+        fingerprints.remember(spec, fingerprint)
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
     refuse_what_does_not_fit(config, raw, train, held_out)
     constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit, spec.targets == "standardize")

@@ -1,147 +1,52 @@
 """What a checklist will cost, before anything runs: the runs known now, and bounds for those that depend on them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from hpcheck.checklist import forecast_confirm
+from hpcheck.checklist import costs, forecast_confirm
 from hpcheck.checklist.data_facts import facts
 from hpcheck.config import Config
 from hpcheck.recommendation.cost import in_trainings
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.spec import RunSpec, Spec
-from hpcheck.steps.batch import candidate_sizes
-from hpcheck.steps.build_runs import full_steps, short_steps
-from hpcheck.steps.confirm_plan import trainings_of
-from hpcheck.steps.momentum import SHAPES, momenta
-from hpcheck.steps.order import STEPS, Replays, start_settings, steps_of_run
-from hpcheck.steps.policies import policy_of
-from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.build_runs import full_steps
+from hpcheck.steps.order import CONFIRM, STEPS, Replays, start_settings, steps_of_run
+from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
-from hpcheck.steps.train import all_arms
 
-# Ours: the fewest runs that a step makes and the most that it usually does, in runs of its short length. Fewest: nothing is lengthened
-# or extended, nothing but max_lr replicated or bisected. Most: a ramp made again at twice the length and extended once, three maxima
-# added, the leading two replicated, three rounds of bisecting. Lengthening what cannot be read goes beyond it. A weight decay that goes on
-# from the snapshot makes half a run.
-RUNS_OF_STEP = {
-    "lr-range": ("lr_range", 7.0, 24.0),  # sweep 1/2, ramp, faster ramp 1/2, three maxima (one cut short), two bisected, a second seed
-    "batch": ("batch", 4.0, 10.0),  # three sizes, the largest at two lrs; a fourth at two more, replicates, halvings
-    "momentum": ("momentum", 7.0, 13.0),  # four values, three shapes; so many more or fewer as the config has of them
-    "wd-grid": ("wd_grid", 2.0, 5.5),
-    "lr-reprobe": ("lr_range", 0.0, 14.0),  # none where nothing moved
-}
-AFTER_BATCH = ("momentum", "wd-grid", "lr-reprobe")
-WHOLE_GRID = ("wd_grid", 3.0, 10.0)  # without a snapshot
-RANGE_TESTS = ("lr_range", 2.0, 7.0)  # without 1cycles: sweep 1/2, ramp, faster ramp 1/2; made again at twice the length, extended once
-LEAST_BUDGET, TRAININGS = 4000, 2.5  # ours, a goal: a recommendation costs at most the larger of 4,000 iterations and 2.5 full trainings
+LEAST_BUDGET, TRAININGS = 4000, 2.5  # ours: the goal is a recommendation within the larger of 4,000 iterations and 2.5 full trainings
 
 
 def planned(config: Config) -> dict[str, Any]:
     """The missing runs of the first step that is not complete, and each step's bounds in trainings of the user's and in iterations.
 
-    Trainings are bounded for every batch size that may be taken. Iterations are at the start's, but for the least of what comes after the
-    batch step, which may have taken the largest of its sizes."""
-    asked, runs = Asked(config, facts(config)), RunDirectory.of(config)
+    The bounds are of the steps replayed on simulated networks, easy and hard to search, of which the smallest or the largest batch size is
+    taken: what has fewer iterations may have more examples."""
+    runs = RunDirectory.of(config)
+    asked = Asked(config, facts(config, runs.fingerprints))
     start = start_settings(config)
-    full = full_steps(asked, start)
-    runs_of_step = {**RUNS_OF_STEP, "lr-range": _lr_runs(asked), "momentum": _momentum_runs(asked)}
-    if not config.wd_grid.from_snapshot:
-        runs_of_step["wd-grid"] = WHOLE_GRID
-    runs_of_step = {step: of_step for step, of_step in runs_of_step.items() if step in steps_of_run(asked)}
-    largest = replace(start, total_batch_size=max(candidate_sizes(asked, start), default=start.total_batch_size))
-    bounds = {
-        step: [
-            round(fewest * short_steps(asked, length, largest if step in AFTER_BATCH else start)),
-            round(most * short_steps(asked, length, start)),
-        ]
-        for step, (length, fewest, most) in runs_of_step.items()
-    }
-    search = [sum(ends) for ends in zip(*bounds.values(), strict=True)]
-    if trainings_of(asked):
-        bounds["confirm"] = [forecast_confirm.iterations(asked, start)] * 2
-    bounds["train"] = [sum(spec.steps for spec in final_runs(asked, start))] * 2
-    examples = {step: examples_of(asked, start, step, *of_step) for step, of_step in runs_of_step.items()}
-    searched = [sum(ends) for ends in zip(*examples.values(), strict=True)]
-    if trainings_of(asked):
-        examples["confirm"] = [float(bounds["confirm"][0] * start.total_batch_size)] * 2
-    examples["train"] = examples_of_training(asked, start)
+    full, bounds = full_steps(asked, start), costs.bounds(asked)
+    searched = [one for step, one in bounds.items() if step not in (CONFIRM, "train")]
     return {
         "known": [describe(step, spec) for step, spec in known_now(asked, runs)],
         "iterations_of_a_full_training": full,
         "epochs_of_a_full_training": config.budget.epochs,
         "total_batch_size": start.total_batch_size,
-        "iterations": bounds,
-        "trainings": {step: [_rounded(in_trainings(asked, end)) for end in ends] for step, ends in examples.items()},
-        "search": {"iterations": search, "trainings": [_rounded(in_trainings(asked, end)) for end in searched]},
+        "iterations": {step: list(one.iterations) for step, one in bounds.items()},
+        "trainings": {step: _trainings(asked, one.examples) for step, one in bounds.items()},
+        "search": {
+            "iterations": [sum(ends) for ends in zip(*(one.iterations for one in searched), strict=True)],
+            "trainings": _trainings(asked, [sum(ends) for ends in zip(*(one.examples for one in searched), strict=True)]),
+        },
         "goal": round(max(LEAST_BUDGET, TRAININGS * full)),
         "confirm": forecast_confirm.confirmation(asked, start),
     }
 
 
-def may_be_taken(asked: Asked, start: Settings) -> list[Settings]:
-    """The start's settings at each batch size that the batch step may take. Where `budget.hold` is time, a larger size also with the epochs
-    of an update that takes no longer than the start's: the most that equal time allows."""
-    found = []
-    for size in candidate_sizes(asked, start):
-        growth = size / start.total_batch_size
-        found.append(replace(start, total_batch_size=size))
-        if asked.config.budget.hold == "time" and growth > 1:
-            found.append(replace(start, total_batch_size=size, epochs=start.epochs * growth))
-    return found or [start]
-
-
-def examples_of(asked: Asked, start: Settings, step: str, length: str, fewest: float, most: float) -> list[float]:
-    """The fewest and the most training examples of a step: `fewest` to `most` short runs, at any batch size that may be taken by then."""
-    if step == "batch":
-        return _examples_of_sizes(asked, start, fewest, most)
-    settings = may_be_taken(asked, start) if step in AFTER_BATCH else [start]
-    a_run = [short_steps(asked, length, one) * one.total_batch_size for one in settings]
-    return [fewest * min(a_run), most * max(a_run)]
-
-
-def _examples_of_sizes(asked: Asked, start: Settings, fewest: float, most: float) -> list[float]:
-    """The same of the batch step, whose runs take equal time: at the most as many iterations at a larger size as at the start's (an update
-    takes no less time), at the least as many examples; a smaller size the other way round. A larger size is tried at two lrs."""
-    growths = [size / start.total_batch_size for size in candidate_sizes(asked, start)] or [1.0]
-    lrs = [2 if growth > 1 else 1 for growth in growths]
-    average = sum(count * max(1.0, growth) for count, growth in zip(lrs, growths, strict=True)) / sum(lrs)
-    a_run = short_steps(asked, "batch", start) * start.total_batch_size
-    return [fewest * a_run * min(1.0, *growths), most * a_run * average]
-
-
-def examples_of_training(asked: Asked, start: Settings) -> list[float]:
-    """The fewest and the most training examples of the final runs and what they are compared with."""
-    ends = [sum(spec.steps * spec.total_batch_size for spec in final_runs(asked, one)) for one in may_be_taken(asked, start)]
-    return [min(ends), max(ends)]
-
-
-def _rounded(trainings: float) -> float:
-    return float(f"{trainings:.2g}") if trainings < 10 else float(round(trainings))
-
-
-def _lr_runs(asked: Asked) -> tuple[str, float, float]:
-    """The bounds of the lr-range step, with the ramps at other weight decays."""
-    options = asked.config.lr_range
-    length, fewest, most = RUNS_OF_STEP["lr-range"] if options.cycles else RANGE_TESTS
-    return length, fewest + len(options.weight_decays), most + 2 * len(options.weight_decays)
-
-
-def _momentum_runs(asked: Asked) -> tuple[str, float, float]:
-    """The bounds of the momentum step: a single value is not run, and shapes are compared only where the momentum goes with the lr."""
-    length, fewest, most = RUNS_OF_STEP["momentum"]
-    values = len(momenta(asked))
-    shaped = asked.config.momentum.cyclical and policy_of(asked) != "constant"
-    runs = (values if values > 1 else 0) + (len(SHAPES) if shaped else 0)
-    return length, runs, runs + most - fewest if runs else 0.0
-
-
-def final_runs(asked: Asked, settings: Settings) -> list[RunSpec]:
-    """The final runs at these settings and what they are compared with."""
-    known = settings if settings.max_lr is not None else replace(settings, max_lr=1.0, min_lr=0.1)  # an lr changes no length
-    arms = all_arms(asked, known)
-    ours = forecast_confirm.made_by_confirm(asked, arms.pop("recommended"))
-    return [*ours, *(spec for specs in arms.values() for spec in specs)]
+def _trainings(asked: Asked, examples: Sequence[int]) -> list[float]:
+    """Examples as trainings of the user's, to two figures."""
+    each = [in_trainings(asked, end) for end in examples]
+    return [float(f"{one:.2g}") if one < 10 else float(round(one)) for one in each]
 
 
 def known_now(asked: Asked, runs: RunDirectory) -> list[tuple[str, Spec]]:
@@ -181,7 +86,7 @@ def plan_lines(found: Mapping[str, Any]) -> list[str]:
         f"The search, all before full trainings: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations; "
         f"its goal is {found['goal']} iterations at most.",
         *forecast_confirm.words(found["confirm"]),
-        "Iterations are at the batch size you start from, the least at the largest that may be taken. A larger batch has more examples.",
+        "The bounds are of simulated networks, easy and hard to search. A larger batch size has fewer iterations and more examples.",
     ]
 
 

@@ -1,14 +1,11 @@
-"""What full trainings come to in a plan: how many `confirm` makes and of what, and what `train` adds to them."""
+"""What full trainings come to in a plan: how many `confirm` makes, and of what."""
 
 from typing import Any
 
-from hpcheck.runs.spec import RunSpec
-from hpcheck.steps.build_runs import full_steps
-from hpcheck.steps.confirm_plan import FRESH, first_candidates, for_sure, repeats_of, trainings_of, why_so_many
+from hpcheck.steps.confirm_plan import FRESH, first_candidates, for_sure, trainings_of, why_so_many
 from hpcheck.steps.reading import FoundLr, Settings
 from hpcheck.steps.share_of_search import SHARE_ITERATIONS, SHARE_TRAININGS
 from hpcheck.steps.step import Asked
-from hpcheck.steps.train import is_folded
 
 NEIGHBOURS = 2
 
@@ -25,19 +22,6 @@ def confirmation(asked: Asked, start: Settings) -> dict[str, Any]:
     parts = {"first": first, "neighbours": beside, "challenger": challenger, "fresh": fresh}
     sure = (len(for_sure(asked, known)) + FRESH) * 3 - total if asked.config.confirm.sure else 0
     return {"trainings": total, "why": why_so_many(asked), "parts": parts, "sure": max(sure, 0)}
-
-
-def made_by_confirm(asked: Asked, specs: list[RunSpec]) -> list[RunSpec]:
-    """The final trainings that `train` adds: none that `confirm` has made with the same seed on the same data."""
-    if not trainings_of(asked) or is_folded(asked) or asked.config.train.variation == "paper":
-        return specs
-    return specs[min(2, repeats_of(asked)) :]  # what is recommended was trained with two seeds
-
-
-def iterations(asked: Asked, start: Settings) -> int:
-    """Iterations of all trainings of `confirm`, at the start's batch size."""
-    found = confirmation(asked, start)
-    return int(found["trainings"] + found["sure"]) * full_steps(asked, start)
 
 
 def words(found: dict[str, Any]) -> list[str]:

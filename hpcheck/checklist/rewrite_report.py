@@ -49,7 +49,7 @@ def of_config(config: Config) -> Written:
 def _write(config: Config, runs: RunDirectory) -> Written:
     if runs.recommended.is_file():
         refuse_lost_records(runs, recommended.read(runs.recommended))
-    asked = Asked(config, with_metric(config, facts(config), runs.records))
+    asked = Asked(config, with_metric(config, facts(config, runs.fingerprints), runs.records))
     readings = list(Replays(asked, runs.find).readings())
     page.write(runs, asked, readings)
     now = recommended.topics(recommended.content(runs, asked, readings))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hpcheck.analysis.memory import Memory
 from hpcheck.checklist import tensorboard as event_files
 from hpcheck.checklist.data_facts import facts, with_metric
 from hpcheck.config import Config
@@ -14,7 +15,6 @@ from hpcheck.engine.pool.pool import Pool
 from hpcheck.recommendation import recommended
 from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
-from hpcheck.runs.identity import identify
 from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
 from hpcheck.steps import batch
@@ -39,7 +39,8 @@ class Checklist:
         self.runs = RunDirectory.of(config)
         self.runs.claim()
         self.progress = progress
-        self.asked = Asked(config, facts(config))
+        self._memory = Memory()
+        self.asked = Asked(config, facts(config, self.runs.fingerprints))
         for words in self.asked.facts.remarks:
             progress.say(words)
         self.replays = Replays(self.asked, self.runs.find)
@@ -55,9 +56,11 @@ class Checklist:
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
     def __enter__(self) -> "Checklist":
+        self._memory.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._memory.__exit__()
         self.pool.close()
         try:
             if kind is None and self._written:
@@ -165,7 +168,7 @@ class Checklist:
         raise RuntimeError(f"{step}: still asking for runs after {MOST_ROUNDS} rounds")
 
     def _execute(self, step: str, missing: Missing) -> None:
-        jobs = list({identify(spec): spec for spec in missing.specs}.items())
+        jobs = list({self.runs.fingerprints.identify(spec): spec for spec in missing.specs}.items())
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
             self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
         self._note_unseeded()

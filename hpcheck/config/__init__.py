@@ -14,6 +14,7 @@ from hpcheck.config import yaml12
 from hpcheck.config.across_sections import of_whole
 from hpcheck.config.problems import ConfigError, Finding, Problem, key_text, of_parts, of_validation, unknown_key
 from hpcheck.config.recommended import SettingsBlock
+from hpcheck.config.run_section import Run
 from hpcheck.config.scripts import of_script, with_placeholders, without_placeholders
 from hpcheck.config.sections import (
     Batch,
@@ -26,13 +27,12 @@ from hpcheck.config.sections import (
     Momentum,
     MomentumRange,
     Optimizer,
-    Run,
-    Section,
     Start,
     Train,
     WdGrid,
 )
 from hpcheck.config.source import Source, read, read_text, run_name
+from hpcheck.config.types import Section
 from hpcheck.config.yaml12 import KeyPath
 
 __all__ = [

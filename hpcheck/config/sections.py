@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from hpcheck.config.problems import LOADER_KEYS
-from hpcheck.config.run_section import Run as Run
+from hpcheck.config.run_section import Run
 from hpcheck.config.types import (
     LEAST_TRAININGS,
     Command,
@@ -25,6 +25,7 @@ from hpcheck.config.types import (
     Positive,
     Repeats,
     RunName,
+    Section,
     Seed,
     Several,
     Share,
@@ -35,7 +36,6 @@ from hpcheck.config.types import (
     Trainings,
     refused,
 )
-from hpcheck.config.types import Section as Section
 from hpcheck.plugins import find
 from hpcheck.plugins.search_space import search_of
 

@@ -8,7 +8,8 @@ from pydantic.fields import FieldInfo
 
 from hpcheck import config as configs
 from hpcheck.config import allowed, yaml12
-from hpcheck.config.sections import Config, Section
+from hpcheck.config.sections import Config
+from hpcheck.config.types import Section
 from hpcheck.config.yaml12 import KeyPath
 
 COMMENT_COLUMN = 34  # where the words begin, if the value leaves room

@@ -19,6 +19,7 @@ SHAPED = 0.1  # ours: the shape of a cycle is the config's, but for the rounding
 BY_RUNS = 3.5  # ours: a smallest lr that runs found (`min_lr_rule: runs`) is one of three that lie a factor of 3 apart
 MEASURED = 2.5  # ours: a training's length in epochs follows from measured step times where the batch size isn't the start's; 1.8 was seen
 NAMED_WHEN_CHANGED = ("config", "data", "seed", "hpcheck")  # of `provenance`; the environment's own keys come after them
+SHAPES_OF_BEFORE = {1.0: "falling", 2.0: "constant", 3.0: "rising"}  # a recommended.yaml of before has numbers for the momentum's shapes
 
 Content = Mapping[str, Any]  # of a recommended.yaml
 
@@ -95,7 +96,7 @@ def shape(old: Content, new: Content) -> Verdict:
     if any(stated(content, "momentum").abstained for content in (old, new)) or any(one.get("status") == "abstained" for one in found):
         why = f"{number(before.value)} before, {number(now.value)} now; a reading of momentum abstained"
         return Verdict("momentum.min", "not compared", before, now, why)
-    if any({1.0, 2.0} <= set(one.get("tied", ())) for one in found):  # falling and constant
+    if any({"falling", "constant"} <= {SHAPES_OF_BEFORE.get(name, name) for name in one.get("tied", ())} for one in found):
         return Verdict("momentum.min", "same", before, now, "falling and constant momentum cannot be told apart by the evidence")
     return Verdict("momentum.min", "drifted", before, now, f"{number(before.value)} before, {number(now.value)} now")
 

@@ -17,12 +17,11 @@ from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.recommendation.metric import Metric
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
-from hpcheck.runs.identity import data_fingerprint
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.order import CONFIRM, start_settings
-from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 
@@ -127,9 +126,17 @@ def evidence_block(item: Evidence) -> dict[str, Any]:
     """One setting's evidence as plain values, without what is empty."""
     apart = ("setting", "kept", "higher_is_better", "good")  # the block's own key, what its source, the config and its reason say
     block = {key: plain(value) for key, value in asdict(item).items() if key not in apart and value not in (None, (), [])}
+    if item.considered:
+        block["considered"] = [plain(candidate(item, *line)) for line in item.considered]
     if item.status == "abstained":
         block["source"] = f"{item.kept} (abstained); {item.source}"
     return block
+
+
+def candidate(item: Evidence, value: float | str, score: float, error: float) -> dict[str, Any]:
+    """One of those that were considered, its score as it was measured: a loss, or the metric itself."""
+    measured = as_measured(score, item.judged_by, item.higher_is_better) if math.isfinite(score) else "diverged"
+    return {"value": value, "score": measured, "error": error}
 
 
 def changes_of_mind(last: Evidence, found: Sequence[tuple[str, Evidence]]) -> dict[str, Any]:
@@ -150,7 +157,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
     return {
         "hpcheck": __version__,
         "config": configs.digest(asked.config),
-        "data": data_fingerprint(data)[:16],
+        "data": runs.fingerprints.data(data)[:16],
         "seed": asked.config.seed,
         **({"script": {"train_examples": asked.facts.train_examples}} if asked.config.script is not None else {}),
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},

@@ -17,7 +17,8 @@ from hpcheck.recommendation.metric import Metric
 from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections, setting_plots
 from hpcheck.report.advice import missing, next_lines
-from hpcheck.runs.directory import RunDirectory, write_whole
+from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.files import write_whole
 from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading

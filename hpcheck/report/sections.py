@@ -108,7 +108,8 @@ def _trained_well_to(item: Evidence, items: Sequence[Evidence]) -> float | None:
     """The largest lr that short trainings took well, where it lies above a limit that the range test read; else None."""
     if item.setting != "lr_limit" or not isinstance(item.value, int | float):
         return None
-    largest = max((value for other in items if other.setting == "learning_rate" for value in (*other.good, *other.tied)), default=0.0)
+    lrs = [value for other in items if other.setting == "learning_rate" for value in (*other.good, *other.tied)]
+    largest = max((value for value in lrs if not isinstance(value, str)), default=0.0)
     return largest if largest > item.value else None
 
 
@@ -153,14 +154,14 @@ def _plain(value: Any) -> str:
 def considered(item: Evidence, metric: Metric) -> Markup:
     """What else was tried, with its score; the candidates that cannot be told from the best say so."""
     judged = metric.label if item.judged_by == "accuracy" else "validation loss"
-    names = item.names or tuple(number(value) for value, _, _ in item.considered)
-    body = [_candidate(item, metric, name, *line) for name, line in zip(names, item.considered, strict=True)]
+    body = [_candidate(item, metric, *line) for line in item.considered]
     head = (MORE_NAMES.get(item.setting, "Value"), judged[:1].upper() + judged[1:], "Standard error", "Verdict")
     return table(head, body, "considered", f"What was considered, judged by {judged}")
 
 
-def _candidate(item: Evidence, metric: Metric, name: str, value: float, score: float, error: float) -> tuple[object, ...]:
-    taken = item.value == value or (isinstance(item.value, Mapping) and item.value.get("max") == value) or item.value == name
+def _candidate(item: Evidence, metric: Metric, value: float | str, score: float, error: float) -> tuple[object, ...]:
+    taken = item.value == value or (isinstance(item.value, Mapping) and item.value.get("max") == value)
+    name = value if isinstance(value, str) else number(value)
     if taken and item.status != "abstained":
         verdict: object = tag("strong", "taken")
     elif value in item.tied:

@@ -53,7 +53,7 @@ def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], c
         TITLES[name],
         answer,
         metric.label if item.judged_by == "accuracy" else "validation loss",
-        tuple(_candidate(item, line, metric) for line in item.considered),
+        tuple(_candidate(item, value, score, error, metric) for value, score, error in item.considered if not isinstance(value, str)),
         chosen=item.value if carried and isinstance(item.value, float) else chosen,
         start=start,
         interval=item.interval,
@@ -63,8 +63,7 @@ def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], c
     )
 
 
-def _candidate(item: Evidence, line: tuple[float, float, float], metric: Metric) -> Candidate:
-    value, score, error = line
+def _candidate(item: Evidence, value: float, score: float, error: float, metric: Metric) -> Candidate:
     scale = 100.0 if item.judged_by == "accuracy" and metric.percent else 1.0
     return Candidate(
         value, scale * as_measured(score, item.judged_by, item.higher_is_better), scale * error, value in item.tied or value in item.good

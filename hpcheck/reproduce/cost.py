@@ -2,11 +2,12 @@
 
 import re
 
+from hpcheck.checklist.costs import left
 from hpcheck.config import Config, ConfigError, Problem
-from hpcheck.reproduce.experiments import MOMENTUM_RANGE_TEST, Run
-from hpcheck.reproduce.lookup import Found, official_facts
-from hpcheck.steps.build_runs import full_steps, short_steps
-from hpcheck.steps.order import start_settings
+from hpcheck.reproduce.experiments import Run
+from hpcheck.reproduce.lookup import Found, decides, official_facts
+from hpcheck.steps.build_runs import full_steps
+from hpcheck.steps.order import Replays, start_settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import trained_on
 
@@ -21,14 +22,6 @@ MS_AN_EXAMPLE = {
     "resnet50": 380.0,
     "inception_resnet_v2": 570.0,
 }
-RUNS_OF_STEP = {
-    "lr-range": 4.5,
-    "batch": 6.0,
-    "momentum": 9.0,
-    "momentum-range-test": 1.0,
-    "wd-grid": 6.0,
-}  # ours: in runs of the step's short length, roughly
-RANGE_TESTS = 1.5  # the same of lr-range without 1cycles: a ramp and one twice as fast
 GPU_FROM_HOURS = 8.0  # ours: an experiment of more core-hours than this is one for a GPU
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -46,17 +39,16 @@ def milliseconds(config: Config) -> float:
 
 
 def examples_left(found: Found) -> float:
-    """Training examples that the missing runs will process; a step's own rounds are not known before, so its number of runs is rough."""
+    """Training examples that the missing runs will process; a step's own rounds are not known before, so they are an ordinary network's."""
     asked, step = Asked(found.run.config, official_facts(found.run)), found.run.step
-    settings = start_settings(asked.config)
     if step == "train":
-        return (found.wanted - len(found.finals)) * full_steps(trained_on(asked), settings) * settings.total_batch_size
+        start = start_settings(asked.config)
+        return (found.wanted - len(found.finals)) * full_steps(trained_on(asked), start) * start.total_batch_size
     if found.reading is not None:
         return 0.0
-    section = "momentum" if step == MOMENTUM_RANGE_TEST else step.replace("-", "_")
-    ramps = asked.config.lr_range
-    runs = RANGE_TESTS + len(ramps.weight_decays) if step == "lr-range" and not ramps.cycles else RUNS_OF_STEP[step]
-    return runs * short_steps(asked, section, settings) * settings.total_batch_size
+    known = found.lookup()
+    decide, begins_with = decides(step)
+    return left(asked, decide, Replays(asked, known).settings_before(begins_with), known).examples
 
 
 def data_needed(run: Run) -> str:

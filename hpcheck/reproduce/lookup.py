@@ -45,6 +45,11 @@ class Found:
         """The final metric of each training that did not diverge, on the test split (on validation where the data have none)."""
         return [_final(record)["metric"] for record in self.finals if not record.diverged]
 
+    def lookup(self) -> Lookup:
+        """A look-up among these records, of whatever precision they are."""
+        known = {_key(replace(record.spec, precision="")): record for record in self.records}
+        return lambda spec: known.get(_key(replace(spec, precision="")))
+
     @property
     def losses(self) -> list[float]:
         return [_final(record)["loss"] for record in self.finals if not record.diverged]
@@ -115,6 +120,10 @@ class Kept:
             for place in (folder / name, folder / name / "records")
             for path in sorted(place.glob("*.jsonl"))
         ]
+
+    def records(self, name: str) -> tuple[RunRecord, ...]:
+        """The records of the config `name`."""
+        return tuple(self._of(name).values())
 
     def _of(self, name: str) -> dict[str, RunRecord]:
         if name not in self._known:

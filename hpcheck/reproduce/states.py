@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -25,10 +26,15 @@ class State:
     found: tuple[Found, ...]
     verdict: Verdict
 
+    @cached_property
+    def seconds_left(self) -> tuple[float, ...]:
+        """Core-seconds of what is left to run of each config."""
+        return tuple(map(cost.core_seconds, self.found))
+
     @property
     def core_seconds(self) -> float:
         """Of what is left to run."""
-        return sum(map(cost.core_seconds, self.found))
+        return sum(self.seconds_left)
 
     @property
     def word(self) -> str:
@@ -38,7 +44,7 @@ class State:
     @property
     def needs(self) -> str:
         """What it needs to be run, or to be run as often as the paper did; empty where nothing is left."""
-        left = [one for one in self.found if cost.examples_left(one) > 0]
+        left = [one for one, seconds in zip(self.found, self.seconds_left, strict=True) if seconds > 0]
         if not left:
             return ""
         data = ", ".join(dict.fromkeys(cost.data_needed(one.run) for one in left))

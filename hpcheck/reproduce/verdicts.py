@@ -118,14 +118,18 @@ def _value(item: Evidence) -> float:
     return float(item.value["max"] if isinstance(item.value, Mapping) else item.value)
 
 
+def _numbers(values: Sequence[float | str]) -> list[float]:
+    return [value for value in values if not isinstance(value, str)]
+
+
 def _range(item: Evidence) -> str:
     if item.tied:
-        return f" (tie: {', '.join(f'{value:g}' for value in sorted(item.tied))})"
+        return f" (tie: {', '.join(f'{value:g}' for value in sorted(_numbers(item.tied)))})"
     return f" ({item.interval[0]:.2g}-{item.interval[1]:.2g})" if item.interval else ""
 
 
 def _meets(item: Evidence, low: float, high: float) -> bool:
-    values = (_value(item), *item.tied)
+    values = (_value(item), *_numbers(item.tied))
     interval = item.interval or (values[0], values[0])
     if interval[0] <= high and interval[1] >= low:
         return True

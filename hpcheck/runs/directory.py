@@ -12,9 +12,8 @@ from hpcheck.config import Config
 from hpcheck.errors import InputError
 from hpcheck.plugins import find as plugins
 from hpcheck.runs import records
-from hpcheck.runs.files import naming, remove_leftovers
-from hpcheck.runs.files import write_whole as write_whole
-from hpcheck.runs.identity import data_fingerprint, identify
+from hpcheck.runs.files import naming, remove_leftovers, write_whole
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.lock import RunLock
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import Spec, computed
@@ -36,6 +35,7 @@ class RunDirectory:
         self.events = path / "tensorboard"  # where `--tensorboard` asks for it
         self.recommended = path / "recommended.yaml"
         self.config = path / "config.yaml"
+        self.fingerprints = Fingerprints()
         self._found: dict[str, RunRecord] = {}
         self._lock: RunLock | None = None
         refuse_ways_out(path)
@@ -87,17 +87,17 @@ class RunDirectory:
 
     def find(self, spec: Spec) -> RunRecord | None:
         """The finished record of a run that computes what `spec` does, if there is one."""
-        run_id = identify(spec)
+        run_id = self.fingerprints.identify(spec)
         if run_id not in self._found:
             record = records.read(self.records / f"{run_id}.jsonl")
-            if record is None or not _is_of(record, run_id, spec):
+            if record is None or not _is_of(record, run_id, spec, self.fingerprints):
                 return None
             self._found[run_id] = record
         return replace(self._found[run_id], spec=spec)
 
     def forget(self, spec: Spec) -> None:
         """Remove the record of a run, so that it is made again when it is asked for."""
-        run_id = identify(spec)
+        run_id = self.fingerprints.identify(spec)
         self._found.pop(run_id, None)
         with naming(path := self.records / f"{run_id}.jsonl", "removed"):
             path.unlink(missing_ok=True)
@@ -110,11 +110,11 @@ class RunDirectory:
         return record if record is not None and record.run_id == run_id else None
 
 
-def _is_of(record: RunRecord, run_id: str, spec: Spec) -> bool:
+def _is_of(record: RunRecord, run_id: str, spec: Spec, fingerprints: Fingerprints) -> bool:
     """Whether a record says that it is of this run, of what `spec` computes, and of these data: another's under this name would count."""
     as_text = [json.dumps(computed(one), sort_keys=True) for one in (record.spec, spec)]
     data = record.environment.get("data")
-    return record.run_id == run_id and as_text[0] == as_text[1] and data in (None, data_fingerprint(spec.data)[:16])
+    return record.run_id == run_id and as_text[0] == as_text[1] and data in (None, fingerprints.data(spec.data)[:16])
 
 
 def newest(runs: Path) -> RunDirectory | None:

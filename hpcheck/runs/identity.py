@@ -4,7 +4,6 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from functools import cache
 from pathlib import Path
 
 from hpcheck.data.cache import load_raw
@@ -12,39 +11,46 @@ from hpcheck.errors import InputError
 from hpcheck.plugins import find
 from hpcheck.runs.spec import DataSpec, Spec, run_id
 
-_fingerprints: dict[tuple[object, ...], str] = {}  # of the data that this process has looked at
 
+class Fingerprints:
+    """Of the data and of the user's code, as they were when they were first asked for: a command has one, so that all its runs are of the
+    same data and code, and a user's loader runs once."""
 
-def data_fingerprint(data: DataSpec) -> str:
-    """Hash of the contents of a data set as its loader returns it; the same data elsewhere has the same. The first question loads them."""
-    if _place(data) not in _fingerprints:
-        remember(data, load_raw(data.name, Path(data.root), dict(data.options))[1])
-    return _fingerprints[_place(data)]
+    def __init__(self) -> None:
+        self._data: dict[tuple[object, ...], str] = {}
+        self._sources: dict[str, str] = {}
 
+    def data(self, data: DataSpec) -> str:
+        """Hash of the contents of a data set as its loader returns it; the same data elsewhere has the same. The first question loads
+        them."""
+        if _place(data) not in self._data:
+            self.remember(data, load_raw(data.name, Path(data.root), dict(data.options))[1])
+        return self._data[_place(data)]
 
-def remember(data: DataSpec, fingerprint: str) -> None:
-    """Have `data_fingerprint` say this of data that have just been loaded."""
-    _fingerprints[_place(data)] = fingerprint
+    def remember(self, data: DataSpec, fingerprint: str) -> None:
+        """Have `data` say this of data that have just been loaded."""
+        self._data[_place(data)] = fingerprint
 
+    def users_source(self, spec: Spec) -> str:
+        """Hashes of the user's modules that `spec` names, and of the files that its model reads; empty where it names none."""
+        modules = users_modules(spec)
+        for module in modules:
+            if module not in self._sources:
+                self._sources[module] = source_hash(module)
+        return "".join([*(self._sources[module] for module in modules), *map(_content_hash, getattr(spec, "reads", ()))])
 
-def forget() -> None:
-    """As in a new process: data and the user's code are looked at again."""
-    _fingerprints.clear()
-    source_hash.cache_clear()
-
-
-def _place(data: DataSpec) -> tuple[object, ...]:
-    return data.name, data.root, data.options
+    def identify(self, spec: Spec) -> str:
+        """The run id of `spec`."""
+        return run_id(spec, self.data(spec.data), self.users_source(spec))
 
 
 def identify(spec: Spec) -> str:
     """The run id of `spec`, with its data and the user's code as they are now."""
-    return run_id(spec, data_fingerprint(spec.data), users_source(spec))
+    return Fingerprints().identify(spec)
 
 
-def users_source(spec: Spec) -> str:
-    """Hashes of the user's modules that `spec` names, and of the files that its model reads; empty where it names none."""
-    return "".join([*map(source_hash, users_modules(spec)), *map(_content_hash, getattr(spec, "reads", ()))])
+def _place(data: DataSpec) -> tuple[object, ...]:
+    return data.name, data.root, data.options
 
 
 def _content_hash(path: str) -> str:
@@ -60,7 +66,6 @@ def users_modules(spec: Spec) -> list[str]:
     return sorted({name.split(":")[0] for name in find.users_names(spec.data, spec.model, spec.optimizer)})
 
 
-@cache
 def source_hash(module: str) -> str:
     """Hash of a user's module and of the user's modules that it imports, directly or not; nothing is imported to find out."""
     sources = user_sources(module)

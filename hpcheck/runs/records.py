@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from hpcheck.errors import InputError
 from hpcheck.files.regular import MIB, opened, read_whole
 from hpcheck.runs.files import Growing, naming
-from hpcheck.runs.files import StorageError as StorageError
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, from_dict, to_dict
 
 RECORD_VERSION = 1

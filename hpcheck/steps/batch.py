@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcheck.analysis.choose import choose
+from hpcheck.analysis.choose import Rule, choose
 from hpcheck.analysis.noise_scale import b_noise
 from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.analysis.smooth import smooth
@@ -16,7 +16,7 @@ from hpcheck.drawing.panels import Panel
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.build_runs import curve, cycle, data_spec, examples_of_share, part, short_steps
-from hpcheck.steps.compare import Compared, Rule, candidates, replicated
+from hpcheck.steps.compare import Compared, candidates, replicated
 from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
@@ -170,7 +170,7 @@ def climbed(asked: Asked, settings: Settings, timed: Timed) -> Generator[Sequenc
     A larger size is tried at the lr of its smaller neighbour and at that lr in proportion to its size; a smaller one in proportion alone.
     Sizes that nobody asked for are left out beyond one that is already beaten.
     """
-    reference, lr = timed.reference, settings.max_lr or 0.0
+    reference, lr = timed.reference, settings.known_max_lr
     below = sorted((size for size in timed.seconds if size < reference), reverse=True)
     above = sorted(size for size in timed.seconds if size > reference)
     asks: dict[int, tuple[float, ...]] = {reference: (lr,), **{size: (_scaled(lr, size / reference),) for size in below}}

@@ -4,8 +4,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hpcheck.analysis.choice import Choice
-from hpcheck.analysis.choose import Candidate, choose, needs_replicates
-from hpcheck.analysis.choose import Rule as Rule
+from hpcheck.analysis.choose import Candidate, Rule, choose, needs_replicates
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import curve, replicate

@@ -45,7 +45,7 @@ def as_before(asked: Asked, settings: Settings, start: Settings, before: Mapping
         weight_decay=float(had["weight_decay"]),
     )
     if kept.total_batch_size == settings.total_batch_size:
-        return with_lr(asked, kept, settings.max_lr or 0.0)
+        return with_lr(asked, kept, settings.known_max_lr)
     lr = had.get("learning_rate") or {}
     return with_lr(asked, replace(kept, epochs=float(lr.get("epochs", settings.epochs))), float(lr.get("max") or settings.max_lr or 0.0))
 

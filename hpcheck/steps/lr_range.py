@@ -7,8 +7,8 @@ from dataclasses import replace
 from hpcheck.analysis.beginning import begins_well
 from hpcheck.analysis.choice import Choice
 from hpcheck.analysis.lr_range import min_lr, read_range
-from hpcheck.analysis.max_lr import Bounds
 from hpcheck.analysis.optimum import two_significant_figures
+from hpcheck.analysis.stretch import Bounds
 from hpcheck.drawing.panels import Panel
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant
@@ -90,12 +90,12 @@ def _smallest(asked: Asked, settings: Settings, max_lr: float) -> float:
     if rule != "runs":
         return min_lr(max_lr, rule)
     known = settings.min_lr is not None and settings.max_lr is not None
-    return max_lr * settings.min_lr / settings.max_lr if known else min_lr(max_lr, "max/10")  # type: ignore[operator]
+    return max_lr * settings.known_min_lr / settings.known_max_lr if known else min_lr(max_lr, "max/10")
 
 
 def _min_by_runs(asked: Asked, settings: Settings) -> Generator[Sequence[Spec], Sequence[RunRecord], Evidence]:
     """The largest of a few constant lrs at which convergence begins without signs of overfitting (Smith 2018, 4.1 (3))."""
-    max_lr, momentum = settings.max_lr or 0.0, constant(settings.max_momentum)
+    max_lr, momentum = settings.known_max_lr, constant(settings.max_momentum)
     steps = short_steps(asked, "lr_range", settings)
     tries = [two_significant_figures(max_lr * share) for share in MIN_TO_MAX]
     records = yield [run(asked, settings, constant(lr), momentum, steps, f"constant lr {lr:.2g}") for lr in tries]
@@ -104,10 +104,19 @@ def _min_by_runs(asked: Asked, settings: Settings) -> Generator[Sequence[Spec], 
     if not good:
         reason = f"training begins well at none of the constant lrs {', '.join(f'{lr:g}' for lr in tries)}"
         kept = "start" if settings.min_lr == asked.config.start.min_lr else "a tenth of the largest"
-        return Evidence("min_lr", settings.min_lr, "abstained", "none", reason, MIN_SOURCE, runs=runs, kept=kept)
+        return Evidence(
+            setting="min_lr",
+            value=settings.min_lr,
+            status="abstained",
+            confidence="none",
+            reason=reason,
+            source=MIN_SOURCE,
+            runs=runs,
+            kept=kept,
+        )
     value = max(good)
     reason = f"{value:g} is the largest of {', '.join(f'{lr:g}' for lr in tries)} at which training begins without signs of overfitting"
-    return Evidence("min_lr", value, "chosen", "low", reason, MIN_SOURCE, runs=runs)
+    return Evidence(setting="min_lr", value=value, status="chosen", confidence="low", reason=reason, source=MIN_SOURCE, runs=runs)
 
 
 def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compared, minimum: Evidence | None) -> Reading:
@@ -152,7 +161,7 @@ def _stepsize_words(asked: Asked, settings: Settings, tested: RangeTested) -> tu
     """The recommended stepsize: "there is a maximum speed the learning rate can increase without the training becoming unstable" (4.1)."""
     if policy_of(asked) == "constant" or tested.faster is None:
         return ()
-    least = shortest_sound_stepsize(tested, settings.max_lr or 0.0, settings.min_lr or 0.0)
+    least = shortest_sound_stepsize(tested, settings.known_max_lr, settings.known_min_lr)
     has = stepsize_of(asked, full_steps(asked, settings))
     told = "turned clearly earlier" if tested.speed_matters else "read the same limit"
     words = f"stepsize: {least} iterations or more from min to max lr (a ramp twice as fast {told}); the full training's has {has}"

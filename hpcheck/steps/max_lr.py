@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hpcheck.analysis.max_lr import Bounds, middle_maximum, next_maxima, settled, to_repeat
+from hpcheck.analysis.max_lr import middle_maximum, next_maxima, settled, to_repeat
+from hpcheck.analysis.stretch import Bounds
 from hpcheck.steps.build_runs import replicate
 from hpcheck.steps.compare import Compared, Comparing, Make, Records, candidates, lengthened
 

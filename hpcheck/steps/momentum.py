@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from hpcheck.analysis.choice import Choice, lowered
-from hpcheck.analysis.choose import choose
+from hpcheck.analysis.choose import Rule, choose
 from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins.search_space import search_of
@@ -14,7 +14,7 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, ramp
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, range_test, run, short_steps
-from hpcheck.steps.compare import Compared, Comparing, Make, Records, Rule, candidates, compare, counting, replicated
+from hpcheck.steps.compare import Compared, Comparing, Make, Records, candidates, compare, counting, replicated
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
@@ -26,9 +26,10 @@ SOURCE = "section 4.3, Remark 5; section 5, item 3"
 PREFERRED = 0.95  # Table 1 and Table 2: the paper's value for all networks but DenseNet
 RAMP_OVER_MAX = 2.0  # ours: each momentum's ramp goes to twice the lr that is as fast as the known max_lr
 RAMP_FROM = 1 / 100
-FALLING, CONSTANT = 1.0, 2.0
 SHAPES_OVER = {"cycle": "cycle", "range": "range test"}
-SHAPES = {FALLING: "falling", CONSTANT: "constant", 3.0: "rising"}  # the decision rule compares numbers; these stand for the three shapes
+SHAPES = ("falling", "constant", "rising")
+PLACES = range(len(SHAPES))  # the decision rule compares numbers: a shape's is its place, and goes no further than this file
+FALLING, CONSTANT = (float(SHAPES.index(shape)) for shape in ("falling", "constant"))
 WHY_NO_RANGE_TEST = (
     "momentum range tests are not used: the loss falls all the way to momentum 1 and shows no optimum (Smith 2018, Fig. 7b); "
     "hpcheck momentum --range-test shows it"
@@ -70,9 +71,9 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     shapes = yield from compared_shapes(asked, after, steps)
     if shapes.choice.value is None and settings.min_momentum == settings.max_momentum:
         return _reading(asked, replace(after, min_momentum=largest), best, shapes)  # abstained: constant, as it started
-    if as_used and SHAPES[shapes.choice.value or FALLING] == "constant":
+    if as_used and _shape(shapes.choice.value) == "constant":
         return _reading(asked, _held(asked, after), best, shapes)
-    if SHAPES[shapes.choice.value or FALLING] == "constant":
+    if _shape(shapes.choice.value) == "constant":
         held_at = _constant(asked, after)
         return _reading(asked, replace(after, max_momentum=held_at, min_momentum=held_at), best, shapes)
     floors = yield from _compared_floors(asked, after, steps)
@@ -107,7 +108,7 @@ def _as_outer_value(asked: Asked, settings: Settings) -> Make:
 
     def make(momentum: float, steps: int) -> RunSpec:
         tried = at_momentum(asked, settings, momentum)
-        return cycle(asked, tried, steps, f"momentum {momentum:g}, max lr {tried.max_lr or 0.0:.2g}")
+        return cycle(asked, tried, steps, f"momentum {momentum:g}, max lr {tried.known_max_lr:.2g}")
 
     return make
 
@@ -132,7 +133,7 @@ def momenta(asked: Asked) -> tuple[float, ...]:
 def own_lr(settings: Settings, momentum: float, known_with: float) -> float:
     """The lr at which `momentum` moves the weights as fast as the known max_lr does with the momentum that it is used with, which is the
     one at the cycle's top: lr/(1-momentum) is what counts (Smith 2018, 4.3, after eq. 3)."""
-    return (settings.max_lr or 0.0) * (1 - momentum) / (1 - known_with)
+    return settings.known_max_lr * (1 - momentum) / (1 - known_with)
 
 
 def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
@@ -145,7 +146,7 @@ def compared_shapes(asked: Asked, settings: Settings, steps: int) -> Comparing:
         rule = replace(rule, prefer=CONSTANT if start.min == start.max else FALLING, then=FALLING)
     rule = replace(rule, at="span", x="lr") if ramped else rule
     make = _range_shaped if ramped else _cycle_shaped
-    specs = {shape: make(asked, settings, SHAPES[shape], steps) for shape in SHAPES}
+    specs = {float(place): make(asked, settings, SHAPES[place], steps) for place in PLACES}
     found = yield list(specs.values())
     records: Records = {shape: (record,) for shape, record in zip(specs, found, strict=True)}
     choice = choose(candidates(records), counting(rule, records))
@@ -181,13 +182,13 @@ def _at_own_lr(asked: Asked, settings: Settings, shape: str) -> Settings:
     held = _held(asked, settings)
     if shape == "constant":
         return held
-    at_top = with_lr(asked, settings, held.max_lr or 0.0)
+    at_top = with_lr(asked, settings, held.known_max_lr)
     return replace(at_top, max_momentum=settings.max_momentum, min_momentum=settings.min_momentum)
 
 
 def _range_shaped(asked: Asked, settings: Settings, shape: str, steps: int) -> RunSpec:
     """A range test over the config's range, else to twice max_lr, in which momentum falls, stays or rises (Fig. 7c, 14a)."""
-    highest = asked.config.lr_range.max or RAMP_OVER_MAX * (settings.max_lr or 0.0)
+    highest = asked.config.lr_range.max or RAMP_OVER_MAX * settings.known_max_lr
     given = asked.config.lr_range.min
     lowest = given if given is not None and given < highest else highest * RAMP_FROM
     spec = range_test(asked, settings, lowest, highest, steps, f"{shape} momentum")
@@ -222,7 +223,7 @@ def _reading(
         panels.append(Panel("Momentum, each on its own lr scale", "iteration", "validation loss", lines))
     if shapes is not None:
         items.append(shape_evidence(asked, shapes, "falling" if after.min_momentum < after.max_momentum else "constant"))
-        lines = candidate_lines(shapes, lambda shape: f"{SHAPES[shape]} momentum")
+        lines = candidate_lines(shapes, lambda place: f"{_shape(place)} momentum")
         title = f"Shape of the momentum over the {SHAPES_OVER[asked.config.momentum.over]}"
         panels.append(Panel(title, "iteration", "validation loss", lines))
     if floors is not None:
@@ -236,21 +237,28 @@ def _reading(
 
 
 def shape_evidence(asked: Asked, shapes: Compared, taken: str) -> Evidence:
-    """The evidence for the shape in words; `tied` and `considered` keep the numbers that stand for the shapes, in the order of `names`."""
+    """The evidence for the shape, by the shapes' names."""
     choice = shapes.choice
-    if choice.status == "chosen" and SHAPES[choice.value or FALLING] != taken:
+    if choice.status == "chosen" and _shape(choice.value) != taken:
         choice = lowered(choice, "low")  # another one beats what is taken
     item = evidence(asked, "momentum_shape", choice, SOURCE, shapes.run_ids, value=taken, kept=f"{taken} momentum")
-    return replace(item, reason=_shape_words(shapes, taken), interval=None, names=tuple(SHAPES.values()))
+    considered = tuple((_shape(place), score, error) for place, score, error in choice.scores)
+    tied = tuple(map(_shape, choice.tied))
+    return replace(item, reason=_shape_words(shapes, taken), interval=None, tied=tied, considered=considered)
+
+
+def _shape(place: float | None) -> str:
+    """The name of the shape at this place among `SHAPES`; falling where none is chosen."""
+    return SHAPES[round(FALLING if place is None else place)]
 
 
 def _shape_words(shapes: Compared, taken: str) -> str:
     choice = shapes.choice
     if choice.value is None:
         return choice.reason
-    best, lost = SHAPES[choice.value], [SHAPES[shape] for shape, score, _ in choice.scores if not math.isfinite(score)]
+    best, lost = _shape(choice.value), [_shape(place) for place, score, _ in choice.scores if not math.isfinite(score)]
     if choice.tied:
-        return f"{', '.join(SHAPES[value] for value in choice.tied)} cannot be told apart; {taken} is taken"
+        return f"{', '.join(_shape(place) for place in choice.tied)} cannot be told apart; {taken} is taken"
     if lost and len(lost) == len(SHAPES) - 1:
         return f"{best} momentum alone did not diverge at the lr that was read with it; {' and '.join(lost)} may bear a smaller one"
     reason = f"{best} momentum has the best validation loss"

@@ -29,7 +29,15 @@ FEWEST_VALIDATION = 100  # ours: with fewer, the standard error of an accuracy o
 def start_settings(config: Config) -> Settings:
     """Where the checklist begins, before a step has spoken."""
     start = config.start
-    return Settings(start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, config.budget.epochs)
+    return Settings(
+        total_batch_size=start.total_batch_size,
+        max_lr=None,
+        min_lr=None,
+        max_momentum=start.momentum.max,
+        min_momentum=start.momentum.min,
+        weight_decay=start.weight_decay,
+        epochs=config.budget.epochs,
+    )
 
 
 def steps_of_run(asked: Asked) -> tuple[str, ...]:

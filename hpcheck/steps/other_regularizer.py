@@ -9,13 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.choose import Rule
 from hpcheck.config import Config, ConfigError, Problem, schema
 from hpcheck.config.problems import did_you_mean, of_validation
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins import find
 from hpcheck.runs.spec import RunSpec
 from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, short_steps
-from hpcheck.steps.compare import Rule, compare
+from hpcheck.steps.compare import compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.reading import NO_LR, Reading, Settings, nothing_run
 from hpcheck.steps.step import Asked, Steps

@@ -15,7 +15,7 @@ def policy_of(asked: Asked) -> str:
 
 def steady_lr(asked: Asked, settings: Settings) -> float:
     """The constant lr of a run that stands for the training: half the maximum of a cycle (Fig. 9), the lr itself where it does not rise."""
-    largest = settings.max_lr or 0.0
+    largest = settings.known_max_lr
     return largest if policy_of(asked) == "constant" else largest / 2
 
 

@@ -32,6 +32,22 @@ class Settings:
     epochs: float
     found: FoundLr | None = None
 
+    @property
+    def known_max_lr(self) -> float:
+        """The largest lr, for steps that begin only where it is known. Raises `ValueError` where it is not."""
+        return _known(self.max_lr)
+
+    @property
+    def known_min_lr(self) -> float:
+        """The smallest lr of a cycle, the same way."""
+        return _known(self.min_lr)
+
+
+def _known(lr: float | None) -> float:
+    if lr is None:
+        raise ValueError("no learning rate is known yet")
+    return lr
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -40,8 +56,8 @@ class Evidence:
     `status` is "chosen", "tied" (the candidates in `tied` cannot be told apart), or "abstained": for want of evidence a value is kept, the
     start's or what `kept` says in words. `good` are candidates that lose little, where a stretch of such was looked for. `considered`
     holds a line per candidate: its value, its score and the score's standard error.
-    `names` are what the values in `considered` stand for, in the same order, where they are not numbers of the setting itself. Scores are
-    costs, lower being better: `as_measured` turns one back, for which it needs `higher_is_better`, the metric's direction.
+    A value that is not a number, such as a shape of the momentum, is its name. Scores are costs, lower being better: `as_measured` turns
+    one back, for which it needs `higher_is_better`, the metric's direction.
     """
 
     setting: str
@@ -51,13 +67,12 @@ class Evidence:
     reason: str
     source: str
     interval: tuple[float, float] | None = None
-    tied: tuple[float, ...] = ()
+    tied: tuple[float | str, ...] = ()
     good: tuple[float, ...] = ()
     runs: tuple[str, ...] = ()
     clues: tuple[str, ...] = ()
-    considered: tuple[tuple[float, float, float], ...] = ()
+    considered: tuple[tuple[float | str, float, float], ...] = ()
     judged_by: str = "loss"
-    names: tuple[str, ...] = ()
     kept: str = "start"
     higher_is_better: bool = True
 

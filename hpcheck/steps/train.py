@@ -88,7 +88,7 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
     spec, options = cycle(of_all, settings, steps, label), asked.config.train
     return replace(
         spec,
-        lr=spec.lr if options.policy == "1cycle" else lr_by_policy(options.policy, settings.max_lr or 0.0, steps, settings.epochs),
+        lr=spec.lr if options.policy == "1cycle" else lr_by_policy(options.policy, settings.known_max_lr, steps, settings.epochs),
         momentum=shape_knots(asked, options.momentum, settings.max_momentum, settings.min_momentum, steps),
         data=data_spec(asked, asked.config.train.fit),
         evaluate_after=evenly(steps, EVALUATIONS),
@@ -118,10 +118,16 @@ def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
     start = asked.config.start
     if other == "start":
         had = Settings(
-            start.total_batch_size, None, None, start.momentum.max, start.momentum.min, start.weight_decay, asked.config.budget.epochs
+            total_batch_size=start.total_batch_size,
+            max_lr=None,
+            min_lr=None,
+            max_momentum=start.momentum.max,
+            min_momentum=start.momentum.min,
+            weight_decay=start.weight_decay,
+            epochs=asked.config.budget.epochs,
         )
-        return repeats(asked, with_lr(asked, had, start.max_lr or settings.max_lr or 0.0), "start")
-    lr = start.max_lr or settings.min_lr or 0.0  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)
+        return repeats(asked, with_lr(asked, had, start.max_lr or settings.known_max_lr), "start")
+    lr = start.max_lr or settings.known_min_lr  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)
     held = constant(settings.max_momentum)
     specs = repeats(asked, settings, other)
     return [replace(spec, lr=lr_by_policy(other, lr, spec.steps, settings.epochs), momentum=held) for spec in specs]

@@ -4,7 +4,7 @@ extrapolation past an edge (Smith 2018, 4.4, Remark 6 and 5, item 4)."""
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from hpcheck.analysis.choose import too_short_to_tell
+from hpcheck.analysis.choose import Rule, too_short_to_tell
 from hpcheck.analysis.optimum import next_weight_decays
 from hpcheck.drawing.panels import Panel
 from hpcheck.plugins.search_space import is_shallow, search_of
@@ -12,7 +12,7 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant, values
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import cycle, examples_of_share, longest_steps, range_test, run, short_steps
-from hpcheck.steps.compare import Compared, Make, Rule, compare
+from hpcheck.steps.compare import Compared, Make, compare
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.policies import steady_lr
 from hpcheck.steps.reading import Evidence, Finding, Reading, Settings, nothing_run
@@ -75,7 +75,7 @@ def _rule(asked: Asked) -> Rule:
 def full_run(asked: Asked, settings: Settings) -> Make:
     """A whole run at each value. Cycle mode: a short 1cycle with cyclical momentum, as the training will be. Range mode: lr rising,
     momentum falling (Fig. 10a). Constant mode: Fig. 9, where a larger value reads best."""
-    max_lr, mode = settings.max_lr or 0.0, asked.config.wd_grid.mode
+    max_lr, mode = settings.known_max_lr, asked.config.wd_grid.mode
 
     def make(weight_decay: float, steps: int) -> RunSpec:
         tried, label = replace(settings, weight_decay=weight_decay), f"weight decay {weight_decay:g}"

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from hpcheck.analysis.curve import Curve
-from hpcheck.analysis.max_lr import Bounds, middle_maximum, next_maxima, settled, stretch, to_repeat
+from hpcheck.analysis.max_lr import middle_maximum, next_maxima, settled, to_repeat
 from hpcheck.analysis.scores import Candidate
+from hpcheck.analysis.stretch import Bounds, stretch
 
 U = np.linspace(0, 1, 26)
 START = 2.3

@@ -21,9 +21,9 @@ HEAD = "import torch\nfrom torch import nn\n"
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "own", raising=False)
-    from hpcheck.runs.identity import source_hash
+    from hpcheck.engine.pool import worker
 
-    source_hash.cache_clear()
+    worker.of_this_process.cache_clear()
 
 
 BAD = [

@@ -86,7 +86,7 @@ def test_momentum_that_no_longer_falls_has_drifted_unless_the_shapes_were_tied()
     new = copy.deepcopy(BASE)
     new["settings"]["momentum"]["min"] = new["evidence"]["momentum"]["value"]["min"] = 0.95
     assert drifted(BASE, new) == ["momentum.min"]
-    new["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    new["evidence"]["momentum_shape"]["tied"] = ["falling", "constant"]
     assert drifted(BASE, new) == []
 
 
@@ -136,10 +136,19 @@ def test_shapes_tied_with_another_in_each_are_not_tied_with_each_other():
     old, new = copy.deepcopy(BASE), rerun("momentum", 0.95)
     new["settings"]["momentum"]["min"] = 0.95
     new["evidence"]["momentum"]["value"]["min"] = 0.95
-    old["evidence"]["momentum_shape"]["tied"], new["evidence"]["momentum_shape"]["tied"] = [1.0, 3.0], [2.0, 3.0]
+    old["evidence"]["momentum_shape"]["tied"], new["evidence"]["momentum_shape"]["tied"] = ["falling", "rising"], ["constant", "rising"]
     assert drifted(old, new) == ["momentum.min"]
-    new["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    new["evidence"]["momentum_shape"]["tied"] = ["falling", "constant"]
     assert drifted(old, new) == []
+
+
+def test_shapes_in_a_baseline_of_before_are_read_though_they_are_numbers():
+    old, new = copy.deepcopy(BASE), copy.deepcopy(BASE)
+    new["settings"]["momentum"]["min"] = new["evidence"]["momentum"]["value"]["min"] = 0.95
+    old["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    assert drifted(old, new) == []
+    old["evidence"]["momentum_shape"]["tied"] = [1.0, 3.0]
+    assert drifted(old, new) == ["momentum.min"]
 
 
 def test_momentum_that_rises_is_not_momentum_that_falls():
@@ -166,7 +175,7 @@ def test_an_abstention_is_said_of_the_reading_that_it_was_in():
 def test_a_smallest_momentum_edited_by_hand_has_drifted_though_the_shapes_are_tied():
     old = copy.deepcopy(BASE)
     old["settings"]["momentum"]["min"] = 0.5
-    old["evidence"]["momentum_shape"]["tied"] = [1.0, 2.0]
+    old["evidence"]["momentum_shape"]["tied"] = ["falling", "constant"]
     assert drifted(old, BASE) == ["momentum.min"]
     assert "edited by hand" in verdict(old, BASE, "momentum.min").why
 

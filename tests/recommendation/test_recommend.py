@@ -1,9 +1,11 @@
 """What recommended.yaml says of a setting that more than one step read."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 from hpcheck.recommendation.cost import cost
 from hpcheck.recommendation.recommended import as_trained, changes_of_mind, content, evidence_block, settings_block
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.records import RunRecord
 from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.train import final_run
@@ -49,6 +51,7 @@ class Runs:
     """The records of a run directory."""
 
     found: dict[str, RunRecord] = field(default_factory=dict)
+    fingerprints: Fingerprints = field(default_factory=Fingerprints)
 
     def by_id(self, run: str) -> RunRecord | None:
         return self.found.get(run)
@@ -76,3 +79,13 @@ def test_a_cost_is_counted_in_trainings_at_the_batch_size_and_the_epochs_that_th
     spent = cost([world.trained(final_run(question, longer, "recommended"))], question)
     assert spent["iterations"] == 625
     assert spent["trainings"] == 2.5
+
+
+def test_what_was_considered_has_names_and_is_on_the_scale_that_it_was_judged_on() -> None:
+    lines = (("falling", -0.97, 0.01), ("constant", math.inf, 0.0))
+    item = replace(FIRST, setting="momentum_shape", value="falling", tied=("falling", "rising"), considered=lines, judged_by="accuracy")
+    block = evidence_block(item)
+    assert block["tied"] == ["falling", "rising"]
+    assert block["considered"][0] == {"value": "falling", "score": 0.97, "error": 0.01}
+    assert block["considered"][1]["score"] == "diverged"
+    assert evidence_block(replace(item, higher_is_better=False))["considered"][0]["score"] == -0.97

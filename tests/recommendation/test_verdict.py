@@ -14,6 +14,7 @@ from hpcheck.recommendation import verdict
 from hpcheck.recommendation.recommended import content, write
 from hpcheck.report import advice, page
 from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked
 from tests.support import report_cases as cases
@@ -198,6 +199,8 @@ def test_a_training_that_overfits_ends_with_the_length_and_the_weight_decays_tha
 
 def test_the_readings_of_a_run_carry_the_verdict_into_its_recommendation() -> None:
     class NoRuns:
+        fingerprints = Fingerprints()
+
         def by_id(self, run: str) -> None:
             return None
 

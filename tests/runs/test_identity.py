@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hpcheck.runs import identity
-from hpcheck.runs.identity import identify, user_sources
+from hpcheck.runs.identity import Fingerprints, identify, user_sources
 from hpcheck.runs.spec import DataSpec, PartSpec, freeze
 from tests.support.engine_runs import RUN
 
@@ -40,13 +39,11 @@ def project(tmp_path, monkeypatch):
 
 
 def importer_caches_of(folder: Path) -> None:
-    identity.source_hash.cache_clear()
     sys.path_importer_cache.pop(str(folder), None)
 
 
 def as_a_new_command(spec=USERS) -> str:
     """The id that another command would give: nothing is remembered."""
-    identity.forget()
     return identify(spec)
 
 
@@ -60,6 +57,14 @@ def test_a_module_that_the_users_own_imports_directly_or_not_is_part_of_the_id(p
     assert as_a_new_command() != before
     (project / edited).write_text(FILES[edited])
     assert as_a_new_command() == before
+
+
+def test_a_command_keeps_to_the_code_that_it_began_with_and_the_next_one_looks_again(project):
+    command = Fingerprints()
+    before = command.identify(USERS)
+    (project / "blocks.py").write_text("WIDTH = 2\n")
+    assert command.identify(USERS) == before
+    assert Fingerprints().identify(USERS) != before
 
 
 @pytest.mark.parametrize("edited", ["unrelated.py", "notes.txt"])

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from hpcheck.analysis.choose import Rule
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch
 from hpcheck.steps.build_runs import examples_of_share
-from hpcheck.steps.compare import Rule, counting
+from hpcheck.steps.compare import counting
 from hpcheck.steps.order import start_settings
 from hpcheck.steps.reading import Reading, Settings
 from tests.support.simulated import World, asked, read

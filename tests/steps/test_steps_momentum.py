@@ -174,7 +174,7 @@ def test_where_no_shape_can_be_read_a_constant_momentum_stays_one() -> None:
     class NoShapes(World):
         def trained(self, spec: RunSpec) -> RunRecord:
             record = super().trained(spec)
-            shaped = any(f"{shape} momentum" in spec.label for shape in momentum.SHAPES.values())
+            shaped = any(f"{shape} momentum" in spec.label for shape in momentum.SHAPES)
             return replace(record, status="diverged") if shaped else record
 
     held = replace(KNOWN, max_lr=0.1, max_momentum=0.9, min_momentum=0.9)

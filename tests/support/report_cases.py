@@ -117,8 +117,7 @@ def momentum() -> Reading:
             "medium",
             "falling and constant cannot be told apart",
             "section 4.3",
-            considered=((1.0, 0.14, 0.003), (2.0, 0.15, 0.004)),
-            names=("falling", "constant"),
+            considered=(("falling", 0.14, 0.003), ("constant", 0.15, 0.004)),
         ),
     )
     early = falling("momentum 0.99", 0.7)

@@ -5,7 +5,7 @@ import platform
 import signal
 import threading
 from contextlib import closing
-from functools import lru_cache
+from functools import cache, lru_cache
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +25,7 @@ from hpcheck.engine.pool.malloc import keep_freed_memory
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.errors import ChangedError, InputError, RunFailedError
 from hpcheck.plugins.user_errors import as_theirs
-from hpcheck.runs.identity import users_source
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.records import RecordWriter, begun_with
 from hpcheck.runs.spec import DataSpec, RunSpec, Spec
 from hpcheck.runs.spec import run_id as computed_id
@@ -78,7 +78,7 @@ def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[
     """The data of a run on its device, and what its record says of where it was made. Raises `ChangedError` where the data or the user's
     code are no longer what `run_id` names."""
     data, fingerprint = on_device(spec.data, str(device))
-    if computed_id(spec, fingerprint, users_source(spec)) != run_id:
+    if computed_id(spec, fingerprint, of_this_process().users_source(spec)) != run_id:
         raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
     return data, environment(device, threads) | {"data": fingerprint[:16]}
 
@@ -127,6 +127,12 @@ def measured(spec: Spec, run_id: str, directory: Path, device: str, threads: int
     torch.cuda.reset_peak_memory_stats(device)
     work(spec, run_id, directory, device, threads)
     return torch.cuda.max_memory_reserved(device) + CONTEXT_BYTES
+
+
+@cache
+def of_this_process() -> Fingerprints:
+    """Of the user's code as this process found it first: what it has imported, it does not import again."""
+    return Fingerprints()
 
 
 def threads_that_pay(spec: Spec, directory: Path, most: int) -> int | None:

@@ -18,7 +18,7 @@ from hpcheck.engine.pool.slots import Slots
 from hpcheck.errors import InputError, RunFailedError
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs import records
-from hpcheck.runs.identity import data_fingerprint, identify
+from hpcheck.runs.identity import Fingerprints, identify
 from hpcheck.runs.spec import PartSpec
 from tests.support.engine_runs import RUN, computed, curves
 
@@ -92,7 +92,7 @@ def test_workers_compute_what_this_process_does(tmp_path, pool):
         assert curves(record) == curves(computed(spec, tmp_path))
         assert record.environment["threads"] == 1
         data = spec.data
-        assert record.environment["data"] == data_fingerprint(data)[:16]
+        assert record.environment["data"] == Fingerprints().data(data)[:16]
     assert polls
 
 
