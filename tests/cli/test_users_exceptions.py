@@ -13,7 +13,7 @@ import torch
 from hpcheck.__main__ import run
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.plugins.user_errors import UsersCodeError
-from hpcheck.runs.identity import forget, identify
+from hpcheck.runs.identity import identify
 from hpcheck.runs.spec import PartSpec
 from tests.support.engine_runs import RUN, computed
 
@@ -64,7 +64,6 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("own_loader", "own_network"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    forget()
 
 
 def write(body: str) -> None:
