@@ -26,7 +26,7 @@ EXIT_CODES = {  # hpcheck/terminal/exit_codes.py, in words
     4: "another process holds the run directory",
     5: "storage failed",
     6: "a reading abstained, or a step had no learning rate to run with",
-    130: "interrupted (143: terminated); the same command goes on where it stopped",
+    130: "interrupted (143: terminated; 129: the terminal was closed, save under `nohup`); the same command goes on where it stopped",
     141: "whatever stdout was piped into closed it (`| head`)",
 }
 

@@ -84,7 +84,7 @@ def steps_down(lr: FloatArray) -> tuple[int, ...]:
     found = [0]
     for at in range(FEWEST_IN_PART, len(lr) - FEWEST_IN_PART + 1):
         before, after = lr[at - FEWEST_IN_PART : at], lr[at : at + FEWEST_IN_PART]
-        constant = all(side.max() <= CONSTANT * side.min() for side in (before, after))
+        constant = all(side.max() / CONSTANT <= side.min() for side in (before, after))
         if constant and before[-1] > STEPS_DOWN * after[0]:
             found.append(at)
     return tuple(found)

@@ -1,19 +1,27 @@
 """What is known of a config's data before anything runs or is written, and what of the config does not fit them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from hpcheck.checklist.data_remarks import remarks
 from hpcheck.config import Config
 from hpcheck.data.arrays import DataError, Raw
 from hpcheck.data.cache import load_raw
 from hpcheck.data.constant import constant_loss
-from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outputs
+from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outputs, units_of
+from hpcheck.plugins import find
+from hpcheck.runs import records
 from hpcheck.runs.identity import Fingerprints
-from hpcheck.runs.spec import can_be_cut
+from hpcheck.runs.spec import RunSpec, can_be_cut
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
 from hpcheck.steps.step import Asked, Facts
+
+MOST_NAMED = 5  # classes that are named; the rest is counted
 
 
 def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
@@ -36,9 +44,39 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
         fingerprints.remember(spec, fingerprint)
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
     refuse_what_does_not_fit(config, raw, train, held_out)
-    constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit)
+    constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit, spec.targets == "standardize")
     task = task_and_outputs(raw)[0]
-    return Facts(train, held_out, constant, task == "classes", task)
+    return Facts(train, held_out, constant, task == "classes", task, remarks=remarks(raw, spec), unseen=unseen_classes(raw))
+
+
+def with_metric(config: Config, known: Facts, folder: Path) -> Facts:
+    """The facts as the records in `folder` complete them: whether the automatic metric fits the outputs under a loss of the user's own."""
+    if config.data.metric != "auto" or not find.is_users_own(config.data.loss) or not known.metric_fits:
+        return known
+    for path in sorted(folder.glob("*.jsonl")):
+        record = records.read(path)
+        if record is not None and isinstance(record.spec, RunSpec) and _is_of(record.spec, config):
+            return replace(known, metric_fits=record.result.get("judged_by") != "loss")
+    return known
+
+
+def _is_of(spec: RunSpec, config: Config) -> bool:
+    return (spec.data.loss, spec.data.metric, spec.model.name) == (config.data.loss, "auto", config.model.name)
+
+
+def unseen_classes(raw: Raw) -> str:
+    """In words, which classes a split that came with the data has and the training split lacks: no network gets them right."""
+    if raw.train.y.ndim != 1 or not np.issubdtype(raw.train.y.dtype, np.integer):
+        return ""
+    trained = np.unique(raw.train.y)
+    found = []
+    for split, arrays in (("validation", raw.val), ("test", raw.test)):
+        if arrays is not None and len(unseen := np.setdiff1d(arrays.y, trained)):
+            share = float(np.isin(arrays.y, unseen).mean())
+            named = ", ".join(raw.classes[one] if raw.classes else str(one) for one in unseen[:MOST_NAMED].tolist())
+            more = f" and {len(unseen) - MOST_NAMED} more" if len(unseen) > MOST_NAMED else ""
+            found.append(f"{share:.1%} of the {split} split is of classes that are never trained on: {named}{more}")
+    return "; ".join(found)
 
 
 def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_examples: int) -> None:
@@ -50,7 +88,9 @@ def refuse_what_does_not_fit(config: Config, raw: Raw, train_examples: int, val_
             f"data.val_fraction: leaves {max(train_examples, 0)} examples to train and {val_examples} to validate on "
             f"(got {config.data.val_fraction}; expected at least one of each)"
         )
-    task_and_outputs(raw)
+    task = task_and_outputs(raw)[0]
+    if config.data.targets == "standardize":
+        units_of(raw.train.y[:1], task)
     if config.data.normalize == "standardize":
         refuse_padding(raw.train.x)
     _refuse_batch_sizes(config, train_examples)

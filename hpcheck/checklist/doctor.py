@@ -5,7 +5,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ from hpcheck.data.cache import cache_directory
 from hpcheck.data.memory import free_bytes
 from hpcheck.engine.pool.pool import available_cores
 from hpcheck.init.find_data import find
+from hpcheck.terminal import packages
+from hpcheck.terminal.packages import PACKAGES, version
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pydantic", "matplotlib")
 TORCH_SECONDS = 120  # ours: a first import from a cold disk takes many seconds
 ASK_TORCH = """
 import json, torch
@@ -36,7 +36,7 @@ def examine(directory: Path = Path()) -> dict[str, Any]:
     return {
         "hpcheck": __version__,
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in PACKAGES},
         "devices": _devices(),
         "cores": available_cores(),
         "free_memory": free_bytes(),
@@ -50,11 +50,9 @@ def examine(directory: Path = Path()) -> dict[str, Any]:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The same for people."""
-    versions = ", ".join(f"{name} {version or 'MISSING'}" for name, version in found["packages"].items())
     cache = found["cache"]
     return [
-        f"hpcheck {found['hpcheck']}, Python {found['python']}",
-        f"packages   {versions}",
+        *packages.lines(found["packages"]),
         *(f"device     {words}" for words in _device_lines(found)),
         f"memory     {gibibytes(found['free_memory'])} free",
         f"disk       {gibibytes(found['free_disk'])} free here",
@@ -104,13 +102,6 @@ def _devices() -> dict[str, Any]:
         return {"problem": (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]}
     answer: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return answer
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _free_disk(path: Path) -> int | None:

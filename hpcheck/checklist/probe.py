@@ -12,13 +12,14 @@ from hpcheck.errors import InputError
 from hpcheck.runs import records
 from hpcheck.runs.identity import identify
 from hpcheck.runs.spec import TimingSpec
-from hpcheck.steps.batch import fastest, timing_spec
+from hpcheck.steps.batch import timing_spec
 from hpcheck.steps.build_runs import EVAL_SHARE
 from hpcheck.steps.step import Asked
+from hpcheck.steps.step_times import fastest
 
 
 def probe(config: Config) -> dict[str, Any]:
-    """Seconds of a step at the start's batch size (the fastest round of 4 in 5), peak memory, and the device. Leaves nothing behind.
+    """Seconds of a step at the start's batch size (the quickest of many samples), peak memory, and the device. Leaves nothing behind.
 
     Raises `InputError` where that batch size does not fit.
     """

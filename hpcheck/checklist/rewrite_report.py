@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hpcheck import config as configs
-from hpcheck.checklist.data_facts import facts
+from hpcheck.checklist.data_facts import facts, with_metric
+from hpcheck.checklist.lost_records import refuse_lost_records
 from hpcheck.config import Config
 from hpcheck.errors import InputError
 from hpcheck.recommendation import recommended
@@ -46,7 +47,9 @@ def of_config(config: Config) -> Written:
 
 
 def _write(config: Config, runs: RunDirectory) -> Written:
-    asked = Asked(config, facts(config, runs.fingerprints))
+    if runs.recommended.is_file():
+        refuse_lost_records(runs, recommended.read(runs.recommended))
+    asked = Asked(config, with_metric(config, facts(config, runs.fingerprints), runs.records))
     readings = list(Replays(asked, runs.find).readings())
     page.write(runs, asked, readings)
     now = recommended.topics(recommended.content(runs, asked, readings))

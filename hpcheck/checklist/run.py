@@ -6,13 +6,14 @@ from typing import Any
 
 from hpcheck.analysis.memory import Memory
 from hpcheck.checklist import tensorboard as event_files
-from hpcheck.checklist.data_facts import facts
+from hpcheck.checklist.data_facts import facts, with_metric
 from hpcheck.config import Config
 from hpcheck.drawing import png
 from hpcheck.engine.choose_engine import Engine, engine_of
 from hpcheck.engine.distributed.ddp import join_outer
+from hpcheck.engine.pool.pool import Pool
 from hpcheck.recommendation import recommended
-from hpcheck.report import page
+from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
@@ -40,20 +41,32 @@ class Checklist:
         self.progress = progress
         self._memory = Memory()
         self.asked = Asked(config, facts(config, self.runs.fingerprints))
+        for words in self.asked.facts.remarks:
+            progress.say(words)
         self.replays = Replays(self.asked, self.runs.find)
+        self._note_metric()
+        if isinstance(self.pool, Pool):
+            self.pool.refuse_missing_device()
         self.runs.create(config)
+        if self.asked.facts.unseen:
+            progress.say(self.asked.facts.unseen)
         if config.script is not None:
             resolved.known(config)[0].save(self.runs.path)
+        self._written: list[Reading] = []
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
     def __enter__(self) -> "Checklist":
         self._memory.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._memory.__exit__()
         self.pool.close()
-        self.runs.release()
+        try:
+            if kind is None and self._written:
+                setting_plots.write(self.runs, self.asked, self._written)
+        finally:
+            self.runs.release()
 
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
@@ -109,12 +122,14 @@ class Checklist:
 
     def write(self) -> None:
         """The recommendation and the report, from all the readings there are."""
-        readings = list(self.replays.readings())
-        recommended.write(self.runs, self.asked, readings)
-        page.write(self.runs, self.asked, readings)
+        self._written = list(self.replays.readings())
+        recommended.write(self.runs, self.asked, self._written)
+        page.write(self.runs, self.asked, self._written)
 
     def _weights(self, reading: Reading) -> list[str]:
         """Where the weights of the first final training are, or why there are none; nothing of a step that trains none to the end."""
+        if reading.step != "train":
+            return []
         run_id = next(iter(reading.results.get("recommended", {}).get("runs", ())), "")
         record = self.runs.by_id(run_id)
         if record is None or record.diverged:
@@ -157,6 +172,15 @@ class Checklist:
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
             self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
         self._note_unseeded()
+        self._note_metric()
+
+    def _note_metric(self) -> None:
+        """Judge by the loss, and say so, once runs were seen whose outputs no automatic metric fits."""
+        completed = with_metric(self.asked.config, self.asked.facts, self.runs.records)
+        if not completed.metric_fits and self.asked.facts.metric_fits:
+            self.asked = replace(self.asked, facts=completed)
+            self.replays = Replays(self.asked, self.runs.find)
+            self.progress.say("data.metric: no automatic metric fits the outputs, so runs are judged by the loss; name one of your own")
 
     def _note_unseeded(self) -> None:
         """Have all readings say so once runs of a script were seen that no seed repeats."""

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from hpcheck import __version__
 from hpcheck.cli import project, steps, verify, views
 from hpcheck.cli.options import Command
+from hpcheck.terminal import stdout
 
 COMMANDS: tuple[tuple[str, Callable[..., None], str | None], ...] = (  # name, function, help where it is not the function's own
     ("run", steps.run, None),
@@ -36,13 +38,22 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str | None], ...] = (  # name, f
     ("schema", project.schema, None),
 )
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(context_settings=HELP, no_args_is_help=True, add_completion=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 for name, function, words in COMMANDS:
-    app.command(name, cls=Command, help=words)(function)
+    app.command(name, cls=Command, help=words, context_settings=HELP)(function)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        stdout.write(f"hpcheck {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
 def every_command(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; before or after the command.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Set learning rate, batch size, momentum and weight decay by Leslie Smith's checklist, with the evidence."""

@@ -27,6 +27,7 @@ class Checked:
     new_text: str
     verdicts: tuple[Verdict, ...]
     changed: tuple[str, ...]
+    written: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -39,13 +40,14 @@ class Checked:
         return {
             "baseline": str(self.baseline),
             "exit_code": self.exit_code,
+            "written": self.written,
             "settings": [asdict(verdict) for verdict in self.verdicts],
             "changed": list(self.changed),
         }
 
 
 def check(config: Config, baseline: Path, update: bool, quiet: bool = False, full: bool = False) -> Checked:
-    """Run what is missing and compare; `update` writes the baseline.
+    """Run what is missing and compare; `update` writes the baseline, and leaves it byte for byte where nothing has drifted.
 
     Where full trainings confirmed the baseline, the short steps are run, and what it recommends and the start are trained once each; `full`
     runs all that `run` does but for the final training, and so does an update of what has drifted.
@@ -59,11 +61,12 @@ def check(config: Config, baseline: Path, update: bool, quiet: bool = False, ful
         new_text = regenerate(config, quiet, None)
         new = yaml12.read(new_text).value
     verdicts = () if old is None else tuple(drift.compare(old, new))
-    if update:
+    written = update and (old is None or any(one.status == "drifted" for one in verdicts))
+    if written:
         with naming(baseline.parent, "made"):
             baseline.parent.mkdir(parents=True, exist_ok=True)
         write_whole(baseline, new_text)
-    return Checked(baseline, old, new, new_text, verdicts, () if old is None else tuple(drift.changed(old, new)))
+    return Checked(baseline, old, new, new_text, verdicts, () if old is None else tuple(drift.changed(old, new)), written)
 
 
 def read_baseline(path: Path, update: bool) -> Content | None:
@@ -94,18 +97,18 @@ def regenerate(config: Config, quiet: bool, baseline: Content | None) -> str:
     return checklist.runs.recommended.read_text(encoding="utf-8")
 
 
-def told(checked: Checked, updated: bool, diff: bool, as_json: bool) -> list[str]:
+def told(checked: Checked, diff: bool, as_json: bool) -> list[str]:
     """All lines that the command prints on stdout, one where that is JSON."""
     if as_json:
         return [stdout.as_json(checked.as_json())]
-    return [*lines(checked, updated), *(difference(checked) if diff else ())]
+    return [*lines(checked), *(difference(checked) if diff else ())]
 
 
-def lines(checked: Checked, updated: bool) -> list[str]:
+def lines(checked: Checked) -> list[str]:
     """The verdicts for people."""
     found = [f"{verdict.setting}: {verdict.status} ({verdict.why})" for verdict in checked.verdicts]
     found += [f"changed since the baseline: {one}" for one in checked.changed]
-    return [*found, f"wrote {checked.baseline}" if updated else summary(checked)]
+    return [*found, f"wrote {checked.baseline}" if checked.written else summary(checked)]
 
 
 def summary(checked: Checked) -> str:
@@ -156,6 +159,11 @@ def write_summary(checked: Checked) -> None:
     if given:
         with naming(Path(given)), Path(given).open("a", encoding="utf-8") as file:
             file.write(markdown(checked))
+
+
+def write_markdown(checked: Checked, path: Path) -> None:
+    """The same as a file of its own, for a comment under a pull request."""
+    write_whole(path, markdown(checked))
 
 
 def markdown(checked: Checked) -> str:

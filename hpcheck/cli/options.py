@@ -76,7 +76,6 @@ def _load_script(path: Path | None, script: list[str], overrides: list[str], fro
 def _begun_from(loaded: "Config", overrides: list[str], from_: Path | None, launches: bool) -> "Config":
     """The config starting from what its script tells, and from a recommendation."""
     from hpcheck import config as configs
-    from hpcheck.recommendation import recommended
 
     if loaded.script is not None:
         from hpcheck.script import resolved
@@ -84,6 +83,8 @@ def _begun_from(loaded: "Config", overrides: list[str], from_: Path | None, laun
         loaded = resolved.resolved(loaded, launches)
     if from_ is None:
         return loaded
+    from hpcheck.recommendation import recommended
+
     begun = configs.overlay(loaded, recommended.read(from_)["settings"], str(from_), overrides)
     return begun if loaded.script is None else resolved.placed(begun)
 

@@ -30,18 +30,31 @@ def init(
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False) -> None:
     """Versions, devices, data sets found, free memory and disk: one screen."""
-    from hpcheck.checklist import doctor as doctors
+    from hpcheck.terminal import exit_codes, packages
+
+    try:
+        from hpcheck.checklist import doctor as doctors
+    except ImportError as error:
+        stdout.write_lines(packages.broken(error))
+        raise typer.Exit(exit_codes.RUN_FAILED) from None
 
     found = doctors.examine()
     stdout.write_lines([stdout.as_json(found)] if as_json else doctors.lines(found))
 
 
-def validate(paths: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Config files.")], set_: Overrides = None) -> None:
+def validate(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="[CONFIG]...", help="Config files; default ./hpcheck.yaml.")] = None,
+    set_: Overrides = None,
+    skip_others: Annotated[bool, typer.Option("--skip-others", help="Pass over YAML files that are no config of hpcheck.")] = False,
+) -> None:
     """Check config files and name all that is wrong with them; no data are read and nothing runs."""
     from hpcheck import config as configs
+    from hpcheck.config.by_content import is_config
 
     wrong = []
-    for path in paths:
+    for path in paths or ([] if skip_others else [Path("hpcheck.yaml")]):
+        if skip_others and not is_config(path):
+            continue
         try:
             configs.load(path, set_ or [])
             stdout.write(f"ok: {path}")

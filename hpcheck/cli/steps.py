@@ -1,5 +1,6 @@
 """The commands of the checklist: all of it, or one step."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +24,7 @@ def whole_step(step: str | None) -> "Callable[..., None]":
         quiet: Quiet = False,
         tensorboard: EventFiles = False,
     ) -> None:
-        run_steps(step, load_config(config, set_, from_), as_json, quiet, tensorboard)
+        run_steps(step, load_config(config, set_, from_), as_json, quiet, tensorboard, given=config)
 
     return command
 
@@ -41,7 +42,7 @@ def run(
     tensorboard: EventFiles = False,
 ) -> None:
     """The whole checklist: lr-range, batch, momentum, confirm, train; wd-grid and the lr again where confirm.trainings is 0."""
-    run_steps(None, load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard)
+    run_steps(None, load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard, given=config)
 
 
 def confirm(
@@ -54,7 +55,7 @@ def confirm(
     tensorboard: EventFiles = False,
 ) -> None:
     """Full trainings of a few weight decays and of your own settings: is what was found better than what you have?"""
-    run_steps("confirm", load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard)
+    run_steps("confirm", load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard, given=config)
 
 
 def _sure(sure: bool) -> list[str]:
@@ -71,7 +72,7 @@ def batch(
     tensorboard: EventFiles = False,
 ) -> None:
     """Step 2: total batch size, compared at equal execution time (4.2)."""
-    run_steps("batch", load_config(config, set_, from_), as_json, quiet, tensorboard, measure_again)
+    run_steps("batch", load_config(config, set_, from_), as_json, quiet, tensorboard, measure_again, config)
 
 
 def momentum(
@@ -90,7 +91,7 @@ def momentum(
         from hpcheck.steps import momentum_range_test
 
         return exit_if_abstained(look("momentum-range-test", momentum_range_test.decide, "momentum", loaded, as_json, quiet, tensorboard))
-    return run_steps("momentum", loaded, as_json, quiet, tensorboard)
+    return run_steps("momentum", loaded, as_json, quiet, tensorboard, given=config)
 
 
 def wd_grid(
@@ -113,13 +114,24 @@ def wd_grid(
         from hpcheck.steps.other_regularizer import parse
 
         return exit_if_abstained(look("wd-grid-over", parse(over, loaded).decide, "lr-reprobe", loaded, as_json, quiet, tensorboard))
-    return run_steps("wd-grid", loaded, as_json, quiet, tensorboard)
+    return run_steps("wd-grid", loaded, as_json, quiet, tensorboard, given=config)
 
 
-def run_steps(step: str | None, config: "Config", as_json: bool, quiet: bool, tensorboard: bool, measure_again: bool = False) -> None:
-    """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained."""
+def run_steps(
+    step: str | None,
+    config: "Config",
+    as_json: bool,
+    quiet: bool,
+    tensorboard: bool,
+    measure_again: bool = False,
+    given: Path | None = None,
+) -> None:
+    """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained, with what to try. `given` is the
+    config's path as it was typed."""
     from hpcheck.checklist.run import Checklist
+    from hpcheck.checklist.try_next import after_abstention
     from hpcheck.recommendation import recommended
+    from hpcheck.script import command_line
     from hpcheck.terminal.progress import Progress
 
     progress = Progress(quiet)
@@ -133,4 +145,6 @@ def run_steps(step: str | None, config: "Config", as_json: bool, quiet: bool, te
         progress.say(words)
     if as_json or not quiet:
         print_recommendation(recommended.read(checklist.runs.recommended, whole=True), checklist.runs.path, as_json, to_stderr=True)
+    if command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call()):
+        progress.say(f"to try next: {command}")
     exit_if_abstained(any(reading.abstained for reading in readings))

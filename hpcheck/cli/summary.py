@@ -14,7 +14,10 @@ from hpcheck.report.advice import after_training
 
 
 def show(content: Mapping[str, Any], console: Console, folder: Path) -> None:
-    """Print the recommendation: the verdict, a row per setting, the reasons, then results, cost, where all of it lies and what is next."""
+    """Print the recommendation, the answer first: the verdict, a row per setting, why to believe it, its cost, what was not tested.
+
+    Then the reasons, where all of it lies and what is next.
+    """
     if said := verdict.first_line(content):
         console.print(Text(said, style="bold"))
     table = Table(title="Recommended settings", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
@@ -23,10 +26,19 @@ def show(content: Mapping[str, Any], console: Console, folder: Path) -> None:
     for name, label in wording.SHOWN.items():
         table.add_row(label, *map(Text, wording.row(name, content)))
     console.print(table)
-    results = [*wording.result_lines(content), *wording.cost_lines(content), *place_lines(folder), *exit_lines(content)]
-    lines = [*wording.reason_lines(content), "", *results]
-    for line in lines:
+    for line in [*answer_lines(content), "", *wording.reason_lines(content), "", *place_lines(folder), *exit_lines(content)]:
         console.print(Text(line))
+
+
+def answer_lines(content: Mapping[str, Any]) -> list[str]:
+    """Why to believe the settings, how they trained, what that cost, and what was not tested."""
+    said = {
+        "why to believe it": wording.belief_line(content),
+        "cost": wording.cost_line(content),
+        "not tested": wording.untested_line(content),
+    }
+    lines = [f"{name}: {words}" for name, words in said.items() if words]
+    return [*lines[:1], *wording.result_lines(content), *lines[1:]]
 
 
 def place_lines(folder: Path) -> list[str]:

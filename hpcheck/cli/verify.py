@@ -16,6 +16,7 @@ def check(
     full: Annotated[bool, typer.Option("--full", help="Confirm by full trainings anew, as run does.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print old settings against new.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Write annotations and $GITHUB_STEP_SUMMARY.")] = False,
+    markdown: Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write the summary there, for a comment.")] = None,
     set_: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON on stdout.")] = False,
     quiet: Quiet = False,
@@ -24,7 +25,9 @@ def check(
     from hpcheck.cli import check as checking
 
     found = checking.check(load_config(config, set_, None), baseline, update, quiet, full)
-    stdout.write_lines(checking.told(found, update, diff, as_json))
+    stdout.write_lines(checking.told(found, diff, as_json))
+    if markdown is not None:
+        checking.write_markdown(found, markdown)
     if github:
         checking.write_summary(found)
         for line in checking.annotations(found):  # GitHub reads both streams

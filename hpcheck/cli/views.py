@@ -41,7 +41,10 @@ def plan(
 
 
 def show(
-    config: ConfigPath = None,
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="[CONFIG]", help="Config, or a recommended.yaml; default ./hpcheck.yaml, else the newest run's."),
+    ] = None,
     snippet: Annotated[Snippet | None, typer.Option("--snippet", help="Print code that uses the settings, ready to paste.")] = None,
     batch: Annotated[
         int | None, typer.Option("--batch", metavar="N", min=1, help="How the values move at this batch size, by published rules.")
@@ -51,13 +54,18 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """The recommended settings and where each came from; or how they move with batch size and length."""
+    from hpcheck.checklist.lost_records import refuse_lost_records
+    from hpcheck.config.by_content import is_recommendation
     from hpcheck.recommendation import other_lengths, recommended, snippets
     from hpcheck.runs.directory import RunDirectory
     from hpcheck.runs.identity import declares_multipliers
 
+    if config is not None and is_recommendation(config):
+        return _show_file(config, snippet, batch, epochs, as_json)
     loaded = load_config(config, set_, None, runs_code=False)
     runs = RunDirectory.of(loaded)
     content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"), whole=True)
+    refuse_lost_records(runs, content)
     made_with = runs.made_with(str(content["provenance"].get("config"))) or loaded
     for part in ("data", "model", "optimizer"):
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
@@ -80,6 +88,28 @@ def show(
     for difference in snippets.differences(snippet, *optimizer, multiplied):
         stdout.tell(difference)
     return None
+
+
+def _show_file(path: Path, snippet: str | None, batch: int | None, epochs: float | None, as_json: bool) -> None:
+    """A recommended.yaml by itself, wherever it came from. Raises `InputError` for code of which it does not say with which optimizer."""
+    from hpcheck.errors import InputError
+    from hpcheck.recommendation import other_lengths, recommended, snippets
+    from hpcheck.runs.directory import RunDirectory
+    from hpcheck.script import snippet as scripts
+
+    content = recommended.read(path, ("settings", "evidence", "provenance"), whole=True)
+    if batch is not None or epochs is not None:
+        return stdout.write("\n".join(other_lengths.lines(content, batch, epochs)))
+    if snippet is None:
+        return print_recommendation(content, path.parent, as_json)
+    if snippet == "hpcheck":
+        return stdout.write(scripts.write(path, snippet, None))
+    made_with = RunDirectory(path.parent).made_with(str(content["provenance"].get("config")))
+    if made_with is None or made_with.script is not None:
+        raise InputError(
+            f"{path} does not say with which optimizer it was read: give its config, as in hpcheck show CONFIG --snippet {snippet}"
+        )
+    return stdout.write(snippets.write(snippet, content["settings"], made_with.optimizer.name, made_with.optimizer.options()), end="")
 
 
 def report(

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints, is_typeddict
 
+import yaml
 from pydantic import ValidationError
 
 from hpcheck.config import yaml12
@@ -30,7 +31,7 @@ from hpcheck.config.sections import (
     Train,
     WdGrid,
 )
-from hpcheck.config.source import read, read_text, run_name
+from hpcheck.config.source import Source, read, read_text, run_name
 from hpcheck.config.types import Section
 from hpcheck.config.yaml12 import KeyPath
 
@@ -53,6 +54,7 @@ __all__ = [
     "WdGrid",
     "digest",
     "dump",
+    "from_values",
     "load",
     "overlay",
     "parse",
@@ -78,7 +80,23 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
 
 def parse(text: str, source_name: str, overrides: Sequence[str] = ()) -> Config:
     """The config that `text` describes; `source_name` is the file that errors name. Raises `ConfigError` with all that is wrong."""
+    return _checked(read(text, source_name, overrides))
+
+
+def from_values(values: Mapping[str, Any], source_name: str, overrides: Sequence[str] = ()) -> Config:
+    """The config that a dict describes, which is read as the YAML it would be written as. Raises `ConfigError` with all that is wrong."""
+    try:
+        text = yaml12.write(values)
+    except yaml.YAMLError as error:
+        problem = str(error).partition("\n")[0]
+        raise ConfigError([Problem(source_name, None, "", problem, expected="numbers, text, true, false, None, lists and dicts")]) from None
     source = read(text, source_name, overrides)
+    source.places = {path: (file, None) for path, (file, _) in source.places.items()}  # of lines that nobody sees
+    return _checked(source)
+
+
+def _checked(source: Source) -> Config:
+    """The config of these values. Raises `ConfigError` with all that is wrong with them."""
     findings = [*of_script(source.values), *of_parts(source.values, schema())]
     try:
         config = Config.model_validate(with_placeholders(source.values))

@@ -200,4 +200,14 @@ def _unlike(value: Any, default: Any) -> str:
         return "" if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
     if isinstance(default, str):
         return "" if isinstance(value, str) else "text"
-    return "" if isinstance(value, list) or not isinstance(default, tuple) else "a list"
+    if isinstance(default, tuple):
+        return _unlike_items(value, default)
+    return ""
+
+
+def _unlike_items(value: Any, default: tuple[Any, ...]) -> str:
+    """The same of a list, whose items are to be like its default's."""
+    if not isinstance(value, list):
+        return "a list"
+    expected = next((words for item in value for each in default[:1] if (words := _unlike(item, each))), "")
+    return f"a list of which each is {expected}" if expected else ""

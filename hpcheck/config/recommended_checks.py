@@ -140,6 +140,18 @@ def _scalar(value: Any) -> str:
     return "" if value is None or isinstance(value, bool | str) or not _number(value) else "a number or text"
 
 
+def _number_or_name(value: Any) -> str:
+    return "" if not _number(value) or not _line(value) else "a number or a name"
+
+
+def _considered(value: Any) -> str:
+    """A candidate with its score: by name, or three numbers in a file of before."""
+    if isinstance(value, list):
+        return _list_of(_number, "numbers", 3)(value)
+    fits = isinstance(value, dict) and value.keys() == {"value", "score", "error"}
+    return "" if fits and not any(map(_number_or_name, value.values())) else "a candidate: value, score and error"
+
+
 EVIDENCE: dict[str, Check] = {
     "value": _value,
     "status": _one_of("chosen", "tied", "abstained"),
@@ -147,16 +159,16 @@ EVIDENCE: dict[str, Check] = {
     "reason": _line,
     "source": _line,
     "interval": _list_of(_number, "numbers", 2),
-    "tied": _list_of(_number, "numbers"),
+    "tied": _list_of(_number_or_name, "numbers or names"),
     "runs": _list_of(_line, "names of runs"),
     "clues": _list_of(_line, "lines"),
-    "considered": _list_of(_list_of(_number, "numbers", 3), "lists of 3 numbers"),
+    "considered": _list_of(_considered, "candidates, each with value, score and error"),
     "judged_by": _one_of("loss", "accuracy"),
     "names": _list_of(_line, "lines"),
 }
 EARLIER: dict[str, Check] = {"step": _line, "value": _value, "reason": _line}
 MEASURED: dict[str, Check] = {"metric": _number, "std": _number, "each": _list_of(_number, "numbers")}
-PROVENANCE: dict[str, Check] = {"hpcheck": _line, "config": _line, "data": _line, "seed": _whole}
+PROVENANCE: dict[str, Check] = {"hpcheck": _line, "config": _line, "data": _line, "seed": _whole, "metric": _line, "metric_unit": _line}
 COST: dict[str, Check] = {"runs": _whole, "iterations": _whole, "device_seconds": _number}
 COST_MAY_HAVE: dict[str, Check] = {"trainings": _number, "epochs": _number}  # of now, and of before
 FORMATS = (2,)  # none in a file of before

@@ -12,6 +12,7 @@ from hpcheck.config.types import (
     LEAST_TRAININGS,
     Command,
     Count,
+    Epochs,
     Evals,
     Flag,
     Loss,
@@ -74,6 +75,9 @@ class Data(Part):
         default="held-out", description="What curves are measured on; test is what the paper does"
     )
     normalize: Literal["standardize", "mean-image", "unit", "none"] = Field(default="standardize", description="How inputs are scaled")
+    targets: Literal["none", "standardize"] = Field(
+        default="none", description="How values to predict are scaled for training: losses are in units of their variance"
+    )
     augment: Literal["none", "mirror", "mirror-crop"] = Field(default="none", description="Random changes of training images")
     image_size: Count | None = Field(default=None, description="Side in pixels that images are resized to; null: as they are")
     stream: Flag | None = Field(default=None, description="image-folder: decode images when they are needed; null: all into memory")
@@ -117,12 +121,12 @@ class Optimizer(Part):
 class Budget(Section):
     """How long runs are, and how often they are measured."""
 
-    epochs: Positive = Field(default=25.0, description="Length of the full training, in epochs")
+    epochs: Epochs = Field(default=25.0, description="Length of the full training, in epochs")
     hold: Literal["time", "epochs"] = Field(
         default="time", description="What another batch size keeps of the full training: its execution time, or its epochs"
     )
     short_steps: ShortRun | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
-    evals: Evals = Field(default=25, description="Evaluations in a run")
+    evals: Evals | None = Field(default=None, description="Evaluations in a short run; null: 25, or 50 where they stay cheap")
     eval_size: Count | None = Field(default=None, description="Validation examples used during runs; null: so many that it stays cheap")
     steps: Count | None = Field(default=None, description="Length in iterations at start's batch size, of a script alone; null: by epochs")
 
@@ -270,7 +274,7 @@ class Train(Section):
         default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
     )
     compare: Some[Baseline] = Field(default=(), description="Policies to train for comparison: start, step, inv, constant")
-    compare_epochs: Positive | None = Field(default=None, description="Longer budget at which they are trained too, in epochs; null: none")
+    compare_epochs: Epochs | None = Field(default=None, description="Longer budget at which they are trained too, in epochs; null: none")
     fit: Literal["train", "all"] = Field(default="train", description="all: the held-out part is trained on too")
     cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")
     cycles: Count = Field(default=4, description="Cycles in a training where lr_range.policy is not 1cycle")
@@ -310,7 +314,7 @@ class Confirm(Section):
 class Config(Section):
     """Everything that `hpcheck` is told."""
 
-    name: RunName = Field(default="", description="Name of the run directory; empty: the config file's stem")
+    name: RunName = Field(default="", description="Name of the run directory; empty: the config file's stem, of hpcheck.yaml its folder")
     seed: Seed = Field(default=0, description="Seed of initial weights and data order; the held-out part is always the same")
     script: Command | None = Field(
         default=None, description="Command of a training script of your own, as a list of words; takes the place of data and model"

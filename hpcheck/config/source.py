@@ -54,8 +54,10 @@ def read_text(path: Path) -> str:
 
 
 def run_name(path: Path) -> str:
-    """The stem of a config file as the name of a run: what a name may not hold becomes `-`."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", path.stem).lstrip("._-")[:64] or "config"
+    """The stem of a config file as the name of a run, or the name of its folder where the file is called hpcheck.yaml: every project has
+    one of those. What a name may not hold becomes `-`."""
+    stem = path.resolve().parent.name if path.stem == "hpcheck" else path.stem
+    return re.sub(r"[^A-Za-z0-9._-]", "-", stem).lstrip("._-")[:64] or "config"
 
 
 def read(text: str, name: str, overrides: Sequence[str]) -> Source:

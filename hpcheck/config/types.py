@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 MAX_COUNT = 10**9  # of steps, examples, processes; ours, refuses slips of the keyboard
+MAX_VALUE = 1e9  # of a rate or a decay; ours, as recommended.yaml has it: beyond it arithmetic overflows before it diverges
+MAX_EPOCHS = 1e6  # ours: more iterations than anybody makes, of the smallest data
 MAX_SEED = 2**32 - 1  # what numpy takes
 LEAST_TRAININGS, MOST_TRAININGS = 4, 64  # of `confirm.trainings`: two settings with two seeds each are the fewest that confirm anything
 MAX_ITEMS = 100  # of a list of values to try; ours
@@ -108,6 +110,18 @@ def _none_or_enough(value: int) -> int:
     return value
 
 
+def _not_huge(value: float) -> float:
+    if value > MAX_VALUE:
+        raise refused("too large", f"at most {MAX_VALUE:g}")
+    return value
+
+
+def _not_endless(value: float) -> float:
+    if value > MAX_EPOCHS:
+        raise refused("too many", f"at most {MAX_EPOCHS:,.0f} epochs")
+    return value
+
+
 WHOLE = BeforeValidator(_whole)  # stands last in each type: bounds before it reach the JSON schema
 LIST = BeforeValidator(_as_tuple)
 
@@ -120,8 +134,9 @@ Evals = Annotated[int, Strict(), Field(ge=7, le=200), WHOLE]  # with the one bef
 Trainings = Annotated[int, Strict(), Field(ge=0, le=MOST_TRAININGS), AfterValidator(_none_or_enough), WHOLE]
 Repeats = Annotated[int, Strict(), Field(ge=1, le=32), WHOLE]
 
-Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False), AfterValidator(_not_huge)]
+NotNegative = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False), AfterValidator(_not_huge)]
+Epochs = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False), AfterValidator(_not_endless)]
 OpenFraction = Annotated[float, Strict(), Field(gt=0, lt=1, allow_inf_nan=False)]
 Share = Annotated[float, Strict(), Field(gt=0, le=1, allow_inf_nan=False)]
 MomentumValue = Annotated[float, Strict(), Field(ge=0, lt=1, allow_inf_nan=False)]

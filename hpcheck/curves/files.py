@@ -67,7 +67,8 @@ def load_all(
         except ConfigError as error:
             problems += few(str(path), error.problems)
         except OSError as error:
-            problems.append(Problem(str(path), None, "", (error.strerror or str(error)).lower()))
+            words = error.strerror or str(error)
+            problems.append(Problem(str(path), None, "", words[:1].lower() + words[1:]))
     if problems:
         raise ConfigError(problems)
     return unique_labels(found)
@@ -84,7 +85,12 @@ def load_path(path: Path, asked: Asked) -> list[Loaded]:
     name = asked.format_ or find_format(path)
     if path.is_dir() and name not in ("tensorboard", "mlflow"):
         return _of_directory(path, asked)
-    return [one for table in READERS[name](path) for run in separate(table) for one in _curves(path, name, widen(run), asked)]
+    return load_tables(path, name, READERS[name](path), asked)
+
+
+def load_tables(path: Path, format_: str, tables: Sequence[Table], asked: Asked) -> list[Loaded]:
+    """The curves in a file's tables; `path` names what is no file too."""
+    return [one for table in tables for run in separate(table) for one in _curves(path, format_, widen(run), asked)]
 
 
 def find_format(path: Path) -> str:

@@ -33,6 +33,19 @@ class Prepared:
     outputs: int
     input_shape: tuple[int, ...]  # (C, H, W) of images, channels first as models take them; otherwise one example's shape
     task: str  # "classes", "regression" or "tokens"
+    targets: "Units | None" = None  # of which targets were standardized; None where they are as they came
+
+
+@dataclass(frozen=True)
+class Units:
+    """What targets were standardized by: a network's output y stands for y * deviation + mean."""
+
+    mean: NDArray[np.float32]  # () or (K,), as the next
+    deviation: NDArray[np.float32]  # 1 where a target never varies
+
+    def standardized(self, arrays: Arrays) -> Arrays:
+        """The same examples with targets of mean 0 and deviation 1 over those that the units are of."""
+        return Arrays(arrays.x, ((arrays.y.astype(np.float32) - self.mean) / self.deviation).astype(np.float32))
 
 
 def prepare(
@@ -45,30 +58,46 @@ def prepare(
     split_seed: int = 0,
     fit: str = "train",
     crop: int | None = None,
+    targets: str = "none",
 ) -> Prepared:
     """Split and describe `raw`.
 
     validate_on "held-out": `raw.val`, or where there is none a stratified `val_fraction` of the training split. "test": the test split,
     as the paper does. `limit` keeps that many training examples (stratified) before anything is held out. `fit` "all" also trains on what
     is held out; validation then repeats training examples, and only the test split says something new. Models see squares of `crop` pixels.
+    `targets` "standardize" gives values mean 0 and deviation 1 over what is trained on.
     """
     train, val = split(raw, val_fraction, validate_on, limit, split_seed)
     if fit == "all" and validate_on == "held-out":
         train = _join(train, val)
     task, outputs = task_and_outputs(raw)
+    units, test = None, raw.test
+    if targets == "standardize":
+        units = units_of(train.y, task)
+        train, val, test = units.standardized(train), units.standardized(val), None if test is None else units.standardized(test)
     shape = _input_shape(raw.train.x, crop)
     shift, scale = _normalization(train.x, normalize)
     return Prepared(
         train=_own(train),
         val=_own(val),
-        test=None if raw.test is None else _own(raw.test),
+        test=None if test is None else _own(test),
         shift=centre(shift, crop) if shift.ndim == 3 else shift,
         scale=scale,
         classes=raw.classes,
         outputs=outputs,
         input_shape=shape,
         task=task,
+        targets=units,
     )
+
+
+def units_of(y: NDArray[np.generic], task: str) -> Units:
+    """Mean and deviation of each target over the examples (N,) or (N, K). Raises `DataError` for targets that are no values."""
+    if task != "regression":
+        raise DataError(f"data.targets: is standardize, but the targets are {task}; leave it out")
+    values = y.astype(np.float64)
+    deviation = values.std(axis=0)
+    return Units(np.asarray(values.mean(axis=0), np.float32), np.asarray(np.where(deviation > 0, deviation, 1.0), np.float32))
 
 
 def split(raw: Raw, val_fraction: float, validate_on: str, limit: int | None, split_seed: int = 0) -> tuple[Arrays, Arrays]:

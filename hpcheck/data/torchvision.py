@@ -32,6 +32,11 @@ def _split(class_name: str, root: Path, folder: Path, train: bool) -> Any:
             warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)  # CIFAR's pickles are older than numpy 2.4
             return dataset_class(root, train=train, download=True)
     except Exception as error:  # whatever a broken file or network raises
+        if there := sources(folder):
+            raise DataError(
+                f"{class_name} in {folder.absolute()} is damaged, or not all there ({_one_line(error)}): it has {len(there)} files; "
+                "remove that folder, and the data are downloaded again, or put torchvision's own files there"
+            ) from error
         raise DataError(
             f"{class_name} is not in {folder.absolute()} and cannot be downloaded ({_one_line(error)}); "
             f"put torchvision's files there, or set data.root to the folder that has {folder.relative_to(root)}"

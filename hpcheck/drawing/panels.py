@@ -47,3 +47,35 @@ class Panel:
     log_x: bool = False
     log_y: bool = False
     higher_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A value that was tried, with its score as people read it (an accuracy in percent) and the score's standard error.
+
+    A score that is not finite is that of a run that diverged. `tied`: it cannot be told from the chosen one.
+    """
+
+    value: float
+    score: float
+    error: float = 0.0
+    tied: bool = False
+
+
+@dataclass(frozen=True)
+class SettingPlot:
+    """One setting at a glance: every value that was tried with its score, which was `chosen`, and where the user's `start` lies.
+
+    `answer` is the recommended value in words, `note` says what the scores are of ("short runs"), or why there are none.
+    """
+
+    title: str
+    answer: str
+    y_label: str
+    candidates: tuple[Candidate, ...]
+    chosen: float | None = None
+    start: float | None = None
+    interval: tuple[float, float] | None = None
+    log_x: bool = False
+    higher_is_better: bool = False
+    note: str = ""

@@ -1,15 +1,18 @@
 """Pictures of readings: values in, PNG and SVG files out. Nothing is computed here."""
 
+import hashlib
 import math
 from collections.abc import Sequence
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from hpcheck.drawing import scale
 from hpcheck.drawing.marks import drawn, ends_early, merged, spoken
-from hpcheck.drawing.panels import Panel, Series
+from hpcheck.drawing.panels import Box, Panel, Series
 from hpcheck.drawing.scale import View
+from hpcheck.files.regular import opened
 from hpcheck.runs.files import write_whole
 from hpcheck.text import number
 
@@ -19,6 +22,7 @@ GREY = "#454C59"
 WIDTH, HEIGHT = 7.2, 3.2  # inches of the figure, and of the plot in it
 LEFT, RIGHT, ABOVE, BELOW = 0.72, 0.14, 0.42, 0.62  # inches around the plot: y label, margin, title, x label
 FOOT = 0.1
+HEAD_BYTES = 8192  # ours: of a file, where it describes itself
 LINE, MARK_ROW = 0.2, 0.18  # inches of a line of words below a plot, and of a row of marks above it
 DPI, POINTS = 110, 72
 FONT, SMALL = 9.5, 8.5  # points; legible where the picture is shown 700 pixels wide
@@ -28,17 +32,36 @@ INSETS = ((0.46, 0.40, 0.52, 0.50), (0.46, 0.10, 0.52, 0.50))  # where an enlarg
 
 
 def draw(name: str, panels: Sequence[Panel], folder: Path) -> list[Path]:
-    """One PNG and one SVG of that name, a panel under another; returns the files written."""
+    """One PNG and one SVG of that name, a panel under another; returns the files. A file that shows these panels already is left alone."""
     if not any(map(scale.view, panels)):
         return []
+    shows = _digest(panels)
     paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
-        draw_panels(panels, path)
+        if not _is_drawn(path, shows):
+            draw_panels(panels, path, shows)
     return paths
 
 
-def draw_panels(panels: Sequence[Panel], path: Path) -> None:
-    """One picture, a panel under another, in the format that the file's name ends in; panels with nothing finite are left out."""
+def _digest(panels: Sequence[Panel]) -> str:
+    """What a picture says of itself: a hash of the panels, of the drawing code and of the library that draws them."""
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py")))
+    told = repr((tuple(panels), code, version("matplotlib")))
+    return f"panels {hashlib.sha256(told.encode()).hexdigest()[:32]}"
+
+
+def _is_drawn(path: Path, shows: str) -> bool:
+    """Whether the picture there says at its beginning that it shows these panels."""
+    try:
+        with opened(path) as file:
+            return shows.encode() in file.read(HEAD_BYTES)
+    except OSError:
+        return False
+
+
+def draw_panels(panels: Sequence[Panel], path: Path, shows: str | None = None) -> None:
+    """One picture, a panel under another, in the format that the file's name ends in; panels with nothing finite are left out. `shows` is
+    written into the file's description."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -53,14 +76,15 @@ def draw_panels(panels: Sequence[Panel], path: Path) -> None:
             draw_panel(_axes(figure, top - above - height, height), panel, view)
             write_below(_axes(figure, top - above - height - below, below - BELOW), panel)
             top -= above + height + below
-        _save(figure, path)
+        _save(figure, path, shows)
 
 
-def _save(figure: Any, path: Path) -> None:
+def _save(figure: Any, path: Path, shows: str | None) -> None:
     """Write the file so that no reader sees a part of it; the same picture gives the same bytes."""
     kind, picture = path.suffix.removeprefix(".") or "png", BytesIO()
-    undated = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
-    figure.savefig(picture, dpi=DPI, format=kind, metadata=undated.get(kind))
+    undated: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
+    described = {} if shows is None else {"Description": shows}
+    figure.savefig(picture, dpi=DPI, format=kind, metadata={**undated.get(kind, {}), **described})
     write_whole(path, picture.getbuffer())
 
 
@@ -169,6 +193,16 @@ def _boxes(ax: Any, panel: Panel, view: View) -> None:
         badge = {"boxstyle": "circle,pad=0.18", "facecolor": GREY, "edgecolor": "none"}
         words = {"fontsize": 7, "fontweight": "bold", "color": "white", "ha": "center", "va": "center"}
         ax.text(x, y, str(box.number), transform=ax.transAxes, bbox=badge, zorder=5, **words)
+    _clue_names(ax, [spoken(box.text) for box in merged(panel.boxes)], taken)
+
+
+def _clue_names(ax: Any, names: Sequence[str], badges: Sequence[tuple[float, float]]) -> None:
+    """What each box means, beside its number, where there is room before the edge and the next number."""
+    halo = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+    for (x, y), name in zip(badges, names, strict=False):
+        end = x + 0.02 + len(name) * CHARACTER
+        if end < 1 and not any(abs(other - y) < 0.07 and x < left < end + 0.02 for left, other in badges):
+            ax.text(x + 0.02, y, name, transform=ax.transAxes, fontsize=SMALL, ha="left", va="center", bbox=halo, zorder=5)
 
 
 def _enlarged(ax: Any, panel: Panel, view: View) -> None:
@@ -246,8 +280,15 @@ def write_below(ax: Any, panel: Panel) -> None:
     clues = merged(panel.boxes)
     for index, box in enumerate(clues):
         height = 1 - (legend_rows(panel) + 0.5 + index) / lines_below(panel)
-        words = f"{index + 1}  {spoken(box.text)}, {panel.x_label} {number(box.from_x)} to {number(box.to_x)}"
-        ax.text(0.005, height, _literal(words), transform=ax.transAxes, fontsize=SMALL, va="center", color=GREY)
+        ax.text(0.005, height, _literal(_clue(index + 1, box, panel)), transform=ax.transAxes, fontsize=SMALL, va="center", color=GREY)
+
+
+def _clue(found: int, box: Box, panel: Panel) -> str:
+    """What a numbered box means: with the advice, where it fits on the line."""
+    said = f"{found}  {spoken(box.words.partition(' [')[0])}"
+    if box.words and len(said) * CHARACTER < 1:
+        return said
+    return f"{found}  {spoken(box.text)}, {panel.x_label} {number(box.from_x)} to {number(box.to_x)}"
 
 
 def _literal(words: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hpcheck.drawing import scale
-from hpcheck.drawing.marks import drawn, ends_early
+from hpcheck.drawing.marks import drawn, ends_early, merged, spoken
 from hpcheck.drawing.markup import Markup, tag
 from hpcheck.drawing.panels import Panel, Series
 from hpcheck.drawing.scale import View
@@ -224,7 +224,21 @@ def _badges(frame: Frame, panel: Panel) -> Markup:
         taken.append((x, y))
         circle = tag("circle", cx=_n(x), cy=_n(y), r=9)
         parts.append(tag("g", circle, _text(x, y + 4, str(found), frame.size), data_clue=found))
-    return tag("g", parts, class_="badges")
+    names = [_text(x, y + 4, words, frame.size, "start", "clue-name") for x, y, words in _clue_names(frame, panel, taken)]
+    return tag("g", names, parts, class_="badges")
+
+
+def _clue_names(frame: Frame, panel: Panel, badges: Sequence[Point]) -> Iterator[tuple[float, float, str]]:
+    """What each box means, beside its number, where there is room for the words before the edge and the next number."""
+    ends: list[tuple[float, float, float]] = []
+    for (x, y), box in zip(badges, merged(panel.boxes), strict=False):
+        words = spoken(box.text)
+        start, end = x + 14, x + 14 + len(words) * CHARACTER * frame.size.font
+        free = all(other == (x, y) or abs(other[1] - y) > 18 or not start - 9 < other[0] < end + 12 for other in badges)
+        apart = all(abs(row - y) > 16 or end < left or right < start for left, right, row in ends)
+        if end < frame.box[2] and free and apart:
+            ends.append((start, end, y))
+            yield start, y, words
 
 
 def _rectangles(frame: Frame, panel: Panel) -> Iterator[tuple[int, float, float, float, float]]:

@@ -15,11 +15,11 @@ from hpcheck.engine.batches import BatchStream, Images, OnDevice
 from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.distributed import team
 from hpcheck.engine.divergence import CHECK_EVERY, Levels
-from hpcheck.engine.objectives import arithmetic, by_example, evaluate, fresh_batchnorm, objectives, predicted
+from hpcheck.engine.objectives import Negated, arithmetic, by_example, evaluate, fresh_batchnorm, in_own_unit, objectives, predicted
 from hpcheck.engine.snapshots import load_snapshot
 from hpcheck.engine.training import Run, Training, draws_random_numbers
 from hpcheck.engine.user_files import declared
-from hpcheck.engine.user_model import refuse_other_than_module, refuse_what_does_not_fit
+from hpcheck.engine.user_model import fitting_metric, refuse_not_a_number, refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.models.init import reinitialize
 from hpcheck.optimizers.groups import parameter_groups, set_hyper
 from hpcheck.plugins import find
@@ -53,6 +53,7 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
         optimizer = find.call(spec.optimizer.name, makes, parameter_groups(model), **dict(spec.optimizer.options))
     subset = torch.from_numpy(stratified_subset(prepared.val.y, spec.eval_size or len(prepared.val.y), 0)).to(device)
     loss, metric = objectives(spec.data.loss, spec.data.metric, prepared.task)
+    metric = in_own_unit(fitting_metric(spec, model, data, loss, metric), spec.data.metric, data)
     batches = BatchStream(data, spec.total_batch_size, spec.seed, spec.data.augment)
     share, forward = team.joined(model, spec.total_batch_size, spec.bn_splits)
     training = Training(
@@ -117,6 +118,7 @@ def begin(run: Run, lr: float, momentum: float) -> None:
         levels.begin(evaluated(training, data, 0, (data.train_x[rows], data.train_y[rows]))[0])
     if 0 in training.spec.evaluate_after:
         val_loss, value = evaluated(training, data, 0, training.evaluated_on)
+        refuse_not_a_number(training.spec, training.model, data, levels.first if levels.batches > 1 else val_loss, val_loss)
         scheduled = {"step": 0, "lr": lr, "momentum": momentum}
         run.record.row(**scheduled, train_loss=math.nan, val_loss=val_loss, metric=value, seconds=0.0)
 
@@ -145,7 +147,8 @@ def finish(run: Run, diverged: bool, told: Mapping[str, Any] = NOTHING) -> None:
     seconds = {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4)}
     if training.spec.keep and not diverged:
         run.save_weights(f"{run.record.run_id}.pt")
-    run.record.finish("diverged" if diverged else "finished", {**seconds, "first_loss": training.levels.first, **final, **told})
+    judged = {"judged_by": "loss"} if isinstance(training.metric, Negated) else {}  # no automatic metric fits the outputs
+    run.record.finish("diverged" if diverged else "finished", {**seconds, "first_loss": training.levels.first, **final, **judged, **told})
 
 
 def evaluated(training: Training, data: OnDevice, step: int, on: tuple[Images, Tensor]) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,7 @@ from hpcheck.data.arrays import IGNORED
 from hpcheck.engine.batches import BatchStream, Images, OnDevice
 from hpcheck.engine.distributed import team
 from hpcheck.plugins import find
+from hpcheck.plugins.user_errors import in_one_line
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 EVAL_BATCH_CPU, EVAL_BATCH_GPU = 128, 2048  # measured on CPU: about 128 images at a time are evaluated fastest
@@ -54,8 +57,55 @@ def objectives(loss: str, metric: str, task: str) -> tuple[Objective, Objective]
 
 def _find(name: str, default: str, shipped: dict[str, Objective]) -> Objective:
     if find.is_users_own(name):
-        return find.load("models", name)
+        kind = "loss" if shipped is LOSSES else "metric"
+        return partial(_called, f"{kind} {name}", find.load("models", name))
     return shipped[default if name == "auto" else name]
+
+
+def in_own_unit(metric: Objective, name: str, data: OnDevice) -> Objective:
+    """The user's own metric as `InOwnUnit` where targets are standardized; else as it is: R2 has no unit."""
+    units = data.prepared.targets
+    if units is None or not find.is_users_own(name):
+        return metric
+    mean, deviation = (torch.from_numpy(values).to(data.train_y.device) for values in (units.mean, units.deviation))
+    return InOwnUnit(metric, mean, deviation)
+
+
+def _called(name: str, function: Objective, outputs: Tensor, targets: Tensor) -> Tensor:
+    """What the user's function answers. Raises `UsersCodeError`, one line with its file and line, where it raises."""
+    try:
+        return function(outputs, targets)
+    except Exception as error:
+        raise in_one_line(name, error) or error from None
+
+
+@dataclass(frozen=True)
+class Negated:
+    """The metric where no automatic one fits: the loss with its sign turned, so that more is better and the loss decides."""
+
+    loss: Objective
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Minus the loss of these outputs."""
+        return -self.loss(outputs, targets)
+
+
+@dataclass(frozen=True)
+class InOwnUnit:
+    """The user's own metric where targets are standardized (`data.targets`): it is given outputs and targets in their own unit.
+
+    Outputs that are not one value for each target, such as a mean and a deviation, stay standardized, and the targets with them.
+    """
+
+    metric: Objective
+    mean: Tensor  # () or (K,)
+    deviation: Tensor
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The metric of outputs (N,), (N, 1) or (N, K) and targets (N,) or (N, K)."""
+        if outputs.numel() != targets.numel():
+            return self.metric(outputs, targets)
+        return self.metric(outputs * self.deviation + self.mean, targets * self.deviation + self.mean)
 
 
 def arithmetic(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -49,7 +49,7 @@ def gain(way: Way, data: OnDevice, few: int, many: int, set_threads: Threads) ->
         for threads in (few, many):
             set_threads(threads)
             way(1)  # threads are started in it
-            seconds, made = sample(way, 1, data)
+            seconds, made = sample(way, 1, data, time.perf_counter)
             took.append(seconds / made)
         ratios.append(took[0] / took[1])
     return statistics.median(ratios)

@@ -23,15 +23,19 @@ from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.schedules import constant
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut
+from hpcheck.runs.step_samples import AGREE, disagreement
 
 Way = Callable[[int], None]  # makes so many steps
 WARM_UP_STEPS = 2
 MOST_GRAPHED_STEPS = 1 << 20  # far more than samples take; a graph's schedules are as long
-SAMPLE_SECONDS = 0.05  # ours: a sample lasts at least so long, lest one interruption by another process double it
+SAMPLE_SECONDS = 0.01  # ours: a sample lasts at least so long; the quickest of many counts, and a short one is more often undisturbed
+PASSES = 5  # ours: samples of each size in a round ...
+MOST_ROUNDS = 2  # ... and so many times the rounds asked for, as long as the two halves of the samples do not agree (runs/step_samples.py)
 
 
 def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
-    """Median seconds of an update at each batch size, over interleaved rounds after a warm-up, and each size's peak memory.
+    """Seconds of an update at each batch size, over interleaved rounds after a warm-up, and each size's peak memory. What counts is the
+    quickest sample; where it is not the same in both halves of the samples, more are taken.
 
     A size that does not fit, and everything above it, is listed as "too_large" instead; the largest that does fit is looked for and timed
     with the rest. One model serves all sizes: it never learns here. Where a GPU's runs are graphed, so are these steps.
@@ -42,10 +46,12 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
     found = search(spec.batch_sizes, _fits(training, peak_bytes))
     ways = _graphed(spec, found.fit, data, snapshots) or {size: eager(at_size(training, size)) for size in found.fit}
     samples: dict[int, list[float]] = {size: [] for size in ways}
-    steps = dict.fromkeys(ways, WARM_UP_STEPS)
-    for _ in range(spec.rounds):
-        for size, way in ways.items():
-            seconds, made = sample(way, spec.steps_a_round, data)
+    steps, clock = dict.fromkeys(ways, WARM_UP_STEPS), clock_of(data)
+    for number in range(MOST_ROUNDS * spec.rounds):
+        if number >= spec.rounds and team.all_say(all(disagreement(taken) <= AGREE for taken in samples.values())):
+            break
+        for size, way in PASSES * list(ways.items()):
+            seconds, made = sample(way, spec.steps_a_round, data, clock)
             samples[size].append(seconds / made)
             steps[size] += made
     sizes = [
@@ -195,16 +201,23 @@ def _can_graph(data: OnDevice) -> bool:
     return data.train_x.is_cuda
 
 
-def sample(way: Way, at_a_time: int, data: OnDevice) -> tuple[float, int]:
+def sample(way: Way, at_a_time: int, data: OnDevice, clock: Callable[[], float]) -> tuple[float, int]:
     """Seconds that some steps took, and how many they were: so many at a time until `SAMPLE_SECONDS` have gone by."""
-    started, done, seconds = time.perf_counter(), 0, 0.0
+    started, done, seconds = clock(), 0, 0.0
     while team.agreed(int(seconds < SAMPLE_SECONDS)):
         way(at_a_time)
         if data.train_x.is_cuda:
             torch.cuda.synchronize(data.train_y.device)
         done += at_a_time
-        seconds = time.perf_counter() - started
+        seconds = clock() - started
     return seconds, done
+
+
+def clock_of(data: OnDevice) -> Callable[[], float]:
+    """The time that steps take. One thread on a CPU does nothing but compute, so its seconds of computing are what the step takes on a
+    machine that does nothing else; threads, devices and files are waited for, and only the wall clock knows."""
+    alone = data.train_x.device.type == "cpu" and torch.get_num_threads() == 1 and team.size() == 1
+    return time.thread_time if alone and isinstance(data.train_x, torch.Tensor) else time.perf_counter
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

@@ -1,5 +1,6 @@
 """Whether the user's own model, loss and metric fit the data and each other, tried on two examples before a run begins."""
 
+import math
 from copy import deepcopy
 from typing import Any
 
@@ -7,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from hpcheck.engine.batches import OnDevice
-from hpcheck.engine.objectives import Objective
+from hpcheck.engine.divergence import STEADY_EXAMPLES
+from hpcheck.engine.objectives import Negated, Objective
 from hpcheck.plugins.find import is_users_own
-from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
+from hpcheck.plugins.user_errors import UsersCodeError, as_theirs, in_one_line
 from hpcheck.runs.spec import RunSpec
 
 EXAMPLES = 2
@@ -49,10 +51,57 @@ def refuse_what_does_not_fit(spec: RunSpec, model: nn.Module, data: OnDevice, lo
         if is_users_own(spec.data.loss):
             _refuse_broadcasting(spec.data.loss, loss, outputs, y)
             _refuse_loss_of_a_batch(spec.data.loss, loss, found, outputs, y)
+            _refuse_no_gradient(spec.data.loss, loss, outputs, y)
         try:
             float(metric(outputs.detach(), y))
         except (TypeError, ValueError, RuntimeError) as error:
             raise as_theirs(error) or UsersCodeError(f"metric {spec.data.metric}: {error}; expected one number") from None
+
+
+def fitting_metric(spec: RunSpec, model: nn.Module, data: OnDevice, loss: Objective, metric: Objective) -> Objective:
+    """The metric that was chosen automatically, or minus the loss where the outputs are of another shape than it needs, as a mean and a
+    deviation for each target are. Weights and the state of the random generator stay as they are."""
+    if spec.data.metric != "auto" or not is_users_own(spec.data.loss):
+        return metric
+    y = data.train_y[:EXAMPLES]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        model.eval()
+        outputs = _outputs(spec.model.name, model, data.normalised(data.train_x[:EXAMPLES]))
+        model.train()
+    fits = outputs.numel() == y.numel() if data.prepared.task == "regression" else outputs.shape[:-1] == y.shape
+    return metric if fits else Negated(loss)
+
+
+def refuse_not_a_number(spec: RunSpec, model: nn.Module, data: OnDevice, *levels: float) -> None:
+    """Raise `UsersCodeError` where the loss at the initial weights is NaN: no lr, however small, would make it a number."""
+    if not any(map(math.isnan, levels)):
+        return
+    x = data.normalised(data.train_x[:STEADY_EXAMPLES])
+    model.eval()
+    with torch.no_grad():
+        outputs = _outputs(spec.model.name, model, x)
+    model.train()
+    broken = float((~torch.isfinite(outputs)).float().mean())
+    where = (
+        f"{broken:.0%} of model {spec.model.name}'s outputs are NaN or infinite"
+        if broken
+        else f"the outputs are finite, so loss {spec.data.loss} makes it"
+    )
+    raise UsersCodeError(
+        f"the loss is NaN before the first update, so no learning rate is at fault: look at the model, the loss and the data ({where})"
+    )
+
+
+def _refuse_no_gradient(name: str, loss: Objective, outputs: Tensor, y: Tensor) -> None:
+    """Raise `UsersCodeError` where the loss has a value and its gradient with respect to the outputs raises."""
+    if not outputs.requires_grad:
+        return
+    free = outputs.detach().requires_grad_()
+    try:
+        torch.autograd.grad(loss(free, y), free, allow_unused=True)
+    except RuntimeError as error:
+        said = str(error).split("\n")[0]
+        raise in_one_line(f"loss {name}", error) or UsersCodeError(f"loss {name}: its gradient cannot be computed ({said})") from None
 
 
 def _outputs(name: str, model: nn.Module, x: Tensor) -> Tensor:

@@ -59,6 +59,17 @@ def as_theirs(error: BaseException) -> UsersCodeError | None:
     return UsersCodeError(f"{where} raised {type(error).__name__}\n{''.join(lines).rstrip()}")
 
 
+def in_one_line(name: str, error: BaseException) -> UsersCodeError | None:
+    """The error of the user's function `name` in one line, with the place in their file that it left last; None where it passed through
+    none of their files, or is hpcheck's."""
+    theirs = [frame for frame in traceback.extract_tb(error.__traceback__) if is_theirs(frame.filename)]
+    if not theirs or type(error).__module__.startswith("hpcheck."):
+        return None
+    place, said = theirs[-1], " ".join(str(error).split())
+    raised = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return UsersCodeError(f"{place.filename}:{place.lineno}: {name} raised {raised}")
+
+
 def is_theirs(filename: str) -> bool:
     """Whether a file is neither hpcheck's nor an installed package's; what is in no file (`<frozen importlib>`) is nobody's."""
     return Path(filename).is_file() and not filename.startswith((f"{OURS}/", *(f"{folder}/" for folder in INSTALLED)))

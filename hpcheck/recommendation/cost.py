@@ -7,6 +7,7 @@ from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.records import RunRecord, examples_processed, iterations_done, seconds_spent
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
+from hpcheck.text import duration, trainings
 
 
 def in_trainings(asked: Asked, examples: float) -> float:
@@ -42,7 +43,7 @@ def cost_words(spent: Mapping[str, Any]) -> str:
     """A cost in words. A recommended.yaml of before has no `trainings`.
 
     >>> cost_words({"trainings": 17.52, "runs": 44, "iterations": 5707, "device_seconds": 7.6})
-    '17.5 of your trainings (44 runs, 5,707 iterations, 7.6 device-seconds)'
+    '18 of your trainings (44 runs, 5,707 iterations, 8 seconds)'
     """
-    beside = f"{spent['runs']} runs, {spent['iterations']:,} iterations, {spent['device_seconds']:g} device-seconds"
-    return f"{spent['trainings']:.3g} of your trainings ({beside})" if "trainings" in spent else beside
+    beside = f"{spent['runs']} runs, {spent['iterations']:,} iterations, {duration(spent['device_seconds'])}"
+    return f"{trainings(spent['trainings'])} of your trainings ({beside})" if "trainings" in spent else beside

@@ -14,6 +14,7 @@ from hpcheck.config.recommended import LearningRateBlock, MomentumBlock, Setting
 from hpcheck.config.source import read_text
 from hpcheck.recommendation import verdict
 from hpcheck.recommendation.cost import cost, records_of
+from hpcheck.recommendation.metric import Metric
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
 from hpcheck.runs.schedules import FLOOR_DIVISOR
@@ -160,6 +161,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "seed": asked.config.seed,
         **({"script": {"train_examples": asked.facts.train_examples}} if asked.config.script is not None else {}),
         "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
+        **Metric.of(asked).block(),
         "confirm_trainings": trainings_of(asked),
         "cost": {part: cost(of_part, asked) for part, of_part in parts.items() if of_part or part != "confirmation"},
     }

@@ -42,6 +42,9 @@ class Verdict:
     fresh_seeds: int | None = None
     beside_yours: Beside | None = None
 
+    def __str__(self) -> str:
+        return self.words
+
     def block(self) -> dict[str, Any]:
         """What recommended.yaml has of it: no key that says nothing."""
         return {key: value for key, value in asdict(self).items() if value not in (None, "")}
@@ -125,7 +128,7 @@ def _words(asked: Asked, found: Mapping[str, Any]) -> str:
     pair = _pair(asked, metric)
     if found["says"] == BETTER and found["by"] == "metric":
         more = "more" if asked.config.data.metric_is == "higher" else "less"
-        ends = " to ".join(measured(asked, end, unit=False) for end in metric["interval"])
+        ends = " to ".join(measured(asked, end, unit=False) if is_percent(asked) else f"{end:.2g}" for end in metric["interval"])
         return f"Better than yours: {pair} ({ends} {more}; {seeds})."
     if found["says"] == BETTER:
         ends = " to ".join(f"{end:.3g}" for end in loss["interval"])
@@ -157,7 +160,8 @@ def _probably(asked: Asked, found: Mapping[str, Any], pair: str) -> str:
 
 
 def _pair(asked: Asked, figures: Mapping[str, float]) -> str:
-    return f"{measured(asked, figures['ours'], unit=False)} against {measured(asked, figures['theirs'])}"
+    pair = f"{measured(asked, figures['ours'], unit=False)} against {measured(asked, figures['theirs'])}"
+    return pair if is_percent(asked) else f"{metric_name(asked)} {pair}"
 
 
 def _beside(asked: Asked, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Verdict:

@@ -1,20 +1,25 @@
 """A recommendation in words: each setting on a line, why it has its value, what it cost and how well it trains."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from hpcheck.config.recommended import rises
 from hpcheck.recommendation import recommended
 from hpcheck.recommendation.cost import cost_words
-from hpcheck.text import number
+from hpcheck.recommendation.metric import Metric
+from hpcheck.text import bound, duration, epochs, listed, number, trainings
 
+ARMS = {"start": "yours"}
+SPLITS = {"test": "the test split", "val": "the held-out split"}
+PARTS = {"search": "search", "confirmation": "full trainings", "training": "final training"}
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
 
 
 def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
     """Value, interval and how it was read, of one setting."""
     evidence = content["evidence"].get(name, {})
-    interval = " to ".join(f"{end:.3g}" for end in evidence.get("interval") or ())
+    interval = " to ".join(bound(end) for end in evidence.get("interval") or ())
     status = evidence.get("status")
     sure = evidence.get("confidence", "none")
     reading = status + (f", {sure} confidence" if sure != "none" else "") if status else "not read: start"
@@ -51,19 +56,32 @@ def describe(name: str, value: Any) -> str:
     return f"{value:g}"
 
 
+def short(name: str, value: Any) -> str:
+    """A setting's value alone.
+
+    >>> short("momentum", {"max": 0.95, "min": 0.85}), short("weight_decay", 0.0001), short("learning_rate", None)
+    ('0.95 to 0.85', '0.0001', 'none known')
+    """
+    if value is None:
+        return "none known"
+    if name == "learning_rate":
+        return lr_words(value)[0]
+    return momentum_words(value)[0] if name == "momentum" else number(value)
+
+
 def lr_words(lr: Mapping[str, Any]) -> tuple[str, str]:
     """An lr's values, and its course over the training: one cycle with its tail, several cycles, or another policy from its largest on.
 
     >>> lr_words({"policy": "step", "max": 0.1, "epochs": 25})
     ('0.1', 'step over 25 epochs')
     """
-    epochs, largest = f"{number(lr['epochs'])} epochs", number(lr["max"])
+    whole, largest = epochs(lr["epochs"]), number(lr["max"])
     if "min" not in lr:
-        return largest, f"{lr['policy']} over {epochs}"
-    values, cycle = f"{number(lr['min'])} to {largest}", number(lr["cycle_epochs"])
+        return largest, f"{lr['policy']} over {whole}"
+    values, cycle = f"{number(lr['min'])} to {largest}", epochs(lr["cycle_epochs"])
     if "final" not in lr:
-        return values, f"{lr['policy']}, {cycle} epochs a cycle, {epochs}"
-    return values, f"1cycle over {cycle} of {epochs}, then down to {number(lr['final'])}"
+        return values, f"{lr['policy']}, {cycle} a cycle, {whole}"
+    return values, f"1cycle over {cycle.partition(' ')[0]} of {whole}, then down to {number(lr['final'])}"
 
 
 def momentum_words(momentum: Mapping[str, Any]) -> tuple[str, str]:
@@ -82,15 +100,15 @@ def momentum_words(momentum: Mapping[str, Any]) -> tuple[str, str]:
 
 def result_lines(content: Mapping[str, Any]) -> list[str]:
     """One line for each arm of the final training, the start's as `confirm` trained it among them."""
-    arms = arms_of(content)
+    arms, metric = arms_of(content), Metric.in_content(content)
     lines = []
     for name, figures in arms.items():
         for split in ("test", "val"):
             if isinstance(figures, Mapping) and split in figures:
                 found = figures[split]
                 runs = len(found["each"])
-                spread = f" ± {found['std']:.4f}" if "std" in found else ""
-                lines.append(f"{name}: {split} metric {found['metric']:.4f}{spread} over {runs} run{'s' * (runs > 1)}")
+                figure = metric.words(found["metric"], found.get("std", math.nan), found.get("examples", 0))
+                lines.append(f"{ARMS.get(name, name)}: {metric.name} {figure} on {SPLITS[split]}, {runs} training{'s' * (runs > 1)}")
                 break
     return lines
 
@@ -105,6 +123,49 @@ def arms_of(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**final, **{name: arm for name, arm in fresh.items() if name not in again}}
 
 
-def cost_lines(content: Mapping[str, Any]) -> list[str]:
-    """What search and training cost."""
-    return [f"{part}: {cost_words(spent)}" for part, spent in content["provenance"]["cost"].items() if spent["runs"]]
+def cost_line(content: Mapping[str, Any]) -> str:
+    """What all of it cost, in trainings of the user's and in time; "" before anything ran.
+
+    A recommended.yaml of before counts no trainings.
+    """
+    spent = {part: cost for part, cost in content["provenance"]["cost"].items() if cost["runs"]}
+    if not spent:
+        return ""
+    if any("trainings" not in cost for cost in spent.values()):
+        return "; ".join(f"{PARTS.get(part, part)} {cost_words(cost)}" for part, cost in spent.items())
+    whole = content.get("cost", {})
+    count = whole.get("trainings", sum(cost["trainings"] for cost in spent.values()))
+    seconds = whole.get("seconds", sum(cost["device_seconds"] for cost in spent.values()))
+    parts = [f"{trainings(cost['trainings'])} for the {PARTS.get(part, part)}" for part, cost in spent.items()]
+    return f"{trainings(count)} of your trainings, {duration(seconds)} of computing" + (f" ({', '.join(parts)})" if len(parts) > 1 else "")
+
+
+def belief_line(content: Mapping[str, Any]) -> str:
+    """What the recommendation rests on."""
+    confirmed = content.get("results", {}).get("confirm", {})
+    if "considered" not in confirmed:
+        return "short runs alone: no full training has chosen among settings" if content["evidence"] else ""
+    count, tried = confirmed["trainings"], len(confirmed["considered"])
+    seeds = content.get("verdict", {}).get("fresh_seeds")
+    again = f"; the best and yours again, with at least {seeds} fresh seed{'s' * (seeds != 1)} each" if seeds else ""
+    return f"{count} full trainings of {tried} settings{again}"
+
+
+def untested_line(content: Mapping[str, Any]) -> str:
+    """What was not tested: settings that nothing was compared for, and those that only short runs compared; "" where all was."""
+    tried = content.get("results", {}).get("confirm", {}).get("considered", ())
+    never: list[str] = []
+    short_runs: list[str] = []
+    for name, label in SHOWN.items():
+        values = [_tried(name, one) for one in tried]
+        if any(value != values[0] for value in values):
+            continue
+        (short_runs if name in content["evidence"] else never).append(label)
+    parts = [f"{listed(never)} ({'yours stays' if len(never) == 1 else 'yours stay'})"] * bool(never)
+    parts += [f"{listed(short_runs)} in full trainings (compared in short runs)"] * bool(short_runs)
+    return "; ".join(parts)
+
+
+def _tried(name: str, considered: Mapping[str, Any]) -> Any:
+    """The value of a setting in a line of what was trained in full."""
+    return considered.get("max_lr" if name == "learning_rate" else name)

@@ -1,5 +1,6 @@
 """The top of the report: what must be known first, the recommended settings with a sentence why for each, the schedule, the results."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,8 +9,9 @@ from hpcheck.config.recommended import rises
 from hpcheck.drawing import svg
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.drawing.panels import Panel, Series
-from hpcheck.drawing.strip import mean_and_spread, strip
+from hpcheck.drawing.strip import strip
 from hpcheck.recommendation import recommended, wording
+from hpcheck.recommendation.metric import Metric
 from hpcheck.report.advice import missing
 from hpcheck.report.figure import figure
 from hpcheck.runs.schedules import cyclical_momentum, one_cycle, values
@@ -118,20 +120,46 @@ def _line(title: str, y_label: str, points: Sequence[tuple[float, float]], label
     return Panel(title, "epoch", y_label, (Series(label, xs, ys),))
 
 
+def answer(content: Mapping[str, Any]) -> Markup | None:
+    """Below what to set: why to believe it, what it cost, and what was not tested."""
+    said = {
+        "Why to believe it": wording.belief_line(content),
+        "What it cost": wording.cost_line(content),
+        "Not tested": wording.untested_line(content),
+    }
+    rows = [tag("div", tag("dt", name), tag("dd", sentence(words))) for name, words in said.items() if words]
+    return tag("dl", rows, class_="answer") if rows else None
+
+
 def results(content: Mapping[str, Any], fit: str) -> Markup | None:
     """The final training beside what it is compared with: a strip of dots, and the figures; `fit` is the config's `train.fit`."""
     arms = {name: arm for name, arm in wording.arms_of(content).items() if isinstance(arm, Mapping) and "runs" in arm}
     if not arms:
         return None
     split = "test" if any("test" in arm for arm in arms.values()) else "val"
-    shown = [(name, arm[split]) for name, arm in arms.items() if split in arm]
-    words = {"test": "metric on the test split", "val": "metric on the held-out split"}[split]
-    body = [_result(name, arm) for name, arm in arms.items()]
+    metric = Metric.in_content(content)
+    words = f"{metric.name} on {wording.SPLITS[split]}{', %' * metric.percent}"
+    shown = [_dots(name, arm[split], metric) for name, arm in arms.items() if split in arm]
+    body = [_result(name, arm, metric) for name, arm in arms.items()]
     held_out = "Held-out split, trained on too" if fit == "all" else "Held-out split"
-    figures = table(("Trained with", "Test split", held_out, "Diverged"), body, "results")
+    figures = table((f"{metric.name[:1].upper()}{metric.name[1:]} when trained with", "Test split", held_out, "Diverged"), body, "results")
     return tag("section", tag("h2", "How well it trains"), strip(shown, words), figures, id="results")
 
 
-def _result(name: str, arm: Mapping[str, Any]) -> tuple[object, ...]:
-    test, val = (mean_and_spread(arm[split]) if split in arm else "\u2013" for split in ("test", "val"))
-    return name, test, val, f"{arm.get('diverged', 0)} of {len(arm['runs'])}"
+def _dots(name: str, figures: Mapping[str, Any], metric: Metric) -> tuple[str, float, tuple[float, ...]]:
+    """An arm of the strip, in the metric's own unit."""
+    scale = 100.0 if metric.percent else 1.0
+    words = f"{wording.ARMS.get(name, name)}: {_figure(figures, metric)}"
+    return words, scale * figures["metric"], tuple(scale * value for value in figures["each"])
+
+
+def _result(name: str, arm: Mapping[str, Any], metric: Metric) -> tuple[object, ...]:
+    test, val = (_figure(arm[split], metric) if split in arm else "\u2013" for split in ("test", "val"))
+    return wording.ARMS.get(name, name), test, val, f"{arm.get('diverged', 0)} of {len(arm['runs'])}"
+
+
+def _figure(figures: Mapping[str, Any], metric: Metric) -> str:
+    """Mean and standard deviation, or the one figure where there is but one training."""
+    count = len(figures["each"])
+    words = metric.words(figures["metric"], figures.get("std", math.nan), figures.get("examples", 0))
+    return f"{words}, {'one training' if count == 1 else f'{count} trainings'}"

@@ -13,8 +13,9 @@ from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.recommendation import recommended, snippets
 from hpcheck.recommendation.cost import cost, records_of
+from hpcheck.recommendation.metric import Metric
 from hpcheck.recommendation.verdict import first_line
-from hpcheck.report import overview, sections
+from hpcheck.report import overview, sections, setting_plots
 from hpcheck.report.advice import missing, next_lines
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
@@ -30,17 +31,26 @@ def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None
     """Write `report.html` for what has been read so far."""
     costs = {reading.step: cost(records_of(runs, [reading]), asked) for reading in readings}
     content = recommended.content(runs, asked, readings)
-    write_whole(runs.path / FILE, page(content, readings, costs, asked.config))
+    write_whole(runs.path / FILE, page(content, readings, costs, asked.config, Metric.of(asked)))
 
 
-def page(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]], config: Config) -> str:
+def page(
+    content: Mapping[str, Any],
+    readings: Sequence[Reading],
+    costs: Mapping[str, Mapping[str, Any]],
+    config: Config,
+    metric: Metric,
+) -> str:
     """The whole report as text. `content` is what recommended.yaml says; `costs` has each step's."""
+    plots = setting_plots.plots(readings, content["settings"], config, metric)
     body = [
         _header(config, first_line(content)),
+        setting_plots.row(plots),
+        overview.answer(content),
         overview.banners(content, readings, config),
         _recommended(content),
         overview.results(content, config.train.fit),
-        sections.steps(content, readings, costs),
+        sections.steps(content, readings, costs, metric),
         sections.balance(content["settings"], config),
         _next(content, readings, config),
         _use(content["settings"], config),

@@ -7,12 +7,13 @@ from typing import Any
 from hpcheck.config import Config
 from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.recommendation.cost import cost_words
+from hpcheck.recommendation.metric import Metric
 from hpcheck.report.advice import COMMAND, missing
 from hpcheck.report.figure import clue_words, figure
 from hpcheck.report.ledger import ledger
 from hpcheck.report.overview import NAMES, badge, sentence
 from hpcheck.steps.reading import Evidence, Reading, as_measured
-from hpcheck.text import bound, number
+from hpcheck.text import bound, duration, number, trainings
 
 # Step -> its title, what it asks and how, and the part of the paper that says so.
 ABOUT = {
@@ -53,7 +54,7 @@ ABOUT = {
 MORE_NAMES = {**NAMES, "lr_limit": "Limit of the learning rate", "momentum_shape": "Shape of the momentum"}
 
 
-def steps(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
+def steps(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mapping[str, Mapping[str, Any]], metric: Metric) -> list[Markup]:
     """All steps in order, those that were not run as one line; the re-probe only where there was cause for it."""
     unrun = missing(content, readings)
     by_step = {reading.step: reading for reading in readings}
@@ -61,7 +62,7 @@ def steps(content: Mapping[str, Any], readings: Sequence[Reading], costs: Mappin
     parts = []
     for step in ABOUT:
         if step in by_step:
-            parts.append(section(by_step[step], costs.get(step, {}), last_word))
+            parts.append(section(by_step[step], costs.get(step, {}), last_word, metric))
         elif step in unrun:
             parts.append(not_run(step))
     return parts
@@ -79,13 +80,13 @@ def not_run(step: str) -> Markup:
     return tag("section", _head(step), words, id=f"step-{step}")
 
 
-def section(reading: Reading, cost: Mapping[str, Any], last_word: Mapping[str, str]) -> Markup:
+def section(reading: Reading, cost: Mapping[str, Any], last_word: Mapping[str, str], metric: Metric) -> Markup:
     """One step's reading: its answers, the pictures they were read from, what else was considered, what it cost."""
     pictures = [figure(panel, f"{reading.step}-{index}") for index, panel in enumerate(reading.panels)]
     said = {box.words for panel in reading.panels for box in panel.boxes}  # beside the pictures already
     items = _foremost(reading)
-    answers = [answer(item, last_word.get(item.setting) == reading.step) for item in items]
-    parts = [*_head(reading.step), *answers, pictures, *[grounds(item, said) for item in items]]
+    answers = [answer(item, last_word.get(item.setting) == reading.step, _trained_well_to(item, items)) for item in items]
+    parts = [*_head(reading.step), *answers, pictures, *[grounds(item, said, metric) for item in items]]
     remarks = [tag("li", _remark(remark)) for remark in reading.remarks if remark not in said]
     if remarks:
         parts += [tag("h3", "Remarks"), tag("ul", remarks, class_="remarks")]
@@ -103,7 +104,16 @@ def _remark(remark: str) -> object:
     return clue_words(remark) if remark.endswith("]") else sentence(remark)
 
 
-def answer(item: Evidence, is_last_word: bool) -> Markup:
+def _trained_well_to(item: Evidence, items: Sequence[Evidence]) -> float | None:
+    """The largest lr that short trainings took well, where it lies above a limit that the range test read; else None."""
+    if item.setting != "lr_limit" or not isinstance(item.value, int | float):
+        return None
+    lrs = [value for other in items if other.setting == "learning_rate" for value in (*other.good, *other.tied)]
+    largest = max((value for value in lrs if not isinstance(value, str)), default=0.0)
+    return largest if largest > item.value else None
+
+
+def answer(item: Evidence, is_last_word: bool, superseded_by: float | None = None) -> Markup:
     """What was read, how surely and why; where a later step reads the setting again, a link to that."""
     title = tag(
         "h3",
@@ -112,6 +122,9 @@ def answer(item: Evidence, is_last_word: bool) -> Markup:
         badge(item.status, item.confidence),
     )
     parts: list[object] = [title, tag("p", sentence(item.reason), tag("span", f" Smith 2018, {item.source}", class_="source"))]
+    if superseded_by is not None:
+        words = f"Superseded: short trainings went well up to {bound(superseded_by)}, and the learning rate was chosen from them."
+        parts.append(tag("p", tag("strong", words)))
     if item.interval:
         name = "Where the middle of such maxima may lie" if item.good else "Interval"
         parts.append(tag("p", f"{name}: {' to '.join(map(bound, item.interval))}.", class_="fine"))
@@ -120,14 +133,14 @@ def answer(item: Evidence, is_last_word: bool) -> Markup:
     return tag("div", parts, class_="evidence", id=f"setting-{item.setting}" if item.setting in NAMES and is_last_word else None)
 
 
-def grounds(item: Evidence, said: Set[str]) -> list[Markup]:
+def grounds(item: Evidence, said: Set[str], metric: Metric) -> list[Markup]:
     """The signs in the curves that no picture tells of, and the candidates."""
     parts = []
     signs = [tag("li", clue_words(clue)) for clue in item.clues if clue not in said]
     if signs:
         name = MORE_NAMES.get(item.setting, item.setting).lower()
         parts += [tag("p", f"Signs in the curves for the {name}:", class_="fine"), tag("ul", signs, class_="signs")]
-    return [*parts, considered(item)] if item.considered else parts
+    return [*parts, considered(item, metric)] if item.considered else parts
 
 
 def _plain(value: Any) -> str:
@@ -138,15 +151,15 @@ def _plain(value: Any) -> str:
     return bound(value) if isinstance(value, int | float) else str(value)
 
 
-def considered(item: Evidence) -> Markup:
+def considered(item: Evidence, metric: Metric) -> Markup:
     """What else was tried, with its score; the candidates that cannot be told from the best say so."""
-    judged = "Metric" if item.judged_by == "accuracy" else "Validation loss"
-    body = [_candidate(item, *line) for line in item.considered]
-    head = (MORE_NAMES.get(item.setting, "Value"), judged, "Standard error", "Verdict")
-    return table(head, body, "considered", f"What was considered, judged by {judged.lower()}")
+    judged = metric.label if item.judged_by == "accuracy" else "validation loss"
+    body = [_candidate(item, metric, *line) for line in item.considered]
+    head = (MORE_NAMES.get(item.setting, "Value"), judged[:1].upper() + judged[1:], "Standard error", "Verdict")
+    return table(head, body, "considered", f"What was considered, judged by {judged}")
 
 
-def _candidate(item: Evidence, value: float | str, score: float, error: float) -> tuple[object, ...]:
+def _candidate(item: Evidence, metric: Metric, value: float | str, score: float, error: float) -> tuple[object, ...]:
     taken = item.value == value or (isinstance(item.value, Mapping) and item.value.get("max") == value)
     name = value if isinstance(value, str) else number(value)
     if taken and item.status != "abstained":
@@ -159,7 +172,8 @@ def _candidate(item: Evidence, value: float | str, score: float, error: float) -
         verdict = "diverged" if math.isinf(score) else "worse"
     if item.status == "abstained" and math.isfinite(score):
         verdict = "cannot be told"
-    figure = as_measured(score, item.judged_by, item.higher_is_better)
+    scale = 100.0 if item.judged_by == "accuracy" and metric.percent else 1.0
+    figure, error = scale * as_measured(score, item.judged_by, item.higher_is_better), scale * error
     return name, f"{figure:.4g}" if math.isfinite(score) else "\u2013", f"{error:.2g}" if math.isfinite(score) else "\u2013", verdict
 
 
@@ -169,13 +183,14 @@ def costs_table(readings: Sequence[Reading], costs: Mapping[str, Mapping[str, An
     lines: list[tuple[object, Mapping[str, Any]]] = [(name, cost) for name, cost in known if cost["runs"]]
     lines += [(tag("strong", f"All of the {part}"), cost) for part, cost in totals.items() if cost["runs"]]
     body = [
-        (name, number(cost["trainings"]), cost["runs"], f"{cost['iterations']:,}", number(cost["device_seconds"])) for name, cost in lines
+        (name, trainings(cost["trainings"]), cost["runs"], f"{cost['iterations']:,}", duration(cost["device_seconds"]))
+        for name, cost in lines
     ]
     counted = (
         "One of your trainings is a full one at the batch size and the epochs of your config, counted in training examples. "
         "A run that two steps share is counted in both, and once in the sum."
     )
-    head = ("Step", "Of your trainings", "Runs", "Iterations", "Device-seconds")
+    head = ("Step", "Of your trainings", "Runs", "Iterations", "Time of computing")
     shown = table(head, body, "costs") if body else tag("p", "Nothing has run yet.", class_="empty")
     return tag("section", tag("h2", "What it cost"), shown, tag("p", counted, class_="fine") if body else None, id="cost")
 

@@ -34,6 +34,7 @@ class DataSpec:
     loss: str = "auto"
     metric: str = "auto"
     crop: int | None = None
+    targets: str = "none"  # "standardize": values of mean 0 and deviation 1 over those trained on
     metric_is: str = "higher"  # which values are better: says which weights are the best ones, and counts only where they are kept
 
 

@@ -1,12 +1,12 @@
 """A config with what its script told filled in: where to start from, how long to train, and how the optimizer is searched."""
 
-import sys
 from pathlib import Path
 
 from hpcheck.config import Budget, Config, Momentum, Optimizer, Start, WdGrid
 from hpcheck.errors import InputError
 from hpcheck.script.description import Description, described, saved
 from hpcheck.script.launch import Launcher
+from hpcheck.terminal import stdout
 
 _launchers: dict[tuple[str, ...], Launcher] = {}
 _described: dict[tuple[str, ...], Description] = {}  # by command: what this process has looked at
@@ -130,4 +130,4 @@ def _with_parts(config: Config, description: Description) -> Config:
 
 
 def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+    stdout.tell(words)

@@ -17,10 +17,12 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.build_runs import curve, cycle, data_spec, examples_of_share, part, short_steps
 from hpcheck.steps.compare import Compared, candidates, replicated
+from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.evidence import candidate_lines, evidence
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.reading import Reading, Settings, nothing_run
 from hpcheck.steps.step import Asked, Steps
+from hpcheck.steps.step_times import coarse, doubts, fastest
 
 SOURCE = "section 4.2, Remark 4; section 5, item 2"
 SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size that may be tried by default
@@ -43,9 +45,10 @@ class Best:
 @dataclass(frozen=True)
 class Timed:
     """Seconds of an update at each size that fits, the sizes that do not, and the size that the others are compared with: the start's
-    where it was measured."""
+    where it was measured. Plans go by `seconds`, whose ratios are on a coarse grid; people are told what was `measured`."""
 
     seconds: Mapping[int, float]
+    measured: Mapping[int, float]
     too_large: tuple[int, ...]
     reference: int
     device: str  # where it was measured
@@ -112,7 +115,8 @@ def read_timing(asked: Asked, settings: Settings, sizes: Sequence[int], record: 
         reference = max(size for size in seconds if size < start) if min(seconds) < start else min(seconds)
         why = "does not fit in memory" if start in sizes else "is above batch.max_size"
         remarks.append(f"the start's batch size, {start}, {why}; gone on from {reference}, its lr in proportion")
-    return Timed(seconds, too_large, reference, _device(record), tuple(remarks))
+    remarks += doubts(record.result["sizes"], seconds, reference)
+    return Timed(coarse(seconds, reference), seconds, too_large, reference, _device(record), tuple(remarks))
 
 
 def _device(record: RunRecord) -> str:
@@ -125,16 +129,6 @@ def _elsewhere(device: str, records: Sequence[RunRecord]) -> tuple[str, ...]:
     if not others:
         return ()
     return (f"the step times were measured on {device}, runs made on {', '.join(others)}: `hpcheck batch --measure-again` times it there",)
-
-
-def fastest(sizes: Sequence[Mapping[str, Any]]) -> dict[int, float]:
-    """Seconds of an update at each size: the fastest round of it, or of a larger one. What else the machine does only ever adds time.
-
-    >>> fastest([{"size": 32, "samples": [0.009, 0.008]}, {"size": 64, "samples": [0.004]}])
-    {32: 0.004, 64: 0.004}
-    """
-    rounds = {entry["size"]: min(entry["samples"]) for entry in sizes}
-    return {size: min(seconds for other, seconds in rounds.items() if other >= size) for size in rounds}
 
 
 def measurement(asked: Asked, settings: Settings) -> TimingSpec:
@@ -241,7 +235,7 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
     accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
     up = asked.config.data.metric_is == "higher"
     panels = (
-        Panel("Batch size, at equal execution time", "iteration", "validation metric", accuracy, higher_is_better=up),
+        Panel("Batch size, at equal execution time", "iteration", f"validation {metric_name(asked)}", accuracy, higher_is_better=up),
         Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
     )
     remarks = (
@@ -291,7 +285,7 @@ def figures(compared: Compared, best: Mapping[int, Best], timed: Timed) -> dict[
     rows = {}
     for size, one in sorted(best.items()):
         there = np.flatnonzero(_metric_cost(one.record) <= goal)
-        seconds = float(one.record.column("step")[there[0]]) * timed.seconds[size] if len(there) else None
+        seconds = float(one.record.column("step")[there[0]]) * timed.measured[size] if len(there) else None
         rows[size] = {"max_lr": one.lr, "lrs_tried": one.tried, "seconds": seconds}
     return rows
 
@@ -304,7 +298,7 @@ def _metric_cost(record: RunRecord) -> np.ndarray:  # (E,) smoothed, lower is be
 
 def told(rows: Mapping[int, Mapping[str, Any]], timed: Timed) -> tuple[str, ...]:
     """The figures in words: step times, the lr of each size, and how soon each was as good as the least of those that are tied."""
-    times = ", ".join(f"{size}: {1000 * timed.seconds[size]:.1f} ms" for size in sorted(timed.seconds))
+    times = ", ".join(f"{size}: {1000 * timed.measured[size]:.1f} ms" for size in sorted(timed.measured))
     lrs = ", ".join(f"{size}: {row['max_lr']:g} of {'/'.join(f'{lr:g}' for lr in row['lrs_tried'])}" for size, row in rows.items())
     reached = ", ".join(f"{size}: {'never' if row['seconds'] is None else format(row['seconds'], '.3g')}" for size, row in rows.items())
     return (

@@ -25,6 +25,8 @@ FEWEST_LARGER = 100  # ... and fewer at a batch size larger than the start's, wh
 LONGEST_ANYWAY = 800  # ours: short runs that cannot be read may be lengthened to this, or to a full training where that is longer
 EVAL_SHARE = 0.05  # ours: evaluation may take this share of a short run's time ...
 FORWARD_SHARE = 0.36  # ... an example costs this share of its training to evaluate (LeNet and shallow3 on a CPU, docs/results/speed.md)
+EVALUATIONS = (25, 50)  # ours: so many are made: 50 where this share pays for them on the smallest subset; no timing decides it
+IN_FULL = 25  # evaluations that the subset of a full training is reckoned for: those of `train` have a number of their own
 SMALLEST_SUBSET, LARGEST_SUBSET = 200, 2000  # ours: examples in the fixed evaluation subset
 
 
@@ -71,6 +73,7 @@ def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
         metric=data.metric,
         metric_is=data.metric_is,
         crop=data.crop,
+        targets=data.targets,
     )
 
 
@@ -83,6 +86,8 @@ def part(kind: str, name: str, given: Mapping[str, Any]) -> PartSpec:
 def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int, label: str) -> RunSpec:
     """A run of `steps` iterations with the settings' batch size and weight decay, evaluated evenly along the way."""
     config = asked.config
+    examples = steps * settings.total_batch_size
+    count = evaluations(asked, examples)
     return RunSpec(
         data=data_spec(asked),
         model=part("models", config.model.name, config.model.options()),
@@ -92,8 +97,8 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
         lr=lr,
         momentum=momentum,
         weight_decay=settings.weight_decay,
-        evaluate_after=(0, *evenly(steps, config.budget.evals)),
-        eval_size=eval_size(asked, steps * settings.total_batch_size),
+        evaluate_after=(0, *evenly(steps, count)),
+        eval_size=eval_size(asked, examples, count),
         seed=config.seed,
         precision=config.run.precision,
         bn_splits=config.run.parts(),
@@ -102,19 +107,33 @@ def run(asked: Asked, settings: Settings, lr: Knots, momentum: Knots, steps: int
     )
 
 
-def eval_size(asked: Asked, examples_trained: int) -> int | None:
-    """Examples of the fixed evaluation subset: what a twentieth of a run's time pays for, within bounds; None: the whole validation set."""
+def evaluations(asked: Asked, examples_trained: int) -> int:
+    """Evaluations of a short run: the config's own figure, else 50 where a twentieth of the run's time pays for them, and 25."""
+    given, own = asked.config.budget.evals, asked.config.budget.eval_size
+    each = own or (SMALLEST_SUBSET if asked.config.script is None else asked.facts.val_examples)
+    most = _examples_paid_for(examples_trained) / min(each, asked.facts.val_examples)
+    return given or max((count for count in EVALUATIONS if count <= most), default=min(EVALUATIONS))
+
+
+def eval_size(asked: Asked, examples_trained: int, count: int) -> int | None:
+    """Examples of the fixed subset that `count` evaluations look at: what a twentieth of a run's time pays for, within bounds; None: the
+    whole validation set."""
     if asked.config.script is not None:
         return None  # the script's own evaluation looks at all of it
-    affordable = EVAL_SHARE * examples_trained / FORWARD_SHARE / asked.config.budget.evals
+    affordable = _examples_paid_for(examples_trained) / count
     size = asked.config.budget.eval_size or int(np.clip(affordable, SMALLEST_SUBSET, LARGEST_SUBSET))
     return None if size >= asked.facts.val_examples else size
+
+
+def _examples_paid_for(examples_trained: int) -> float:
+    """Examples that the evaluations of a run may look at, all together."""
+    return EVAL_SHARE * examples_trained / FORWARD_SHARE
 
 
 def examples_of_share(asked: Asked) -> int | None:
     """Validation examples that the metric is a share of, over the whole of them: with classes, the accuracy. None where the metric is no
     such share, or not known to be one: that of tokens has more targets than examples, and R2 is none."""
-    shared = asked.facts.classes and asked.config.data.metric in ("auto", "accuracy")
+    shared = asked.facts.classes and asked.facts.metric_fits and asked.config.data.metric in ("auto", "accuracy")
     return asked.facts.val_examples if shared else None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hpcheck.analysis.choice import Confidence
 from hpcheck.analysis.choose import half_way
-from hpcheck.analysis.full_trainings import Ahead, By, Judged
+from hpcheck.analysis.full_trainings import Ahead, By, Judged, Trained
 from hpcheck.drawing.panels import Panel, Series
 from hpcheck.steps.build_runs import curve
 from hpcheck.steps.confirm_plan import is_between, longer_than_start
@@ -14,6 +14,7 @@ from hpcheck.steps.confirm_words import METRIC, figure_words, metric_name, named
 from hpcheck.steps.contest import Contest
 from hpcheck.steps.evidence import series
 from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.step import Asked
 from hpcheck.steps.train import summary
 
 SOURCE = "section 4.4, Remark 6; that it is trained in full is hpcheck's"
@@ -202,7 +203,7 @@ def _weight_decay(contest: Contest, chosen: Settings, ours: Settings | None, con
 def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequence[Settings]) -> str:
     asked = contest.asked
     near = _beside(contest, chosen, "weight_decay")
-    figures = {one: figure_words(asked, contest.trained(one)[0]) for one in (chosen, *others)}
+    figures = {one: _both(asked, contest.trained(one)[0]) for one in (chosen, *others)}
     beside = " and ".join(f"{one.weight_decay:g} ({figures[one]})" for one in near)
     first = f"trained in full, {chosen.weight_decay:g} came to {figures[chosen]}"
     words = f"{first}, its neighbour{'s' * (len(near) > 1)} {beside}" if near else first
@@ -211,6 +212,12 @@ def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequ
     if not is_between(asked, chosen, contest.candidates):
         return f"{words}; it lies at the edge of what was trained"
     return words
+
+
+def _both(asked: Asked, trained: Trained) -> str:
+    """A training's metric and its loss, which decides where the metrics are alike."""
+    words = figure_words(asked, trained)
+    return words if trained.diverged else f"{words}, loss {trained.loss:.3g}"
 
 
 def _tested(contest: Contest, verdict: dict[str, Any]) -> str:
@@ -275,9 +282,9 @@ def _panels(contest: Contest, chosen: Settings) -> tuple[Panel, ...]:
     panels = [
         Panel("Weight decay, trained in full", "iteration", "validation loss", lines(by_decay, "val_loss")),
         Panel(
-            "Weight decay, trained in full: the metric",
+            f"Weight decay, trained in full: {metric_name(contest.asked)}",
             "iteration",
-            "validation metric",
+            f"validation {metric_name(contest.asked)}",
             lines(by_decay, "accuracy"),
             higher_is_better=higher,
         ),

@@ -29,6 +29,8 @@ def named(asked: Asked, settings: Settings) -> str:
 def metric_name(asked: Asked) -> str:
     """The metric as it is called: accuracy, R2, or the user's own function."""
     metric = asked.config.data.metric
+    if not asked.facts.metric_fits:
+        return "minus the loss"
     if metric == "auto":
         return {"classes": "accuracy", "tokens": "accuracy", "regression": "R2"}.get(asked.facts.task, "metric")
     return {"r2": "R2"}.get(metric, metric.rpartition(":")[2])
@@ -36,7 +38,7 @@ def metric_name(asked: Asked) -> str:
 
 def is_percent(asked: Asked) -> bool:
     """Whether the metric is a share of the examples, told in percent."""
-    return asked.facts.classes and asked.config.data.metric in ("auto", "accuracy")
+    return asked.facts.classes and asked.facts.metric_fits and asked.config.data.metric in ("auto", "accuracy")
 
 
 def figure_words(asked: Asked, trained: Trained) -> str:

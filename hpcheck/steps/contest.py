@@ -87,12 +87,12 @@ def outcome(asked: Asked, record: RunRecord) -> Trained:
     sign = -1.0 if higher else 1.0
     metric, loss = float(found["metric"]), float(found["loss"])
     costs = None if scores is None else sign * scores
-    is_r2 = asked.facts.task == "regression" and asked.config.data.metric in ("auto", "r2")
+    shipped = asked.facts.metric_fits and asked.config.data.metric in ("auto", "accuracy", "r2")
+    is_r2 = asked.facts.task == "regression" and shipped
     if is_r2 and losses is not None and loss > 0:
         costs = losses * (1 - metric) / loss  # R2 is 1 - error / variance, example by example
-    known_best = asked.config.data.metric in ("auto", "accuracy", "r2")
     share = examples_of_share(asked)
-    return Trained(loss, sign * metric, losses, costs, share, 1 - metric if known_best else None)
+    return Trained(loss, sign * metric, losses, costs, share, 1 - metric if shipped else None)
 
 
 def last_measured(record: RunRecord) -> dict[str, float] | None:

@@ -1,5 +1,6 @@
 """A choice as evidence for `recommended.yaml`, and curves as pictures: plain values for what comes after the steps."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from hpcheck.drawing.panels import Box, Series
 from hpcheck.runs.records import RunRecord
 from hpcheck.steps.build_runs import curve
 from hpcheck.steps.compare import Compared
+from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.reading import Evidence
 from hpcheck.steps.step import Asked
 
@@ -39,7 +41,7 @@ def evidence(
         value=choice.value if value is None else value,
         status=choice.status,
         confidence=choice.confidence,
-        reason=choice.reason,
+        reason=re.sub(r"\bmetric\b", metric_name(asked), choice.reason),
         source=source,
         interval=choice.interval,
         tied=choice.tied,

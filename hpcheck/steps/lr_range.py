@@ -15,6 +15,7 @@ from hpcheck.runs.schedules import constant
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import curve, cycle, full_steps, longest_steps, run, short_steps
 from hpcheck.steps.compare import Compared
+from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.evidence import boxes, candidate_lines, evidence, series
 from hpcheck.steps.max_lr import middle_of_stretch
 from hpcheck.steps.policies import policy_of, stepsize_of
@@ -126,7 +127,7 @@ def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compa
     ]
     items += [minimum] if minimum is not None else []
     cycles = candidate_lines(survived, "max {:.2g}".format)
-    panels = (*_range_panels(tested, choice.value), Panel("Short 1cycles", "iteration", "validation loss", cycles))
+    panels = (*_range_panels(asked, tested, choice.value), Panel("Short 1cycles", "iteration", "validation loss", cycles))
     remarks = (*_unturned_words(tested), *_stepsize_words(asked, after, tested), *_overlay_words(tested), *_constant_words(asked, after))
     return Reading("lr-range", after, tuple(items), panels, remarks)
 
@@ -135,7 +136,7 @@ def _range_alone(asked: Asked, settings: Settings, tested: RangeTested) -> Readi
     """The limit, and what it is not: an lr to train with (`lr_range.cycles: false`). The start's lr stays, if there was one."""
     items = (evidence(asked, "lr_limit", tested.reading.lr_limit, SOURCE, tested.run_ids, clues=tested.reading.clues),)
     remarks = ("range tests alone: no max_lr was looked for (lr_range.cycles: false)", *_overlay_words(tested))
-    return Reading("lr-range", _as_started(asked, settings), items, _range_panels(tested, None), remarks)
+    return Reading("lr-range", _as_started(asked, settings), items, _range_panels(asked, tested, None), remarks)
 
 
 def shortest_sound_stepsize(tested: RangeTested, max_lr: float, min_lr: float) -> int:
@@ -190,7 +191,7 @@ def _constant_words(asked: Asked, settings: Settings) -> tuple[str, ...]:
     return (f"for a constant lr a smaller value is necessary, {lr:g} or less (Smith 2018, 4.1); train.policy: constant tries some",)
 
 
-def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...]:
+def _range_panels(asked: Asked, tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...]:
     if not tested.ramp_records:
         return ()
     ramp_curve = curve(tested.ramp_records)
@@ -206,10 +207,10 @@ def _range_panels(tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...
         boxes(tested.reading.clues, "lr"),
     )
     metric = Panel(
-        "LR range test, metric",
+        f"LR range test, {metric_name(asked)}",
         "learning rate",
-        "validation metric",
-        (series(ramp_curve, "lr", "accuracy", "metric"),),
+        f"validation {metric_name(asked)}",
+        (series(ramp_curve, "lr", "accuracy", metric_name(asked)),),
         tuple(marks),
         higher_is_better=ramp_curve.higher_is_better,
     )
@@ -232,7 +233,7 @@ def _abstained(asked: Asked, settings: Settings, tested: RangeTested, runs: Sequ
     choice = choice or tested.reading.lr_limit
     kept = "start" if start is not None else "no value"
     item = evidence(asked, "learning_rate", choice, SOURCE, runs, value=start, clues=tested.reading.clues, kept=kept)
-    return Reading("lr-range", _as_started(asked, settings), (item,), _range_panels(tested, None))
+    return Reading("lr-range", _as_started(asked, settings), (item,), _range_panels(asked, tested, None))
 
 
 def _as_started(asked: Asked, settings: Settings) -> Settings:

@@ -8,6 +8,7 @@ from hpcheck.drawing.panels import Panel
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant, ramp
 from hpcheck.steps.build_runs import curve, run, short_steps
+from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.evidence import series
 from hpcheck.steps.reading import Finding, Reading, Settings, nothing_run
 from hpcheck.steps.step import Asked, Steps
@@ -28,10 +29,10 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     panels = (
         Panel("Momentum range test", "momentum", "validation loss", (series(line, "momentum", label="validation loss"),)),
         Panel(
-            "Momentum range test, metric",
+            f"Momentum range test, {metric_name(asked)}",
             "momentum",
-            "validation metric",
-            (series(line, "momentum", "accuracy", "metric"),),
+            f"validation {metric_name(asked)}",
+            (series(line, "momentum", "accuracy", metric_name(asked)),),
             higher_is_better=line.higher_is_better,
         ),
     )

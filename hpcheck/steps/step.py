@@ -26,7 +26,10 @@ class Facts:
     constant_loss: float = math.inf  # validation loss of the best answer that looks at no input; inf where it is not known
     classes: bool = False  # whether every example's target is one class, so that the accuracy is a share of the examples
     task: str = ""  # "classes", "tokens" or "regression"; "" where it is not known
+    remarks: tuple[str, ...] = ()  # what a person should look at before a search, one line each
+    metric_fits: bool = True  # False where runs were seen whose outputs no automatic metric fits: their metric is minus the loss
     seeded: bool = True  # False where two runs with one seed were seen to begin otherwise: comparisons are then not paired
+    unseen: str = ""  # in words: classes that are validated or tested on and never trained on; "" where there are none
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, inv, multistep
 from hpcheck.runs.spec import RunSpec, evenly
 from hpcheck.steps import overfits
-from hpcheck.steps.build_runs import curve, cycle, data_spec, full_steps
+from hpcheck.steps.build_runs import IN_FULL, curve, cycle, data_spec, eval_size, full_steps
 from hpcheck.steps.confirm_plan import repeats_of, trainings_of
+from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.early_ranking import Agreement, early_ranking
 from hpcheck.steps.evidence import boxes, describe, repeated
 from hpcheck.steps.lr_range import with_lr
@@ -91,6 +92,7 @@ def final_run(asked: Asked, settings: Settings, label: str) -> RunSpec:
         momentum=shape_knots(asked, options.momentum, settings.max_momentum, settings.min_momentum, steps),
         data=data_spec(asked, asked.config.train.fit),
         evaluate_after=evenly(steps, EVALUATIONS),
+        eval_size=eval_size(of_all, steps * settings.total_batch_size, asked.config.budget.evals or IN_FULL),
         finally_on=("val", "test"),
     )
 
@@ -168,9 +170,9 @@ def _reading(asked: Asked, settings: Settings, found: dict[str, tuple[RunRecord,
     lines = tuple(repeated(records, label=name) for name, records in found.items())
     loss = Panel("Full training", "iteration", "validation loss", lines, (), boxes(clues))
     metric = Panel(
-        "Full training, metric",
+        f"Full training, {metric_name(asked)}",
         "iteration",
-        "validation metric",
+        f"validation {metric_name(asked)}",
         tuple(repeated(records, "accuracy", name) for name, records in found.items()),
         higher_is_better=first.higher_is_better,
     )

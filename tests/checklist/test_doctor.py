@@ -9,6 +9,7 @@ import pytest
 from hpcheck.__main__ import run
 from hpcheck.checklist import doctor
 from hpcheck.engine.pool import pool
+from hpcheck.terminal import packages
 
 ANSWER = {"cuda": [["Some GPU", 3 * 2**30, 8 * 2**30]], "built_for": "13.2", "mps": False, "cpu_bf16": True}
 
@@ -82,4 +83,4 @@ def test_a_data_folder_below_home_is_looked_into(asked, tmp_path, monkeypatch):
 
 
 def test_a_missing_package_is_said():
-    assert doctor._version("no-such-package-as-this") is None
+    assert packages.version("no-such-package-as-this") is None

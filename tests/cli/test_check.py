@@ -79,6 +79,26 @@ def test_update_accepts_a_drift_and_names_it(project, capsys):
     assert yaml12.read((project[0] / "recommended.yaml").read_text()).value["settings"]["weight_decay"] == 0.001
 
 
+def test_update_with_nothing_drifted_leaves_the_file_byte_for_byte(project, capsys):
+    """Whatever else has changed: another version, another value within the interval, a comment of a person's."""
+    committed = "# ours, please keep\n" + yaml12.write(rerun("weight_decay", 0.0012))
+    (project[0] / "recommended.yaml").write_text(committed)
+    new = copy.deepcopy(BASE)
+    new["provenance"]["environment"]["torch"] = "2.11.0"
+    project[1](new)
+    assert run(["check", "--update"]) == 0
+    assert (project[0] / "recommended.yaml").read_text() == committed
+    assert capsys.readouterr().out.splitlines()[-1] == "no setting has drifted from recommended.yaml"
+
+
+def test_markdown_writes_the_summary_for_a_comment(project):
+    commit(project[0], edited("weight_decay", 0.003))
+    assert run(["check", "-q", "--markdown", "comment.md"]) == 1
+    written = (project[0] / "comment.md").read_text()
+    assert written.startswith("### hpcheck")
+    assert "| weight_decay | 0.003 | 0.001 | drifted |" in written
+
+
 def test_json_is_all_that_stands_on_stdout(project, capsys):
     commit(project[0], edited("weight_decay", 0.003))
     assert run(["check", "--json", "--diff"]) == 1

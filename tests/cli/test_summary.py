@@ -27,7 +27,12 @@ ARM = {"test": {"metric": 0.9833, "std": 0.0023, "each": [0.98, 0.99]}}
 
 def shown(folder: Path, width: int = 100, **evidence: object) -> str:
     out = io.StringIO()
-    content = {"settings": SETTINGS, "evidence": evidence, "results": {"train": {"recommended": ARM}}, "provenance": {"cost": COST}}
+    content = {
+        "settings": SETTINGS,
+        "evidence": evidence,
+        "results": {"train": {"recommended": ARM}},
+        "provenance": {"metric": "accuracy", "metric_unit": "percent", "cost": COST},
+    }
     summary.show(content, Console(file=out, width=width), folder)
     return out.getvalue()
 
@@ -38,14 +43,14 @@ def test_a_row_a_setting_and_a_line_a_reason(tmp_path: Path) -> None:
     rows = [line.split("  ")[0].strip() for line in lines[4:8]]
     assert rows == ["batch size", "learning rate", "momentum", "weight decay"]
     assert "1cycle, 0.038 to 0.38 " in lines[5]
-    assert "schedule: 1cycle over 98.8 of 110 epochs, then down to 3.8e-5" in lines
+    assert "schedule: 1cycle over 99 of 110 epochs, then down to 3.8e-5" in lines
     assert lines[5].endswith("tied, medium confidence")
     assert lines[4].endswith("not read: start")
-    assert "recommended: test metric 0.9833 ± 0.0023 over 2 runs" in lines
+    assert "recommended: accuracy 98.3% ± 0.2 on the test split, 2 trainings" in lines
 
 
 def test_the_cost_is_told_in_the_users_trainings(tmp_path: Path) -> None:
-    assert "search: 1.35 of your trainings (9 runs, 1,364 iterations, 15.6 device-seconds)" in shown(tmp_path)
+    assert "cost: 1.4 of your trainings, 16 seconds of computing" in shown(tmp_path)
 
 
 def test_an_lr_that_the_batch_size_has_moved_says_from_where(tmp_path: Path) -> None:
@@ -83,3 +88,28 @@ def test_the_files_that_are_there_are_named(tmp_path: Path) -> None:
     text = shown(tmp_path, width=300)
     assert f"report: {tmp_path / 'report.html'}" in text
     assert "settings:" not in text
+
+
+CONFIRMED = {
+    "trainings": 8,
+    "considered": [
+        {"total_batch_size": 32, "max_lr": 0.1, "momentum": [0.95, 0.85], "weight_decay": 1e-4},
+        {"total_batch_size": 32, "max_lr": 0.1, "momentum": [0.95, 0.85], "weight_decay": 1e-3},
+    ],
+}
+
+
+def test_what_was_not_tested_is_said_beside_what_it_rests_on() -> None:
+    content = {
+        "verdict": {"fresh_seeds": 2},
+        "evidence": {"learning_rate": {"considered": [[0.1, 0.2, 0.0]]}, "weight_decay": {"considered": [[1e-3, 0.2, 0.0]]}},
+        "results": {"confirm": CONFIRMED},
+    }
+    assert wording.belief_line(content) == "8 full trainings of 2 settings; the best and yours again, with at least 2 fresh seeds each"
+    words = "batch size and momentum (yours stay); learning rate in full trainings (compared in short runs)"
+    assert wording.untested_line(content) == words
+
+
+def test_short_runs_alone_are_called_that(tmp_path: Path) -> None:
+    text = shown(tmp_path, learning_rate=LR)
+    assert text.index("weight decay") < text.index("why to believe it: short runs alone") < text.index("cost:") < text.index("not tested:")

@@ -37,8 +37,9 @@ def project(tmp_path):
     """A folder with a config, a curve and what a search has recommended."""
     (tmp_path / "hpcheck.yaml").write_text((ROOT / "configs" / "quickstart.yaml").read_text(encoding="utf-8"))
     (tmp_path / "curve.csv").write_text(CURVE)
-    (tmp_path / "runs" / "hpcheck").mkdir(parents=True)
-    shutil.copy(ROOT / "docs" / "results" / "quickstart" / "recommended.yaml", tmp_path / "runs" / "hpcheck")
+    run = tmp_path / "runs" / tmp_path.name
+    run.mkdir(parents=True)
+    shutil.copy(ROOT / "docs" / "results" / "quickstart" / "recommended.yaml", run)
     return tmp_path
 
 

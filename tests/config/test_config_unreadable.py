@@ -30,7 +30,7 @@ BAD_OVERRIDES = [
     ("run.dir=a: b", "error: -s run.dir: not text (got {a: 'b'}; expected text)"),
     (
         "model.widht=3",
-        "error: -s model.widht: unknown key; did you mean 'width'? (expected one of name, width, dropout, hidden, kind, extra)",
+        "error: -s model.widht: unknown key; did you mean 'width'? (expected one of name, reads, width, dropout, hidden, kind, extra)",
     ),
     ("seed=!!int 3", "error: -s seed: tags are not read here: 'tag:yaml.org,2002:int'; write the plain value (got '!!int 3')"),
 ]

@@ -140,6 +140,20 @@ def test_each_step_is_drawn_as_png_and_svg(reading: Reading, tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([png.name, svg.name])
 
 
+def test_a_picture_is_drawn_again_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, honest = [], plots.draw_panels
+    monkeypatch.setattr(plots, "draw_panels", lambda panels, path, shows: (drawn.append(path.suffix), honest(panels, path, shows)))
+    panels = cases.batch().panels
+    plots.draw("batch", panels, tmp_path)
+    plots.draw("batch", panels, tmp_path)
+    assert drawn == [".png", ".svg"]
+    (tmp_path / "batch.svg").write_text("<svg/>")
+    plots.draw("batch", panels, tmp_path)
+    assert drawn == [".png", ".svg", ".svg"]
+    plots.draw("batch", (replace(panels[0], title="another"), *panels[1:]), tmp_path)
+    assert drawn[3:] == [".png", ".svg"]
+
+
 def test_the_same_reading_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

@@ -1,6 +1,8 @@
 """What a run computes: a function of its spec, whole or in pieces, whatever is measured along the way."""
 
+import itertools
 import math
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -289,10 +291,28 @@ def test_a_step_is_timed_over_samples_that_are_long_enough(tmp_path):
     record = computed(spec, tmp_path)
     sizes = record.result["sizes"]
     assert [entry["size"] for entry in sizes] == [8, 64]
-    assert all(len(entry["samples"]) == 2 for entry in sizes)
-    assert record.result["train_seconds"] >= 4 * timing.SAMPLE_SECONDS
-    steps = [timing.SAMPLE_SECONDS * 2 / max(entry["samples"]) for entry in sizes]
+    count = len(sizes[0]["samples"])
+    assert 2 * timing.PASSES <= count <= 2 * timing.PASSES * timing.MOST_ROUNDS
+    assert len(sizes[1]["samples"]) == count
+    assert record.result["train_seconds"] >= 2 * count * timing.SAMPLE_SECONDS
+    steps = [timing.SAMPLE_SECONDS * count / max(entry["samples"]) for entry in sizes]
     assert record.result["examples"] > 0.9 * sum(entry["size"] * count for entry, count in zip(sizes, steps, strict=True))
+
+
+@pytest.mark.parametrize(("even", "odd", "rounds"), [(1.0, 1.01, 2), (1.0, 1.5, 4)])
+def test_more_samples_are_taken_only_where_the_two_halves_of_them_do_not_agree(tmp_path, monkeypatch, even, odd, rounds):
+    took = itertools.cycle([even, even, odd, odd])  # of two sizes in turn
+    monkeypatch.setattr(timing, "sample", lambda way, at_a_time, data, clock: (next(took), 1))
+    record = computed(TimingSpec(DIGITS, MLP, PartSpec("sgd"), (8, 64), rounds=2), tmp_path)
+    assert {len(entry["samples"]) for entry in record.result["sizes"]} == {rounds * timing.PASSES}
+
+
+def test_a_thread_alone_is_timed_by_its_own_seconds_and_several_by_the_clock(monkeypatch):
+    data = worker.on_device(DIGITS, "cpu")[0]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert timing.clock_of(data) is time.thread_time
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert timing.clock_of(data) is time.perf_counter
 
 
 def refusing_above(largest, monkeypatch):

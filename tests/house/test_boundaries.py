@@ -10,7 +10,7 @@ from tests.support.imports import PACKAGE, circles, imported, modules
 # The order of imports: each package imports only itself and what stands below it, lazily or for types too.
 ORDER = (
     ("__main__",),
-    ("cli",),
+    ("cli", "api"),
     ("reproduce",),
     ("checklist",),
     ("report",),

@@ -18,6 +18,7 @@ from hpcheck.__main__ import run
 from hpcheck.checklist import doctor
 from hpcheck.cli.app import app
 from hpcheck.config import yaml12
+from hpcheck.config.by_content import is_config
 from hpcheck.script import command_line
 
 ROOT = Path(__file__).parents[2]
@@ -121,11 +122,15 @@ def test_zizmor_finds_nothing(name, tmp_path):
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-def test_the_pre_commit_hook_names_a_command_and_the_files_that_init_writes():
+def test_the_pre_commit_hook_names_a_command_that_finds_every_shipped_config():
     (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
-    assert hook["entry"].split()[1] in get_command(app).commands
-    assert re.search(hook["files"], "some/folder/hpcheck.yaml")
-    assert not re.search(hook["files"], "some/folder/other.yaml")
+    _, command, *arguments = hook["entry"].split()
+    get_command(app).commands[command].make_context(command, [*arguments, "hpcheck.yaml"])
+    assert hook["types"] == ["yaml"]
+    assert "files" not in hook
+    assert all(map(is_config, [*(ROOT / "configs").rglob("*.yaml"), *(ROOT / "examples").rglob("*.yaml")]))
+    assert not is_config(ROOT / ".github" / "workflows" / "hpcheck.yml")
+    assert not is_config(ROOT / "docs" / "results" / "quickstart" / "recommended.yaml")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_the_commands_of_the_first_pages_work_in_their_order(tmp_path, monkeypat
         assert "error" not in told.err, line
     assert [Path(path).name for path in opened] == ["report.html"]
     assert (tmp_path / "recommended.yaml").is_file()
-    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"hpcheck", "second"}
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {tmp_path.name, "second"}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -61,7 +61,7 @@ def in_this_process(monkeypatch):
 @pytest.mark.parametrize("example", ["images", "table", "text"], indirect=True)
 def test_the_first_step_of_the_example_runs(example, tmp_path, in_this_process):
     assert run(["lr-range", "-q", *overrides(example)]) in (0, 6)  # so few iterations may well be unreadable, and then it abstains
-    folder = tmp_path / example / "runs" / "hpcheck"
+    folder = tmp_path / example / "runs" / example
     read = [records.read(path) for path in (folder / "records").glob("*.jsonl")]
     losses = np.concatenate([record.column("val_loss") for record in read if record is not None])
     metrics = np.concatenate([record.column("metric") for record in read if record is not None])
@@ -74,5 +74,5 @@ def test_the_first_step_of_the_example_runs(example, tmp_path, in_this_process):
 @pytest.mark.parametrize("example", ["images", "table", "text"], indirect=True)
 def test_the_example_runs_whole(example, tmp_path):
     assert run(["run", "-q"]) in (0, 6)
-    found = recommended.read(tmp_path / example / "runs" / "hpcheck" / "recommended.yaml", ("settings", "results"))
+    found = recommended.read(tmp_path / example / "runs" / example / "recommended.yaml", ("settings", "results"))
     assert found["results"]["train"]["recommended"]["diverged"] == 0

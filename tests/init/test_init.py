@@ -150,7 +150,7 @@ def test_the_example_trains_as_it_was_written(tmp_path, monkeypatch, step):
     monkeypatch.chdir(tmp_path)
     assert run(["init"]) == 0
     assert run([step, "-s", "budget.epochs=1", "-q"]) in (0, 6)
-    assert (tmp_path / "runs" / "hpcheck" / "recommended.yaml").exists()
+    assert (tmp_path / "runs" / tmp_path.name / "recommended.yaml").exists()
 
 
 def test_a_small_table_gets_a_batch_size_that_leaves_enough_updates(tmp_path):

@@ -98,7 +98,7 @@ def test_not_better_says_that_yours_is_kept_and_how_to_look_further() -> None:
 def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
     question = asked("confirm.trainings=8", "data.metric=own:error", "data.metric_is=lower")
     found = verdict.against_start(question, [confirmed("better", figures(0.56, 0.6, 0.01, 0.07), LOSS)])
-    assert found.words == "Better than yours: 0.56 against 0.6 (0.01 to 0.07 less; one fresh seed each)."
+    assert found.words == "Better than yours: error 0.56 against 0.6 (0.01 to 0.07 less; one fresh seed each)."
     assert found.unit == ""
 
 
@@ -113,7 +113,7 @@ def test_without_full_trainings_nothing_is_confirmed() -> None:
 def test_final_trainings_beside_the_starts_are_told_where_nothing_was_confirmed() -> None:
     found = judged(arm(*OURS), arm(0.971, 0.972, 0.971, 0.972))
     begun = "Not confirmed: these settings come from short runs. Trained in full beside yours"
-    assert found.words == f"{begun}: 0.982 against 0.9715 on the test split (four trainings each), better beyond chance."
+    assert found.words == f"{begun}: metric 0.982 against 0.9715 on the test split (four trainings each), better beyond chance."
     assert (found.beside_yours, found.difference) == ("better", pytest.approx(0.0105))
     assert judged(arm(0.9, 0.9), arm(0.975, 0.975)).beside_yours == "worse"
     assert judged(arm(*OURS), arm(0.98, 0.985, 0.981, 0.982)).beside_yours == "within chance"
@@ -142,7 +142,7 @@ def lines_in_the_terminal(said: dict[str, Any]) -> list[str]:
 
 def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -> None:
     lines = lines_in_the_terminal(beaten())
-    assert "Trained in full beside yours: 0.9 against 0.975" in lines[0]
+    assert "Trained in full beside yours: metric 0.9 against 0.975" in lines[0]
     assert lines[-1] == "next: Keep your own settings: in full trainings these were not better"
     better = {**beaten(), "verdict": judged(arm(*OURS), arm(0.9, 0.9)).block()}
     assert not any(line.startswith("next:") for line in lines_in_the_terminal(better))
@@ -150,7 +150,7 @@ def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -
 
 def test_the_report_begins_with_the_verdict() -> None:
     readings = cases.everything()
-    text = page.page(beaten(), readings, {}, cases.config())
+    text = page.page(beaten(), readings, {}, cases.config(), cases.METRIC)
     assert text.index("Trained in full beside yours: 0.9 against 0.975") < text.index("Recommended settings")
     assert text.count("Not confirmed") == 1
 
@@ -166,7 +166,7 @@ def test_recommended_yaml_begins_with_the_verdict(tmp_path: Path) -> None:
     runs, question = RunDirectory(tmp_path), asked("start.max_lr=0.1")
     write(runs, question, [trained(arm(0.9, 0.9), arm(0.975, 0.975))])
     text = runs.recommended.read_text()
-    assert text.startswith("# Not confirmed: these settings come from short runs. Trained in full beside yours: 0.9 against 0.975")
+    assert text.startswith("# Not confirmed: these settings come from short runs. Trained in full beside yours: metric 0.9 against 0.975")
     said = yaml12.read(text).value
     assert list(said)[:3] == ["format", "verdict", "cost"]
     assert (said["verdict"]["says"], said["verdict"]["difference"]) == ("not tested", -0.075)

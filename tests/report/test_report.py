@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from hpcheck.cli.app import app
 from hpcheck.drawing import markup
 from hpcheck.drawing.panels import Panel, Series
-from hpcheck.report import advice, ledger, overview, page, sections
+from hpcheck.recommendation.metric import Metric
+from hpcheck.report import advice, ledger, overview, page, sections, setting_plots
 from hpcheck.steps.reading import Reading
 from tests.support import report_cases as cases
 
@@ -21,7 +22,7 @@ COST = {"trainings": 1.83, "runs": 9, "iterations": 1400, "device_seconds": 9.1}
 
 def report(readings: list[Reading], *overrides: str, learning_rate: bool = True) -> str:
     costs = {reading.step: COST for reading in readings}
-    return page.page(cases.content(readings, learning_rate), readings, costs, cases.config(*overrides))
+    return page.page(cases.content(readings, learning_rate), readings, costs, cases.config(*overrides), cases.METRIC)
 
 
 class Elements(HTMLParser):
@@ -71,7 +72,7 @@ def test_links_lead_somewhere_and_no_name_is_used_twice() -> None:
 def test_the_settings_stand_at_the_top_with_a_reason_each() -> None:
     text = Elements(report(cases.everything())).text
     top = text[: text.index("How large may the learning rate become?")]
-    for words in ("0.02 to 0.2", "128", "0.9 to 0.85", "0.001", "0.2 keeps a factor of 2 away.", "0.9847 ± 0.0016, 4 runs"):
+    for words in ("0.02 to 0.2", "128", "0.9 to 0.85", "0.001", "0.2 keeps a factor of 2 away.", "98.5% ± 0.2, 4 trainings"):
         assert words in top
 
 
@@ -143,14 +144,22 @@ def test_a_panel_without_finite_values_says_so() -> None:
     assert "No finite values to draw." in report([replace(cases.batch(), panels=(empty,))])
 
 
-def test_scores_by_accuracy_are_shown_as_accuracies() -> None:
-    text = Elements(sections.considered(cases.batch().evidence[0])).text
+def test_scores_by_accuracy_are_shown_in_percent() -> None:
+    text = Elements(sections.considered(cases.batch().evidence[0], cases.METRIC)).text
+    assert "Accuracy, %" in text
+    assert "98.52" in text
+
+
+def test_scores_by_a_metric_are_shown_as_measured() -> None:
+    text = Elements(sections.considered(cases.batch().evidence[0], Metric("R2"))).text
     assert "0.9852" in text
     assert "-0.9852" not in text
 
 
 def test_an_error_of_which_less_is_better_is_shown_as_it_was_measured() -> None:
-    text = sections.considered(replace(cases.batch().evidence[0], considered=((64.0, 0.1137, 0.0055),), higher_is_better=False))
+    text = sections.considered(
+        replace(cases.batch().evidence[0], considered=((64.0, 0.1137, 0.0055),), higher_is_better=False), Metric("error")
+    )
     assert "0.1137" in text
     assert "-0.1137" not in text
 
@@ -158,12 +167,12 @@ def test_an_error_of_which_less_is_better_is_shown_as_it_was_measured() -> None:
 def test_what_was_considered_says_what_became_of_it() -> None:
     rows = re.findall(
         r"<tr><th scope=\"row\">(.*?)</th>.*?<span>([^<]*|<strong>taken</strong>)</span></td></tr>",
-        sections.considered(cases.lr_range().evidence[0]),
+        sections.considered(cases.lr_range().evidence[0], cases.METRIC),
     )
     assert rows == [("0.1", "worse"), ("0.2", "<strong>taken</strong>"), ("0.4", "as good"), ("0.8", "diverged")]
     of_a_stretch = replace(cases.lr_range().evidence[0], tied=(), good=(0.2, 0.4))
-    assert sections.considered(of_a_stretch).count("loses little") == 1
-    assert "Where the middle of such maxima may lie: 0.2 to 0.566" in Elements(sections.answer(of_a_stretch, True)).text
+    assert sections.considered(of_a_stretch, cases.METRIC).count("loses little") == 1
+    assert "Where the middle of such maxima may lie: 0.2 to 0.57" in Elements(sections.answer(of_a_stretch, True)).text
 
 
 def test_a_clue_beside_its_picture_is_not_repeated_below() -> None:
@@ -237,12 +246,52 @@ def test_settings_are_to_be_committed_where_every_one_was_read() -> None:
 def test_trainings_are_shown_by_their_figures_on_the_test_split_where_there_are_any() -> None:
     arm = {"runs": ["a"], "diverged": 0, "val": {"metric": 0.7, "each": [0.7]}, "test": {"metric": 0.6, "each": [0.6]}}
     held_out = {key: value for key, value in arm.items() if key != "test"}
-    for given, words in ((arm, "metric on the test split: recommended 0.6"), (held_out, "metric on the held-out split: recommended 0.7")):
-        assert words in str(overview.results({"results": {"train": {"recommended": given}}}, "train"))
+    for given, words in ((arm, "R2 on the test split: recommended: 0.6"), (held_out, "R2 on the held-out split: recommended: 0.7")):
+        assert words in str(overview.results({"results": {"train": {"recommended": given}}, "provenance": {"metric": "R2"}}, "train"))
 
 
 def test_the_cost_is_told_in_the_users_trainings() -> None:
     text = Elements(report(cases.everything())).text
-    assert "Cost: 1.83 of your trainings (9 runs, 1,400 iterations, 9.1 device-seconds)." in text
+    assert "Cost: 1.8 of your trainings (9 runs, 1,400 iterations, 9 seconds)." in text
     assert "Of your trainings" in text[text.index("What it cost") :]
-    assert "15.38" in text[text.index("All of the search") :]
+    assert "15" in text[text.index("All of the search") :]
+
+
+def test_the_answer_stands_first_what_it_rests_on_its_cost_and_what_was_not_tested() -> None:
+    text = Elements(report(cases.everything())).text
+    places = [text.index(words) for words in ("Filled: chosen.", "Why to believe it", "What it cost", "Not tested", "Recommended settings")]
+    assert places[1:] == sorted(places[1:])
+    assert "31 of your trainings, 66 seconds of computing (15 for the search, 15 for the final training)." in text
+
+
+def test_a_plot_for_each_setting_stands_at_the_top() -> None:
+    text = report(cases.everything())
+    assert text.count('class="setting-plot"') == 4
+    assert text.index('class="setting-plots"') < text.index("Recommended settings")
+
+
+def test_full_trainings_are_what_the_plot_of_the_weight_decay_shows_where_there_are_any() -> None:
+    short, full = cases.wd_grid(), cases.wd_grid()
+    item = replace(full.evidence[0], judged_by="accuracy", considered=((1e-4, -0.97, 0.004), (1e-3, -0.98, 0.0)))
+    readings = [short, replace(full, step="confirm", evidence=(item,))]
+    plot = setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)[-1]
+    assert (plot.note, plot.y_label) == ("full trainings", "accuracy, %")
+    assert [one.score for one in plot.candidates] == pytest.approx([97, 98])
+    assert plot.start == cases.config().start.weight_decay
+
+
+def test_an_abstention_says_so_in_its_plot_and_a_setting_that_was_not_read_says_that() -> None:
+    readings = [cases.wd_grid("abstained")]
+    found = {
+        plot.title: plot.note for plot in setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)
+    }
+    assert found["Weight decay"] == "no answer: yours stays"
+    assert found["Batch size"] == "not read: yours stays"
+
+
+def test_a_limit_that_short_trainings_went_beyond_is_marked_as_superseded() -> None:
+    lr, limit = cases.lr_range().evidence
+    beyond = replace(cases.lr_range(), evidence=(replace(lr, tied=(), good=(0.2, 0.8)), limit))
+    words = "Superseded: short trainings went well up to 0.8"
+    assert words in Elements(report([beyond])).text
+    assert words not in Elements(report([cases.lr_range()])).text

@@ -357,6 +357,11 @@ def test_an_evaluation_that_returns_something_else_is_told_what_is_expected(driv
         follow_with(drive, evaluate=lambda: answer)
 
 
+def test_an_evaluation_that_is_nan_before_the_first_update_is_no_lr_too_large(drive):
+    with pytest.raises(ScriptError, match="loss of NaN before the first update, so no learning rate is at fault"):
+        follow_with(drive, lambda: (math.nan, 0.5))
+
+
 def test_optimizers_that_cannot_be_followed_are_refused_by_name(drive):
     one = nn.Parameter(torch.zeros(1))
     with pytest.raises(ScriptError, match="2 optimizers"):

@@ -6,10 +6,10 @@ import pytest
 
 from hpcheck.runs.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch, lr_range, momentum, train, weight_decay
-from hpcheck.steps.build_runs import part, short_steps
+from hpcheck.steps.build_runs import evaluations, part, short_steps
 from hpcheck.steps.order import STEPS, Replays, start_settings
 from hpcheck.steps.reading import Settings
-from hpcheck.steps.step import Missing, replay
+from hpcheck.steps.step import Facts, Missing, replay
 from tests.support.simulated import World, asked, read
 
 KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
@@ -85,7 +85,7 @@ def test_batch_sizes_are_compared_at_equal_time() -> None:
         if isinstance(record.spec, RunSpec)
     }
     assert {64, 128, 256} <= set(cost) <= {64, 128, 256, 512}
-    assert max(cost.values()) / min(cost.values()) < 1.12
+    assert max(cost.values()) / min(cost.values()) < 1.5  # each within a fifth of the same time: half a grid step, and rounding
     assert reading.settings.total_batch_size in cost
 
 
@@ -185,7 +185,8 @@ def test_an_interrupted_earlier_step_is_named() -> None:
     [(["lr-range"], True, False), (["lr-range", "wd-grid"], True, True), (["lr-range", "wd-grid"], False, False)],
 )
 def test_the_lr_is_probed_again_only_where_it_was_read_and_may_have_moved_since(steps: list[str], cycles: bool, due: bool) -> None:
-    question, world = asked("start.max_lr=0.1", f"lr_range.cycles={str(cycles).lower()}"), World(best_weight_decay=1e-2, noise=0.002)
+    question = asked("start.max_lr=0.1", "budget.evals=25", f"lr_range.cycles={str(cycles).lower()}")
+    world = World(best_weight_decay=1e-2, noise=0.002)
     for step in steps:
         read(world, STEPS[step], question, Replays(question, world.find).settings_before(step))
     replays = Replays(question, world.find)
@@ -268,3 +269,29 @@ def test_no_run_of_the_search_is_measured_on_the_test_split_and_the_final_traini
     searched = [record.run for record in world.records.values() if isinstance(record.spec, RunSpec)]
     assert {(spec.finally_on, spec.data.validate_on) for spec in searched} == {((), "held-out")}
     assert train.final_run(asked(), KNOWN, "recommended").finally_on == ("val", "test")
+
+
+@pytest.mark.parametrize(
+    ("examples", "overrides", "expected"),
+    [
+        (20_000, (), 25),  # a twentieth pays for 2,778 examples: 13 subsets of 200, fewer than the least
+        (40_000, (), 25),
+        (80_000, (), 50),
+        (10**9, (), 50),
+        (10, (), 25),
+        (80_000, ("budget.evals=30",), 30),
+        (80_000, ("budget.eval_size=800",), 25),
+    ],
+)
+def test_evaluations_are_as_many_as_a_twentieth_of_the_time_pays_for(examples: int, overrides: tuple[str, ...], expected: int) -> None:
+    assert evaluations(asked(*overrides), examples) == expected
+
+
+def test_evaluations_of_a_small_validation_set_cost_no_more_than_it_has() -> None:
+    few = replace(asked(), facts=Facts(10_000, 50))
+    assert evaluations(few, 20_000) == 50
+
+
+def test_a_full_trainings_evaluations_do_not_depend_on_what_short_runs_afford() -> None:
+    (long, *_), (given, *_) = (train.repeats(asked(*extra), KNOWN, "recommended") for extra in ((), ("budget.evals=25",)))
+    assert long == given

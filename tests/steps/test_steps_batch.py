@@ -1,6 +1,6 @@
 """The batch step on a simulated network: memory, the lr of each size, and what it says of time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -187,9 +187,9 @@ def test_iterations_at_equal_time_are_rounded_to_a_twentieth_and_never_too_few_t
     assert batch.iterations(100, 0.001, 0.1) == 25
 
 
-@pytest.mark.parametrize(("hold", "epochs"), [("epochs", 10.0), ("time", 11.0)])
+@pytest.mark.parametrize(("hold", "epochs"), [("epochs", 10.0), ("time", 14.0)])
 def test_a_batch_size_that_moves_holds_what_the_config_says(hold: str, epochs: float) -> None:
-    reading = read(World(fastest=40.0), batch.decide, asked(f"budget.hold={hold}", "batch.sizes=[128, 512]"), KNOWN)
+    reading = read(World(fastest=40.0, seconds_a_step=6e-3), batch.decide, asked(f"budget.hold={hold}", "batch.sizes=[128, 512]"), KNOWN)
     assert (reading.settings.total_batch_size, reading.settings.epochs) == (512, epochs)
 
 
@@ -226,7 +226,7 @@ def test_a_larger_size_that_is_better_by_less_than_chance_among_its_examples_is_
     """The same runs, once of regression and once of classes: 200 validation examples cannot show a difference of a few hundredths."""
     question = asked("batch.sizes=[128, 512]")
     of_classes = replace(question, facts=replace(question.facts, val_examples=200, classes=True))
-    world = World(fastest=40.0)
+    world = World(fastest=40.0, seconds_a_step=6e-3)
     assert read(world, batch.decide, question, KNOWN).settings.total_batch_size == 512
     reading = read(world, batch.decide, of_classes, KNOWN)
     assert (reading.settings.total_batch_size, reading.evidence[0].tied) == (128, (128.0, 512.0))
@@ -250,3 +250,40 @@ def test_runs_on_a_subset_of_the_validation_set_are_shares_of_that() -> None:
     assert counting(Rule(examples=1000), {1.0: (whole,), 2.0: (subset,)}).examples == 200
     assert counting(Rule(examples=1000), {1.0: (whole,)}).examples == 1000
     assert counting(Rule(), {1.0: (subset,)}).examples is None
+
+
+@dataclass
+class Timed(World):
+    """A machine on which steps take so long, by batch size, give or take what else it does."""
+
+    samples: dict[int, list[float]] = field(default_factory=dict)
+
+    def timed(self, spec: TimingSpec) -> RunRecord:
+        sizes = [{"size": size, "samples": self.samples[size]} for size in spec.batch_sizes]
+        return replace(super().timed(spec), result={"sizes": sizes})
+
+
+def runs_asked(samples: dict[int, list[float]]) -> tuple[set[str], Reading]:
+    world = Timed(samples=samples)
+    reading = read(world, batch.decide, asked("batch.sizes=[64, 128, 256]"), KNOWN)
+    return {run_id for run_id, record in world.records.items() if isinstance(record.spec, RunSpec)}, reading
+
+
+def test_step_times_that_differ_by_noise_ask_for_the_same_runs() -> None:
+    here, reading = runs_asked({64: [0.93], 128: [1.0], 256: [1.25]})
+    there, _ = runs_asked({64: [1.7], 128: [2.0], 256: [3.1]})  # a slower machine, and other noise
+    assert here == there
+    assert "step times: 64: 930.0 ms, 128: 1000.0 ms, 256: 1250.0 ms" in reading.remarks
+    assert not any("grid" in remark or "busy" in remark for remark in reading.remarks)
+
+
+def test_a_step_time_between_two_values_of_the_grid_is_told_of() -> None:
+    _, reading = runs_asked({64: [1.0], 128: [1.0], 256: [1.19]})
+    assert any(
+        "another measurement may ask for runs of another length (256: 1.19 times as long as at 128)" in one for one in reading.remarks
+    )
+
+
+def test_samples_that_do_not_agree_are_told_of() -> None:
+    _, reading = runs_asked({64: [1.0, 1.0], 128: [1.0, 1.2], 256: [1.4, 1.4]})
+    assert any("was busy while steps were timed" in one and "at batch 128." in one for one in reading.remarks)

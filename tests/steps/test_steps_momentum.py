@@ -7,11 +7,12 @@ import pytest
 
 from hpcheck.analysis.choice import abstain
 from hpcheck.runs.records import RunRecord
-from hpcheck.runs.schedules import values
-from hpcheck.runs.spec import RunSpec
+from hpcheck.runs.schedules import constant, values
+from hpcheck.runs.spec import RunSpec, run_id
 from hpcheck.steps import momentum, momentum_range_test
 from hpcheck.steps.compare import Compared
 from hpcheck.steps.reading import Settings
+from hpcheck.steps.step import Missing, replay
 from tests.support.simulated import World, asked, read
 
 KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)
@@ -200,3 +201,44 @@ def test_a_constant_lr_was_read_with_the_largest_momentum_and_a_cycles_with_the_
     for policy, highest in (("constant", 2 * 0.3), ("1cycle", 2 * 0.3 * 0.05 / 0.15)):
         first = next(momentum.decide(asked(f"train.policy={policy}"), KNOWN))
         assert [spec.lr.largest for spec in first if spec.momentum.largest == 0.95] == [pytest.approx(highest)]
+
+
+ON = "confirm.trainings=8"
+
+
+def test_momenta_are_looked_at_as_they_will_be_used_where_full_trainings_follow() -> None:
+    """As the outer value of a short 1cycle, the lr scaled by 1 - m, the user's own momentum among them."""
+    question = asked(ON, "start.momentum={max: 0.93, min: 0.8}")
+    settings = replace(KNOWN, max_momentum=0.93, min_momentum=0.8)
+    outcome = replay(momentum.decide, question, settings, World().find)
+    assert isinstance(outcome, Missing)
+    runs = {max(value for _, value in spec.momentum.points): spec for spec in outcome.specs}
+    assert list(runs) == [0.9, 0.93, 0.95, 0.97, 0.99]
+    tops = {value: max(lr for _, lr in spec.lr.points) for value, spec in runs.items()}
+    assert tops[0.93] == settings.max_lr
+    assert tops[0.97] == pytest.approx((settings.max_lr or 0) * 3 / 7, rel=0.05)
+    assert min(value for _, value in runs[0.93].momentum.points) == 0.8
+    assert all(spec.lr.points[0][1] < tops[value] for value, spec in runs.items())  # a cycle, no ramp to the end
+
+
+def test_a_tie_keeps_the_users_own_momentum_and_its_shape() -> None:
+    class Blind(World):
+        """Momentum and lr make no difference."""
+
+        def trained(self, spec):
+            return super().trained(replace(spec, lr=constant(0.05), momentum=constant(0.9)))
+
+        def find(self, spec):
+            return self.records.get(run_id(spec, "simulated"))
+
+        def execute(self, spec):
+            record = self.trained(spec)
+            self.records[run_id(spec, "simulated")] = replace(record, run_id=run_id(spec, "simulated"), spec=spec)
+
+    own = replace(KNOWN, max_momentum=0.97, min_momentum=0.85)
+    reading = read(Blind(), momentum.decide, asked(ON, "start.momentum={max: 0.97, min: 0.85}"), own)
+    assert (reading.settings.max_momentum, reading.settings.min_momentum) == (0.97, 0.85)
+    held = replace(KNOWN, max_momentum=0.9, min_momentum=0.9)
+    reading = read(Blind(), momentum.decide, asked(ON, "start.momentum=0.9"), held)
+    assert (reading.settings.max_momentum, reading.settings.min_momentum) == (0.9, 0.9)
+    assert reading.settings.max_lr == pytest.approx(held.max_lr, rel=0.05)

@@ -7,10 +7,12 @@ from typing import Any
 from hpcheck import config as configs
 from hpcheck.config import Config
 from hpcheck.drawing.panels import Box, Panel, Series
+from hpcheck.recommendation.metric import Metric
 from hpcheck.steps.reading import Evidence, Reading, Settings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(128, 0.2, 0.02, 0.9, 0.85, 1e-3, 100.0)
+METRIC = Metric("accuracy", percent=True)
 HOSTILE = "<img src=x onerror=\"alert('1')\">&</script>"
 
 
@@ -190,6 +192,7 @@ def content(readings: list[Reading], learning_rate: bool = True) -> dict[str, An
         "hpcheck": "0.1.0",
         "config": "5b7d2e4f8bc3564c",
         "seed": 0,
+        **METRIC.block(),
         "environment": environment,
         "cost": {"search": cost, "training": cost},
     }

@@ -98,4 +98,5 @@ def test_text_leaves_in_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in WAYS_OUT:
                 found.append(path.relative_to(PACKAGE).as_posix())
-    assert set(found) == {"terminal/stdout.py"}
+    apart = {"script/nursery.py", "script/warden.py"}  # processes of their own, whose output a driver reads, and tells where it must
+    assert set(found) - apart == {"terminal/stdout.py"}

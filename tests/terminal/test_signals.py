@@ -23,9 +23,10 @@ train: {repeats: 2}
 run: {jobs: 2, threads: 1}
 """
 SHELL_CODES = [pytest.param(signal.SIGINT, 130, id="SIGINT"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")]
+ALL_CODES = [*SHELL_CODES, pytest.param(signal.SIGHUP, 129, id="SIGHUP")]
 
 
-@pytest.mark.parametrize(("number", "code"), SHELL_CODES)
+@pytest.mark.parametrize(("number", "code"), ALL_CODES)
 def test_the_first_signal_is_raised_and_handlers_are_put_back(number: signal.Signals, code: int) -> None:
     before = signal.getsignal(number)
     with pytest.raises(Interrupted) as caught, interruptible():  # noqa: PT012
@@ -43,6 +44,30 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         "    except Interrupted:\n        os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script], timeout=60, check=False).returncode == 143
+
+
+def test_under_nohup_a_closed_terminal_is_nothing() -> None:
+    script = (
+        "import os, signal\nfrom hpcheck.terminal.signals import *\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "with interruptible():\n    os.kill(os.getpid(), signal.SIGHUP)\nprint('goes on')\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=60, check=True, capture_output=True).stdout == b"goes on\n"
+
+
+def test_a_command_whose_terminal_closes_ends_with_its_own_code_and_not_by_what_it_cannot_write() -> None:
+    """The terminal is a real one, whose other end is closed: writing to it fails from then on."""
+    script = (
+        "import os, signal, time\nfrom hpcheck.terminal.signals import *\nfrom hpcheck.terminal import stdout\n"
+        "try:\n    with interruptible():\n        print('ready', flush=True); time.sleep(30)\n"
+        "except Interrupted as end:\n    stdout.tell('to go on'); os._exit(end.exit_code)\n"
+    )
+    ours, theirs = os.openpty()
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    assert b"ready" in os.read(ours, 100)
+    os.close(ours)
+    os.kill(process.pid, signal.SIGHUP)
+    assert process.wait(30) == 129
 
 
 @pytest.fixture
@@ -76,7 +101,7 @@ def test_a_signal_while_workers_start_leaves_no_traceback(tmp_path: Path) -> Non
 
 @pytest.mark.crash
 @pytest.mark.parametrize("whole_group", [False, True], ids=["parent alone", "terminal"])
-@pytest.mark.parametrize(("number", "code"), SHELL_CODES)
+@pytest.mark.parametrize(("number", "code"), ALL_CODES)
 def test_a_signal_saves_what_runs_and_says_how_to_go_on(
     grid: subprocess.Popen[str], tmp_path: Path, number: signal.Signals, code: int, whole_group: bool
 ) -> None:

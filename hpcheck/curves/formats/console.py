@@ -24,9 +24,9 @@ FILLERS = {"is", "was", "of", "at", "now"}
 LONGEST = 10_000  # ours: characters of a line that is read; longer ones are data, not words
 LONGEST_HEADING = 60  # ours: characters of a line such as "Evaluating ...", which says of which split the next values are
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08+")
-WORD = r"[A-Za-z_][\w@/.\-']*"
+WORD = r"[A-Za-z_][\w@/.\-']*+"
 PAIR = re.compile(
-    rf"(?P<name>{WORD}(?:[ ]\(?{WORD}\)?){{0,3}}?)['\"]?(?P<between>\s*[:=]\s*|\s+)\[?\s*"
+    rf"(?P<name>(?<![A-Za-z_]){WORD}(?:[ ]\(?{WORD}\)?){{0,3}}?)['\"]?(?P<between>\s*[:=]\s*|\s+)\[?\s*"
     rf"(?P<value>{NUMBER})(?P<unit>%|[a-zA-Z]{{1,3}}(?![\w.]))?(?:/(?P<of>\d+))?"
     rf"(?:\s*\((?P<mean>{NUMBER})\))?(?=$|[\s,;|)\]%}}/(*'\"~]|\.\s|\.$)",
     re.IGNORECASE,
@@ -39,6 +39,10 @@ IN_STEP = re.compile(
     r"(?<![A-Za-z])(?:global_|train_|num_)?(?:step|iter|iteration|it|updates?)s?\b['\")]?(?:\s*(?:no|nr|number)\b)?[\s:=#\[(.]*(\d[\d,]*)(?!\d*\.\d)(?:\s*/\s*(\d+))?",
     re.IGNORECASE,
 )
+SPLIT_WORDS, STEP_WORDS = (
+    ("train", "val", "test", "eval", "dev"),
+    ("step", "it", "update"),
+)  # without one of these no match of the two above
 TIMM = re.compile(r"\s*(Train): (\d+)(?= \[)")
 BATCH = re.compile(r"(?:\[\s*|batch\s*:?\s*\[?|:\s+)(\d+)\s*/\s*(\d+)", re.IGNORECASE)
 
@@ -56,15 +60,25 @@ def looks(path: Path, head: str) -> bool:
 
 
 def _tells(line: str) -> bool:
-    line = in_english(QUOTED.sub("", SPACES.sub("   ", ANSI.sub(" ", line[:LONGEST]))))
+    line = _plain(ANSI.sub(" ", line[:LONGEST]))
     return dialects.is_one(line) or any(measures(name) for name, _, _ in _pairs(line))
+
+
+def _plain(line: str) -> str:
+    """The line in English, without what quotes it and without long stretches of blanks. Each is looked for only where it can be: a log has
+    up to a million lines."""
+    if "    " in line or "\t" in line:
+        line = SPACES.sub("   ", line)
+    if line.lstrip()[:1] in ("#", ">"):
+        line = QUOTED.sub("", line)
+    return line if line.isascii() else in_english(line)
 
 
 def read(path: Path) -> list[Table]:
     """A row for each epoch, step or (where none is told) round of names. Batches of validation give way to their last."""
     reader = _Reader()
     for at, line in text_lines(path):
-        reader.take(at, ANSI.sub("\n", line))
+        reader.take(at, ANSI.sub("\n", line) if "\x1b" in line or "\b" in line else line)
     rows = tuple(reader.rows())
     if not any(measures(name) for row in rows for name in row.cells):
         raise refusal(path, None, "a console log whose lines name no loss", "", "lines such as 'epoch 3 val_loss: 0.25', or a CSV file")
@@ -87,7 +101,7 @@ class _Reader:
     def take(self, at: int, line: str) -> None:
         """One line of the log."""
         for part in line.split("\n"):
-            part = in_english(QUOTED.sub("", SPACES.sub("   ", part)))
+            part = _plain(part)
             special = dialects.parsed(part)
             row = self.table.row(part)
             if row is not None:
@@ -102,7 +116,8 @@ class _Reader:
 
     def _prose(self, at: int, line: str) -> None:
         cells: dict[str, str] = {}
-        start = SPLIT.search(line)
+        lower = line.lower()
+        start = SPLIT.search(line) if any(one in lower for one in SPLIT_WORDS) else None
         of_line = split_of(start[1]) if start else ""
         for name, value, position in _pairs(line):
             cells.setdefault(_with_split(name, f"{self.heading} {line[:position]}"), value)
@@ -110,8 +125,9 @@ class _Reader:
             of_line, self.heading = of_line or split_of(self.heading), ""
         elif start and not cells and len(line) < LONGEST_HEADING:
             self.heading = start[1] if of_line == "val" else ""  # a loss without a split is of training anyway
-        epoch, step = TIMM.match(line) or IN_EPOCH.search(line), IN_STEP.search(line)
-        batch = BATCH.search(line, epoch.end() if epoch else 0) if of_line != "val" else None
+        epoch = (TIMM.match(line) if "Train: " in line else None) or (IN_EPOCH.search(line) if "epoch" in lower else None)
+        step = IN_STEP.search(line) if any(one in lower for one in STEP_WORDS) else None
+        batch = BATCH.search(line, epoch.end() if epoch else 0) if of_line != "val" and "/" in line else None
         if step and step[2] and epoch:  # step 10/938 of this epoch
             batch, step = step, None
         done = (float(batch[1].replace(",", "")), float(batch[2])) if batch and not step else None

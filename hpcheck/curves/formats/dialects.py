@@ -11,6 +11,7 @@ CATBOOST = re.compile(rf"(\d+):\s+learn: ({NUMBER})(?:\s+test: ({NUMBER}))?.*")
 BOOSTING = re.compile(r"(?:\[.*?\]\s*)?\[(\d+)\]\s+(\S.*)")  # XGBoost, LightGBM: [10] train-rmse:0.5 eval-rmse:0.6
 BOOSTED = re.compile(rf"([A-Za-z_][\w'\- @]*?)\s*:\s*({NUMBER})")
 LLM_C = re.compile(rf"s:(\d+) (tel|trl|eval):({NUMBER})(?:.*?lr:({NUMBER}))?.*")
+BEGINNINGS = "0123456789([s"  # of such lines: nearly all others are told by their first character
 LLM_C_NAMES = {"tel": "val loss", "trl": "train loss", "eval": "hellaswag"}
 
 Line = tuple[Mapping[str, float], dict[str, str]]  # counters, and values under their names
@@ -23,8 +24,11 @@ def is_one(line: str) -> bool:
 
 def parsed(line: str) -> Line | None:
     """What such a line says; None for other lines."""
+    line = line.strip()
+    if line[:1] not in BEGINNINGS or not line:
+        return None
     for pattern, meaning in MEANINGS.items():
-        found = pattern.fullmatch(line.strip())
+        found = pattern.fullmatch(line)
         if found:
             return meaning(found)
     return None

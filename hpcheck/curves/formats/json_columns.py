@@ -35,6 +35,12 @@ def read(path: Path) -> list[Table]:
         raise refusal(path, None, "no arrays of numbers", "", "an object with an array for each quantity")
     for columns in runs.values():
         refuse_many(path, max(map(len, columns.values())))
+    return tables_of(content)
+
+
+def tables_of(content: Mapping[str, Any]) -> list[Table]:
+    """The tables of an object that holds arrays; none where it holds no array of numbers."""
+    runs = _runs(content)
     return [_table(columns, run if len(runs) > 1 else "") for run, columns in runs.items()]
 
 

@@ -19,6 +19,8 @@ class PrintedTable:
 
     def row(self, line: str) -> dict[str, str] | None:
         """The cells of a row under their names; None for the line of names and for every other line."""
+        if "  " not in line and "\t" not in line and line.isascii():
+            return None  # one cell
         cells = APART.split(line.strip())
         if len(cells) > 1 and all(NAME.fullmatch(cell) for cell in cells) and any(map(measures, cells)):
             self.names = cells

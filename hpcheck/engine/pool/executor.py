@@ -7,12 +7,15 @@ to kill its workers without a private attribute, starts each by a new interprete
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import connection, forkserver, resource_tracker
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 PRELOAD = "hpcheck.engine.pool.preload"
@@ -33,7 +36,8 @@ class Executor:
         """Hand work to a worker. Raises `BrokenProcessPool` where a worker was killed before, an idle one too, or where the server was."""
         _start_server()  # it runs, unless it was killed
         try:
-            return self._pool.submit(_at_work, work, *arguments)
+            with _without_main():
+                return self._pool.submit(_at_work, work, *arguments)
         except (ConnectionError, EOFError) as error:  # the server that forks workers is gone
             raise BrokenProcessPool(str(error)) from error
 
@@ -89,6 +93,18 @@ def is_at_work() -> bool:
     return bool(_works)
 
 
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Within the body a new worker is told of no main module. It needs none, since it imports what it computes by name; and the main module
+    may be a person's script that calls `hpcheck.run`, which the worker would call again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 _works: list[Callable[..., Any]] = []  # what this worker computes: at most one
 
 
@@ -101,10 +117,10 @@ def _at_work(work: Callable[..., Answer], *arguments: Any) -> Answer:
 
 
 def _start_server() -> None:
-    """Start the server that workers are forked from with SIGINT and SIGTERM blocked in it and in them: both may go to the whole process
-    group, and are the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
+    """Start the server that workers are forked from with SIGINT, SIGTERM and SIGHUP blocked in it and in them: each may go to the whole
+    process group, and is the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
     resource_tracker.ensure_running()  # it unblocks both, so it comes first
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         forkserver.ensure_running()
     finally:

@@ -51,6 +51,15 @@ class Pool:
         runs = [job for job in jobs if not isinstance(job[1], TimingSpec)]
         self._all(runs, directory, on_poll, asked_at_once or len(runs))
 
+    def refuse_missing_device(self) -> None:
+        """Raise `InputError` where a device is named that the machine has not, before anything is written."""
+        if self.device not in ("auto", "cpu"):
+            try:
+                self._share(1)
+            except BaseException:
+                self.close()
+                raise
+
     def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
         waiting = sorted(jobs, key=cost)  # the longest last: it is taken first
         running: dict[Future[int | None], tuple[Job, str]] = {}

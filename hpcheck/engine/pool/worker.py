@@ -155,6 +155,7 @@ def on_device(spec: DataSpec, device: str) -> tuple[OnDevice, str]:
         limit=spec.limit,
         fit=spec.fit,
         crop=spec.crop,
+        targets=spec.targets,
     )
     return OnDevice(prepared, torch.device(device)), fingerprint
 

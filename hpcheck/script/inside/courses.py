@@ -23,6 +23,9 @@ from hpcheck.script.inside.levels import LossLevels
 from hpcheck.script.inside.state import Snapshots
 from hpcheck.script.job import ENDED, EVALUATING, FOLLOWING, Job, Pulse, ScriptError, tell
 
+NAN_AT_FIRST = (
+    "the evaluation gives a loss of NaN before the first update, so no learning rate is at fault: look at the model, the loss and the data"
+)
 SAME_LOSS = 1e-3  # ours, relative: the loss of the first update of two runs with one seed; float32 on other threads differs by 1e-6
 WARM_UP, A_SAMPLE, FEWEST_SAMPLES = 3, 4, 2  # ours: updates before a timing, the fewest of a sample, and samples
 SAMPLE_SECONDS, TIMED_SECONDS = 0.05, 0.5  # ours: a sample lasts so long, as the engine's do, and all of them together
@@ -106,6 +109,8 @@ class Run(Common):
             self._record = RecordWriter(path, self.job.run_id, self.spec, self._environment())
         if 0 in self._evaluations:
             self._row(math.nan)
+            if self._last is not None and math.isnan(self._last.loss):
+                raise ScriptError(NAN_AT_FIRST)
         self._started, self._eval_seconds = time.perf_counter(), 0.0
         self._freshen()
         self.pulse.beat(FOLLOWING, self.done)

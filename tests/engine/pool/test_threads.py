@@ -100,7 +100,7 @@ def test_neighbouring_samples_are_compared_and_the_typical_ratio_counts(monkeypa
     clock = iter([0.0, *[0.0] * 20])
     took = {1: iter([4.0, 4.0, 8.0, 4.0, 4.0]), 2: iter([2.0, 40.0, 4.0, 2.0, 2.0])}  # 8 and 4 in one moment of load; 40 by bad luck
     monkeypatch.setattr(thread_timing.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(thread_timing, "sample", lambda way, at_a_time, data: (next(took[now[-1]]), 1))
+    monkeypatch.setattr(thread_timing, "sample", lambda way, at_a_time, data, clock: (next(took[now[-1]]), 1))
     assert thread_timing.gain(lambda steps: None, None, 1, 2, now.append) == 2.0
     assert now == [1, 2] * 5
 

@@ -1,0 +1,164 @@
+"""`hpcheck.run`: the whole checklist from Python, and its answer as an object that prints, plots and shows itself in a notebook."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from hpcheck import config as configs
+from hpcheck.api.picture import Picture
+from hpcheck.checklist.run import Checklist
+from hpcheck.config import Config
+from hpcheck.config.recommended import SettingsBlock
+from hpcheck.config.source import run_name
+from hpcheck.drawing.markup import Markup, table, tag
+from hpcheck.drawing.panels import Panel
+from hpcheck.engine.distributed.ddp import outer_settings
+from hpcheck.errors import InputError
+from hpcheck.plugins.user_errors import as_theirs
+from hpcheck.recommendation import recommended, snippets, wording
+from hpcheck.recommendation.verdict import Verdict, first_line
+from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.identity import declares_multipliers
+from hpcheck.script import resolved
+from hpcheck.script import snippet as of_script
+from hpcheck.steps.reading import Reading
+from hpcheck.terminal.progress import Progress
+
+Style = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
+COLUMNS = ("Setting", "Value", "Interval", "Reading")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the checklist came to: the content of its recommended.yaml, the directory where all of it lies, and the pictures."""
+
+    content: Mapping[str, Any]
+    directory: Path
+    config: Config = field(repr=False)
+    panels: Mapping[str, Sequence[Panel]] = field(repr=False)  # of each setting
+    abstained: bool = False
+    remarks: Sequence[str] = ()
+
+    @property
+    def settings(self) -> SettingsBlock:
+        """What to train with, as recommended.yaml has it: total_batch_size, learning_rate, momentum, weight_decay."""
+        return cast(SettingsBlock, self.content["settings"])
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether that is better than what you had: `says` in two words, `words` as a sentence, the figures where there are any."""
+        given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in self.content["verdict"].items()}
+        return Verdict(**given)
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """Why each setting has its value: value, status, confidence, interval, reason, source, runs, and every candidate's score."""
+        return cast(Mapping[str, Any], self.content["evidence"])
+
+    @property
+    def report(self) -> Path:
+        """The HTML report, with every curve."""
+        return self.directory / "report.html"
+
+    def plot(self, setting: str) -> Picture:
+        """The curves that a setting was read in, such as "weight_decay". Raises `InputError` for one that was not read."""
+        if setting not in self.panels:
+            raise InputError(f"there is no picture of {setting!r}; there is one of {', '.join(self.panels) or 'nothing yet'}")
+        return Picture(setting, self.panels[setting])
+
+    def snippet(self, style: Style = "pytorch") -> str:
+        """Code that trains with the settings, ready to paste. Raises `InputError` where there is none."""
+        if style not in (*snippets.SNIPPETS, "hpcheck"):
+            raise InputError(f"there is no snippet {style!r}; there are {', '.join((*snippets.SNIPPETS, 'hpcheck'))}")
+        if self.config.script is not None or style == "hpcheck":
+            return of_script.write(self.directory / "recommended.yaml", style, self.config.script)
+        optimizer = self.config.optimizer
+        multiplied = declares_multipliers(self.config.model.name)
+        return snippets.write(style, self.content["settings"], optimizer.name, optimizer.options(), multiplied)
+
+    def __str__(self) -> str:
+        rows = [f"{label}: {', '.join(filter(None, wording.row(name, self.content)))}" for name, label in wording.SHOWN.items()]
+        told = [*wording.reason_lines(self.content), *wording.result_lines(self.content), *filter(None, [wording.cost_line(self.content)])]
+        return "\n".join([*filter(None, [first_line(self.content)]), *rows, "", *told, f"report: {self.report}"])
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[object, ...]] = [(label, *wording.row(name, self.content)) for name, label in wording.SHOWN.items()]
+        said = tag("p", tag("strong", first_line(self.content)))
+        told = [tag("li", line) for line in (*wording.result_lines(self.content), *filter(None, [wording.cost_line(self.content)]))]
+        where = tag("p", "The report, with every curve: ", tag("code", str(self.report)))
+        return str(tag("div", said, table(COLUMNS, rows), tag("ul", told) if told else Markup(""), where))
+
+
+def run(config: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), quiet: bool = False) -> Answer:
+    """Run the whole checklist, or what of it has not been run yet, and return what it came to.
+
+    Args:
+        config: a config file, or the same as a dict, such as {"data": "digits", "model": "mlp"}. A dict without a `name` works in a
+            directory named after the folder it is called from. Your own function may stand where its name would, if it lies in a module.
+        overrides: "key=value" as for `-s`, such as "budget.epochs=10".
+        quiet: say nothing on stderr while it runs.
+
+    Returns:
+        The answer. It prints as text; a notebook shows it as a table.
+
+    Raises:
+        ConfigError: with all that is wrong with the config, before anything runs.
+    """
+    try:
+        return _answered(loaded(config, overrides), Progress(quiet))
+    except Exception as error:
+        theirs = as_theirs(error)
+        if theirs is None or theirs is error:
+            raise
+        raise theirs from error
+
+
+def _answered(config: Config, progress: Progress) -> Answer:
+    with Checklist(config, progress) as checklist:
+        made = checklist.run_all()
+        readings = list(checklist.replays.readings())
+    remarks = tuple(f"{reading.step}: {remark}" for reading in made for remark in reading.remarks)
+    for words in (*remarks, *checklist.lost()):
+        progress.say(words)
+    content = recommended.read(checklist.runs.recommended, whole=True)
+    abstained = any(reading.abstained for reading in made)
+    return Answer(content, checklist.runs.path, checklist.asked.config, panels_of(readings), abstained, remarks)
+
+
+def panels_of(readings: Sequence[Reading]) -> dict[str, Sequence[Panel]]:
+    """The pictures of each setting: those of the last step that read it and drew any."""
+    return {item.setting: reading.panels for reading in readings if reading.panels for item in reading.evidence}
+
+
+def loaded(config: str | Path | Mapping[str, Any], overrides: Sequence[str]) -> Config:
+    """The config to act on. Raises `ConfigError`, and `InputError` for what is neither a path nor a dict."""
+    given = [*overrides, *outer_settings()]
+    if isinstance(config, str | Path):
+        found = configs.load(Path(config), given)
+    elif isinstance(config, Mapping):
+        found = configs.from_values(_named(config), "the dict", given)
+        found = found if found.name else found.model_copy(update={"name": run_name(Path.cwd())})
+    else:
+        raise InputError(f"a config is a path or a dict, not {type(config).__name__}")
+    RunDirectory.of(found)
+    return resolved.resolved(found, launches=True) if found.script is not None else found
+
+
+def _named(value: Any) -> Any:
+    """The values with functions as the names that they are imported by. Raises `InputError` for one that no other process can import."""
+    if isinstance(value, Mapping):
+        return {key: _named(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return _name_of(value) if callable(value) else value
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    if module in (None, "__main__") or not name.isidentifier():
+        what = name or type(function).__name__
+        raise InputError(f"{what} cannot be imported by the processes that train: put it into a file, and give that file's function")
+    return f"{module}:{name}"

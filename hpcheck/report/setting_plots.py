@@ -1,0 +1,98 @@
+"""Evidence as one small plot for each setting: what was tried, its score as people read it, what was chosen, and the user's own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hpcheck.config import Config
+from hpcheck.drawing import layout, layout_png, layout_svg
+from hpcheck.drawing.markup import Markup, tag
+from hpcheck.drawing.panels import Candidate, SettingPlot
+from hpcheck.recommendation import recommended, wording
+from hpcheck.recommendation.metric import Metric
+from hpcheck.runs.directory import RunDirectory
+from hpcheck.steps.order import CONFIRM
+from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
+from hpcheck.steps.step import Asked
+from hpcheck.text import number
+
+FILE = "settings.png"
+TITLES = {"learning_rate": "Learning rate", "total_batch_size": "Batch size", "momentum": "Momentum", "weight_decay": "Weight decay"}
+LOG = frozenset({"learning_rate", "total_batch_size", "weight_decay"})
+
+
+def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
+    """Write `plots/settings.png` for what has been read so far."""
+    settings = recommended.settings_block(asked, readings)
+    layout_png.draw(plots(readings, settings, asked.config, Metric.of(asked)), runs.plots / FILE)
+
+
+def row(found: Sequence[SettingPlot]) -> Markup:
+    """The plots for the top of the report, with the key of their marks."""
+    key = tag("p", " ".join(layout.KEY), class_="fine")
+    return tag("div", tag("div", [layout_svg.plots(plot) for plot in found], class_="setting-plots"), key)
+
+
+def plots(readings: Sequence[Reading], settings: Mapping[str, Any], config: Config, metric: Metric) -> list[SettingPlot]:
+    """A plot for each setting, in the order of the settings table; `settings` are those of recommended.yaml."""
+    return [_plot(name, readings, settings, config, metric) for name in TITLES]
+
+
+def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], config: Config, metric: Metric) -> SettingPlot:
+    found = [(reading, item) for reading in readings for item in reading.evidence if item.setting == name]
+    answer = wording.short(name, settings.get(name))
+    start = _start(name, config)
+    shown = next(((reading, item) for reading, item in reversed(found) if item.considered), None)
+    if shown is None:
+        why = "one value, not compared" if found else "not read: yours stays" if settings.get(name) is not None else "not read yet"
+        return SettingPlot(TITLES[name], answer, "", (), note=why)
+    reading, item = shown
+    last = readings[-1].settings
+    chosen = _value(name, last)
+    carried = name == "learning_rate" and chosen is not None and item.value != chosen and found[-1][1] is item
+    return SettingPlot(
+        TITLES[name],
+        answer,
+        metric.label if item.judged_by == "accuracy" else "validation loss",
+        tuple(_candidate(item, value, score, error, metric) for value, score, error in item.considered if not isinstance(value, str)),
+        chosen=item.value if carried and isinstance(item.value, float) else chosen,
+        start=start,
+        interval=item.interval,
+        log_x=name in LOG,
+        higher_is_better=item.judged_by == "accuracy" and item.higher_is_better,
+        note=_note(reading, item, carried),
+    )
+
+
+def _candidate(item: Evidence, value: float, score: float, error: float, metric: Metric) -> Candidate:
+    scale = 100.0 if item.judged_by == "accuracy" and metric.percent else 1.0
+    return Candidate(
+        value, scale * as_measured(score, item.judged_by, item.higher_is_better), scale * error, value in item.tied or value in item.good
+    )
+
+
+def _note(reading: Reading, item: Evidence, carried: bool) -> str:
+    if item.status == "abstained":
+        return f"no answer: {'yours' if item.kept == 'start' else item.kept} stays"
+    if carried:
+        return f"{number(float(f'{item.value:.2g}'))} at your batch size"
+    return "full trainings" if reading.step == CONFIRM else "short runs"
+
+
+def _value(name: str, settings: Settings) -> float | None:
+    """The value that was set, as the candidates have it: the largest of a lr and of a momentum."""
+    return {
+        "learning_rate": settings.max_lr,
+        "total_batch_size": float(settings.total_batch_size),
+        "momentum": settings.max_momentum,
+        "weight_decay": settings.weight_decay,
+    }[name]
+
+
+def _start(name: str, config: Config) -> float | None:
+    start = config.start
+    return {
+        "learning_rate": start.max_lr,
+        "total_batch_size": float(start.total_batch_size),
+        "momentum": start.momentum.max,
+        "weight_decay": start.weight_decay,
+    }[name]

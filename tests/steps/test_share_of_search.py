@@ -1,0 +1,68 @@
+"""What the search may cost before full trainings: momentum's look is left out first, then batch's, and it is said."""
+
+from hpcheck.runs.records import RunRecord
+from hpcheck.steps import batch, momentum
+from hpcheck.steps.order import STEPS, Replays
+from hpcheck.steps.reading import FoundLr, Settings
+from hpcheck.steps.share_of_search import expected, left_out, share
+from hpcheck.steps.step import Missing
+from tests.support.simulated import World, asked, read
+
+ON = "confirm.trainings=8"
+KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0, FoundLr(0.3))
+
+
+def timing(world: World) -> RunRecord:
+    spec = batch.measurement(asked(ON), KNOWN)
+    world.execute(spec)
+    found = world.find(spec)
+    assert found is not None
+    return found
+
+
+def test_the_share_is_two_trainings_or_3000_iterations_whichever_is_more() -> None:
+    assert share(asked(ON)) == 3000 * 128
+    assert share(asked(ON, "budget.epochs=100")) == 2 * 7812 * 128
+
+
+def test_a_look_is_made_where_there_is_room_and_left_out_where_there_is_none() -> None:
+    question = asked(ON)
+    wanted = expected(question, "momentum", KNOWN, None)
+    assert wanted is not None
+    assert left_out(question, "momentum", KNOWN, share(question) - wanted, None) is None
+    why = left_out(question, "momentum", KNOWN, share(question) - wanted + 1, None)
+    assert why is not None
+    assert why.startswith("left out, so yours stays: the search may cost 3,000 iterations of 128")
+    assert why.endswith("hpcheck momentum looks all the same")
+
+
+def test_what_batch_sizes_would_cost_is_known_once_their_steps_are_timed() -> None:
+    question, world = asked(ON), World()
+    assert expected(question, "batch", KNOWN, None) is None
+    assert left_out(question, "batch", KNOWN, 1e12, None) is None
+    wanted = expected(question, "batch", KNOWN, timing(world))
+    looked = read(world, batch.decide, question, KNOWN)
+    assert wanted is not None
+    assert looked.examples <= wanted
+
+
+def test_nothing_is_left_out_where_nothing_is_confirmed_and_nothing_of_other_steps() -> None:
+    assert left_out(asked(), "momentum", KNOWN, 1e12, None) is None
+    assert left_out(asked(ON), "lr-range", KNOWN, 1e12, None) is None
+
+
+def test_a_look_that_is_left_out_is_a_reading_that_says_so() -> None:
+    question, world = asked(ON, "budget.epochs=3"), World()
+    replays = Replays(question, world.find)
+    for _ in range(20):
+        outcome = replays.outcome(STEPS["lr-range"], replays.settings_before("lr-range"))
+        if not isinstance(outcome, Missing):
+            break
+        for spec in outcome.specs:
+            world.execute(spec)
+    world.execute(batch.measurement(question, replays.settings_before("batch")))
+    found = replays.left_out("momentum"), replays.left_out("batch")
+    assert [one.step for one in found if one is not None] == ["momentum", "batch"]
+    after = replays.settings_before("confirm")
+    assert (after.total_batch_size, after.max_momentum) == (128, 0.95)
+    assert not read(world, momentum.decide, question, after).undone  # as a command it looks all the same
