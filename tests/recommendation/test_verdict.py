@@ -151,7 +151,7 @@ def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -
 def test_the_report_begins_with_the_verdict() -> None:
     readings = cases.everything()
     text = page.page(beaten(), readings, {}, cases.config(), cases.METRIC)
-    assert text.index("Trained in full beside yours: 0.9 against 0.975") < text.index("Recommended settings")
+    assert text.index("Trained in full beside yours: metric 0.9 against 0.975") < text.index("Recommended settings")
     assert text.count("Not confirmed") == 1
 
 

@@ -31,11 +31,11 @@ def test_every_mode_finds_the_best_weight_decay(mode: str, forked: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["cycle", "range"])
-def test_half_a_run_each_costs_less_than_whole_runs_and_says_the_same(mode: str) -> None:
+def test_half_a_run_each_costs_less_than_whole_runs_and_says_one_of_those_that_they_cannot_tell_apart(mode: str) -> None:
     whole, forked = World(noise=0.002), World(noise=0.002)
     grid = read(whole, weight_decay.decide, asked(f"wd_grid.mode={mode}", "wd_grid.from_snapshot=false"), KNOWN)
     snapshot = read(forked, weight_decay.decide, asked(f"wd_grid.mode={mode}", "wd_grid.from_snapshot=true"), KNOWN)
-    assert snapshot.settings.weight_decay == grid.settings.weight_decay
+    assert snapshot.settings.weight_decay in (grid.settings.weight_decay, *grid.evidence[0].tied)
     assert iterations(forked) < 0.75 * iterations(whole)
 
 
