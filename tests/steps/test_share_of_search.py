@@ -52,7 +52,7 @@ def test_nothing_is_left_out_where_nothing_is_confirmed_and_nothing_of_other_ste
 
 
 def test_a_look_that_is_left_out_is_a_reading_that_says_so() -> None:
-    question, world = asked(ON, "budget.epochs=3"), World()
+    question, world = asked(ON, "budget.epochs=3", "lr_range.steps=400"), World()
     replays = Replays(question, world.find)
     for _ in range(20):
         outcome = replays.outcome(STEPS["lr-range"], replays.settings_before("lr-range"))
