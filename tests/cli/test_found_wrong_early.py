@@ -27,7 +27,7 @@ TOO_MUCH = {
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "hpcheck.yaml").write_text("data: digits\nmodel: mlp\nconfirm: {trainings: 0}\nstart: {max_lr: 0.1}\n")
+    (tmp_path / "hpcheck.yaml").write_text("name: hpcheck\ndata: digits\nmodel: mlp\nconfirm: {trainings: 0}\nstart: {max_lr: 0.1}\n")
     return tmp_path
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from hpcheck.__main__ import run
+from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.identity import identify
@@ -64,6 +65,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("own_loader", "own_network"):
         monkeypatch.delitem(sys.modules, name, raising=False)
+    worker.of_this_process.cache_clear()
 
 
 def write(body: str) -> None:

@@ -132,7 +132,8 @@ def test_a_diverged_run_stops_and_is_a_finished_record(tmp_path):
 def test_nan_is_data_from_the_first_step_on(tmp_path, monkeypatch):
     (tmp_path / "nan_model.py").write_text(
         "from torch import nn\n"
-        "class Nothing(nn.Linear):\n    def forward(self, x):\n        return super().forward(x.flatten(1)) * (float('nan') if self.training else 1.0)\n"
+        "class Nothing(nn.Linear):\n    def forward(self, x):\n"
+        "        return super().forward(x.flatten(1)) * (float('nan') if self.training else 1.0)\n"
         "def build(shape, outputs):\n    return Nothing(64, outputs)\n"
     )
     monkeypatch.chdir(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from hpcheck.engine.objectives import InOwnUnit, r2
+from hpcheck.engine.pool import worker
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec
 from tests.support.engine_runs import RUN, computed
@@ -60,6 +61,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delitem(sys.modules, "firsts", raising=False)
     Path("firsts.py").write_text(SOURCE)
+    worker.of_this_process.cache_clear()
 
 
 def on_values(model: str = "one", loss: str = "auto", batch: int = 48, **data: object) -> RunSpec:
