@@ -57,6 +57,16 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
 
     A run that diverged, or is NaN throughout, loses and is kept in `scores` with inf. Abstains without candidates, where all diverged,
     and where no curve ever left its start and none differs from another, unless the rule says that all go on from one that had.
+
+    Args:
+        candidates: each a value and the curves of its runs, one for each seed.
+        rule: what they are judged by, and what is taken in a tie.
+
+    Returns:
+        The choice: its value (None where it abstains), those that cannot be told from it, an interval, the scores with their standard
+        errors (as costs, lower being better), and how sure it is.
+
+    Source: docs/decision-rule.md; the clues are those of Smith 2018, 3.
     """
     if not candidates:
         return abstain("there are no candidates to choose from")
@@ -73,10 +83,15 @@ def choose(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> Choice:
 
 
 def needs_replicates(candidates: Sequence[Candidate], rule: Rule = PLAIN) -> tuple[float, ...]:
-    """The leading two values where a further replicate of each could tell them apart.
+    """The leading two values, where a further replicate of each could tell them apart.
 
-    Empty with fewer than two candidates that finished, where the leader is further ahead than any plausible between-seed spread, and
-    where the two cannot be told apart even within their noise.
+    Args:
+        candidates: each a value and the curves of its runs, one for each seed.
+        rule: what they are judged by.
+
+    Returns:
+        Two values in order; none with fewer than two candidates that finished, where the leader is further ahead than any plausible
+        between-seed spread, and where the two cannot be told apart even within their noise.
     """
     if len(candidates) < 2:
         return ()

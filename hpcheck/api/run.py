@@ -137,7 +137,7 @@ def loaded(config: str | Path | Mapping[str, Any], overrides: Sequence[str]) -> 
     if isinstance(config, str | Path):
         found = configs.load(Path(config), given)
     elif isinstance(config, Mapping):
-        found = configs.from_values(_named(config), "the dict", given)
+        found = configs.from_values(named(config), "the dict", given)
         found = found if found.name else found.model_copy(update={"name": run_name(Path.cwd())})
     else:
         raise InputError(f"a config is a path or a dict, not {type(config).__name__}")
@@ -145,12 +145,12 @@ def loaded(config: str | Path | Mapping[str, Any], overrides: Sequence[str]) -> 
     return resolved.resolved(found, launches=True) if found.script is not None else found
 
 
-def _named(value: Any) -> Any:
+def named(value: Any) -> Any:
     """The values with functions as the names that they are imported by. Raises `InputError` for one that no other process can import."""
     if isinstance(value, Mapping):
-        return {key: _named(item) for key, item in value.items()}
+        return {key: named(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_named(item) for item in value]
+        return [named(item) for item in value]
     if isinstance(value, Path):
         return str(value)
     return _name_of(value) if callable(value) else value

@@ -76,7 +76,18 @@ def prepare(spec: RunSpec, data: OnDevice, snapshots: Path) -> Training:
 
 
 def train(spec: RunSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
-    """Run `spec` to its end or to its divergence, writing a row to `record` at each evaluation; go on where an interrupted process was."""
+    """Run `spec` to its end or to its divergence, and go on where an interrupted process was.
+
+    Args:
+        spec: the run; steps count optimizer updates.
+        data: what it trains and is evaluated on, on its device.
+        record: gets a row at each evaluation, and the final figures.
+        snapshots: the folder of weights, checkpoints and records.
+
+    Raises:
+        UsersCodeError: the user's model, loss or metric does not fit.
+        Stopped: the run was asked to stop, and has left a checkpoint.
+    """
     training, checkpoints = prepare(spec, data, snapshots), Checkpoints(snapshots, record)
     at = checkpoints.resume(training)
     run = Run(training=training, data=data, record=record, snapshots=snapshots, at=at)

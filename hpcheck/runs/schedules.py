@@ -38,7 +38,14 @@ class Knots:
 
 
 def values(knots: Knots, steps: int) -> NDArray[np.float64]:
-    """The schedule at steps 0 .. steps-1, as (steps,).
+    """The schedule at each step: straight lines between the knots, or straight in log(value).
+
+    Args:
+        knots: the schedule.
+        steps: how many optimizer updates.
+
+    Returns:
+        The values at steps 0 .. steps-1, (steps,).
 
     >>> values(ramp(0.0, 1.0, 5), 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -63,7 +70,19 @@ def constant(value: float) -> Knots:
 
 
 def ramp(start: float, end: float, steps: int, log: bool = False) -> Knots:
-    """From `start` at step 0 to `end` at the last of `steps` steps: the lr range test (Smith 2018, 4.1), linear or logarithmic."""
+    """A straight rise or fall, as the lr range test has it: start + (end - start) step/(steps - 1), or the same of log(value).
+
+    Args:
+        start: the value at step 0.
+        end: the value at the last step.
+        steps: how many optimizer updates.
+        log: straight in log(value).
+
+    Returns:
+        The schedule.
+
+    Source: Smith 2018, 4.1.
+    """
     return Knots(((0, start), (max(steps - 1, 1), end)), log)
 
 
@@ -77,10 +96,21 @@ def is_linear_ramp(knots: Knots) -> bool:
 
 
 def one_cycle(max_lr: float, min_lr: float, stepsize: int, steps: int) -> Knots:
-    """Smith's 1cycle as his runs had it (4.1): up to `max_lr` over one stepsize, then down towards 0 over the next, floored at
-    `min_lr`/1000, where the lr stays for the rest of the `steps`.
+    """Smith's 1cycle: the lr rises over one stepsize, falls towards 0 over the next, and stays at a floor.
 
-    At step 0 the lr is `min_lr`, at `stepsize` it is `max_lr`; it passes below `min_lr` before the cycle is over.
+    With s = step/stepsize the lr is min_lr + (max_lr - min_lr) s up to s = 1, and max(min_lr/1000, max_lr (2 - s)) from there on. So it
+    passes below `min_lr` before the cycle is over.
+
+    Args:
+        max_lr: the largest lr, at step `stepsize`.
+        min_lr: the lr at step 0.
+        stepsize: optimizer updates of half a cycle.
+        steps: optimizer updates in all.
+
+    Returns:
+        The schedule.
+
+    Source: Smith 2018, 4.1, and the author's own runs for the floor.
     """
     floor = min_lr / FLOOR_DIVISOR
     reaches_floor = stepsize * (2 - floor / max_lr)
@@ -88,8 +118,21 @@ def one_cycle(max_lr: float, min_lr: float, stepsize: int, steps: int) -> Knots:
 
 
 def cyclical_momentum(max_momentum: float, min_momentum: float, stepsize: int, steps: int) -> Knots:
-    """Momentum that mirrors the lr (Smith 2018, 4.3 and A.2): max -> min -> max over two stepsizes, each later cycle at half the depth
-    of the one before."""
+    """Momentum that mirrors the lr: it falls while the lr rises, and comes back; each later cycle has half the depth of the one before.
+
+    In cycle c, and at place p in 0 .. 2 of it (in stepsizes), it is max - (max - min)/2^c (1 - |p - 1|).
+
+    Args:
+        max_momentum: the momentum at the start of each cycle.
+        min_momentum: the momentum in the middle of the first cycle.
+        stepsize: optimizer updates of half a cycle.
+        steps: optimizer updates in all.
+
+    Returns:
+        The schedule.
+
+    Source: Smith 2018, 4.3 and A.2.
+    """
     points: list[tuple[float, float]] = [(0, max_momentum)]
     depth, start = max_momentum - min_momentum, 0
     while start < steps:
@@ -99,8 +142,20 @@ def cyclical_momentum(max_momentum: float, min_momentum: float, stepsize: int, s
 
 
 def triangular(min_lr: float, max_lr: float, stepsize: int, steps: int, decay: float = 1.0) -> Knots:
-    """Cyclical learning rates (Smith 2017; 2018, 4.1): min -> max -> min every two stepsizes; the height of each cycle is `decay` times
-    that of the one before (1: "triangular", 1/2: "triangular2")."""
+    """Cyclical learning rates: min_lr -> max_lr -> min_lr every two stepsizes.
+
+    Args:
+        min_lr: the smallest lr.
+        max_lr: the largest lr of the first cycle.
+        stepsize: optimizer updates of half a cycle.
+        steps: optimizer updates in all.
+        decay: the height of each cycle over that of the one before (1: "triangular", 1/2: "triangular2").
+
+    Returns:
+        The schedule.
+
+    Source: Smith 2017; Smith 2018, 4.1.
+    """
     points: list[tuple[float, float]] = [(0, min_lr)]
     height, start = max_lr - min_lr, 0
     while start < steps:

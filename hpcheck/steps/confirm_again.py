@@ -47,7 +47,7 @@ def as_before(asked: Asked, settings: Settings, start: Settings, before: Mapping
     if kept.total_batch_size == settings.total_batch_size:
         return with_lr(asked, kept, settings.known_max_lr)
     lr = had.get("learning_rate") or {}
-    return with_lr(asked, replace(kept, epochs=float(lr.get("epochs", settings.epochs))), float(lr.get("max") or settings.max_lr or 0.0))
+    return with_lr(asked, replace(kept, epochs=float(lr.get("epochs", settings.epochs))), float(lr.get("max") or settings.known_max_lr))
 
 
 def _reading(contest: Contest, before: Settings, winner: Settings, chosen: Settings) -> Reading:

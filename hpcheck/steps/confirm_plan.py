@@ -77,7 +77,7 @@ def first_candidates(asked: Asked, settings: Settings) -> list[Settings]:
     if len(others) > room - 1:  # the nearest to the middle say most
         middle = sorted(others, key=lambda one: one.weight_decay)[len(others) // 2]
         others = sorted(others, key=lambda one: _apart(one.weight_decay, middle.weight_decay))[: room - 1]
-    return sorted([start, *others], key=lambda one: (one.weight_decay, one.max_lr or 0.0))
+    return sorted([start, *others], key=lambda one: (one.weight_decay, one.known_max_lr))
 
 
 def weight_decays(asked: Asked) -> list[float]:
@@ -130,7 +130,7 @@ def is_between(asked: Asked, best: Settings, trained: Sequence[Settings]) -> boo
 def challengers(asked: Asked, best: Settings) -> list[Settings]:
     """What else may pay, in the order to try, each only while the one before has won: twice and four times the lr where no upper limit to
     it was seen; else, where epochs are held, half the batch at half the lr."""
-    lr, found = best.max_lr or 0.0, best.found
+    lr, found = best.known_max_lr, best.found
     if found is not None and found.open_above:
         return [with_lr(asked, best, two_significant_figures(lr * factor)) for factor in (2.0, 4.0)]
     half, parts = best.total_batch_size // 2, asked.config.run.cut_into()
@@ -141,7 +141,7 @@ def challengers(asked: Asked, best: Settings) -> list[Settings]:
 
 def for_sure(asked: Asked, best: Settings) -> list[Settings]:
     """The neighbours in lr and in weight decay that `confirm.sure` trains beside the best."""
-    lr = best.max_lr or 0.0
+    lr = best.known_max_lr
     lower, upper = _beside(asked, best.weight_decay, [best.weight_decay])
     lrs = [with_lr(asked, best, two_significant_figures(lr * factor)) for factor in (1 / SURE_FACTOR, SURE_FACTOR)]
     return [*lrs, *(replace(best, weight_decay=value) for value in (lower, upper) if value is not None)]

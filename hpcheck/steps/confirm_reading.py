@@ -111,7 +111,7 @@ def _beside(contest: Contest, chosen: Settings, name: str) -> list[Settings]:
     """What was trained with another value of this setting alone, the nearest on each side, in order."""
 
     def value(one: Settings) -> float:
-        return one.weight_decay if name == "weight_decay" else one.max_lr or 0.0
+        return one.weight_decay if name == "weight_decay" else one.known_max_lr
 
     def alike(one: Settings) -> bool:
         if name == "weight_decay":
@@ -271,7 +271,7 @@ def _panels(contest: Contest, chosen: Settings) -> tuple[Panel, ...]:
 
     def lines(of: Sequence[Settings], quantity: str) -> tuple[Series, ...]:
         found = []
-        for one in sorted(of, key=lambda one: (one.weight_decay, one.max_lr or 0.0)):
+        for one in sorted(of, key=lambda one: (one.weight_decay, one.known_max_lr)):
             records = contest.records[one]
             label = f"weight decay {one.weight_decay:g}" if one in by_decay else named(contest.asked, one)
             line = series(curve(records[0]), quantity=quantity, label=label + " (yours)" * (one == contest.start))

@@ -53,7 +53,17 @@ class Missing:
 
 
 def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> Missing | Reading:
-    """Drive a step with the records that exist: the specs it still needs now, or its reading when it needs none."""
+    """Drive a step with the records that exist.
+
+    Args:
+        decide: the step.
+        asked: the config, and what is known of the data.
+        settings: what the steps before it recommended.
+        lookup: finds a spec's record; None where there is none.
+
+    Returns:
+        The runs that it still needs now, or its reading where it needs none.
+    """
     step = decide(asked, settings)
     seen: dict[str, int] = {}  # a run -> the examples that it trained on
     try:

@@ -99,11 +99,11 @@ def test_what_is_no_config_is_refused_in_words(here):
 
 
 def test_a_function_stands_for_its_name_unless_no_other_process_can_import_it(here):
-    from hpcheck.api.run import _named
+    from hpcheck.api.run import named
 
-    assert _named({"data": {"name": loader}}) == {"data": {"name": f"{__name__}:loader"}}
+    assert named({"data": {"name": loader}}) == {"data": {"name": f"{__name__}:loader"}}
     with pytest.raises(InputError, match="put it into a file"):
-        _named({"data": lambda: None})
+        named({"data": lambda: None})
 
 
 def test_a_script_without_a_main_guard_is_not_run_again_by_the_workers(tmp_path):
