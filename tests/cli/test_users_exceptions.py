@@ -23,8 +23,8 @@ RAISED = [
     "BrokenPipeError(32, 'the end')",
     "KeyboardInterrupt('the end')",
     "typer.Exit(0)",
-    "click.exceptions.Abort()",
-    "click.ClickException('the end')",
+    "typer.Abort()",
+    "typer.BadParameter('the end')",
     "SystemExit(0)",
     "SystemExit('the end')",
     "GeneratorExit('the end')",
@@ -32,7 +32,7 @@ RAISED = [
     "FileNotFoundError(2, 'the end')",
 ]
 LOADER = """import os, signal, threading, time
-import click, numpy as np, typer
+import numpy as np, typer
 
 class Own(BaseException):
     pass
