@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.contest import arms, table
 from benchmarks.contest.tasks import TASKS, Task
 
-FOLDER = Path("docs/results/records/contest")
+FOLDER = Path("docs/results/contest")
 SEEDS = {"hpcheck": 5, "before": 2}
 ARMS = ("hpcheck", "random", "tpe", "before", "grid", "fresh")
 
