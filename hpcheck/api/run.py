@@ -22,7 +22,7 @@ from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script import resolved
 from hpcheck.script import snippet as of_script
-from hpcheck.steps.reading import Reading
+from hpcheck.steps.reading import Reading, left_open
 from hpcheck.terminal.progress import Progress
 
 Style = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
@@ -122,7 +122,7 @@ def _answered(config: Config, progress: Progress) -> Answer:
     for words in (*remarks, *checklist.lost()):
         progress.say(words)
     content = recommended.read(checklist.runs.recommended, whole=True)
-    abstained = any(reading.abstained for reading in made)
+    abstained = bool(left_open(made))
     return Answer(content, checklist.runs.path, checklist.asked.config, panels_of(readings), abstained, remarks)
 
 

@@ -17,7 +17,7 @@ from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
-from hpcheck.steps import batch
+from hpcheck.steps import batch, lr_in_full
 from hpcheck.steps.confirm_again import again
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.order import CONFIRM, REPROBE, STEPS, Replays, steps_of_run
@@ -92,6 +92,8 @@ class Checklist:
         if not self.replays.is_due(step):
             return []
         before = self.run_step(REPROBE) if step == "train" else []
+        if step == CONFIRM and self.replays.settings_before(CONFIRM).found is None:
+            before = self.run_step(lr_in_full.STEP)
         for name in self.replays.unfinished_before(step):
             self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
         reading = self._read(step)

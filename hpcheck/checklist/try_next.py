@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec
-from hpcheck.steps.reading import Reading
+from hpcheck.steps.reading import Reading, left_open
 
 LONGER = 2  # ours: noise at the end of a run falls, and its descent grows, with each doubling; less than that seldom turns an abstention
 MORE_TRAININGS = 4  # ours: as the report's advice has it
@@ -18,7 +18,7 @@ def after_abstention(
     readings: Sequence[Reading], by_id: Callable[[str], RunRecord | None], config: Path | None = None, script: Sequence[str] | None = None
 ) -> str:
     """The command that is likeliest to answer the first question that was left open; "" where none was, or no command would."""
-    first = next((reading for reading in readings if reading.abstained), None)
+    first = next(iter(left_open(readings)), None)
     if first is None:
         return ""
     if first.undone:

@@ -132,6 +132,7 @@ def run_steps(
     from hpcheck.checklist.try_next import after_abstention
     from hpcheck.recommendation import recommended
     from hpcheck.script import command_line
+    from hpcheck.steps.reading import left_open
     from hpcheck.terminal.progress import Progress
 
     progress = Progress(quiet)
@@ -147,4 +148,4 @@ def run_steps(
         print_recommendation(recommended.read(checklist.runs.recommended, whole=True), checklist.runs.path, as_json, to_stderr=True)
     if command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call()):
         progress.say(f"to try next: {command}")
-    exit_if_abstained(any(reading.abstained for reading in readings))
+    exit_if_abstained(bool(left_open(readings)))

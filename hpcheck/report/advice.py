@@ -5,7 +5,8 @@ from typing import Any
 
 from hpcheck.config import Config
 from hpcheck.recommendation.verdict import is_beaten, keeps_yours
-from hpcheck.steps.reading import Finding, Reading
+from hpcheck.steps import lr_in_full
+from hpcheck.steps.reading import Finding, Reading, left_open
 
 STEPS = ("lr-range", "batch", "momentum", "wd-grid", "confirm", "train")
 COMMAND = {step: step for step in STEPS}
@@ -21,7 +22,7 @@ def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: 
     if config.data.validate_on == "test":
         words = "Every setting was chosen on the test split. For a figure that can be published, choose them on held-out training data"
         lines.append((words, "hpcheck run -s data.validate_on=held-out"))
-    if not any(reading.abstained for reading in readings) and readings and not kept:
+    if not left_open(readings) and readings and not kept:
         lines.append(("Commit recommended.yaml: it is small, and training can be started from it", "hpcheck train --from recommended.yaml"))
         lines.append(("Have it checked again when code, data or versions change", "hpcheck check"))
     return lines
@@ -55,6 +56,8 @@ def missing(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[str
     done = {reading.step for reading in readings}
     confirms = bool(content["provenance"].get("confirm_trainings", 0))
     left_out = {"wd-grid"} if confirms else {"confirm"}
+    if lr_in_full.STEP in done:
+        left_out.add("lr-range")  # full trainings have taken its place
     return [step for step in COMMAND if step not in done | left_out]
 
 
@@ -69,7 +72,7 @@ def _further(content: Mapping[str, Any]) -> list[Line]:
 def _abstained(readings: Sequence[Reading]) -> list[Line]:
     return [
         (f"{item.setting.replace('_', ' ')} could not be read: {item.reason}. Give the runs more iterations", _longer(reading.step))
-        for reading in readings
+        for reading in left_open(readings)
         for item in reading.evidence
         if item.status == "abstained"
     ]

@@ -23,6 +23,11 @@ ABOUT = {
         "1cycles then show which maximum trains stably.",
         "section 4.1",
     ),
+    "lr-in-full": (
+        "Learning rate, trained in full",
+        "Which learning rate trains best? A training is short here, or short runs could not be read: a few rates are trained in full.",
+        "section 4.1; that they are full trainings is hpcheck's",
+    ),
     "batch": (
         "Batch size",
         "Which batch size trains best in the same execution time? Each gets as many iterations as fit into it, judged by its metric.",

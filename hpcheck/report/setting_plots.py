@@ -10,6 +10,7 @@ from hpcheck.drawing.panels import Candidate, SettingPlot
 from hpcheck.recommendation import recommended, wording
 from hpcheck.recommendation.metric import Metric
 from hpcheck.runs.directory import RunDirectory
+from hpcheck.steps import lr_in_full
 from hpcheck.steps.order import CONFIRM
 from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
@@ -75,7 +76,7 @@ def _note(reading: Reading, item: Evidence, carried: bool) -> str:
         return f"no answer: {'yours' if item.kept == 'start' else item.kept} stays"
     if carried:
         return f"{number(float(f'{item.value:.2g}'))} at your batch size"
-    return "full trainings" if reading.step == CONFIRM else "short runs"
+    return "full trainings" if reading.step in (CONFIRM, lr_in_full.STEP) else "short runs"
 
 
 def _value(name: str, settings: Settings) -> float | None:

@@ -13,6 +13,7 @@ from hpcheck.steps.confirm_plan import is_between, longer_than_start
 from hpcheck.steps.confirm_words import METRIC, figure_words, metric_name, named, seeds_words, spelled
 from hpcheck.steps.contest import Contest
 from hpcheck.steps.evidence import series
+from hpcheck.steps.lr_in_full import in_full
 from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import summary
@@ -130,6 +131,9 @@ def _confidence(contest: Contest, chosen: Settings, ours: Settings | None, name:
     opposed. medium: none of these. high: under `confirm.sure` alone, ahead of all neighbours over three seeds.
     """
     near = _beside(contest, chosen, name)
+    at_starts = replace(chosen, weight_decay=contest.start.weight_decay)
+    if name == "learning_rate" and not near and at_starts in contest.records:
+        return _confidence(contest, at_starts, ours, name) if at_starts != chosen else "low"
     inside = len(near) == 2 or (name == "weight_decay" and is_between(contest.asked, chosen, contest.candidates))
     if not near or not inside or contest.best()[1] is not None or len(contest.records[chosen]) < 2:
         return "low"
@@ -156,7 +160,11 @@ def _evidence(
     )
     runs = tuple(record.run_id for record in contest.records[chosen])
     low, source = "low", "hpcheck's own full trainings"
-    if (chosen.max_lr, chosen.min_lr) != (before.max_lr, before.min_lr):
+    if chosen.found is not None and chosen.found.trained and chosen.max_lr == chosen.found.max_lr and confidence["learning_rate"] != "low":
+        led = f"{chosen.known_max_lr:g} led its neighbours in full trainings, and a fresh seed did not reverse it"
+        at = replace(chosen, weight_decay=contest.start.weight_decay)
+        items.append(replace(in_full(contest, at, led), confidence=confidence["learning_rate"]))
+    elif (chosen.max_lr, chosen.min_lr) != (before.max_lr, before.min_lr):
         items.append(Evidence("learning_rate", chosen.max_lr, "chosen", confidence["learning_rate"], why, source, runs=runs))
     if chosen.total_batch_size != before.total_batch_size:
         items.append(Evidence("total_batch_size", chosen.total_batch_size, "chosen", low, why, source, runs=runs))
