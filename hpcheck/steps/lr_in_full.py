@@ -1,5 +1,6 @@
 """The learning rate by full trainings, where one is short, so that short runs cost as much, or where short runs could not be read."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,8 +19,8 @@ from hpcheck.steps.step import Asked, Steps
 STEP = "lr-in-full"
 SOURCE = "hpcheck's own full trainings, from where the sweep diverges (section 4.1)"
 SHORT_RUNS = 5  # ours: a training of fewer iterations than so many of the shortest runs that can be read; the step makes ten to fourteen
-APART = 4.0  # ours: between the maxima tried: the best is missed by a factor of 2 at most, which costs little
-BELOW = (2.0, 8.0, 32.0)  # ours: the first three, so far below where the sweep diverges
+APART = 4.0  # ours: between the maxima tried first; one more is tried half-way to the better neighbour of the best
+UNSEEN = 64.0  # ours: the lr that a sweep begins to learn at lies so far below where it diverges, where it did not show it
 MOST = 6  # ours: maxima tried in all, where an edge goes on winning
 
 
@@ -29,13 +30,15 @@ def is_short(asked: Asked) -> bool:
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
-    """Set max_lr and min_lr: the best of full trainings at maxima a factor of four apart, with one on either side of it."""
+    """Set max_lr and min_lr: the best of full trainings at maxima a factor of four apart, about the user's own, or about the middle of what
+    the sweep learns and diverges at, with one on either side of the best; then one nearer to it."""
     (sweep,) = yield [sweep_spec(asked, settings, short_steps(asked, "lr_range", settings))]
-    diverges_at = read_sweep(curve(sweep)).diverges_at or sweep.run.lr.largest
-    own = asked.config.start.max_lr
-    first = [diverges_at / factor for factor in BELOW] if own is None else [own * APART, own, own / APART]
+    read = read_sweep(curve(sweep))
+    diverges_at = read.diverges_at or sweep.run.lr.largest
+    middle = asked.config.start.max_lr or math.sqrt((read.learns_from or diverges_at / UNSEEN) * diverges_at)
     contest = Contest(asked, start_in_full(asked, settings), MOST)
-    yield from _bracketed(contest, settings, first)
+    yield from _bracketed(contest, settings, [middle * APART, middle, middle / APART])
+    yield from _refined(contest, settings)
     best, _ = contest.best()
     return _abstained(contest, settings) if best is None else _reading(contest, best, diverges_at)
 
@@ -56,10 +59,23 @@ def _bracketed(contest: Contest, settings: Settings, first: Sequence[float]) -> 
         yield from contest.train([with_lr(asked, settings, two_significant_figures(further))])
 
 
+def _refined(contest: Contest, settings: Settings) -> Training:
+    """One more, half-way between the best and the better of its neighbours."""
+    best, _ = contest.best()
+    ordered = sorted(contest.candidates, key=lambda one: one.known_max_lr)
+    if best is None or not contest.left:
+        return
+    at = ordered.index(best)
+    beside, _ = contest.best([*ordered[max(at - 1, 0) : at], *ordered[at + 1 : at + 2]])
+    if beside is not None:
+        half_way = two_significant_figures(math.sqrt(best.known_max_lr * beside.known_max_lr))
+        yield from contest.train([with_lr(contest.asked, settings, half_way)])
+
+
 def _reading(contest: Contest, best: Settings, diverges_at: float) -> Reading:
     tried = sorted(one.known_max_lr for one in contest.candidates)
     found = FoundLr(best.known_max_lr, open_above=best.known_max_lr == tried[-1], trained=tuple(tried))
-    item = in_full(contest, best, f"{best.known_max_lr:g} was the best of {len(tried)} full trainings, a factor of {APART:g} apart")
+    item = in_full(contest, best, f"{best.known_max_lr:g} was the best of {len(tried)} full trainings from {tried[0]:g} to {tried[-1]:g}")
     words = f"no range test: a training has few iterations, or short runs could not be read; the sweep diverged at {diverges_at:.2g}"
     return Reading(STEP, replace(best, found=found), (item,), _panels(contest, best), (words,))
 
@@ -78,7 +94,6 @@ def in_full(contest: Contest, best: Settings, why: str) -> Evidence:
         if one != best and not judged.leads:
             tied.append(one.known_max_lr)
     kept = sorted([*tied, best.known_max_lr])
-    half = APART**0.5
     return Evidence(
         setting="learning_rate",
         value=best.known_max_lr,
@@ -86,13 +101,20 @@ def in_full(contest: Contest, best: Settings, why: str) -> Evidence:
         confidence="low",
         reason=why,
         source=SOURCE,
-        interval=(kept[0] / half, kept[-1] * half),
+        interval=_between([one.known_max_lr for one in alike], kept),
         tied=tuple(kept) if tied else (),
         runs=tuple(record.run_id for one in alike for record in contest.records[one]),
         considered=tuple(considered),
         judged_by="accuracy",
         higher_is_better=contest.asked.config.data.metric_is == "higher",
     )
+
+
+def _between(tried: Sequence[float], kept: Sequence[float]) -> tuple[float, float]:
+    """From half-way to the next below the kept ones to half-way to the next above; beyond what was tried, as far as they are apart."""
+    below, above = [lr for lr in tried if lr < kept[0]], [lr for lr in tried if lr > kept[-1]]
+    lower, upper = (below[-1] if below else kept[0] / APART), (above[0] if above else kept[-1] * APART)
+    return math.sqrt(lower * kept[0]), math.sqrt(upper * kept[-1])
 
 
 def _abstained(contest: Contest, settings: Settings) -> Reading:

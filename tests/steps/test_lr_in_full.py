@@ -1,13 +1,16 @@
 """The learning rate by full trainings: which maxima are trained, where it stands in for the range test, and what confirm makes of them."""
 
+from itertools import pairwise
+
 import pytest
 
-from hpcheck.steps import confirm, lr_in_full
+from hpcheck.steps import confirm, lr_in_full, lr_range
 from hpcheck.steps.order import Replays, start_settings, steps_of_run
 from hpcheck.steps.reading import Evidence, Reading, Settings, left_open
 from tests.support.simulated import World, asked, read
 
-SHORT = ("confirm.trainings=8", "budget.epochs=2")  # 2 epochs are 782 iterations of 128 here
+SHORT = ("confirm.trainings=8",)  # 781 iterations of 128 here
+LONG = ("confirm.trainings=8", "budget.epochs=40")
 
 
 def tried(reading: Reading) -> list[float]:
@@ -24,7 +27,9 @@ def test_the_best_maximum_has_one_on_either_side() -> None:
     lrs, best = tried(reading), reading.settings.known_max_lr
     assert lrs[0] < best < lrs[-1]
     assert reading.settings.known_min_lr == pytest.approx(best / 10, rel=0.1)
-    assert all(2.5 < high / low < 6 for low, high in zip(lrs, lrs[1:], strict=False))
+    ratios = sorted(high / low for low, high in pairwise(lrs))
+    assert ratios[:2] == pytest.approx([2, 2], rel=0.1)  # the last one, half-way to a neighbour
+    assert ratios[2:] == pytest.approx([4] * len(ratios[2:]), rel=0.1)
 
 
 def test_they_lie_about_the_users_own_where_there_is_one() -> None:
@@ -38,7 +43,7 @@ def test_no_more_than_six_are_tried() -> None:
 
 
 def test_a_short_training_has_it_in_the_place_of_the_range_test() -> None:
-    short, long, unconfirmed = asked(*SHORT), asked("confirm.trainings=8"), asked("budget.epochs=2", "confirm.trainings=0")
+    short, long, unconfirmed = asked(*SHORT), asked(*LONG), asked("confirm.trainings=0")
     assert steps_of_run(short) == ("lr-in-full", "batch", "momentum", "confirm", "train")
     assert steps_of_run(long) == ("lr-range", "lr-in-full", "batch", "momentum", "confirm", "train")
     assert "lr-in-full" not in steps_of_run(unconfirmed)
@@ -47,17 +52,11 @@ def test_a_short_training_has_it_in_the_place_of_the_range_test() -> None:
 
 
 def test_short_runs_that_could_not_be_read_are_followed_by_full_trainings() -> None:
-    question, world = asked("confirm.trainings=8"), World(needed=1e12)  # nothing learns in a short run
-    replays = Replays(question, world.find)
-    reading = read(world, lambda *given: lr_range_abstains(*given), question, start_settings(question.config))
-    assert reading.abstained
-    assert replays is not None
-
-
-def lr_range_abstains(question: object, settings: Settings) -> object:
-    from hpcheck.steps import lr_range
-
-    return lr_range.decide(question, settings)  # type: ignore[arg-type]
+    question, world = asked(*LONG), World(needed=1e12)  # nothing learns in a short run
+    assert read(world, lr_range.decide, question, start_settings(question.config)).abstained
+    assert Replays(question, world.find).is_due("lr-in-full")
+    nothing_looked_for = asked(*LONG, "lr_range.cycles=false")
+    assert not Replays(nothing_looked_for, world.find).is_due("lr-in-full")
 
 
 def test_confirm_has_the_other_lrs_as_candidates_and_pays_for_none_again() -> None:

@@ -171,7 +171,7 @@ def test_confirmation_is_on_where_a_training_is_short_and_off_where_it_is_long()
     short, long = asked("confirm.trainings=null"), asked("confirm.trainings=null", "budget.epochs=300")
     assert (trainings_of(short), trainings_of(long)) == (8, 0)
     assert (repeats_of(short), repeats_of(long), repeats_of(asked(ON, "train.repeats=3"))) == (1, 4, 3)
-    assert steps_of_run(short) == ("lr-range", "batch", "momentum", "confirm", "train")
+    assert steps_of_run(short) == ("lr-in-full", "batch", "momentum", "confirm", "train")
     assert steps_of_run(long) == ("lr-range", "batch", "momentum", "wd-grid", "lr-reprobe", "train")
 
 
