@@ -17,6 +17,7 @@ from hpcheck.config import yaml12
 
 POOL = TPE_TRIALS = 60
 DRAWN_WITH = 20261130
+BEST_OF_POOL = 8  # a random search of 17 ends with another one in 7 of 100 draws; that one counts with its own test score
 FRESH_SEEDS = (1001, 1002, 1003, 1004)
 GRID_LRS, GRID_DECAYS, GRID_SEEDS = 7, 5, (0, 1)
 Line = dict[str, Any]
@@ -139,12 +140,12 @@ def start_of(task: Task, found: Any) -> Params:
 
 
 def winners(task: Task, book: Book) -> Iterator[Params]:
-    """Every setting that some arm would give: hpcheck's answers and starts, the best of TPE, the pool's best dozen."""
+    """Every setting that some arm would give: hpcheck's answers and starts, the best of TPE, the best few of the pool."""
     for line in (*book.of("hpcheck"), *book.of("before")):
         yield line["params"]
         yield line["start"]
     ranked = sorted(book.of("random"), key=by_validation, reverse=True)
-    yield from (line["params"] for line in ranked[:12])
+    yield from (line["params"] for line in ranked[:BEST_OF_POOL])
     if book.of("tpe"):
         yield max(book.of("tpe"), key=by_validation)["params"]
     yield from (line for line in [best_cell(book)] if line is not None)
