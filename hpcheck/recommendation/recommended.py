@@ -179,6 +179,7 @@ def read(path: Path, sections: Sequence[str] = ("settings",), whole: bool = Fals
     except yaml12.YamlError as error:
         raise ConfigError([Problem(str(path), error.line, "", error.problem)]) from None
     content: dict[str, Any] = document.value if isinstance(document.value, dict) else {}
+    content = {key: value for key, value in content.items() if value is not None}  # a section without lines is none
     missing = [section for section in sections if not isinstance(content.get(section), dict)]
     if missing:
         raise ConfigError([Problem(str(path), None, missing[0], "is missing", expected="a recommended.yaml as hpcheck wrote it")])

@@ -188,7 +188,9 @@ def written(folder: Path) -> list[tuple[str, bytes]]:
         "mlruns/0/a1/metrics/val_loss": "\n".join(f"{1702000000000 + i} {loss} {i}" for i, loss in losses),
         "mlruns/0/a1/meta.yaml": "run_id: a1\nname: wide\n",
         "long.csv": "epoch,phase,loss\n" + "\n".join(f"{i},{split},{loss}" for i, loss in losses for split in ("train", "val")),
-        "keras.log": "\n".join(f"Epoch {i}/12\n235/235 [==] - 3s - loss: {loss:.4f} - val_loss: {loss:.4f} - lr: 0.1" for i, loss in losses),
+        "keras.log": "\n".join(
+            f"Epoch {i}/12\n235/235 [==] - 3s - loss: {loss:.4f} - val_loss: {loss:.4f} - lr: 0.1" for i, loss in losses
+        ),
         "boost.log": "\n".join(f"[{i}]\ttrain-rmse:{loss}\teval-rmse:{loss}" for i, loss in losses),
         "yolo.log": "\n".join(f"  Epoch    box_loss   cls_loss\n  {i}/12    {loss}    {loss}" for i, loss in losses),
         "wandb.csv": '"Step","fox - val/loss","fox - val/loss__MIN"\n' + "\n".join(f'"{i}","{loss}","{loss}"' for i, loss in losses),
