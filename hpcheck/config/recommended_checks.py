@@ -11,7 +11,7 @@ from pydantic import Field, Strict, ValidationError, ValidationInfo, field_valid
 
 from hpcheck.config import recommended_results
 from hpcheck.config.problems import Finding, of_validation, shown
-from hpcheck.config.types import MAX_COUNT, Count, MomentumValue, PeakMomentum, Section, refused
+from hpcheck.config.types import MAX_COUNT, MAX_SEED, Count, MomentumValue, PeakMomentum, Section, refused
 from hpcheck.config.value_checks import (
     NAME,
     Check,
@@ -32,6 +32,7 @@ from hpcheck.config.yaml12 import KeyPath
 Amount = Annotated[float, Strict(), Field(gt=0, le=MAX_COUNT, allow_inf_nan=False)]
 AmountOrZero = Annotated[float, Strict(), Field(ge=0, le=MAX_COUNT, allow_inf_nan=False)]
 CoursePolicy = Literal["1cycle", "triangular", "triangular2", "exp_range", "constant", "step", "inv", "exp"]
+CYCLES = ("1cycle", "triangular", "triangular2", "exp_range")  # these fall to a smallest value, over cycles
 
 
 class _Course(Section):
@@ -77,14 +78,19 @@ class _File(Section):
     settings: _Settings
 
 
-def findings(content: Mapping[str, Any], whole: bool) -> list[Finding]:
-    """What is wrong in a recommended.yaml. `whole`: it must have all that is shown of one; else only what it has must be right."""
+def findings(content: Mapping[str, Any], whole: bool, used: bool = False) -> list[Finding]:
+    """What is wrong in a recommended.yaml. `whole`: it must have all that is shown of one; `used`: all settings of a training.
+
+    Without either only what it has must be right.
+    """
     found = _of_settings(content["settings"]) if "settings" in content else []
     found += _of_head(content)
-    found += _of_evidence(content.get("evidence") or {})
-    found += recommended_results.findings(content.get("results") or {})
-    found += _of_provenance(content.get("provenance") or {})
-    return found or (list(_missing(content)) if whole else [])
+    found += _of_evidence(content.get("evidence", {}))
+    found += recommended_results.findings(content.get("results", {}))
+    found += _of_provenance(content.get("provenance", {}))
+    if found or not (whole or used):
+        return found
+    return [*_missing_settings(content["settings"]), *(_missing(content) if whole else ())]
 
 
 def _of_head(content: Mapping[str, Any]) -> Iterator[Finding]:
@@ -120,6 +126,14 @@ def _value(value: Any) -> str:
     return "" if fits else "a number, or numbers by name"
 
 
+def _seed(value: Any) -> str:
+    return "" if not whole(value) and 0 <= value <= MAX_SEED else f"a whole number from 0 to {MAX_SEED}"
+
+
+def _count(value: Any) -> str:
+    return "" if not whole(value) and 1 <= value <= MAX_COUNT else f"a whole number from 1 to {MAX_COUNT:,}"
+
+
 def _considered(value: Any) -> str:
     """A candidate with its score: by name, or three numbers in a file of before."""
     if isinstance(value, list):
@@ -147,7 +161,7 @@ PROVENANCE: dict[str, Check] = {
     "hpcheck": line,
     "config": line,
     "data": line,
-    "seed": whole,
+    "seed": _seed,
     "metric": line,
     "metric_unit": line,
     "confirm_trainings": whole,
@@ -176,9 +190,9 @@ def _of_evidence(evidence: Any) -> Iterator[Finding]:
     wrong = list(mappings(evidence, path, is_name, EVIDENCE))
     yield from wrong
     for name, block in () if wrong else evidence.items():
-        if not block.get("status"):
+        if "status" not in block:
             yield Finding((*path, name, "status"), "is required", "", EVIDENCE["status"](None))
-        earlier = block.get("earlier") or []
+        earlier = block.get("earlier", [])
         yield from mappings(
             dict(enumerate(earlier)) if isinstance(earlier, list) else earlier, (*path, name, "earlier"), lambda _: "", EARLIER
         )
@@ -190,32 +204,46 @@ def _of_provenance(provenance: Any) -> Iterator[Finding]:
         yield Finding(path, "not a mapping", shown(provenance), "lines of `key: value`")
         return
     yield from checked(provenance, PROVENANCE, path)
-    for key, value, wrong in blocks(provenance.get("environment") or {}, (*path, "environment"), is_name):
+    for key, value, wrong in blocks(provenance.get("environment", {}), (*path, "environment"), is_name):
         if wrong is not None or scalar(value):
             yield wrong or Finding((*path, "environment", key), "not allowed", shown(value), scalar(value))
-    cost = provenance.get("cost") or {}
+    yield from _of_script(provenance.get("script", {}))
+    cost = provenance.get("cost", {})
     yield from mappings(cost, (*path, "cost"), is_name, COST | COST_MAY_HAVE)
     for part, spent in cost.items() if isinstance(cost, dict) else ():
         absent = [key for key in COST if isinstance(spent, dict) and spent.get(key) is None]
         yield from (Finding((*path, "cost", part, key), "is required", "", COST[key](None)) for key in absent)
 
 
-def _missing(content: Mapping[str, Any]) -> Iterator[Finding]:
-    """What is shown of a recommendation and is not there."""
-    settings = content["settings"]
+def _of_script(script: Any) -> Iterator[Finding]:
+    """What a script of the user's told of its data."""
+    path = ("provenance", "script")
+    if not isinstance(script, dict):
+        yield Finding(path, "not a mapping", shown(script), "lines of `key: value`")
+    else:
+        yield from checked(script, {"train_examples": _count}, path)
+
+
+def _missing_settings(settings: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is shown and used of a recommendation's settings and is not there."""
     places: list[KeyPath] = [("total_batch_size",), ("momentum", "max"), ("momentum", "min"), ("weight_decay",)]
     if (lr := settings.get("learning_rate")) is not None:
         places += [("learning_rate", key) for key in ("policy", "max", "epochs")]
-        places += [("learning_rate", "cycle_epochs")] * (isinstance(lr, dict) and "min" in lr)
-        places += [("learning_rate", "min")] * (isinstance(lr, dict) and "final" in lr)
+        cycles = isinstance(lr, dict) and ("final" in lr or lr.get("policy") in CYCLES)
+        places += [("learning_rate", "min")] * cycles
+        places += [("learning_rate", "cycle_epochs")] * (cycles or (isinstance(lr, dict) and "min" in lr))
     for place in places:
         at: Any = settings
         for key in place:
             at = at.get(key) if isinstance(at, dict) else None
         if at is None:
             yield Finding(("settings", *place), "is required")
-    for name, block in (content.get("evidence") or {}).items():
+
+
+def _missing(content: Mapping[str, Any]) -> Iterator[Finding]:
+    """What else is shown of a recommendation and is not there."""
+    for name, block in content.get("evidence", {}).items():
         if block.get("reason") is None:
             yield Finding(("evidence", name, "reason"), "is required", "", "text on one line")
-    if (content.get("provenance") or {}).get("cost") is None:
+    if content.get("provenance", {}).get("cost") is None:
         yield Finding(("provenance", "cost"), "is required", "", "what search and training took")

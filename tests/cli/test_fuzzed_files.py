@@ -1,4 +1,4 @@
-"""Recommendations, records and curves altered at random, through the commands that read them: an answer or a line, soon and in little memory.
+"""Recommendations, records and curves altered at random, through what reads them: an answer or a line, soon and in little memory.
 
 A fault names its seed; `pytest -m slow tests/cli/test_fuzzed_files.py` makes 2,000 of each kind.
 """
@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from hpcheck import config as configs
-from hpcheck.__main__ import report as told
 from hpcheck.cli.check import read_baseline
+from hpcheck.config import ConfigError
+from hpcheck.errors import InputError
 from hpcheck.recommendation import drift, recommended
 from hpcheck.runs.outcomes import packed
 from hpcheck.runs.spec import RunSpec
@@ -94,8 +95,8 @@ def compared() -> Ended:
             assert found is not None
             drift.compare(found, read_baseline(SHIPPED, update=False) or {})
             configs.overlay(configs.load(Path("hpcheck.yaml")), recommended.read(path)["settings"], str(path))
-        except Exception as error:
-            return told(error)
+        except (ConfigError, InputError):
+            return 2
         return 0
 
     return limited(act)
@@ -112,8 +113,8 @@ def used() -> Ended:
             found.seed(0)
             course = Schedule(found.settings, 1000)
             course.values()
-        except Exception as error:
-            return told(error)
+        except (ConfigError, InputError):
+            return 2
         return 0
 
     return limited(act)

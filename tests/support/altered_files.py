@@ -1,4 +1,4 @@
-"""Files altered at random: bytes flipped, cut and doubled, lines swapped, values made hostile, nested without end. A seed gives them again."""
+"""Files altered at random: bytes flipped, cut and doubled, lines moved, values made hostile, nested deep. A seed gives them again."""
 
 import json
 import random
