@@ -50,10 +50,15 @@ def values(knots: Knots, steps: int) -> NDArray[np.float64]:
     >>> values(ramp(0.0, 1.0, 5), 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
+    return values_between(knots, 0, steps)
+
+
+def values_between(knots: Knots, first: int, last: int) -> NDArray[np.float64]:
+    """The schedule at steps `first` .. `last`-1, (last - first,)."""
     at, value = np.array(knots.points, dtype=np.float64).T  # (K,), (K,) knots
     if knots.log:
-        return np.exp(_interpolate(np.arange(steps), at, np.log(value)))
-    return _interpolate(np.arange(steps), at, value)
+        return np.exp(_interpolate(np.arange(first, last), at, np.log(value)))
+    return _interpolate(np.arange(first, last), at, value)
 
 
 def _interpolate(x: NDArray[np.int_], at: NDArray[np.float64], value: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from hpcheck.config.problems import Problem, shown
 from hpcheck.curves.formats.content import text_lines
 from hpcheck.curves.table import Row, Table, refusal
 from hpcheck.runs import records
+from hpcheck.runs.record_content import is_number
 
 SEALED = re.compile(r"\t[0-9a-f]{8}\n?$")
 BETWEEN = re.compile(r"[\s,]*")
@@ -122,6 +123,7 @@ def _record(path: Path, count: int) -> Table:
     notes = [f"line {len(content) + 1} is torn or altered: read up to there"] * (len(content) < count)
     status = content[-1].get("status")
     notes += ["the run is not finished"] * (status is None and not notes)
-    decay = content[0].get("spec", {}).get("weight_decay")
-    constants = {"weight_decay": float(decay)} if isinstance(decay, int | float) else {}
+    spec = content[0].get("spec")
+    decay = spec.get("weight_decay") if isinstance(spec, Mapping) else None
+    constants = {"weight_decay": float(decay)} if is_number(decay) else {}
     return Table(rows, "step", constants, tuple(notes), diverged=status == "diverged")
