@@ -154,6 +154,10 @@ TRAINING_LOSS = (
     Called({"loss"}, set(), AROUND | KINDS_OF_LOSS),
     *(Called({name}, set(), AROUND) for name in LOSSES),
 )
+OTHER_TRAINING = (  # a loss of some kind: of several it is asked which
+    Called(TRAINING, {"loss"}, None, VALIDATION | NO_LOSS),
+    Called({"loss"}, set(), None, VALIDATION | NO_LOSS),
+)
 AROUND_MAP = AROUND_METRIC | VALIDATION
 OF_DETECTION = ({"map", "95"}, {"map"}, {"ap"}, {"map", "50"}, {"map", "5"})
 METRIC = (
@@ -167,6 +171,7 @@ METRIC = (
         Called(VALIDATION, {name}, AROUND_METRIC | {"1"})
         for name in ("fscore", "auc", "auroc", "dice", "miou", "iou", "bleu", "rsquared", "psnr", "score")
     ),
+    *(Called(VALIDATION, {name}, None, TRAINING | NO_LOSS) for name in ("accuracy", "acc")),
 )
 NAMES: Mapping[str, Sequence[Called]] = {
     "step": (
@@ -179,7 +184,7 @@ NAMES: Mapping[str, Sequence[Called]] = {
         Called(VALIDATION, {"lr"}, AROUND_LR),
     ),
     "val_loss": (*VALIDATION_LOSS, *OTHER_SETS),
-    "train_loss": TRAINING_LOSS,
+    "train_loss": (*TRAINING_LOSS, *OTHER_TRAINING),
     "accuracy": METRIC,
     "momentum": (Called({"momentum", "mom"}, set(), AROUND_LR | {"lr"}),),
     "weight_decay": (Called({"wd", "weightdecay"}, set(), AROUND_LR), Called({"weight"}, {"decay"}, AROUND_LR)),

@@ -118,7 +118,7 @@ def test_a_loss_that_is_lost_is_lost_in_any_spelling(tmp_path: Path, spelled: st
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "a picture"),
         (b"BZh91AY&SY" + bytes(range(256)), "compressed by bzip2"),
         (gzip.compress(PLAIN.encode())[:-20], "damaged or cut short"),
-        ("a,b,val_loss\n" + "1,2,0.5\n" * 9 + "1,2,3,0.5\n" * 3, "part the file where its columns change"),
+        ("a,b,val_loss\n" + "1,2,0.5\n" * 9 + "1,2,3,0.5\n" * 3, "the number of columns changes (got 4 cells from line 11 on; 3 names"),
     ],
 )
 def test_what_is_no_table_is_called_what_it_is(tmp_path: Path, content: str | bytes, said: str) -> None:

@@ -32,8 +32,10 @@ PAIR = re.compile(
     re.IGNORECASE,
 )
 SPLIT = re.compile(r"(?<![A-Za-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uat(?:e|ion|ing))?|dev)(?![a-z])", re.IGNORECASE)
+NO_EPOCH = "".join(f"(?<!{word})" for word in ("total ", "total_", "max ", "max_", "best ", "best_"))  # of all, or the best one so far
 IN_EPOCH = re.compile(
-    r"(?<![A-Za-z])(?:num_)?epoch\b(?:\s*\((\w+)\))?(?:\s*(?:no|nr|number)\b)?['\")]?[\s:=#\[(.]*(\d+(?:\.\d+)?)", re.IGNORECASE
+    rf"(?<![A-Za-z]){NO_EPOCH}(?:num_)?epoch\b(?:\s*\((\w+)\))?(?:\s*(?:no|nr|number)\b)?['\")]?[\s:=#\[(.]*(\d+(?:\.\d+)?)",
+    re.IGNORECASE,
 )
 IN_STEP = re.compile(
     r"(?<![A-Za-z])(?:global_|train_|num_)?(?:step|iter|iteration|it|updates?)s?\b['\")]?(?:\s*(?:no|nr|number)\b)?[\s:=#\[(.]*(\d[\d,]*)(?!\d*\.\d)(?:\s*/\s*(\d+))?",
@@ -44,7 +46,7 @@ SPLIT_WORDS, STEP_WORDS = (
     ("step", "it", "update"),
 )  # without one of these no match of the two above
 TIMM = re.compile(r"\s*(Train): (\d+)(?= \[)")
-BATCH = re.compile(r"(?:\[\s*|batch\s*:?\s*\[?|:\s+)(\d+)\s*/\s*(\d+)", re.IGNORECASE)
+BATCH = re.compile(r"(?:\[\s*|batch\s*:?\s*\[?|:\s+|\|\s*)(\d+)(?:\.0+)?\s*/\s*(\d+)", re.IGNORECASE)
 
 
 def looks(path: Path, head: str) -> bool:

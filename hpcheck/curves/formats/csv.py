@@ -36,7 +36,8 @@ def read(path: Path) -> list[Table]:
         raise refusal(path, None, "empty file")
     if all(is_number(text) and not is_missing(text) for _, text in lines):
         return [_one_column(path, lines)]
-    begins = header_at(lines)
+    found = header_at(lines)
+    begins = found or 0
     first = lines[begins][0]
     body = [(at, text) for at, text in lines[begins + 1 :] if not text.lstrip().startswith("#")]
     header = with_index(lines[begins][1].lstrip("# \t"), [text for _, text in body])
@@ -47,7 +48,8 @@ def read(path: Path) -> list[Table]:
     across = transposed(names, split([text for _, text in body], delimiter) if len(body) < len(names) else [])
     if across is not None:
         return [across]
-    if len(names) == 1 and body and not any(is_number(text) and not is_missing(text) for _, text in body):
+    numbers = any(is_number(text) and not is_missing(text) for _, text in body)
+    if found is None and body and not any(map(measures, names)) and not any(map(is_number, names)) and not (len(names) == 1 and numbers):
         raise refusal(path, None, WORDS, "", VALUES)
     names = _names(path, first, names)
     if len(RUNS_TABLE.intersection(names)) > 2:
@@ -78,6 +80,9 @@ class _Rows:
             while len(cells) > len(self.names) and not cells[-1]:
                 cells.pop()
             self._line(line, cells, is_last=line is last)
+        if len(self.problems) > 1 and self.rows and self.rows[-1].line < (self.problems[0].line or 0):
+            got = f"{self.problems[0].got} from line {self.problems[0].line} on; {len(self.names)} names"
+            raise refusal(self.path, None, "the number of columns changes", got, "the file parted where its columns change")
         if len(self.problems) > len(self.rows):
             got = f"{len(self.problems)} of {len(body)} lines have not as many cells as the first"
             raise refusal(self.path, None, "not a table", got, "a line of names above rows of as many cells, or 'name: value' in the lines")
@@ -106,7 +111,6 @@ class _Rows:
             self.passed.append(at)
         else:
             expected = f"{len(self.names)}, as the header has"
-            expected += "; part the file where its columns change" * (len(cells) > len(self.names))
             self.problems.append(Problem(str(self.path), at, "", "a row of another length", f"{len(cells)} cells", expected))
 
 

@@ -38,19 +38,22 @@ def _without_bars(text: str) -> str:
     return inner[:-1] if inner.endswith("|") else inner
 
 
-def header_at(lines: Sequence[Line]) -> int:
-    """Where the line of names stands: the first line, or where the rows do not go with that, a later one that names a loss or metric."""
+def header_at(lines: Sequence[Line]) -> int | None:
+    """Where the line of names stands: the first line, or where the rows do not go with that, a later one that names a loss or metric. None
+    where there is none with rows below it."""
     for at in range(min(len(lines), DEEPEST_HEADER)):
         rows = [text for _, text in lines[at + 1 : at + 1 + LOOKED_AT]]
         header = with_index(lines[at][1].lstrip("# \t"), rows)
         delimiter = sniff(header, rows)
         names = split([header], delimiter)[0]
-        if len(names) < 2 or all(map(is_number, names)) or (at and not any(map(measures, names))):
+        if len(names) < 2 or all(map(is_number, names)):
+            continue
+        if at and (not any(map(measures, names)) or any(is_number(name) and not is_missing(name) for name in names)):
             continue
         below = split(rows[:BELOW], delimiter)
         if sum(_is_row(cells, len(names)) for cells in below) > ALIKE * len(below):
             return at
-    return 0
+    return None
 
 
 def _is_row(cells: Sequence[str], count: int) -> bool:
