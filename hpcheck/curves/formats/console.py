@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck.curves.formats import dialects
-from hpcheck.curves.formats.content import text_lines
+from hpcheck.curves.formats.content import streamed_lines
 from hpcheck.curves.formats.printed_table import PrintedTable, is_printed
+from hpcheck.curves.formats.thinning import Thinning
 from hpcheck.curves.names import NAMES, REMEMBERED, in_english, is_setting, measures, split_of, words
 from hpcheck.curves.table import Row, Table, refusal
 
@@ -78,13 +79,14 @@ def _plain(line: str) -> str:
 
 def read(path: Path) -> list[Table]:
     """A row for each epoch, step or (where none is told) round of names. Batches of validation give way to their last."""
-    reader = _Reader()
-    for at, line in text_lines(path):
+    reader, thinning = _Reader(), Thinning()
+    for at, line in thinning.kept(streamed_lines(path)):
         reader.take(at, ANSI.sub("\n", line) if "\x1b" in line or "\b" in line else line)
     rows = tuple(reader.rows())
     if not any(measures(name) for row in rows for name in row.cells):
         raise refusal(path, None, "a console log whose lines name no loss", "", "lines such as 'epoch 3 val_loss: 0.25', or a CSV file")
-    return [Table(rows, notes=("a console log: the names and values in its lines are read",))]
+    notes = ("a console log: the names and values in its lines are read", *([thinning.note] if thinning.note else []))
+    return [Table(rows, notes=notes)]
 
 
 @dataclass

@@ -1,15 +1,19 @@
 """The bytes and lines of a file: only regular ones, none too large, unpacked from gzip, and a plain word for what is no text."""
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from hpcheck.curves.table import refusal
 from hpcheck.files.regular import MIB, opened, read_whole
 
-LARGEST = 64 * MIB  # ours: bytes of text that are read; a table takes about ten times as much memory, and has to stay below 1 GB
-MOST_ROWS = 1_000_000  # ours: rows that are read; each takes up to half a kilobyte
+LARGEST = 64 * MIB  # ours: bytes of text that are held at once; a table takes about ten times as much memory, and has to stay below 1 GB
+LARGEST_STREAMED = 512 * MIB  # ours: bytes of text that are read line by line, of which those alike are thinned
+STREAMED = 4 * MIB  # ours: bytes from which on lines are read one after another
+MOST_ROWS = 1_000_000  # ours: rows that are held; each takes about a kilobyte
 HEAD = 1 << 20  # bytes by which a format must show itself: a network's description stands before a Caffe log's first iteration
 FEW = 0.01  # ours: share of bytes that may be no UTF-8 in a file that is still text, such as a torn progress bar
 BINARY = {  # first bytes: what it is, and what to do
@@ -37,6 +41,7 @@ BINARY = {  # first bytes: what it is, and what to do
 
 
 GZIP = b"\x1f\x8b"
+DAMAGED = "compressed by gzip, and damaged or cut short"
 ENOUGH = 64  # bytes: of a text in UTF-16 without a mark, about half of the first ones are NUL
 
 
@@ -67,7 +72,7 @@ def _unpacked(path: Path, most: int) -> bytes:
         try:
             return gzip.GzipFile(fileobj=file).read(most)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise refusal(path, None, "compressed by gzip, and damaged or cut short", "", "the whole file") from error
+            raise refusal(path, None, DAMAGED, "", "the whole file") from error
 
 
 def encoding_of(content: bytes) -> str:
@@ -90,9 +95,7 @@ def beginning(path: Path) -> str:
 def text(path: Path) -> str:
     """The file's text, as UTF-8 or UTF-16; the ends of lines as they are on Unix."""
     content = whole(path)
-    for magic, (what, instead) in BINARY.items():
-        if content.startswith(magic):
-            raise refusal(path, None, f"not text: {what}", "", instead)
+    refuse_binary(path, content)
     encoding = encoding_of(content)
     try:
         found = content.decode(encoding)
@@ -105,6 +108,38 @@ def text(path: Path) -> str:
     if "\0" in found:
         raise refusal(path, found[: found.index("\0")].count("\n") + 1, "not text", "a NUL byte", "UTF-8 text")
     return found.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def refuse_binary(path: Path, content: bytes) -> None:
+    """Raise `ConfigError` for what is known by its first bytes to be no text."""
+    for magic, (what, instead) in BINARY.items():
+        if content.startswith(magic):
+            raise refusal(path, None, f"not text: {what}", "", instead)
+
+
+def streamed_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a text file of any size that is read here, one after another; a small file's are checked as a whole first."""
+    with opened(path) as file:
+        size = file.seek(0, io.SEEK_END)
+    if size <= STREAMED and not _is_packed(path):
+        yield from enumerate(text(path).splitlines(keepends=True), start=1)
+        return
+    first = head(path)
+    refuse_binary(path, first)
+    with opened(path, LARGEST_STREAMED) as file:
+        unpacked: Any = gzip.GzipFile(fileobj=file) if _is_packed(path) else file
+        lines = io.TextIOWrapper(unpacked, encoding_of(first), errors="replace", newline=None)
+        read = 0
+        try:
+            for at, line in enumerate(lines, start=1):
+                read += len(line)
+                if "\0" in line:
+                    raise refusal(path, at, "not text", "a NUL byte", "UTF-8 text")
+                if read > LARGEST_STREAMED:
+                    raise refusal(path, at, f"larger than {LARGEST_STREAMED // MIB} MiB unpacked, the most that is read here")
+                yield at, line.lstrip("\ufeff") if at == 1 else line
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise refusal(path, None, DAMAGED, "", "the whole file") from error
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:

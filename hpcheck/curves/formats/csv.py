@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hpcheck.config.problems import Problem, shown
-from hpcheck.curves.formats.content import text_lines
+from hpcheck.curves.formats.content import refuse_many, streamed_lines
 from hpcheck.curves.formats.delimited import SHORT, Line, are_names, header_at, is_prose, is_too_long, sniff, split, undrawn, with_index
 from hpcheck.curves.formats.file_name import of_quantity
+from hpcheck.curves.formats.thinning import Thinning
 from hpcheck.curves.formats.transposed import transposed
 from hpcheck.curves.names import measures
 from hpcheck.curves.numbers import is_missing, is_number
@@ -31,7 +32,9 @@ def looks(path: Path, head: str) -> bool:
 
 def read(path: Path) -> list[Table]:
     """The rows of a CSV file. Empty lines, comments (#), rules, words between the rows and headers that are repeated are passed over."""
-    lines = undrawn([(at, text) for at, text in text_lines(path) if text.strip(" \t\n,;|")])
+    thinning = Thinning()
+    lines = undrawn([(at, text) for at, text in thinning.kept(streamed_lines(path)) if text.strip(" \t\n,;|")])
+    refuse_many(path, len(lines))
     if not lines:
         raise refusal(path, None, "empty file")
     if all(is_number(text) and not is_missing(text) for _, text in lines):
@@ -56,7 +59,7 @@ def read(path: Path) -> list[Table]:
         raise refusal(path, None, "a table of runs, a row for each, and no curve", "", "one run's history, or a chart's data")
     reader = _Rows(path, names, delimiter, _commas_are_decimal(split([text for _, text in body[:LOOKED_AT]], delimiter)))
     reader.take(body)
-    notes = [f"{begins} lines above the names are passed over"] * (begins > 0) + reader.notes
+    notes = [thinning.note] * bool(thinning.note) + [f"{begins} lines above the names are passed over"] * (begins > 0) + reader.notes
     return [_named_by_file(path, Table(tuple(reader.rows), notes=tuple(notes), problems=tuple(reader.problems)))]
 
 
