@@ -246,3 +246,17 @@ def test_a_metric_of_few_examples_that_returns_to_one_value_now_and_then_is_not_
     loss = np.array([0.46, 0.42, 0.34, 0.32, 0.29, 0.31, 0.23, 0.30, 0.36, 0.39, 0.39, 0.38, 0.39, 0.52, 0.33, 0.44, 0.61, 0.40, 0.69])
     curve = Curve(np.arange(19.0), np.full(19, np.nan), loss, accuracy=np.array(shares) / 126)
     assert not any("again and again" in line for line in describe.conclusions(one(curve)))
+
+
+@pytest.mark.parametrize(
+    "lr", [np.full(60, 0.1), np.geomspace(1e-4, 1.0, 60), np.linspace(0.01, 0.6, 60)], ids=["constant", "sweep", "ramp"]
+)
+def test_a_curve_that_diverges_gets_no_advice_of_a_larger_lr(lr: np.ndarray) -> None:
+    """It falls, overfits little by little, and then breaks."""
+    at = np.arange(60.0)
+    loss = 0.5 + 1.8 * np.exp(-at / 4) + 0.012 * np.maximum(0, at - 15) + noise(0.005, 60)
+    loss[54:] = np.linspace(2, 40, 6)
+    reading = one(Curve(at, lr, loss))
+    assert ("overfitting", "gradual-rise") in said(reading)
+    assert "divergence" in {kind for kind, _ in said(reading)}
+    assert not any("larger learning rate" in clue.advice for clue in reading.clues)
