@@ -79,6 +79,8 @@ TABLES: dict[str, str | bytes] = {
     + "".join(f"{e},{v}\n" for e, _, v in ROWS[:6])
     + "epoch,val_loss,lr\n"
     + "".join(f"{e},{v},0.1\n" for e, _, v in ROWS[6:]),
+    "units below the names": drawn("epoch,train_loss,val_loss\n(count),(nats),(nats)\n", "{e},{t},{v}\n"),
+    "one column": "val_loss\n" + "".join(f"{v}\n" for v in VAL),
     "twice a time": drawn("epoch,time,val_loss,time\n", "{e},1,{v},2\n"),
 }
 

@@ -239,9 +239,10 @@ EXPORTS = {
     "trackio table": "id,run_name,step,metrics\n"
     + "".join(f'{i},r,{i},"{{""train_loss"": {t}, ""val_loss"": {v}}}"\n' for i, (v, t) in enumerate(zip(VAL, TRAIN, strict=True))),
     "comet": json.dumps([{"metricName": "val_loss", "metricValue": str(v), "step": i, "runContext": None} for i, v in enumerate(VAL)]),
-    "sacred": json.dumps({"validation.loss": {"steps": list(range(12)), "timestamps": ["t"] * 12, "values": VAL}}),
+    "sacred": json.dumps({"validation.loss": {"steps": list(range(12)), "timestamps": ["2026"] * 12, "values": VAL}}),
     "clearml": json.dumps({"loss": {"val": {"name": "val", "x": list(range(12)), "y": VAL}}}),
     "pairs": json.dumps({"val_loss": list(enumerate(VAL)), "train_loss": list(enumerate(TRAIN))}),
+    "a matrix beside arrays": json.dumps({"val_loss": VAL, "confusion": [[5, 1], [2, 7]]}),
     "rows": json.dumps([["epoch", "val_loss"], *enumerate(VAL)]),
     "mmengine": lines(MMENGINE),
     "detectron2": lines([{"iteration": 20 * i, "total_loss": 1.0, "validation_loss": v, "bbox/AP": 40.0} for i, v in enumerate(VAL)]),

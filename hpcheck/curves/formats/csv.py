@@ -101,7 +101,7 @@ class _Rows:
         if words and are_names(cells, self.names):
             self.notes.append(f"line {at} repeats the header: the file holds more than one run, or a run that was resumed")
             self.names = _names(self.path, at, cells)
-        elif len(cells) == len(self.names) and not (words and self.rows and any(not is_missing(cell) for cell in cells)):
+        elif len(cells) == len(self.names) and not (words and any(not is_missing(cell) for cell in cells)):
             cells = [_decimal(cell) for cell in cells] if self.commas else cells
             self.rows.append(Row(at, dict(zip(self.names, cells, strict=True))))
         elif is_last and not text.endswith("\n") and len(cells) < len(self.names) and not is_prose(cells):

@@ -31,7 +31,10 @@ def looks(path: Path, head: str) -> bool:
 
 def _paired(content: Mapping[str, Any]) -> Table | None:
     """The table of an object whose quantities hold their own steps, as pairs or as arrays beside each other; None where none does."""
-    found = _points(content)
+    names = _columns(content)
+    stepped = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in {values for _, values in BESIDE}} - {""}
+    plain = any(measures(name) for name in names if name.rpartition("/")[0] not in stepped)
+    found = {} if plain else _points(content)
     if not found:
         return None
     rows = [Row(None, {STEP: step, name: value}) for name, points in found.items() for step, value in points]
@@ -50,7 +53,7 @@ def _points(content: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dic
             found[name] = list(zip(map(float, steps), values, strict=False)) if numbers else []
         elif isinstance(value, dict) and depth < DEEPEST:
             found |= _points(value, f"{name}/", depth + 1)
-    return {name: points for name, points in found.items() if points}
+    return {name: points for name, points in found.items() if points and measures(name)}
 
 
 def read(path: Path) -> list[Table]:
