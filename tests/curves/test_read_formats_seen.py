@@ -140,7 +140,7 @@ def test_long_stretches_of_spaces_and_words_are_read_in_no_time(tmp_path: Path) 
 
 
 def test_more_than_a_million_rows_are_refused(tmp_path: Path) -> None:
-    assert "more than 1,000,000 rows" in refused(tmp_path / "a.csv", "val_loss\n" + "1\n" * 1_000_001)
+    assert "more than 1,000,000 rows" in refused(tmp_path / "a.jsonl", "{}\n" * 1_000_001)
 
 
 def test_runs_of_other_lengths_are_apart_though_their_iterations_start_over(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def comma(value: float) -> str:
     return str(value).replace(".", ",")
 
 
+CARD = "---\nlicense: mit\n---\n# my-model\n- Loss: 0.5\n- Accuracy: 0.7\n\nlearning_rate: 0.1\n\n| a | b |\n|---|---|\n| x | y |\n\n"
 TABLES: dict[str, str | bytes] = {
     "plain": PLAIN,
     "byte order mark": b"\xef\xbb\xbf" + PLAIN.encode(),
@@ -50,6 +51,8 @@ TABLES: dict[str, str | bytes] = {
     "model card": drawn("| Training Loss | Epoch | Validation Loss |\n|:-:|:-:|:-:|\n", "| {t} | {e}.0 | {v} |\n").replace(
         f"| {TRAIN[0]} |", "| No log |"
     ),
+    "a whole model card": CARD
+    + drawn("| Epoch | Validation Loss |\n|:-:|:-:|\n", "| {e}.0 | {v} |\n", "\n### Versions\n\n- Pytorch 1.9.1\n"),
     "boxes": drawn("+---+---+\n| epoch | val_loss |\n+===+===+\n", "| {e} | {v} |\n", "+---+---+\n"),
     "rich": drawn("┏━━━┳━━━┓\n┃ epoch ┃ val_loss ┃\n┡━━━╇━━━┩\n", "│ {e} │ {v} │\n", "└───┴───┘\n"),
     "psql": drawn(" epoch | val_loss\n-------+----------\n", " {e} | {v}\n", "(12 rows)\n"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from hpcheck.curves.formats import dialects
 from hpcheck.curves.formats.content import streamed_lines
+from hpcheck.curves.formats.delimited import holds_drawn_table
 from hpcheck.curves.formats.printed_table import PrintedTable, is_printed
 from hpcheck.curves.formats.thinning import Thinning
 from hpcheck.curves.names import NAMES, REMEMBERED, in_english, is_setting, measures, split_of, words
@@ -52,10 +53,13 @@ BATCH = re.compile(r"(?:\[\s*|batch\s*:?\s*\[?|:\s+|\|\s*)(\d+)(?:\.0+)?\s*/\s*(
 
 def looks(path: Path, head: str) -> bool:
     """Whether several lines name a loss or a metric and its value in words."""
-    if is_printed(head.split("\n")[:LOOKED_AT]):
+    lines = head.split("\n")[:LOOKED_AT]
+    if is_printed(lines):
         return True
+    if holds_drawn_table(lines):
+        return False  # a model card tells a final loss in words too
     found = 0
-    for line in head.split("\n")[:LOOKED_AT]:
+    for line in lines:
         found += _tells(line)
         if found >= FEWEST:
             return True

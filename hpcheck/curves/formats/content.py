@@ -12,6 +12,7 @@ from hpcheck.files.regular import MIB, opened, read_whole
 
 LARGEST = 64 * MIB  # ours: bytes of text that are held at once; a table takes about ten times as much memory, and has to stay below 1 GB
 LARGEST_STREAMED = 512 * MIB  # ours: bytes of text that are read line by line, of which those alike are thinned
+LONGEST_LINE = 4 * MIB  # ours: characters of a line that are read at once
 STREAMED = 4 * MIB  # ours: bytes from which on lines are read one after another
 MOST_ROWS = 1_000_000  # ours: rows that are held; each takes about a kilobyte
 HEAD = 1 << 20  # bytes by which a format must show itself: a network's description stands before a Caffe log's first iteration
@@ -131,7 +132,7 @@ def streamed_lines(path: Path) -> Iterator[tuple[int, str]]:
         lines = io.TextIOWrapper(unpacked, encoding_of(first), errors="replace", newline=None)
         read = 0
         try:
-            for at, line in enumerate(lines, start=1):
+            for at, line in enumerate(iter(lambda: lines.readline(LONGEST_LINE), ""), start=1):
                 read += len(line)
                 if "\0" in line:
                     raise refusal(path, at, "not text", "a NUL byte", "UTF-8 text")

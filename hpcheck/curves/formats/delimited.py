@@ -20,7 +20,8 @@ Line = tuple[int, str]  # its number, from 1, and its text
 
 
 def undrawn(lines: Sequence[Line]) -> list[Line]:
-    """The lines of a table without the rules between them and the bars around them: Markdown, tabulate, rich and psql draw those.
+    """The lines of a table without the rules between them and the bars around them: Markdown, tabulate, rich and psql draw those. Of a text
+    with such a table in it, the table alone.
 
     >>> undrawn([(1, "| epoch | loss |"), (2, "|---|---|"), (3, "| 1 | 0.5 |")])
     [(1, ' epoch | loss '), (3, ' 1 | 0.5 ')]
@@ -28,14 +29,33 @@ def undrawn(lines: Sequence[Line]) -> list[Line]:
     kept = [(at, text) for at, text in lines if not RULE.fullmatch(text.rstrip("\n"))]
     if len(kept) == len(lines):
         return list(lines)
-    barred = [(at, text.translate(BARS)) for at, text in kept]
-    around = sum(text.lstrip().startswith("|") for _, text in barred) > ALIKE * len(barred)
-    return [(at, _without_bars(text)) if around and text.lstrip().startswith("|") else (at, text) for at, text in barred]
+    table = _barred(kept)
+    return table or [(at, text.translate(BARS)) for at, text in kept]
+
+
+def holds_drawn_table(lines: Sequence[str]) -> bool:
+    """Whether there is a table with rules and bars that names a loss or a metric."""
+    numbered = list(enumerate(lines, start=1))
+    kept = [(at, text) for at, text in numbered if not RULE.fullmatch(text.rstrip("\n"))]
+    return len(kept) < len(numbered) and bool(_barred(kept))
+
+
+def _barred(lines: Sequence[Line]) -> list[Line]:
+    """The lines of the first table that stands between bars and names a loss or a metric, without those; none where there is none."""
+    table: list[Line] = []
+    for at, text in (*lines, (0, "")):
+        plain = text.translate(BARS).strip()
+        if plain.startswith("|"):
+            table.append((at, _without_bars(plain)))
+        else:
+            if len(table) > 1 and any(map(measures, table[0][1].split("|"))):
+                return table
+            table = []
+    return []
 
 
 def _without_bars(text: str) -> str:
-    inner = text.strip()[1:]
-    return inner[:-1] if inner.endswith("|") else inner
+    return text[1:].removesuffix("|")
 
 
 def header_at(lines: Sequence[Line]) -> int | None:
