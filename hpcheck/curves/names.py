@@ -40,6 +40,11 @@ AROUND_METRIC = AROUND | {
     "s",
 }
 AROUND_STEP = TRAINING | {"global", "trainer", "num", "number", "batch", "batches", "optimizer"}
+AROUND_SEEN = AROUND_STEP | {"seen", "consumed", "processed", "total", "n", "so", "far"}
+NO_LR = {  # beside "lr": something made of it, or a setting of its schedule
+    *("scale", "multiplier", "mult", "factor", "decay", "min", "max", "warmup", "ratio", "policy", "initial", "init", "final", "target"),
+    *("loss", "acc", "accuracy", "schedule", "name", "momentum", "mom", "weight", "wd"),
+}
 AROUND_LR = TRAINING | {
     *("base", "trainer", "optimizer", "scheduler", "current", "epoch", "sgd", "nesterov", "adam", "adamw", "radam", "nadam", "rmsprop"),
     *("w", "lion", "pg", "group", "param", "params", "log", "x", "0", "1", "2", "3"),  # w: of AdamW
@@ -177,11 +182,14 @@ NAMES: Mapping[str, Sequence[Called]] = {
     "step": (
         Called({"iteration", "iterations", "iter", "iters", "it", "itr", "step", "steps", "updates", "update"}, set(), AROUND_STEP),
         Called({"epoch", "epochs", "round", "rounds"}, set(), AROUND_STEP),
+        Called({"samples", "examples", "tokens", "images", "frames", "timesteps"}, set(), AROUND_SEEN),
     ),
     "lr": (
         Called({"lr", "learningrate"}, set(), AROUND_LR),
         Called({"learning"}, {"rate"}, AROUND_LR),
         Called(VALIDATION, {"lr"}, AROUND_LR),
+        Called({"lr"}, set(), None, NO_LR),
+        Called({"learning"}, {"rate"}, None, NO_LR),
     ),
     "val_loss": (*VALIDATION_LOSS, *OTHER_SETS),
     "train_loss": (*TRAINING_LOSS, *OTHER_TRAINING),

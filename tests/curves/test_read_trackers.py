@@ -211,7 +211,8 @@ def test_a_data_frame_of_aim_is_a_curve_for_each_run(tmp_path: Path) -> None:
     first, second = load_all([written(tmp_path / "aim.csv", aim())], {})
     assert (first.curve.label, second.curve.label) == ("a1b2", "c3d4")
     assert same(first, VAL)
-    assert dict(first.columns) == {"step": "step", "val_loss": "val/loss", "train_loss": "train/loss", "accuracy": "val/accuracy"}
+    taken = {"step": "step", "lr": "run.hparams.lr", "val_loss": "val/loss", "train_loss": "train/loss", "accuracy": "val/accuracy"}
+    assert dict(first.columns) == taken
 
 
 def test_an_aim_repository_is_called_one(tmp_path: Path) -> None:
