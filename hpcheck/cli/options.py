@@ -19,7 +19,7 @@ From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start
 AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
 EventFiles = Annotated[bool, typer.Option("--tensorboard", help="Write the runs as TensorBoard event files too.")]
-CurveFormat = Literal["tensorboard", "caffe", "json", "jsonl", "mlflow", "headerless", "console", "csv"]
+CurveFormat = Literal["tensorboard", "sqlite", "caffe", "optuna", "json", "list", "jsonl", "mlflow", "headerless", "console", "csv"]
 Snippet = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
 
 
