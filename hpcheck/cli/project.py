@@ -25,7 +25,7 @@ def init(
     if script is not None:
         return stdout.write_lines(advice.advice(script))
 
-    return stdout.write_lines(new_project.begin(directory, preset, force).words)
+    return stdout.write_words(new_project.begin(directory, preset, force).words)
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False) -> None:
@@ -35,11 +35,13 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     try:
         from hpcheck.checklist import doctor as doctors
     except ImportError as error:
-        stdout.write_lines(packages.broken(error))
+        stdout.write_words(packages.broken(error))
         raise typer.Exit(exit_codes.RUN_FAILED) from None
 
     found = doctors.examine()
-    stdout.write_lines([stdout.as_json(found)] if as_json else doctors.lines(found))
+    if as_json:
+        return stdout.write(stdout.as_json(found))
+    return stdout.write_words(doctors.lines(found))
 
 
 def validate(

@@ -146,5 +146,5 @@ def run_steps(
     if as_json or not quiet:
         print_recommendation(recommended.read(checklist.runs.recommended, whole=True), checklist.runs.path, as_json, to_stderr=True)
     if command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call()):
-        progress.say(f"to try next: {command}")
+        progress.say(f"to try next: {command}", whole=True)
     exit_if_abstained(any(reading.abstained for reading in readings))

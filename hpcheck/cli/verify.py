@@ -25,7 +25,7 @@ def check(
     from hpcheck.cli import check as checking
 
     found = checking.check(load_config(config, set_, None), baseline, update, quiet, full)
-    stdout.write_lines(checking.told(found, diff, as_json))
+    (stdout.write_lines if as_json else stdout.write_words)(checking.told(found, diff, as_json))
     if markdown is not None:
         checking.write_markdown(found, markdown)
     if github:
@@ -51,5 +51,5 @@ def reproduce(
 
     asked = commands.Wanted(what or [], row, records, set_ or [])
     states = commands.listed(asked) if list_ or not (what or all_) else commands.run(asked, budget if all_ else None, quiet)
-    stdout.write_lines(commands.told(states, as_json))
+    (stdout.write_lines if as_json else stdout.write_words)(commands.told(states, as_json))
     raise typer.Exit(commands.exit_code(states, list_))

@@ -36,8 +36,9 @@ def plan(
     if probe:
         found["probe"] = measured = probes.probe(loaded)
         found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
-    words = [*forecast.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())]
-    stdout.write_lines([stdout.as_json(found)] if as_json else words)
+    if as_json:
+        return stdout.write(stdout.as_json(found))
+    return stdout.write_words([*forecast.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())])
 
 
 def show(
@@ -71,7 +72,7 @@ def show(
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
             stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
     if batch is not None or epochs is not None:
-        return stdout.write("\n".join(other_lengths.lines(content, batch, epochs)))
+        return stdout.write_words(other_lengths.lines(content, batch, epochs))
     if made_with.script is not None or snippet == "hpcheck":
         from hpcheck.script import snippet as scripts
 
@@ -99,7 +100,7 @@ def _show_file(path: Path, snippet: str | None, batch: int | None, epochs: float
 
     content = recommended.read(path, ("settings", "evidence", "provenance"), whole=True)
     if batch is not None or epochs is not None:
-        return stdout.write("\n".join(other_lengths.lines(content, batch, epochs)))
+        return stdout.write_words(other_lengths.lines(content, batch, epochs))
     if snippet is None:
         return print_recommendation(content, path.parent, as_json)
     if snippet == "hpcheck":

@@ -27,6 +27,14 @@ def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: 
     return lines
 
 
+def next_of(content: Mapping[str, Any]) -> list[Line]:
+    """What a recommendation asks for by itself: more trainings, or to be used. Nothing where a reading abstained."""
+    lines = [*after_training(content), *_further(content)]
+    if lines or any(item.get("status") == "abstained" for item in content["evidence"].values()):
+        return lines
+    return [("Use the settings, here as code to paste", "hpcheck show --snippet pytorch")] if content["evidence"] else []
+
+
 def after_training(content: Mapping[str, Any]) -> list[Line]:
     """What the final trainings ask for: the user's own settings, where the recommendation did not beat them; a shorter training or a
     larger weight decay, where it overfits."""
