@@ -21,7 +21,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON on stdout.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Regenerate the recommendation and compare it with the committed one: exit 0 same, 1 drifted, 2 unusable (for CI)."""
+    """Compare the committed recommendation with a fresh one, in CI. Exit 0 same, 1 drifted, 2 unusable."""
     from hpcheck.cli import check as checking
 
     found = checking.check(load_config(config, set_, None), baseline, update, quiet, full)
@@ -36,7 +36,7 @@ def check(
 
 
 def reproduce(
-    what: Annotated[list[str] | None, typer.Argument(metavar="[WHAT]...", help="table1, table2-lenet-12, fig9a, fig7 ...")] = None,
+    what: Annotated[list[str] | None, typer.Argument(metavar="WHAT", help="table1, table2-lenet-12, fig9a, fig7 ...")] = None,
     row: Annotated[int | None, typer.Option("--row", metavar="N", help="That row of the table alone.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Say where each experiment stands; runs nothing.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Every experiment that fits in --budget, the cheapest first.")] = False,
@@ -46,7 +46,7 @@ def reproduce(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """The paper's own tables and figures: its value, ours, pass or miss. Exit 1 where something that was run misses."""
+    """The paper's own tables and figures, run again. Its value, ours, pass or miss; exit 1 where something that was run misses."""
     from hpcheck.reproduce import commands
 
     asked = commands.Wanted(what or [], row, records, set_ or [])

@@ -17,6 +17,7 @@ from hpcheck.recommendation.metric import Metric
 from hpcheck.recommendation.verdict import first_line
 from hpcheck.report import overview, sections, setting_plots
 from hpcheck.report.advice import missing, next_lines
+from hpcheck.report.try_next import Find
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import write_whole
 from hpcheck.runs.identity import declares_multipliers
@@ -31,7 +32,7 @@ def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None
     """Write `report.html` for what has been read so far."""
     costs = {reading.step: cost(records_of(runs, [reading]), asked) for reading in readings}
     content = recommended.content(runs, asked, readings)
-    write_whole(runs.path / FILE, page(content, readings, costs, asked.config, Metric.of(asked)))
+    write_whole(runs.path / FILE, page(content, readings, costs, asked.config, Metric.of(asked), runs.by_id))
 
 
 def page(
@@ -40,8 +41,9 @@ def page(
     costs: Mapping[str, Mapping[str, Any]],
     config: Config,
     metric: Metric,
+    by_id: Find = lambda _: None,
 ) -> str:
-    """The whole report as text. `content` is what recommended.yaml says; `costs` has each step's."""
+    """The whole report as text. `content` is what recommended.yaml says; `costs` has each step's; `by_id` finds the records of runs."""
     plots = setting_plots.plots(readings, content["settings"], config, metric)
     body = [
         _header(config, first_line(content)),
@@ -52,7 +54,7 @@ def page(
         overview.results(content, config.train.fit),
         sections.steps(content, readings, costs, metric),
         sections.balance(content["settings"], config),
-        _next(content, readings, config),
+        _next(content, readings, config, by_id),
         _use(content["settings"], config),
         sections.costs_table(readings, costs, content["provenance"].get("cost", {})),
         _provenance(content, config),
@@ -119,10 +121,9 @@ def _recommended(content: Mapping[str, Any]) -> Markup:
     return tag("section", parts, id="recommended")
 
 
-def _next(content: Mapping[str, Any], readings: Sequence[Reading], config: Config) -> Markup:
-    lines = [
-        tag("li", words, (": ", tag("code", command)) if command else None) for words, command in next_lines(content, readings, config)
-    ]
+def _next(content: Mapping[str, Any], readings: Sequence[Reading], config: Config, by_id: Find) -> Markup:
+    found = next_lines(content, readings, config, by_id)
+    lines = [tag("li", words, (": ", tag("code", command)) if command else None) for words, command in found]
     return tag("section", tag("h2", "What to do next"), tag("ol", lines), id="next")
 
 

@@ -34,10 +34,6 @@ class Watched:
     def title(self) -> str:
         return f"{self.step} {self.name}: {self.spec.label}" if self.name else f"{self.step}: {self.spec.label}"
 
-    @property
-    def short_title(self) -> str:
-        return f"{self.name} {self.spec.label}".strip()
-
     def standing(self) -> Standing:
         if not self.last.status:
             self.last = standing(self.record)
@@ -144,7 +140,8 @@ class Progress:
     def _bar(self, run: Watched, seconds: float) -> Bar:
         share = done(run.spec, run.last) / max(amount(run.spec), 1)
         left = seconds * (1 - share) / share if 0 < share < 1 else None
-        return Bar(run.short_title, self.now(run.last), share, left, running=bool(run.last.row) and not run.last.status)
+        is_running = bool(run.last.row) and not run.last.status
+        return Bar(run.spec.label, self.now(run.last), share, left, is_running, run.name)
 
     def _whole_bar(self, runs: Sequence[Watched], seconds: float) -> Bar:
         work, of = sum(done(run.spec, run.last) for run in runs), sum(amount(run.spec) for run in runs)

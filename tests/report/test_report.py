@@ -108,7 +108,7 @@ def test_an_abstention_is_said_at_the_top_and_what_to_do_about_it() -> None:
     text = Elements(report([cases.lr_range(), cases.wd_grid("abstained")])).text
     assert "No answer for weight decay" in text
     assert "The start's value is kept. No candidate could be read." in text
-    assert "hpcheck wd-grid -s wd_grid.steps=ITERATIONS" in text
+    assert "weight decay could not be read: no candidate could be read. Make its runs longer" in text
     assert (
         "Not run yet: batch, momentum, train. Their settings are where you started from. No full training has tried these settings." in text
     )
@@ -200,7 +200,7 @@ def test_the_ledger_reads_dropout_from_the_model() -> None:
 def test_training_longer_is_advised_where_the_loss_still_falls() -> None:
     falling = replace(cases.train(), findings=frozenset({"still falling"}))
     commands = [command for _, command in advice.next_lines(cases.content([falling]), [falling], cases.config())]
-    assert "hpcheck train -s budget.epochs=EPOCHS" in commands
+    assert "hpcheck train -s budget.epochs=60" in commands
 
 
 def test_words_of_a_remark_are_no_finding() -> None:
