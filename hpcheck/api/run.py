@@ -11,13 +11,13 @@ from hpcheck.checklist.run import Checklist
 from hpcheck.config import Config
 from hpcheck.config.recommended import SettingsBlock
 from hpcheck.config.source import run_name
-from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.drawing.panels import Panel
 from hpcheck.engine.distributed.ddp import outer_settings
 from hpcheck.errors import InputError
 from hpcheck.plugins.user_errors import as_theirs
 from hpcheck.recommendation import recommended, snippets, wording
 from hpcheck.recommendation.verdict import Verdict, first_line
+from hpcheck.report.render import render
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script import resolved
@@ -83,11 +83,9 @@ class Answer:
         return "\n".join([*filter(None, [first_line(self.content)]), *rows, "", *told, f"report: {self.report}"])
 
     def _repr_html_(self) -> str:
-        rows: list[tuple[object, ...]] = [(label, *wording.row(name, self.content)) for name, label in wording.SHOWN.items()]
-        said = tag("p", tag("strong", first_line(self.content)))
-        told = [tag("li", line) for line in (*wording.result_lines(self.content), *filter(None, [wording.cost_line(self.content)]))]
-        where = tag("p", "The report, with every curve: ", tag("code", str(self.report)))
-        return str(tag("div", said, table(COLUMNS, rows), tag("ul", told) if told else Markup(""), where))
+        rows = [(label, *wording.row(name, self.content)) for name, label in wording.SHOWN.items()]
+        told = [*wording.result_lines(self.content), *filter(None, [wording.cost_line(self.content)])]
+        return str(render("notebook", verdict=first_line(self.content), columns=COLUMNS, rows=rows, lines=told, report=str(self.report)))
 
 
 def run(config: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), quiet: bool = False) -> Answer:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpcheck.terminal.wrap import shortened
+from hpcheck.text import without_common_words
 
 LONG_BAR, SHORT_BAR, LONG_FROM = 24, 12, 100  # characters of a bar, and of the terminal from which on it is long
 FEWEST_OF_LABEL = 14  # ours: with less room for what a run is called, its loss is left out
@@ -59,19 +60,8 @@ def _names(runs: Sequence[Bar], room: int) -> list[str]:
     """What the runs are called; where there is no room for that, without the words that all their labels begin with."""
     labels = [run.label for run in runs]
     if max((len(run.number) + len(run.label) + 3 for run in runs), default=0) > room:
-        labels = without_common_words(labels)
+        labels = without_common_words(labels)[1]
     return [f"  {' '.join(filter(None, (run.number, label)))}" for run, label in zip(runs, labels, strict=True)]
-
-
-def without_common_words(labels: Sequence[str]) -> list[str]:
-    """
-    >>> without_common_words(["weight decay 0.001, lr 0.1", "weight decay 0.01, lr 0.1"]), without_common_words(["lr sweep"])
-    (['0.001, lr 0.1', '0.01, lr 0.1'], ['lr sweep'])
-    """
-    words = [label.split(" ") for label in labels]
-    while len(words) > 1 and min(map(len, words)) > 1 and len({one[0] for one in words}) == 1:
-        words = [one[1:] for one in words]
-    return [" ".join(one) for one in words]
 
 
 def _line(one: Bar, name: str, label: int, now: int, bar: int, plain: bool) -> str:

@@ -108,7 +108,7 @@ def test_an_lr_of_any_policy_is_told_in_terminal_and_report(override: str) -> No
     values, course = COURSES[override]
     assert wording.reason_lines({"settings": settings, "evidence": {}}) == [f"schedule: {course}"]
     assert wording.short("learning_rate", settings["learning_rate"]) == values
-    assert overview.value_of("learning_rate", settings["learning_rate"]) == f"<span>{values}<small>{course}</small></span>"
+    assert overview.value_of("learning_rate", settings["learning_rate"]) == (values, course)
 
 
 def test_the_files_that_are_there_are_named(tmp_path: Path) -> None:

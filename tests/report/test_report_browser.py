@@ -107,8 +107,8 @@ def test_arrow_keys_read_values(browser: Chromium, reports: dict[str, Path]) -> 
 
 def test_a_curve_can_be_switched_off_and_leaves_the_readout(browser: Chromium, reports: dict[str, Path]) -> None:
     browser.open(reports["whole"])
-    browser.evaluate('document.querySelector("#batch-0 .key button").click()')
-    assert browser.evaluate('document.querySelector("#batch-0 .key button").getAttribute("aria-pressed")') == "false"
+    browser.evaluate('document.querySelector("#batch-0 .curves button").click()')
+    assert browser.evaluate('document.querySelector("#batch-0 .curves button").getAttribute("aria-pressed")') == "false"
     assert browser.evaluate('document.querySelector("#batch-0 .plot.wide [data-series=\\"0\\"]").classList.contains("off")') is True
     browser.evaluate('document.querySelector("#batch-0 .plots").focus()')
     browser.press("ArrowRight")
