@@ -22,6 +22,7 @@ RIGHT = 16.0  # pixels: half of a tick's number may stand there
 HEAD, MARK_ROW = 24.0, 16.0  # pixels above the plot: for what its axis measures, and for each row of marks
 ALONG = 6  # points of a stretch between two evaluations that words should not hide
 BESIDE = 9.0  # pixels between the end of a curve and its name
+BOLD = 1.15  # ours: how much wider bold words are
 MOST_OF_WIDTH = 0.36  # ours: the names of curves take at most this share of the picture
 
 
@@ -60,8 +61,9 @@ class CurveLayout:
 def placed(panel: Panel, view: View, size: Size) -> CurveLayout:
     """The layout of one panel in one size."""
     common, names = curve_names(panel, size)
-    wide = max((len(name) for name in (common, *names)), default=0) * CHARACTER * size.font
-    column = min(wide, MOST_OF_WIDTH * size.width) + BESIDE + 3 if names else RIGHT
+    bold = [BOLD * line.chosen or 1.0 for line in panel.series] if names else []
+    wide = max((len(name) * weight for name, weight in zip((common, *names), (1.0, *bold), strict=False)), default=0) + 1
+    column = min(wide * CHARACTER * size.font, MOST_OF_WIDTH * size.width) + BESIDE if names else RIGHT
     marks, rows = _mark_rows(panel, view, size, size.width - column)
     frame = Frame(panel, view, size, HEAD + MARK_ROW * rows, size.width - column)
     curves = tuple(_curve(frame, line, index) for index, line in enumerate(panel.series))
@@ -162,17 +164,15 @@ def _named(frame: Frame, curves: Sequence[Curve], common: str, names: Sequence[s
         return [], []
     _, top, right, bottom = frame.box
     font = frame.size.font
-    most = int((frame.size.width - right - BESIDE) / (CHARACTER * font))
+    most = (frame.size.width - right - BESIDE) / (CHARACTER * font)
     strokes: list[Stroke] = []
-    words = [Words(right + BESIDE, 13, _fitted(common, most), font, "start", "tick")] if common else []
+    words = [Words(right + BESIDE, 13, _fitted(common, int(most)), font, "start", "tick")] if common else []
     ends = [_end(frame, curve) for curve in curves]
     places = scale.spread([y for _, y in ends], font * 1.25, (top + 2, bottom))
     for curve, (x, y), place, name in zip(curves, ends, places, names, strict=True):
-        words.append(
-            Words(
-                right + BESIDE, place + 0.35 * font, _fitted(name, most), font, "start", "chosen" if curve.chosen else "curve", curve.index
-            )
-        )
+        kind, most_of = ("chosen", most / BOLD) if curve.chosen else ("curve", most)
+        said = _fitted(name, int(most_of))
+        words.append(Words(right + BESIDE, place + 0.35 * font, said, font, "start", kind, curve.index))
         if top < y < bottom:
             strokes.append(Stroke(x, y, right + BESIDE - 3, place, "leader", curve.index))
     return strokes, words

@@ -121,7 +121,7 @@ def section(reading: Reading, cost: Mapping[str, Any], last_word: Mapping[str, s
         figures=[figure(panel, f"{reading.step}-{index}") for index, panel in enumerate(reading.panels)],
         grounds=[one for one in (grounds(item, said, metric) for item in items) if one.signs or one.considered],
         remarks=[_remark(remark) for remark in reading.remarks if remark not in said],
-        cost=cost_words(cost) if cost else "",
+        cost=cost_words(cost) if cost and cost["runs"] else "",
     )
 
 

@@ -130,7 +130,7 @@ def test_every_control_can_be_reached_by_the_tab_key(browser: Chromium, reports:
 def test_a_hostile_label_runs_nothing(browser: Chromium, reports: dict[str, Path]) -> None:
     browser.open(reports["hostile"])
     assert browser.evaluate("document.querySelectorAll('main img').length") == 0
-    assert cases.HOSTILE in browser.evaluate("document.body.innerText")
+    assert cases.HOSTILE in browser.evaluate("document.body.textContent")
 
 
 def test_it_prints_on_paper_in_light_colours(browser: Chromium, reports: dict[str, Path]) -> None:
