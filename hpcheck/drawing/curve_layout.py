@@ -22,7 +22,7 @@ RIGHT = 16.0  # pixels: half of a tick's number may stand there
 HEAD, MARK_ROW = 24.0, 16.0  # pixels above the plot: for what its axis measures, and for each row of marks
 ALONG = 6  # points of a stretch between two evaluations that words should not hide
 BESIDE = 9.0  # pixels between the end of a curve and its name
-BOLD = 1.15  # ours: how much wider bold words are
+BOLD = 1.15  # ours: how much wider bold words are, and a short word with wide letters may be
 MOST_OF_WIDTH = 0.36  # ours: the names of curves take at most this share of the picture
 
 
@@ -62,7 +62,7 @@ def placed(panel: Panel, view: View, size: Size) -> CurveLayout:
     """The layout of one panel in one size."""
     common, names = curve_names(panel, size)
     bold = [BOLD * line.chosen or 1.0 for line in panel.series] if names else []
-    wide = max((len(name) * weight for name, weight in zip((common, *names), (1.0, *bold), strict=False)), default=0) + 1
+    wide = max((len(name) * weight for name, weight in zip((common, *names), (BOLD, *bold), strict=False)), default=0) + 1
     column = min(wide * CHARACTER * size.font, MOST_OF_WIDTH * size.width) + BESIDE if names else RIGHT
     marks, rows = _mark_rows(panel, view, size, size.width - column)
     frame = Frame(panel, view, size, HEAD + MARK_ROW * rows, size.width - column)
