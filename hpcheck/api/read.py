@@ -18,7 +18,7 @@ from hpcheck.report.render import render
 Source = str | Path | InMemory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CurvesRead:
     """What was read in one curve, or in several against each other."""
 
@@ -71,6 +71,9 @@ class CurvesRead:
             lines += [" | ".join(" ".join(cell.split("\n")) for cell in row if cell) for row in _clues(reading)]
             lines += _concluded(reading)
         return "\n".join([*lines, *self._compared()])
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_html_(self) -> str:
         readings = [

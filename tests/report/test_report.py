@@ -100,7 +100,9 @@ def test_values_cannot_end_their_script() -> None:
 
 
 def test_a_template_escapes_what_is_not_markup() -> None:
-    shown = render("notebook", verdict="<i>", columns=("a", "b"), rows=[("<i>", markup.tag("b", "&"))], lines=["<i>"], report="'<i>")
+    shown = render(
+        "notebook", verdict="<i>", columns=("a", "b"), rows=[("<i>", markup.tag("b", "&"))], lines=["<i>"], report="'<i>", picture=""
+    )
     assert "<i>" not in shown
     assert shown.count("<b>&amp;</b>") == 1
 
