@@ -66,6 +66,26 @@ ADVICE = {
 }
 
 
+# what a clue means in a few words, for a picture
+MEANING = {
+    (UNDERFITTING, "still-falling"): "still falling",
+    (OVERFITTING, "gradual-rise"): "rises again: overfitting",
+    (OVERFITTING, "early-rise"): "early rise that passes",
+    (OVERFITTING, "small-lr-bump"): "overfits at these small lrs",
+    (OVERFITTING, "generalization-gap"): "only the training loss falls",
+    (DIVERGENCE, "not-finite"): "diverges",
+    (DIVERGENCE, "sharp-rise"): "unstable: the lr is too large",
+    (DIVERGENCE, "above-start"): "ends above its start",
+    (PLATEAU, "flat"): "flat: no more to gain",
+    (RAMP_TOO_FAST, "stuck"): "the lr rose too fast to learn",
+    (RAMP_TOO_FAST, "cut-short"): "the lr rose too fast to read",
+    (DISAGREE, "loss-rises-metric-improves"): "loss rises, metric improves",
+    (DISAGREE, "loss-falls-metric-worsens"): "loss falls, metric worsens",
+    (NO_SIGNAL, "flat"): "never moves",
+    (NO_SIGNAL, "noise"): "nothing but noise",
+    (NO_SIGNAL, "too-few-points"): "too few evaluations",
+}
+
 # what is said instead where the curve's own limit of the lr is known: nothing advises a larger lr than that
 ADVICE_BELOW_A_LIMIT = {
     (UNDERFITTING, "still-falling"): "the loss is still falling: a larger momentum or longer training (its lr is at the limit)",
@@ -91,6 +111,10 @@ class Clue:
     section: str
     advice: str
     lr_rises: bool
+
+    @property
+    def meaning(self) -> str:
+        return MEANING.get((self.kind, self.form), self.kind)
 
 
 def below_a_limit(found: Clue) -> Clue:

@@ -54,26 +54,36 @@ def _bounds(of_step: Iterable[Cost]) -> Bounds:
     return Bounds((min(iterations), max(iterations)), (min(examples), max(examples)))
 
 
-def costs(asked: Asked, world: World) -> dict[str, Cost]:
-    """What each step of `run` costs in this world: the runs that no step before it has made."""
-    is_made, counted, table = False, 0, {}
+def costs(asked: Asked, world: World, known: Lookup = lambda _: None) -> dict[str, Cost]:
+    """What each step of `run` costs in this world: the runs that no step before it has made, and of which `known` has no record."""
+    is_made, counted, table = False, set[str](), {}
 
     def lookup(spec: Spec) -> RunRecord | None:
+        record = known(spec)
+        if record is not None:
+            counted.add(record.run_id)
+            world.records.setdefault(record.run_id, record)  # its continuations go on from it
+            return record
         return world.answer(spec) if is_made else world.find(spec)
 
     replays = Replays(asked, lookup)
     for step in steps_of_run(asked):
         settings = replays.settings_before(step)
         if step == "batch" and settings.max_lr is not None and trainings_of(asked):
-            world.answer(measurement(asked, settings))  # `run` asks it whether the search has room for the rest
+            _ = known(measurement(asked, settings)) or world.answer(measurement(asked, settings))  # is there room for the rest?
         if replays.is_due(step) and replays.left_out(step) is None:
             is_made = True
             replays.outcome(STEPS[step], settings)
             is_made = False
-        made = list(world.records.values())[counted:]
-        counted += len(made)
-        table[step] = total(made)
+        table[step] = total(record for run_id, record in world.records.items() if run_id not in counted)
+        counted |= world.records.keys()
     return table
+
+
+def remaining(asked: Asked, known: Lookup) -> dict[str, int]:
+    """About how many training examples are left of each step of `run`, where `known` has the records that there are: what a network that
+    is neither easy nor hard makes."""
+    return {step: cost.examples for step, cost in costs(asked, ordinary(asked), known).items()}
 
 
 def total(made: Iterable[RunRecord], whole: bool = False) -> Cost:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hpcheck.analysis.memory import Memory
+from hpcheck.checklist import costs
 from hpcheck.checklist import tensorboard as event_files
 from hpcheck.checklist.data_facts import facts, with_metric
 from hpcheck.config import Config
@@ -13,6 +14,7 @@ from hpcheck.engine.choose_engine import Engine, engine_of
 from hpcheck.engine.distributed.ddp import join_outer
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.recommendation import recommended
+from hpcheck.recommendation.metric import Metric
 from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.script import resolved
@@ -40,7 +42,11 @@ class Checklist:
         self.runs.claim()
         self.progress = progress
         self._memory = Memory()
-        self.asked = Asked(config, facts(config, self.runs.fingerprints))
+        with progress.loading(config.data.name if config.script is None else ""):
+            self.asked = Asked(config, facts(config, self.runs.fingerprints))
+        if self.asked.facts.found:
+            progress.say(f"data: {self.asked.facts.found}")
+        progress.metric = Metric.of(self.asked).named
         for words in self.asked.facts.remarks:
             progress.say(words)
         self.replays = Replays(self.asked, self.runs.find)
@@ -71,7 +77,14 @@ class Checklist:
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
         steps = [step for step in steps_of_run(self.asked) if step != REPROBE]  # training asks for that one itself
+        self.progress.plans(steps, self._left_at)
         return [reading for step in steps for reading in self._run_or_leave_out(step)]
+
+    def _left_at(self, step: str) -> float:
+        """Training examples that may be left of a step and of those after it, as it begins."""
+        left = costs.remaining(self.asked, self.runs.find)
+        steps = list(left)
+        return float(sum(left[one] for one in steps[steps.index(step) :])) if step in left else 0.0
 
     def _run_or_leave_out(self, step: str) -> list[Reading]:
         """A step of `run`; a look is left out where the share of the search is used up."""
@@ -105,12 +118,8 @@ class Checklist:
 
     def run_short(self) -> list[Reading]:
         """The steps of `run` that come before full trainings."""
-        found: list[Reading] = []
-        for step in steps_of_run(self.asked):
-            if step in (CONFIRM, "train"):
-                continue
-            found += self._run_or_leave_out(step)
-        return found
+        steps = [step for step in steps_of_run(self.asked) if step not in (CONFIRM, "train")]
+        return [reading for step in steps for reading in self._run_or_leave_out(step)]
 
     def confirm_again(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """The recommendation as it comes out where that of `before` and the start are trained once each, instead of anew."""

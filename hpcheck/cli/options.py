@@ -13,7 +13,7 @@ from hpcheck.terminal import exit_codes, stdout
 if TYPE_CHECKING:
     from hpcheck.config import Config
 
-ConfigPath = Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="Config file; default ./hpcheck.yaml, else the newest run's.")]
+ConfigPath = Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Config file; default ./hpcheck.yaml, else the newest run's.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a config key (dotted).")]
 From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start from the settings in a recommended.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]

@@ -12,7 +12,7 @@ from hpcheck.analysis.choose import Rule, choose
 from hpcheck.analysis.noise_scale import b_noise
 from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.analysis.smooth import smooth
-from hpcheck.drawing.panels import Panel
+from hpcheck.drawing.panels import Panel, Series
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.build_runs import curve, cycle, data_spec, examples_of_share, part, short_steps
@@ -29,6 +29,7 @@ SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size tha
 ROUNDING = 0.05  # ours: iterations are rounded to 5%, so that the noise of a timing does not change what is run
 EVALUATIONS = 10  # on the whole validation set, so fewer than elsewhere
 FEWEST_STEPS = 25  # ours: below so many iterations a 1cycle is no training at all
+SECONDS = "seconds of training"
 HALVINGS = 2  # a size at which every lr diverged is tried at half the smallest of them, at most this often
 
 
@@ -232,11 +233,11 @@ def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: 
 def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping[int, Best], timed: Timed) -> Reading:
     choice = compared.choice
     after = settings if choice.value is None else _at_size(asked, settings, best[int(choice.value)], timed)
-    accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
+    accuracy, loss = (_over_time(compared, timed, quantity) for quantity in ("accuracy", "val_loss"))
     up = asked.config.data.metric_is == "higher"
     panels = (
-        Panel("Batch size, at equal execution time", "iteration", f"validation {metric_name(asked)}", accuracy, higher_is_better=up),
-        Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
+        Panel("Batch size, at equal execution time", SECONDS, f"validation {metric_name(asked)}", accuracy, higher_is_better=up),
+        Panel("Batch size: the loss beside it", SECONDS, "validation loss", loss),
     )
     remarks = (
         *timed.remarks,
@@ -251,6 +252,15 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
     item = evidence(asked, "total_batch_size", choice, SOURCE, compared.run_ids, value=after.total_batch_size, kept=kept)
     results = {"noise_scale": noise} if noise is not None else {}
     return Reading("batch", after, (item,), panels, remarks, results=results)
+
+
+def _over_time(compared: Compared, timed: Timed, quantity: str) -> tuple[Series, ...]:
+    """The runs over the seconds that their iterations take by the measured step times: they were made equally long in these."""
+    lines = candidate_lines(compared, "batch {:g}".format, quantity)
+    return tuple(
+        replace(line, x=tuple(step * timed.seconds[int(size)] for step in line.x))
+        for size, line in zip(compared.records, lines, strict=True)
+    )
 
 
 def noise_read(best: Mapping[int, Best], reference: int) -> float | None:

@@ -12,7 +12,7 @@ from hpcheck.steps.build_runs import curve
 from hpcheck.steps.confirm_plan import is_between, longer_than_start
 from hpcheck.steps.confirm_words import METRIC, figure_words, metric_name, named, seeds_words, spelled
 from hpcheck.steps.contest import Contest
-from hpcheck.steps.evidence import series
+from hpcheck.steps.evidence import note_of, series
 from hpcheck.steps.lr_in_full import in_full
 from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked
@@ -283,8 +283,7 @@ def _panels(contest: Contest, chosen: Settings) -> tuple[Panel, ...]:
             records = contest.records[one]
             label = f"weight decay {one.weight_decay:g}" if one in by_decay else named(contest.asked, one)
             line = series(curve(records[0]), quantity=quantity, label=label + " (yours)" * (one == contest.start))
-            note = f"{len(records)} seeds" if len(records) > 1 else ""
-            found.append(replace(line, chosen=one == chosen, note=note))
+            found.append(replace(line, chosen=one == chosen, note=note_of(records)))
         return tuple(found)
 
     panels = [

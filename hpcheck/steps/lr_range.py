@@ -197,7 +197,7 @@ def _range_panels(asked: Asked, tested: RangeTested, max_lr: float | None) -> tu
     ramp_curve = curve(tested.ramp_records)
     limit = tested.reading.lr_limit
     marks = [(limit.value, f"limit {_limit_words(limit)}")] if limit.value is not None else []
-    marks += [(max_lr, f"max_lr {max_lr:.2g}")] if max_lr is not None else []
+    marks += [(max_lr, f"max lr {max_lr:.2g}")] if max_lr is not None else []
     loss = Panel(
         "LR range test",
         "learning rate",

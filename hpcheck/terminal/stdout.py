@@ -10,6 +10,8 @@ from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from hpcheck.terminal.wrap import width_of, wrapped
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -74,9 +76,16 @@ def write_lines(lines: Iterable[str]) -> None:
     write("\n".join(map(printable, lines)))
 
 
-def tell(text: str) -> None:
-    """Words for people, to stderr."""
-    print(printable(text, LAYOUT), file=sys.stderr, flush=True)
+def write_words(lines: Iterable[str]) -> None:
+    """The same for sentences, which fit the terminal where stdout is one."""
+    width = width_of(stream())
+    write("\n".join(wrapped(printable(line), width) for line in lines))
+
+
+def tell(text: str, whole: bool = False) -> None:
+    """Words for people, to stderr, broken between words where that is a terminal; `whole`: not broken, to be copied."""
+    width = None if whole else width_of(sys.stderr)
+    print(wrapped(printable(text, LAYOUT), width), file=sys.stderr, flush=True)
 
 
 def printable(text: str, but: str = "") -> str:

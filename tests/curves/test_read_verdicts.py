@@ -186,6 +186,14 @@ def test_a_drawn_trend_passes_through_its_few_dots() -> None:
     assert line.smooth == line.raw
 
 
+def test_a_drawn_trend_does_not_pass_its_dots_by_on_one_side() -> None:
+    """A range test whose end at 40 times the start drew the trend of its good part off all of its dots."""
+    loss = np.array([2.3, 2.15, 1.02, 0.74, 1.04, 0.49, 1.65, 1.77, 5.9, 40.0, 33.0, 2.7, 2.4, 2.4, 2.36, *np.full(13, 2.35)])
+    trend = np.array(series(Curve(np.arange(28.0), np.linspace(0.01, 1.2, 28), loss), "lr").smooth)
+    off = np.sign(np.round(loss - trend, 3))[:7]
+    assert not any(abs(off[at : at + 4].sum()) == 4 for at in range(4))
+
+
 @st.composite
 def curves(draw: st.DrawFn) -> Curve:
     count = draw(st.integers(8, 80))

@@ -107,8 +107,8 @@ def test_arrow_keys_read_values(browser: Chromium, reports: dict[str, Path]) -> 
 
 def test_a_curve_can_be_switched_off_and_leaves_the_readout(browser: Chromium, reports: dict[str, Path]) -> None:
     browser.open(reports["whole"])
-    browser.evaluate('document.querySelector("#batch-0 .key button").click()')
-    assert browser.evaluate('document.querySelector("#batch-0 .key button").getAttribute("aria-pressed")') == "false"
+    browser.evaluate('document.querySelector("#batch-0 .curves button").click()')
+    assert browser.evaluate('document.querySelector("#batch-0 .curves button").getAttribute("aria-pressed")') == "false"
     assert browser.evaluate('document.querySelector("#batch-0 .plot.wide [data-series=\\"0\\"]").classList.contains("off")') is True
     browser.evaluate('document.querySelector("#batch-0 .plots").focus()')
     browser.press("ArrowRight")
@@ -130,7 +130,7 @@ def test_every_control_can_be_reached_by_the_tab_key(browser: Chromium, reports:
 def test_a_hostile_label_runs_nothing(browser: Chromium, reports: dict[str, Path]) -> None:
     browser.open(reports["hostile"])
     assert browser.evaluate("document.querySelectorAll('main img').length") == 0
-    assert cases.HOSTILE in browser.evaluate("document.body.innerText")
+    assert cases.HOSTILE in browser.evaluate("document.body.textContent")
 
 
 def test_it_prints_on_paper_in_light_colours(browser: Chromium, reports: dict[str, Path]) -> None:

@@ -193,7 +193,7 @@ def test_short_runs_and_the_training_follow_the_configs_policy(policy: str) -> N
     block = recommended.settings_block(question, [reading])["learning_rate"]
     assert block["policy"] == policy
     assert "final" not in block
-    assert wording.describe("learning_rate", block).startswith(policy)
+    assert wording.lr_words(block)[1].startswith(policy)
 
 
 def test_momentum_is_smallest_where_the_lr_is_largest_under_every_cyclical_policy() -> None:
