@@ -4,7 +4,7 @@ of the user's own settings, which say whether the one is better than the other (
 from collections.abc import Sequence
 from itertools import cycle
 
-from hpcheck.steps import confirm_reading
+from hpcheck.steps import confirm_reading, nothing_learnt
 from hpcheck.steps.confirm_plan import (
     FRESH,
     SURE_SEEDS,
@@ -29,6 +29,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         return nothing_run("confirm", settings)
     contest = Contest(asked, start_in_full(asked, settings), total)
     yield from contest.train(first_candidates(asked, settings))
+    if nothing_learnt.learnt_nothing(contest):
+        return nothing_learnt.reading(contest, settings)
     yield from _neighbours(contest)
     yield from _challenged(contest)
     yield from _neighbours(contest)

@@ -11,7 +11,7 @@ FOLDER = ROOT / "docs" / "getting-started"
 RUN_PAGE = runpy.run_path(str(ROOT / "docs" / "run_page.py"))
 PAGES = ("images.md", "table.md", "script.md", "hugging-face.md")
 NEEDS = {"hugging-face.md": "transformers"}
-SAYS = {"better", "probably better", "not better", "not confirmed"}
+SAYS = {"better", "probably better", "not better", "not tested"}
 
 
 def text(page: str) -> str:
