@@ -10,11 +10,11 @@ from hpcheck.steps.build_runs import examples_of_share
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.confirm_reading import BETTER, NOT_BETTER, PROBABLY
 from hpcheck.steps.confirm_words import is_percent, measured, metric_name, seeds_words, spelled
+from hpcheck.steps.nothing_learnt import NOT_TESTED
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import is_folded
 
-NOT_TESTED = "not tested"
 Beside = Literal["better", "within chance", "worse"]
 WITHIN: Beside = "within chance"  # of final trainings beside the start's, where nothing was confirmed
 WORSE: Beside = "worse"
@@ -90,6 +90,8 @@ def against_start(asked: Asked, readings: Sequence[Reading]) -> Verdict:
 
 def _confirmed(asked: Asked, found: Mapping[str, Any]) -> Verdict:
     """The verdict in words, from the figures that `confirm` left."""
+    if "why" in found:
+        return Verdict(NOT_TESTED, f"Not confirmed: {found['why']}. recommended.yaml keeps yours.")
     says, diverged = found["says"], found["diverged"]
     if "metric" not in found:
         return Verdict(says, _of_diverged(says, diverged))

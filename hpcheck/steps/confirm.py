@@ -4,7 +4,7 @@ of the user's own settings, which say whether the one is better than the other (
 from collections.abc import Sequence
 from itertools import cycle
 
-from hpcheck.steps import confirm_reading
+from hpcheck.steps import confirm_reading, nothing_learnt
 from hpcheck.steps.confirm_plan import (
     FRESH,
     SURE_SEEDS,
@@ -32,6 +32,8 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     at_other_lrs = lrs_trained(asked, settings)
     contest = Contest(asked, start, total + len(at_other_lrs))
     yield from contest.train([*at_other_lrs, *first_candidates(asked, settings)])
+    if nothing_learnt.learnt_nothing(contest):
+        return nothing_learnt.reading(contest, settings)
     yield from _neighbours(contest)
     yield from _challenged(contest)
     yield from _neighbours(contest)

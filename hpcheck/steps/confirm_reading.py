@@ -34,13 +34,13 @@ def reading(contest: Contest, before: Settings, ours: Settings | None) -> Readin
         "trainings": contest.total - contest.left,
         "verdict": verdict,
         "confidence": confidence,
-        "considered": [_considered(contest, one) for one in contest.candidates],
+        "considered": [trained_line(contest, one) for one in contest.candidates],
         "recommended": summary(_shown(contest, chosen, ours)),
         "start": summary(_shown(contest, start, ours)),
     }
     remarks = [_tested(contest, verdict), *_opposed(contest), *_longer(contest, chosen), *_slower(contest, chosen)]
     return Reading(
-        "confirm", chosen, _evidence(contest, before, chosen, ours, confidence), _panels(contest, chosen), tuple(remarks), results=results
+        "confirm", chosen, _evidence(contest, before, chosen, ours, confidence), panels(contest, chosen), tuple(remarks), results=results
     )
 
 
@@ -52,7 +52,7 @@ def all_diverged(contest: Contest, before: Settings) -> Reading:
     why = (
         f"{reason}: the lr is too large for a full training; read it again over longer runs (lr_range.steps) or give a smaller start.max_lr"
     )
-    return Reading("confirm", before, (item,), _panels(contest, before), (why,))
+    return Reading("confirm", before, (item,), panels(contest, before), (why,))
 
 
 def _shown(contest: Contest, settings: Settings, ours: Settings | None) -> list[Any]:
@@ -92,7 +92,7 @@ def _figures(contest: Contest, found: Judged, by: By, sides: Sequence[Sequence[A
     return {"ours": ours, "theirs": theirs, "difference": ahead.value, "error": ahead.error, "interval": list(ahead.interval)}
 
 
-def _considered(contest: Contest, settings: Settings) -> dict[str, Any]:
+def trained_line(contest: Contest, settings: Settings) -> dict[str, Any]:
     """One line of what was trained: its settings, and what each seed came to."""
     found = contest.records[settings]
     figures = [record.result.get("val", {}) for record in found]
@@ -271,7 +271,7 @@ def _slower(contest: Contest, chosen: Settings) -> list[str]:
     return [f"a training at batch {chosen.total_batch_size} took {ours / theirs:.2g} times the seconds of yours"] if ours and theirs else []
 
 
-def _panels(contest: Contest, chosen: Settings) -> tuple[Panel, ...]:
+def panels(contest: Contest, chosen: Settings) -> tuple[Panel, ...]:
     """The curves of the first seeds: the weight decays at the chosen lr, batch and momentum, and what else was trained beside them."""
     by_decay = [one for one in contest.candidates if replace(one, weight_decay=chosen.weight_decay) == chosen]
     others = [one for one in contest.candidates if one not in by_decay]

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from hpcheck.recommendation.verdict import against_start
 from hpcheck.runs.spec import RunSpec
 from hpcheck.steps import confirm, train
 from hpcheck.steps.confirm_plan import first_candidates, neighbours, repeats_of, trainings_of, weight_decays
+from hpcheck.steps.contest import Contest
 from hpcheck.steps.lr_range import with_lr
+from hpcheck.steps.nothing_learnt import learnt_nothing
 from hpcheck.steps.order import steps_of_run
 from hpcheck.steps.reading import FoundLr, Reading, Settings
+from hpcheck.steps.step import Asked
 from tests.support.simulated import World, asked, read
 
 ON = "confirm.trainings=8"
@@ -134,6 +138,42 @@ def test_a_start_that_is_best_already_is_kept() -> None:
     assert reading.settings.weight_decay == 1e-4
     assert said.words.startswith("Not better than yours: ")
     assert "recommended.yaml keeps yours" in said.words
+
+
+def without_learning(constant_loss: float) -> Asked:
+    question = asked(ON, "start.max_lr=0.02")
+    return replace(question, facts=replace(question.facts, constant_loss=constant_loss))
+
+
+def test_trainings_that_learn_no_more_than_a_constant_prediction_compare_nothing() -> None:
+    question = without_learning(0.01)  # far below what the simulated network reaches
+    tried = replace(FOUND, max_momentum=0.99)
+    reading = read(Seeded(), confirm.decide, question, tried)
+    said = against_start(question, [reading])
+    assert len(reading.runs) == 4  # the first ones alone: no neighbours and no fresh seeds
+    assert reading.abstained
+    assert (said.says, said.ours) == ("not tested", None)
+    assert said.words.startswith("Not confirmed: no full training learnt more than a constant prediction knows")
+    kept = reading.settings
+    assert (kept.max_lr, kept.max_momentum, kept.weight_decay) == (0.02, 0.95, 1e-4)
+    assert {item.setting for item in reading.evidence} == {"weight_decay", "learning_rate", "momentum"}
+
+
+@pytest.mark.parametrize(
+    ("losses", "nothing"),
+    [
+        ((2.40, 2.31, 2.30), True),
+        ((2.40, 2.295, 2.31), True),  # below it by less than the chance of the examples
+        ((2.40, 1.50, 2.90), False),  # it overfits, and has learnt
+        ((2.40, 1.50, 1.20), False),
+    ],
+)
+def test_what_has_learnt_was_once_below_a_constant_prediction(losses: tuple[float, ...], nothing: bool) -> None:
+    record = SimpleNamespace(diverged=False, rows=[{"val_loss": loss} for loss in losses])
+    contest = Contest(without_learning(2.303), FOUND, 8, {FOUND: [record]})  # type: ignore[list-item]
+    assert learnt_nothing(contest) is nothing
+    assert not learnt_nothing(replace(contest, asked=without_learning(math.inf)))
+    assert not learnt_nothing(replace(contest, records={FOUND: [SimpleNamespace(diverged=True, rows=record.rows)]}))  # type: ignore[list-item]
 
 
 def test_a_start_whose_trainings_diverge_is_beaten() -> None:
