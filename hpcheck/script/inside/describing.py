@@ -54,12 +54,12 @@ class Describing(Common):
     def values(self) -> Values | None:
         return (0.0, 0.9, 0.0) if self._groups is None else None  # without a torch optimizer nothing is to be learned here
 
-    def updated(self, loss: Tensor | None) -> bool:
-        if loss is None:
+    def updated(self, losses: list[Tensor]) -> bool:
+        if not losses:
             raise ScriptError("an update was made and no loss told: call hp.loss(loss) before optimizer.step()")
         self.done += 1
         self.pulse.beat(FOLLOWING, self.done)
-        self._losses.append(float(loss))
+        self._losses.append(sum(map(float, losses)) / len(losses))
         if self.done < UPDATES:
             return False
         self.pulse.beat(EVALUATING, self.done)

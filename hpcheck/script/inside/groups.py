@@ -1,5 +1,6 @@
 """The parameter groups of a user's optimizer: each keeps its ratio of lr and weight decay while hpcheck sets the largest."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +68,10 @@ class Groups:
         self.largest = max(range(len(groups)), key=lambda at: self.bases[at].lr_ratio)
         self.momentum = momentum_of(groups[self.largest])
         self._floor = ZERO_MOMENTUM if isinstance(optimizer, torch.optim.SGD) else 0.0
-        self._set: list[tuple[float, float]] = []
+        self._shares = [base.lr_ratio for base in self.bases]
+        self._lrs: list[float] = []  # of each group, as they were set last: the very objects that lie in the groups
+        self._decays: list[float] = []
+        self._decay = math.nan  # what the decays were set for
 
     @property
     def kind(self) -> str:
@@ -81,28 +85,27 @@ class Groups:
             raise ScriptError(
                 f"the optimizer has {len(groups)} parameter groups now, and had {len(self.bases)} when hpcheck.follow was called"
             )
-        self._set = []
-        for group, base in zip(groups, self.bases, strict=True):
-            own_lr, own_decay = lr * base.lr_ratio, weight_decay * base.decay_ratio
-            self._set.append((own_lr, own_decay))
-            _put(group, "lr", own_lr)
-            _put(group, "weight_decay", own_decay)
-            if "betas" in group:
-                beta1, beta2 = group["betas"]
-                if isinstance(beta1, torch.Tensor):
-                    beta1.fill_(min(momentum, LARGEST_BETA1))
-                else:
-                    group["betas"] = (min(momentum, LARGEST_BETA1), beta2)
-            elif "momentum" in group:
+        if weight_decay != self._decay:
+            self._decay, self._decays = weight_decay, [weight_decay * base.decay_ratio for base in self.bases]
+        self._lrs = [lr * share for share in self._shares]
+        for group, own_lr, own_decay in zip(groups, self._lrs, self._decays, strict=True):
+            if type(group["lr"]) is float:
+                group["lr"] = own_lr
+            else:
+                _put(group, "lr", own_lr)
+            if group["weight_decay"] is not own_decay:
+                _put(group, "weight_decay", own_decay)
+            if "momentum" in group:
                 _put(group, "momentum", max(momentum, self._floor))
+            elif "betas" in group:
+                _put_beta1(group, min(momentum, LARGEST_BETA1))
 
     def check(self) -> None:
         """Raise `ScriptError` where something else has set a group since."""
-        for group, (lr, decay) in zip(self.optimizer.param_groups, self._set, strict=False):
-            for key, value in (("lr", lr), ("weight_decay", decay)):
-                now = group[key]
-                if isinstance(now, float) and abs(now - value) > READ_BACK * abs(value):
-                    raise ScriptError(f"the update was made with {key} {now:g}, and hpcheck had set {value:g}: something else sets it too")
+        for group, lr, decay in zip(self.optimizer.param_groups, self._lrs, self._decays, strict=False):
+            if group["lr"] is not lr or group["weight_decay"] is not decay:  # tensors, and values that were put in anew
+                _compare(group, "lr", lr)
+                _compare(group, "weight_decay", decay)
 
     def now(self) -> Hyper:
         """The lr and momentum of the group with the largest lr, and the largest weight decay, as they are now."""
@@ -125,6 +128,20 @@ def _ratios(values: list[float]) -> list[float]:
     """
     largest = max(values)
     return [value / largest for value in values] if largest > 0 else [1.0] * len(values)
+
+
+def _compare(group: dict[str, Any], key: str, value: float) -> None:
+    now = group[key]
+    if isinstance(now, float) and abs(now - value) > READ_BACK * abs(value):
+        raise ScriptError(f"the update was made with {key} {now:g}, and hpcheck had set {value:g}: something else sets it too")
+
+
+def _put_beta1(group: dict[str, Any], value: float) -> None:
+    beta1, beta2 = group["betas"]
+    if isinstance(beta1, torch.Tensor):
+        beta1.fill_(value)
+    elif beta1 != value:
+        group["betas"] = (value, beta2)
 
 
 def _put(group: dict[str, Any], key: str, value: float) -> None:

@@ -68,7 +68,7 @@ class Schedule:
         at = min(self.done, self.steps - 1)
         return self._lrs[at], self._momenta[at], self._weight_decay
 
-    def updated(self, loss: Tensor | None) -> bool:
+    def updated(self, losses: list[Tensor]) -> bool:
         self.done += 1
         return bool(self.done >= self.steps)
 
