@@ -17,6 +17,8 @@ NAMES = {
     "tuning": "benchmarks.tuning.compare",
     "rows": "benchmarks.rows",
     "halves": "benchmarks.halves",
+    "following": "benchmarks.following",
+    "scripts": "benchmarks.scripts",
 }
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from hpcheck import __version__
 from hpcheck.engine.divergence import CHECK_EVERY
@@ -21,9 +20,9 @@ from hpcheck.script.inside.evaluation import BN_UPDATES, Evaluated, FreshBatchNo
 from hpcheck.script.inside.examples import FROM, UNTIL, Examples
 from hpcheck.script.inside.follower import Values
 from hpcheck.script.inside.levels import LossLevels
-from hpcheck.script.inside.losses import Losses
+from hpcheck.script.inside.losses import Loss, Losses
 from hpcheck.script.inside.state import Snapshots
-from hpcheck.script.job import ENDED, EVALUATING, FOLLOWING, Job, Pulse, ScriptError, tell
+from hpcheck.script.job import ENDED, EVALUATING, FOLLOWING, UPDATES, Job, Pulse, ScriptError, tell
 
 NAN_AT_FIRST = (
     "the evaluation gives a loss of NaN before the first update, so no learning rate is at fault: look at the model, the loss and the data"
@@ -40,6 +39,7 @@ class Common:
 
     def __init__(self, job: Job, folder: Path, pulse: Pulse) -> None:
         self.job, self.folder, self.pulse = job, folder, pulse
+        self._cells = pulse.cells
         self.done = 0
         self.over = 0  # how often the script was told that it is over
 
@@ -54,7 +54,7 @@ class Common:
         """The hyper-parameters of the next update; None: the script's own."""
         return None
 
-    def updated(self, losses: list[Tensor]) -> bool:
+    def updated(self, losses: list[Loss]) -> bool:
         """An update was made, with these losses of its batches; returns whether it was the last."""
         raise NotImplementedError
 
@@ -85,9 +85,10 @@ class Run(Common):
         assert isinstance(spec, RunSpec)
         self.spec, self.snapshots = spec, snapshots
         self._evaluate, self._val_examples = evaluate, val_examples
-        self.done = spec.at_step
+        self.done = self._first = spec.at_step
         count = spec.steps - spec.at_step
         self._lrs, self._momenta = schedules.values(spec.lr, count).tolist(), schedules.values(spec.momentum, count).tolist()
+        self._values = [(lr, momentum, spec.weight_decay) for lr, momentum in zip(self._lrs, self._momenta, strict=True)]
         self._evaluations = set(spec.evaluate_after)
         self._batchnorm = FreshBatchNorm(model)
         self._fresh_from = {max(at - BN_UPDATES, spec.at_step) for at in spec.evaluate_after} if self._batchnorm.is_needed else set()
@@ -121,8 +122,8 @@ class Run(Common):
         self.pulse.beat(FOLLOWING, self.done)
 
     def values(self) -> Values:
-        at = min(self.done, self.spec.steps - 1) - self.spec.at_step
-        return self._lrs[at], self._momenta[at], self.spec.weight_decay
+        at = self.done - self._first
+        return self._values[at] if at < len(self._values) else self._values[-1]
 
     def _all_stops(self, spec: RunSpec) -> list[int]:
         """The updates after which anything is to be done but to count, in order: between them an update costs a few microseconds."""
@@ -131,27 +132,28 @@ class Run(Common):
         counted = {first + FROM, first + UNTIL, first + 1, last}
         return sorted(at for at in {*looks, *self._evaluations, *self._fresh_from, *counted} if first < at <= last)
 
-    def updated(self, losses: list[Tensor]) -> bool:
+    def updated(self, losses: list[Loss]) -> bool:
         if not losses:
             raise ScriptError("an update was made and no loss told: call hp.loss(loss) before optimizer.step()")
-        self.done += 1
+        self.done = done = self.done + 1
         self._losses.add(losses)
-        self.pulse.beat(FOLLOWING, self.done)
-        return self.done == self._next_stop and self._stopped(self.done)
+        self._cells[UPDATES] = done
+        return done == self._next_stop and self._stopped(done)
 
     def _stopped(self, done: int) -> bool:
         """What is to be done after this update; returns whether it was the last."""
         self._next_stop = next(self._stops, 0)
         self._examples.updated(done - self.spec.at_step)
-        is_row = done in self._evaluations
-        diverged = self._diverged(wait=is_row or done == self.spec.steps)
+        is_row, is_last = done in self._evaluations, done == self.spec.steps
+        diverged = False
+        if is_row or is_last or done % CHECK_EVERY == 0 or done == self._first + 1:
+            diverged = self._diverged(wait=is_row or is_last)
         if is_row or diverged:
             self._row(self._train_loss())
         self._freshen()
-        if diverged or done == self.spec.steps:
+        if diverged or is_last:
             self._finish(diverged)
-            return True
-        return False
+        return diverged or is_last
 
     def stuck(self) -> None:
         self.done = max(self.done, self.spec.at_step + 1)
@@ -255,7 +257,7 @@ class Timing(Common):
     def values(self) -> Values:
         return 0.0, 0.0, 0.0
 
-    def updated(self, losses: list[Tensor]) -> bool:
+    def updated(self, losses: list[Loss]) -> bool:
         self.done += 1
         self.pulse.beat(FOLLOWING, self.done)
         self._examples.updated(self.done)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import Tensor, nn
+from torch import nn
 
 from hpcheck.plugins.user_errors import is_theirs
 from hpcheck.script.inside import ranks
@@ -14,6 +14,7 @@ from hpcheck.script.inside.courses import Common
 from hpcheck.script.inside.evaluation import evaluated, gpu_is_used
 from hpcheck.script.inside.follower import Values
 from hpcheck.script.inside.groups import Groups
+from hpcheck.script.inside.losses import Loss
 from hpcheck.script.inside.state import Snapshots
 from hpcheck.script.job import EVALUATING, FOLLOWING, Job, Pulse, ScriptError, tell
 
@@ -54,7 +55,7 @@ class Describing(Common):
     def values(self) -> Values | None:
         return (0.0, 0.9, 0.0) if self._groups is None else None  # without a torch optimizer nothing is to be learned here
 
-    def updated(self, losses: list[Tensor]) -> bool:
+    def updated(self, losses: list[Loss]) -> bool:
         if not losses:
             raise ScriptError("an update was made and no loss told: call hp.loss(loss) before optimizer.step()")
         self.done += 1

@@ -1,13 +1,13 @@
 """The follower: hooked into the user's optimizer, it sets hyper-parameters before each update and hands each update to its course."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import torch
-from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from hpcheck.script.inside.groups import Groups
+from hpcheck.script.inside.losses import Loss, taken
 from hpcheck.script.job import ScriptError
 from hpcheck.script.kinds import Hyper, counted
 
@@ -23,7 +23,7 @@ class Course(Protocol):
     def looped(self, kind: str, n: int) -> None: ...
     def begins(self) -> None: ...
     def values(self) -> Values | None: ...
-    def updated(self, losses: list[Tensor]) -> bool: ...
+    def updated(self, losses: list[Loss]) -> bool: ...
     def stuck(self) -> None: ...
     def ends(self) -> bool: ...
 
@@ -37,7 +37,7 @@ class Follower:
         self.groups, self.course = groups, course
         self.finished = False
         self._begun = self._ended = False
-        self._losses: list[Tensor] = []
+        self._losses: list[Loss] = []
         self.yielded = 0  # by `steps`
         if groups is not None:
             self._set, self._check, self._optimizer = groups.set, groups.check, groups.optimizer
@@ -60,10 +60,7 @@ class Follower:
         """Take the training loss of a batch. It stays on its device; of accumulated batches the mean counts."""
         if self._ended:
             self._end()
-        taken = value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))
-        if taken.dim():
-            raise ScriptError(f"hp.loss was given {taken.numel()} values; it takes one, the mean over the batch")
-        self._losses.append(taken.clone())  # a script may change it in place, or compute the next one into it
+        self._losses.append(taken(value))
         if len(self._losses) >= NO_UPDATE and not self.finished:
             self._look_at_losses()
 
@@ -118,17 +115,15 @@ class Follower:
             self.course.begins()
 
     def _updated(self) -> None:
-        taken, self._losses = self._losses, []
-        if self.finished:
-            return
-        if self.course.updated(taken):
+        losses, self._losses = self._losses, []
+        if not self.finished and self.course.updated(losses):
             self._end()
 
     def _look_at_losses(self) -> None:
         """Many losses and no update: a scaler that finds no finite gradient, or an optimizer that nobody steps."""
         if len(self._losses) % NO_UPDATE:
             return
-        if not bool(torch.isfinite(torch.stack(self._losses[-NO_UPDATE:])).any()):
+        if not any(math.isfinite(float(loss)) for loss in self._losses[-NO_UPDATE:]):
             self.course.stuck()
             self._end()
         elif len(self._losses) >= SURELY_NONE:

@@ -61,7 +61,7 @@ class Groups:
         missing = [key for key in ("lr", "weight_decay") if any(key not in group for group in groups)]
         if missing:
             raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} has no {missing[0]} in its parameter groups")
-        lrs = [float(group.get("initial_lr", group["lr"])) for group in groups]  # a warm-up may have set lr to 0 by now
+        lrs = [_own_lr(group) for group in groups]
         decays = [float(group["weight_decay"]) for group in groups]
         ratios = zip(_ratios(lrs), _ratios(decays), strict=True)
         self.bases = [Base(lr, decay, *both) for lr, decay, both in zip(lrs, decays, ratios, strict=True)]
@@ -88,6 +88,8 @@ class Groups:
         if weight_decay != self._decay:
             self._decay, self._decays = weight_decay, [weight_decay * base.decay_ratio for base in self.bases]
         self._lrs = [lr * share for share in self._shares]
+        beta1 = momentum if momentum < LARGEST_BETA1 else LARGEST_BETA1
+        momentum = momentum if momentum > self._floor else self._floor
         for group, own_lr, own_decay in zip(groups, self._lrs, self._decays, strict=True):
             if type(group["lr"]) is float:
                 group["lr"] = own_lr
@@ -95,10 +97,12 @@ class Groups:
                 _put(group, "lr", own_lr)
             if group["weight_decay"] is not own_decay:
                 _put(group, "weight_decay", own_decay)
-            if "momentum" in group:
-                _put(group, "momentum", max(momentum, self._floor))
-            elif "betas" in group:
-                _put_beta1(group, min(momentum, LARGEST_BETA1))
+            if "betas" in group:
+                _put_beta1(group, beta1)
+            elif type(group.get("momentum")) is float:
+                group["momentum"] = momentum
+            elif "momentum" in group:
+                _put(group, "momentum", momentum)
 
     def check(self) -> None:
         """Raise `ScriptError` where something else has set a group since."""
@@ -111,6 +115,12 @@ class Groups:
         """The lr and momentum of the group with the largest lr, and the largest weight decay, as they are now."""
         group = self.optimizer.param_groups[self.largest]
         return Hyper(float(group["lr"]), momentum_of(group), max(float(one["weight_decay"]) for one in self.optimizer.param_groups))
+
+
+def _own_lr(group: dict[str, Any]) -> float:
+    """The lr that the user gave: the maximum of a OneCycleLR, whose initial lr is a 25th of it; else the initial one, since a warm-up may
+    have set the lr to 0 by now."""
+    return float(next(group[key] for key in ("max_lr", "initial_lr", "lr") if isinstance(group.get(key), int | float | torch.Tensor)))
 
 
 def momentum_of(group: dict[str, Any]) -> float | None:

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 from hpcheck.script.inside import ranks
+from hpcheck.script.job import ScriptError
+
+Loss = float | Tensor  # a number where it is on a CPU: taking it waits for nothing there
 
 
 class Sent(Protocol):
@@ -14,11 +17,20 @@ class Sent(Protocol):
     def arrived(self) -> list[float]: ...
 
 
+def taken(value: object) -> Loss:
+    """The loss of a batch as it is now: a script may change its tensor in place, or compute the next one into it."""
+    if not isinstance(value, Tensor):
+        return float(value)  # type: ignore[arg-type]  # whatever is a number
+    if value.numel() != 1:
+        raise ScriptError(f"hp.loss was given {value.numel()} values; it takes one, the mean over the batch")
+    return value.item() if value.is_cpu else value.detach().clone().view(())
+
+
 class Losses:
     """The losses of updates, each the mean over its batches and over all processes, in their order."""
 
     def __init__(self) -> None:
-        self._told: list[list[Tensor]] = []  # of each update since the last look the losses of its batches
+        self._told: list[list[Loss]] = []  # of each update since the last look the losses of its batches
         self._under_way: list[Sent] = []
         self.add = self._told.append
 
@@ -27,32 +39,39 @@ class Losses:
         later updates were made. All processes look at the same updates."""
         lag = 0
         if self._told:
-            figures = ranks.averaged(_means(self._told))
+            told = self._told.copy()
             self._told.clear()
-            self._under_way.append(sent(figures))
-            lag = 0 if wait or figures.device.type == "cpu" else 1
+            means = [losses[0] if len(losses) == 1 else sum(losses) / len(losses) for losses in told]
+            numbers = [mean for mean in means if type(mean) is float]
+            if len(numbers) < len(means):
+                self._under_way.append(sent(ranks.averaged(_means(told))))
+                lag = 0 if wait else 1
+            else:
+                self._under_way.append(AtHand(ranks.averaged(torch.tensor(numbers)).tolist() if ranks.is_up() else numbers))
         found: list[float] = []
         while len(self._under_way) > lag:
             found += self._under_way.pop(0).arrived()
         return found
 
 
-def _means(told: list[list[Tensor]]) -> Tensor:
-    """Each update's mean over its batches, in float32, (updates,)."""
-    batches = len(told[0])
-    if all(len(taken) == batches for taken in told):
-        together = torch.stack([loss for taken in told for loss in taken]).float()
-        return together if batches == 1 else together.view(-1, batches).mean(1)
-    return torch.stack([torch.stack(taken).float().mean() for taken in told])
+def _means(told: list[list[Loss]]) -> Tensor:
+    """Each update's mean over its batches, in float32, (updates,), on the device where the first of them is."""
+    device = next(loss.device for losses in told for loss in losses if isinstance(loss, Tensor))
+    each = [torch.as_tensor(loss, dtype=torch.float32, device=device) for losses in told for loss in losses]
+    together, batches = torch.stack(each), len(told[0])
+    if batches == 1 or any(len(losses) != batches for losses in told):
+        parts = together.split([len(losses) for losses in told])
+        return together if len(together) == len(told) else torch.stack([part.mean() for part in parts])
+    return together.view(-1, batches).mean(1)
 
 
 def sent(figures: Tensor) -> Sent:
     """Begin to copy figures to the CPU."""
-    return FromGpu(figures) if figures.is_cuda else AtHand(figures)
+    return FromGpu(figures) if figures.is_cuda else FromElsewhere(figures)
 
 
-class AtHand:
-    """Losses on a CPU, or on a device that says nothing of its copies."""
+class FromElsewhere:
+    """Losses on a device that says nothing of its copies: they are fetched as late as can be."""
 
     def __init__(self, figures: Tensor) -> None:
         self._figures = figures
@@ -60,6 +79,16 @@ class AtHand:
     def arrived(self) -> list[float]:
         found: list[float] = self._figures.tolist()
         return found
+
+
+class AtHand:
+    """Losses that are numbers already."""
+
+    def __init__(self, figures: list[float]) -> None:
+        self._figures = figures
+
+    def arrived(self) -> list[float]:
+        return self._figures
 
 
 class FromGpu:

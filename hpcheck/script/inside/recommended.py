@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from hpcheck.config import yaml12
 from hpcheck.errors import InputError
 from hpcheck.runs import schedules
 from hpcheck.runs.schedules import Knots
 from hpcheck.script.inside.follower import Follower, Values
 from hpcheck.script.inside.groups import Groups, unwrapped
+from hpcheck.script.inside.losses import Loss
 
 
 class Recommended:
@@ -68,7 +67,7 @@ class Schedule:
         at = min(self.done, self.steps - 1)
         return self._lrs[at], self._momenta[at], self._weight_decay
 
-    def updated(self, losses: list[Tensor]) -> bool:
+    def updated(self, losses: list[Loss]) -> bool:
         self.done += 1
         return bool(self.done >= self.steps)
 
