@@ -19,6 +19,7 @@ NAMES = {
     "halves": "benchmarks.halves",
     "following": "benchmarks.following",
     "scripts": "benchmarks.scripts",
+    "launches": "benchmarks.launches",
 }
 
 

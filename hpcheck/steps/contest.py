@@ -93,11 +93,12 @@ def outcome(asked: Asked, record: RunRecord) -> Trained:
     sign = -1.0 if higher else 1.0
     metric, loss = float(found["metric"]), float(found["loss"])
     costs = None if scores is None else sign * scores
-    shipped = asked.facts.metric_fits and asked.config.data.metric in ("auto", "accuracy", "r2")
-    is_r2 = asked.facts.task == "regression" and shipped
+    is_script, name = asked.config.script is not None, asked.config.data.metric
+    shipped = asked.facts.metric_fits and name in ("auto", "accuracy", "r2")
+    is_r2 = (is_script and name.lower() == "r2") or (asked.facts.task == "regression" and shipped)
     if is_r2 and losses is not None and loss > 0:
         costs = losses * (1 - metric) / loss  # R2 is 1 - error / variance, example by example
-    if asked.config.script is not None:
+    if is_script:
         return _of_script(asked, record, Trained(loss, sign * metric, losses, costs))
     share = examples_of_share(asked)
     return Trained(loss, sign * metric, losses, costs, share, 1 - metric if shipped else None)

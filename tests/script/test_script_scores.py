@@ -134,7 +134,9 @@ def test_an_error_rate_lacks_what_it_is_above_nothing_and_other_metrics_are_as_t
     lower = trained(asked_of("error", "lower"), 0.2, 0.25, metric=[0, 0, 0, 1])
     assert (lower.metric, lower.lacks, lower.share_of) == (0.25, 0.25, 4)
     assert trained(asked_of("bleu"), 0.2, 31.0).share_of is None
-    assert trained(asked_of("r2"), 0.2, 0.9).lacks == pytest.approx(0.1)
+    r2 = trained(asked_of("R2"), 0.2, 0.9, loss=[0.1, 0.3, 0.2, 0.2])
+    assert r2.lacks == pytest.approx(0.1)
+    assert r2.costs == pytest.approx(np.array([0.05, 0.15, 0.1, 0.1]), rel=1e-3)  # 1 - R2, example by example
 
 
 def test_a_loss_of_which_no_example_is_known_is_not_taken_as_exact():
