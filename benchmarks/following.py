@@ -29,7 +29,7 @@ WARM_UP = 3  # blocks of each arm that are not counted
 class Nothing(torch.optim.SGD):
     """An optimizer whose step computes nothing: what is left is the loop, the hooks and the follower."""
 
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> Any:
         """Nothing."""
 
 
@@ -96,7 +96,7 @@ def pair(width: int, block: int, rounds: int, groups: int, cheap: bool) -> dict[
                 if cheap:
                     return held
                 loss = nn.functional.cross_entropy(model(x), y)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 return loss
 
             hp = hpcheck.follow(optimizer, lambda: (1.0, 0.5), train_examples=6400, val_examples=100)

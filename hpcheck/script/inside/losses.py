@@ -57,12 +57,10 @@ class Losses:
 def _means(told: list[list[Loss]]) -> Tensor:
     """Each update's mean over its batches, in float32, (updates,), on the device where the first of them is."""
     device = next(loss.device for losses in told for loss in losses if isinstance(loss, Tensor))
-    each = [torch.as_tensor(loss, dtype=torch.float32, device=device) for losses in told for loss in losses]
-    together, batches = torch.stack(each), len(told[0])
-    if batches == 1 or any(len(losses) != batches for losses in told):
-        parts = together.split([len(losses) for losses in told])
-        return together if len(together) == len(told) else torch.stack([part.mean() for part in parts])
-    return together.view(-1, batches).mean(1)
+    each = [[torch.as_tensor(loss, dtype=torch.float32, device=device) for loss in losses] for losses in told]
+    if all(len(losses) == 1 for losses in each):
+        return torch.stack([losses[0] for losses in each])
+    return torch.stack([torch.stack(losses).mean() for losses in each])
 
 
 def sent(figures: Tensor) -> Sent:
@@ -96,7 +94,7 @@ class FromGpu:
 
     def __init__(self, figures: Tensor) -> None:
         self._host = figures.to("cpu", non_blocking=True)  # torch pins what it copies to so
-        self._there = torch.cuda.Event()
+        self._there = torch.cuda.Event()  # type: ignore[no-untyped-call]
         self._there.record()
 
     def arrived(self) -> list[float]:
