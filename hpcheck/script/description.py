@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck import __version__
-from hpcheck.engine.pool.pool import available_cores
+from hpcheck.engine.pool.pool import MOST_RETRIES, available_cores
 from hpcheck.errors import ChangedError, InputError
 from hpcheck.runs.files import write_whole
 from hpcheck.script import outcome
@@ -108,6 +108,20 @@ def described(
     if missing:
         raise InputError(f"script_reads: there is no file {missing[0]}")
     job, started = Job("describe", seed=seed, total_batch_size=batch_size), time.monotonic()
+    found = None
+    for left in reversed(range(1 + MOST_RETRIES)):
+        found = found or _looked_at(command, job, limit, launcher, is_last=not left)
+    assert found is not None
+    given = {str(Path(word).resolve()): hash_of(Path(word)) for word in [*command[1:], *reads] if Path(word).is_file()}
+    files: Mapping[str, str] = found.pop("files")
+    say(f"{outcome.named(command)}: {in_words(found)} ({time.monotonic() - started:.1f} s to look at it)")
+    if not found["seed_asked"]:
+        say(f"{outcome.named(command)} never calls hpcheck.seed: if its runs draw random numbers, comparisons are not paired")
+    return Description(tuple(command), found, {**files, **given}, version)
+
+
+def _looked_at(command: Sequence[str], job: Job, limit: float, launcher: Launcher, is_last: bool) -> dict[str, Any] | None:
+    """What one launch told. None where it was killed from outside, unless it is the last that is made."""
     launch = launcher.launch(job, available_cores(), limit)
     try:
         while (code := launch.poll()) is None:
@@ -115,20 +129,13 @@ def described(
             if launch.is_silent():
                 raise outcome.silent(command, job, launch.folder, limit, "")
         found, output = told(launch.folder, "described"), launch.output()
-        if found is None:
-            if outcome.ran_out(output):
-                raise InputError(
-                    f"{outcome.named(command)} ran out of memory at its own batch size; lower it, or give start.total_batch_size"
-                )
-            raise outcome.failure(command, job, launch.folder, code, output, "looking at the script")
+        if found is not None or (outcome.was_killed(code, output) and not is_last):
+            return found
+        if outcome.ran_out(output):
+            raise InputError(f"{outcome.named(command)} ran out of memory at its own batch size; lower it, or give start.total_batch_size")
+        raise outcome.failure(command, job, launch.folder, code, output, "looking at the script")
     finally:
         launch.end()
-    given = {str(Path(word).resolve()): hash_of(Path(word)) for word in [*command[1:], *reads] if Path(word).is_file()}
-    files: Mapping[str, str] = found.pop("files")
-    say(f"{outcome.named(command)}: {in_words(found)} ({time.monotonic() - started:.1f} s to look at it)")
-    if not found["seed_asked"]:
-        say(f"{outcome.named(command)} never calls hpcheck.seed: if its runs draw random numbers, comparisons are not paired")
-    return Description(tuple(command), found, {**files, **given}, version)
 
 
 def in_words(found: Mapping[str, Any]) -> str:

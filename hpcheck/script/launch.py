@@ -161,7 +161,7 @@ class Launch:
         else:
             self._guarded = Guarded(command, environment)
             self._output = self._guarded.output
-        self._beats, self._beat_at = -1, time.monotonic()
+        self._pulse, self._beat_at = (0, 0, 0), time.monotonic()
 
     def poll(self) -> int | None:
         """The exit code, 128 and the signal's number where it was killed; None while it runs."""
@@ -175,9 +175,9 @@ class Launch:
 
     def is_silent(self) -> bool:
         """Whether it has made no update and no evaluation for longer than the limit."""
-        beats = pulse_in(self.folder)[2]
-        if beats != self._beats:
-            self._beats, self._beat_at = beats, time.monotonic()
+        pulse = pulse_in(self.folder)
+        if pulse != self._pulse:
+            self._pulse, self._beat_at = pulse, time.monotonic()
         return time.monotonic() - self._beat_at > self.limit
 
     def output(self) -> str:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from hpcheck.analysis.full_trainings import Judged, Leader, Trained, judged, leader
 from hpcheck.runs.outcomes import unpacked
 from hpcheck.runs.records import RunRecord
@@ -14,6 +16,8 @@ from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import final_run
 
+PERCENT = 100.0
+SHARES = ("accuracy", "acc", "top1", "top-1")  # ours: names of a script's metric that is a share of the validation examples
 Training = Generator[Sequence[Spec], Sequence[RunRecord], None]
 
 
@@ -72,8 +76,10 @@ def full_training(asked: Asked, settings: Settings, seed: int) -> RunSpec:
     config = asked.config
     on_train = replace(asked, config=config.model_copy(update={"train": config.train.model_copy(update={"fit": "train"})}))
     spec = final_run(on_train, settings, named(asked, settings) + (f", fresh seed {seed}" if seed else ""))
-    keep = "" if seed or config.script is not None else "best"  # a script would go on to its own end
-    return replace(spec, seed=spec.seed + seed, keep=keep, outcomes=True)
+    if config.script is not None:
+        # Without a test split it is another run than the final training, whose script goes on to its own end and saves what it saves.
+        return replace(spec, seed=spec.seed + seed, finally_on=("val",), outcomes=True)
+    return replace(spec, seed=spec.seed + seed, keep="" if seed else "best", outcomes=True)
 
 
 def outcome(asked: Asked, record: RunRecord) -> Trained:
@@ -87,12 +93,32 @@ def outcome(asked: Asked, record: RunRecord) -> Trained:
     sign = -1.0 if higher else 1.0
     metric, loss = float(found["metric"]), float(found["loss"])
     costs = None if scores is None else sign * scores
-    shipped = asked.facts.metric_fits and asked.config.data.metric in ("auto", "accuracy", "r2")
-    is_r2 = asked.facts.task == "regression" and shipped
+    is_script, name = asked.config.script is not None, asked.config.data.metric
+    shipped = asked.facts.metric_fits and name in ("auto", "accuracy", "r2")
+    is_r2 = (is_script and name.lower() == "r2") or (asked.facts.task == "regression" and shipped)
     if is_r2 and losses is not None and loss > 0:
         costs = losses * (1 - metric) / loss  # R2 is 1 - error / variance, example by example
+    if is_script:
+        return _of_script(asked, record, Trained(loss, sign * metric, losses, costs))
     share = examples_of_share(asked)
     return Trained(loss, sign * metric, losses, costs, share, 1 - metric if shipped else None)
+
+
+def _of_script(asked: Asked, record: RunRecord, trained: Trained) -> Trained:
+    """A script's training with what is known of its figures. Its metric is a share of the examples where each score is right or wrong, or
+    where it is called an accuracy; in percent where it comes above 1."""
+    if trained.losses is None:
+        trained = replace(trained, loss_of=asked.facts.val_examples)
+    higher, name, metric = asked.config.data.metric_is == "higher", asked.config.data.metric.lower(), abs(trained.metric)
+    if trained.costs is not None:
+        whole = float(np.abs(trained.costs).max(initial=0.0))
+        is_share = whole in (1.0, PERCENT) and bool(np.isin(trained.costs, (0.0, whole, -whole)).all())
+    else:
+        whole = PERCENT if max((row["metric"] for row in record.rows), default=metric) > 1 else 1.0
+        is_share = higher and any(word in name for word in SHARES)
+    if is_share and 0 <= metric <= whole:
+        return replace(trained, share_of=asked.facts.val_examples, whole=whole, lacks=whole - metric if higher else metric)
+    return replace(trained, lacks=1 + trained.metric) if name == "r2" else trained
 
 
 def last_measured(record: RunRecord) -> dict[str, float] | None:

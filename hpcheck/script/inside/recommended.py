@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from hpcheck.config import recommended_file
 from hpcheck.config.problems import ConfigError
 from hpcheck.errors import InputError
@@ -13,6 +11,7 @@ from hpcheck.runs import schedules
 from hpcheck.runs.schedules import Knots
 from hpcheck.script.inside.follower import Follower, Values
 from hpcheck.script.inside.groups import Groups, unwrapped
+from hpcheck.script.inside.losses import Loss
 
 STRETCH = 4096  # ours: updates whose values are computed together; a length that the file gives need not fit in memory
 
@@ -74,7 +73,7 @@ class Schedule:
             self._stretch = first, lrs, momenta
         return lrs[at - first], momenta[at - first], self._weight_decay
 
-    def updated(self, loss: Tensor | None) -> bool:
+    def updated(self, losses: list[Loss]) -> bool:
         self.done += 1
         return bool(self.done >= self.steps)
 
