@@ -23,6 +23,7 @@ from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script import resolved
 from hpcheck.script import snippet as of_script
 from hpcheck.steps.reading import Reading
+from hpcheck.tasks import resolved as tasks
 from hpcheck.terminal.progress import Progress
 
 Style = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
@@ -142,6 +143,8 @@ def loaded(config: str | Path | Mapping[str, Any], overrides: Sequence[str]) -> 
     else:
         raise InputError(f"a config is a path or a dict, not {type(config).__name__}")
     RunDirectory.of(found)
+    if found.task is not None:
+        return tasks.resolved(found)
     return resolved.resolved(found, launches=True) if found.script is not None else found
 
 

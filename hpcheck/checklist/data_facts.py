@@ -15,7 +15,7 @@ from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outpu
 from hpcheck.plugins import find
 from hpcheck.runs import records
 from hpcheck.runs.identity import Fingerprints
-from hpcheck.runs.spec import RunSpec, can_be_cut
+from hpcheck.runs.spec import DataSpec, RunSpec, can_be_cut
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
@@ -39,6 +39,8 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
             fingerprints.remember(spec, description.fingerprint)
         _refuse_batch_sizes(config, train)
         return Facts(train, held_out, seeded=description.seeded)
+    if config.task is not None:
+        return _of_task(config, spec, fingerprints)
     raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
     if fingerprints is not None:
         fingerprints.remember(spec, fingerprint)
@@ -47,6 +49,17 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
     constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit, spec.targets == "standardize")
     task = task_and_outputs(raw)[0]
     return Facts(train, held_out, constant, task == "classes", task, remarks=remarks(raw, spec), unseen=unseen_classes(raw))
+
+
+def _of_task(config: Config, spec: DataSpec, fingerprints: Fingerprints | None) -> Facts:
+    """What a task of the user's own told of its data."""
+    from hpcheck.tasks.resolved import known
+
+    description, train, held_out = known(config)
+    if fingerprints is not None:
+        fingerprints.remember(spec, description.fingerprint)
+    _refuse_batch_sizes(config, train)
+    return Facts(train, held_out, seeded=description.repeats)
 
 
 def with_metric(config: Config, known: Facts, folder: Path) -> Facts:
