@@ -8,6 +8,7 @@ from pathlib import Path
 from hpcheck.plugins.user_errors import UsersCodeError
 
 CODE = {".py", ".pyc", ".pyi", ".so"}  # the user's own modules are in the identity already
+INSTALLED = {"site-packages", "dist-packages"}  # an environment that lies inside the project
 _opened: list[set[Path]] = []  # what is being watched; empty: nobody watches
 _hooked: list[bool] = []  # an audit hook cannot be taken away, so there is one a process
 
@@ -37,7 +38,7 @@ def declared(kind: str, name: str, reads: Sequence[str]) -> Iterator[None]:
 
 def _counts(path: Path, here: Path, known: set[Path]) -> bool:
     """Whether a file that was opened is a part of the project that nobody knows of."""
-    own = path.is_relative_to(here) and path.is_file() and path.suffix not in CODE
+    own = path.is_relative_to(here) and path.is_file() and path.suffix not in CODE and not INSTALLED & set(path.parts)
     return own and not any(path.is_relative_to(folder) for folder in known)
 
 

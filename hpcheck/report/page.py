@@ -23,6 +23,7 @@ from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
+from hpcheck.tasks.snippet import write as of_task
 
 FILE = "report.html"
 
@@ -108,10 +109,19 @@ def _navigation(content: Mapping[str, Any], readings: Sequence[Reading]) -> Mark
 
 def _header(config: Config, verdict: str) -> Markup:
     """The verdict against the start, then what this is a report of."""
-    what = f"{config.model.name} on {config.data.name}" if config.script is None else shlex.join(config.script)
+    what = _what(config)
     words = f"{what}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
     first = tag("p", tag("strong", verdict), class_="verdict") if verdict else None
     return tag("header", tag("h1", config.name), first, tag("p", words))
+
+
+def _what(config: Config) -> str:
+    """What was trained."""
+    if config.script is not None:
+        return shlex.join(config.script)
+    if config.task is not None and config.task.lightning is None:
+        return config.model.name
+    return f"{config.model.name} on {config.data.name}"
 
 
 def _recommended(content: Mapping[str, Any]) -> Markup:
@@ -133,6 +143,9 @@ def _use(settings: Mapping[str, Any], config: Config) -> Markup:
     if config.script is not None:
         recommended = Path(config.run.dir) / config.name / "recommended.yaml"
         return tag("section", title, tag("pre", tag("code", of_script(recommended, None, config.script)), tabindex=0), id="use")
+    if config.task is not None:
+        code = of_task(Path(config.run.dir) / config.name, None, config.model.name)
+        return tag("section", title, tag("pre", tag("code", code), tabindex=0), id="use")
     parts = [_snippet(key, settings, config) for key in snippets.SNIPPETS]
     words = tag(
         "p",

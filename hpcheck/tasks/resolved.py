@@ -13,7 +13,8 @@ _described: dict[str, Description] = {}  # what this process has looked at
 def resolved(config: Config, launches: bool = True) -> Config:
     """The config with the task's own batch size, lr, momentum and weight decay where it gives none.
 
-    `launches`: whether a worker may look at the task; else what an earlier command saw is taken, and `InputError` raised where there is none.
+    `launches`: whether a worker may look at the task; else what an earlier command saw is taken, and `InputError` raised where there is
+    none.
     """
     return _filled(config, _look(config, launches))
 
@@ -87,8 +88,8 @@ def _with_length(config: Config, description: Description) -> Config:
     if not told["thinned"]:
         if budget["eval_size"] is not None and budget["eval_size"] < told["validation"]:
             raise InputError(
-                f"budget.eval_size: is {budget['eval_size']}, but the validation loader is no DataLoader over examples that are indexed, so "
-                f"all {told['validation']} are evaluated; leave it out"
+                f"budget.eval_size: is {budget['eval_size']}, but the validation loader is no DataLoader over indexed examples, so all "
+                f"{told['validation']} are evaluated; leave it out"
             )
         budget["eval_size"] = told["validation"]
     return config.model_copy(update={"budget": Budget.model_validate(budget)})

@@ -145,13 +145,14 @@ def length(loader: Any) -> int | None:
 def examples(loader: Any) -> int | None:
     """Examples of an epoch; None where the loader does not say. Those that `drop_last` leaves out are counted: other ones each epoch."""
     dataset = getattr(loader, "dataset", None)
-    if isinstance(dataset, Sized) and not isinstance(dataset, IterableDataset):
-        return len(dataset)
-    return None
+    if isinstance(dataset, IterableDataset):
+        return None
+    sized = next((part for part in (getattr(loader, "sampler", None), dataset) if isinstance(part, Sized)), None)
+    return None if sized is None else len(sized)
 
 
 def can_be_thinned(loader: Any) -> bool:
-    """Whether a part of a validation loader can be evaluated: a DataLoader's over a data set that is indexed, with no sampler of its own."""
+    """Whether a part of a validation loader can be evaluated: it is a DataLoader over a data set that is indexed, without own sampler."""
     if not isinstance(loader, DataLoader) or isinstance(loader.dataset, IterableDataset) or examples(loader) is None:
         return False
     return type(loader.sampler) in (SequentialSampler, RandomSampler) and type(loader.batch_sampler) is BatchSampler
@@ -181,6 +182,25 @@ def in_this_process(loader: Any) -> Any:
     alone = copy.copy(loader)
     alone.num_workers = 0
     return alone
+
+
+def holds_another_number(batch: Any, size: int) -> int | None:
+    """How many examples a batch plainly has, where they are not `size`: the first dimension that all its tensors share. None where it has
+    `size`, or where that cannot be told."""
+    tensors: set[int] = set()
+    lists: set[int] = set()
+    _count(batch, tensors, lists)
+    return next(iter(tensors)) if len(tensors) == 1 and size not in tensors | lists else None
+
+
+def _count(value: Any, tensors: set[int], lists: set[int]) -> None:
+    """The first dimensions of tensors, and the lengths of the lists around them."""
+    if isinstance(value, Tensor):
+        tensors |= {len(value)} if value.ndim else set()
+    elif isinstance(value, Mapping | list | tuple):
+        lists.add(len(value))
+        for item in value.values() if isinstance(value, Mapping) else value:
+            _count(item, tensors, lists)
 
 
 def refuse_nothing(name: str, which: str, batch: Any) -> None:

@@ -5,7 +5,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from hpcheck.engine.tasks.batches import Epochs, can_be_thinned, examples, in_this_process, length, moved
+from hpcheck.engine.tasks.batches import (
+    Epochs,
+    can_be_thinned,
+    examples,
+    holds_another_number,
+    in_this_process,
+    length,
+    moved,
+    refuse_nothing,
+)
 from hpcheck.engine.tasks.contents import fingerprint
 from hpcheck.engine.tasks.evaluation import STEP, WHOLE, checked, evaluated
 from hpcheck.engine.tasks.load import Loaders, OfTask, Task, in_users_words
@@ -31,7 +40,7 @@ def _described(data: OfTask, batch_size: int | None, default_batch_size: int, se
     size = batch_size or int(getattr(task.made, "batch_size", default_batch_size))
     loaders = task.loaders(size, seed)
     told = _optimizer(task, model)
-    _try(task, model, loaders, data.device, seed)
+    _try(task, model, loaders, data.device, size, seed)
     train = getattr(task.made, "train_examples", None) or examples(loaders.train)
     return {
         **told,
@@ -69,12 +78,22 @@ def _optimizer(task: Task, model: nn.Module) -> dict[str, Any]:
     }
 
 
-def _try(task: Task, model: nn.Module, loaders: Loaders, device: torch.device, seed: int) -> None:
+def _try(task: Task, model: nn.Module, loaders: Loaders, device: torch.device, size: int, seed: int) -> None:
     """One training step without an update, and one of validation, so that what is wrong is said before the search."""
     model.train()
-    batch = moved(Epochs(task.name, in_this_process(loaders.train), seed).batch(0), device)
+    batch = Epochs(task.name, in_this_process(loaders.train), seed).batch(0)
+    refuse_nothing(task.name, "training", batch)
+    batch = moved(batch, device)
+    _refuse_another_size(task, loaders, batch, size)
+    before = _counters(task)
     seed_all(device, seed)
     task.training_step(model, batch).backward()  # type: ignore[no-untyped-call]
+    moving = [name for name, value in _counters(task).items() if name in before and value != before[name]]
+    if moving and not task.keeps_state:
+        raise UsersCodeError(
+            f"task {task.name}: training_step changes self.{moving[0]}, which a run that goes on would begin anew with; "
+            "give the task state() and load_state(saved), or make it a buffer of the model"
+        )
     if not any(parameter.grad is not None for parameter in model.parameters()):
         raise UsersCodeError(f"task {task.name}: the loss of training_step does not depend on the model of build")
     task.before_update(model)
@@ -87,6 +106,23 @@ def _try(task: Task, model: nn.Module, loaders: Loaders, device: torch.device, s
             checked(task, STEP, task.made.validation_step(model, moved(batch, device)))
             break
     model.train()
+
+
+def _counters(task: Task) -> dict[str, float]:
+    """The numbers that a task keeps as attributes."""
+    return {name: value for name, value in vars(task.made).items() if isinstance(value, int | float)}
+
+
+def _refuse_another_size(task: Task, loaders: Loaders, batch: Any, size: int) -> None:
+    """Raise `UsersCodeError` where a batch plainly holds another number of examples than were asked for. A DataLoader says it itself."""
+    known, found = examples(loaders.train), holds_another_number(batch, size)
+    if isinstance(getattr(loaders.train, "batch_size", None), int) or (known is not None and known < size):
+        return
+    if found is not None:
+        raise UsersCodeError(
+            f"task {task.name}: loaders was given a batch size of {size}, and its first batch has {found} examples; "
+            "use the batch size that loaders is given"
+        )
 
 
 def _counted(task: Task, model: nn.Module, loader: Any, device: torch.device) -> int:

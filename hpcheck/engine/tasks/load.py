@@ -151,13 +151,18 @@ class Task:
         if hasattr(self.made, "before_update"):
             self.made.before_update(model)
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether it says what it keeps itself from step to step."""
+        return hasattr(self.made, "state")
+
     def state(self) -> dict[str, Any]:
         """What it keeps itself from step to step, such as averages of weights; empty where it keeps nothing."""
-        return {"task": self.made.state()} if hasattr(self.made, "state") else {}
+        return {"task": self.made.state()} if self.keeps_state else {}
 
     def put(self, state: Mapping[str, Any]) -> None:
         """Go on from such a state."""
-        if "task" in state and hasattr(self.made, "load_state"):
+        if "task" in state:
             self.made.load_state(state["task"])
 
 

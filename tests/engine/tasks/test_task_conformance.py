@@ -122,4 +122,3 @@ def test_bf16_is_the_arrays_own(tmp_path: Path) -> None:
     half = {"precision": "bf16", "steps": 12, "evaluate_after": (0, 12)}
     expected, found = engine_runs.computed(of_arrays("plain", **half), tmp_path), task_runs.computed(of_task("plain", **half), tmp_path)
     assert curves(found) == curves(expected)
-
