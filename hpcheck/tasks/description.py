@@ -48,9 +48,10 @@ class Description:
         examples = f"{told['train_examples']:,} training examples, " if told["train_examples"] else ""
         test = ", a test loader" if told["test"] else ""
         own = f", lr {told['lr']:g}, weight decay {told['weight_decay']:g}" if told["optimizer"] else ""
+        better = f", {told['metric']} ({told['metric_is']} is better)" if told["metric"] != "loss" else ""
         return (
             f"{told['parameters']:,} parameters, {told['optimizer'] or 'the optimizer of the config'}{groups}, {examples}"
-            f"{told['validation']:,} validation examples{test}, batch size {told['total_batch_size']}{own}"
+            f"{told['validation']:,} validation examples{test}, batch size {told['total_batch_size']}{own}{better}"
         )
 
 

@@ -184,6 +184,14 @@ def in_this_process(loader: Any) -> Any:
     return alone
 
 
+def leading(batch: Any) -> int | None:
+    """The first dimension of the first tensor of a batch; None where it has none."""
+    if isinstance(batch, Tensor):
+        return len(batch) if batch.ndim else None
+    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
+    return next((found for part in parts if (found := leading(part)) is not None), None)
+
+
 def holds_another_number(batch: Any, size: int) -> int | None:
     """How many examples a batch plainly has, where they are not `size`: the first dimension that all its tensors share. None where it has
     `size`, or where that cannot be told."""

@@ -52,7 +52,7 @@ class OfTask:
             if self.data.task == "lightning":
                 from hpcheck.engine.tasks.lightning import LightningTask
 
-                made: Any = LightningTask(name, self.data.name, dict(self.model.options))
+                made: Any = LightningTask(name, self.data.name, dict(self.model.options), self.data.metric)
             else:
                 made = find.call(name, find.load("models", name), **dict(self.model.options))
                 _refuse_what_is_none(name, made)

@@ -1,5 +1,6 @@
 """What a task cannot be, and what is said of it: one line, by name, before a search begins."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -277,3 +278,14 @@ def test_nan_before_the_first_update_is_no_lr_too_large(tmp_path: Path) -> None:
     ):
         computed(spec, tmp_path)
     worker.of_this_process.cache_clear()
+
+
+def test_a_library_that_is_not_installed_is_named_with_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    Path("needs_it.py").write_text("import lightning", encoding="utf-8")
+    task = OfTask(DataSpec("needs_it:Data", task="lightning"), PartSpec("needs_it:Lit"), (), torch.device("cpu"))
+    with pytest.raises(
+        UsersCodeError, match=r"needs_it:Lit imports lightning, which is not installed \(pip install hpcheck\[lightning\]\)"
+    ):
+        describe(task, 16, 128, 0)
