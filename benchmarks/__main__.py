@@ -15,6 +15,7 @@ NAMES = {
     "trials": "benchmarks.tuning.trials",
     "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
+    "task": "benchmarks.task",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",
     "contest": "benchmarks.contest.main",

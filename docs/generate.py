@@ -83,7 +83,10 @@ def config() -> str:
     lines += ["`hpcheck schema` prints the same as a JSON schema, kept as [hpcheck.schema.json](hpcheck.schema.json) for editors.", ""]
     lines += ["An editor with the YAML language server completes and checks a config that says where the schema lies:", ""]
     lines += ["```yaml", "# yaml-language-server: $schema=hpcheck.schema.json", "```", ""]
-    lines += ["Only `data` and `model` are required. A bare string is short for `{name: ...}` in `data`, `model` and `optimizer`.", ""]
+    lines += [
+        "Only `data` and `model` are required, or one of `task` and `script` in their place. A bare string is short for `{name: ...}` in"
+    ]
+    lines += ["`data`, `model`, `optimizer` and `task`.", ""]
     top = {name: field for name, field in Config.model_fields.items() if not _section(field.annotation)}
     lines += ["| key | default | allowed | means |", "|---|---|---|---|", *(row((name,), field, schema) for name, field in top.items())]
     for name, field in Config.model_fields.items():
@@ -101,7 +104,8 @@ def row(path: tuple[str, ...], field: Any, schema: dict[str, Any]) -> str:
 
 
 def _section(annotation: Any) -> type[Section] | None:
-    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+    kinds = [one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, Section)]
+    return kinds[0] if kinds else None
 
 
 def cell(text: str) -> str:

@@ -25,6 +25,8 @@ from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script import resolved
 from hpcheck.script import snippet as of_script
 from hpcheck.steps.reading import Reading, left_open
+from hpcheck.tasks import resolved as tasks
+from hpcheck.tasks import snippet as of_task
 from hpcheck.terminal.progress import Progress
 
 Style = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
@@ -74,8 +76,10 @@ class Answer:
         """Code that trains with the settings, ready to paste. Raises `InputError` where there is none."""
         if style not in (*snippets.SNIPPETS, "hpcheck"):
             raise InputError(f"there is no snippet {style!r}; there are {', '.join((*snippets.SNIPPETS, 'hpcheck'))}")
-        if self.config.script is not None or style == "hpcheck":
+        if self.config.script is not None or (style == "hpcheck" and self.config.task is None):
             return of_script.write(self.directory / "recommended.yaml", style, self.config.script)
+        if self.config.task is not None:
+            return of_task.write(self.directory, style, self.config.model.name)
         optimizer = self.config.optimizer
         multiplied = declares_multipliers(self.config.model.name)
         return snippets.write(style, self.content["settings"], optimizer.name, optimizer.options(), multiplied)
@@ -159,6 +163,8 @@ def loaded(config: str | Path | Mapping[str, Any], overrides: Sequence[str]) -> 
     else:
         raise InputError(f"a config is a path or a dict, not {type(config).__name__}")
     RunDirectory.of(found)
+    if found.task is not None:
+        return tasks.resolved(found)
     return resolved.resolved(found, launches=True) if found.script is not None else found
 
 

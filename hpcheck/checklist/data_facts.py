@@ -16,7 +16,7 @@ from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outpu
 from hpcheck.plugins import find
 from hpcheck.runs import records
 from hpcheck.runs.identity import Fingerprints
-from hpcheck.runs.spec import RunSpec, can_be_cut
+from hpcheck.runs.spec import DataSpec, RunSpec, can_be_cut
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
@@ -40,6 +40,8 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
             fingerprints.remember(spec, description.fingerprint)
         _refuse_batch_sizes(config, train)
         return Facts(train, held_out, seeded=description.seeded, found=script_words(train, held_out))
+    if config.task is not None:
+        return _of_task(config, spec, fingerprints)
     raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
     if fingerprints is not None:
         fingerprints.remember(spec, fingerprint)
@@ -57,6 +59,17 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
         unseen=unseen_classes(raw),
         found=found_words(config, raw, train, held_out),
     )
+
+
+def _of_task(config: Config, spec: DataSpec, fingerprints: Fingerprints | None) -> Facts:
+    """What a task of the user's own told of its data."""
+    from hpcheck.tasks.resolved import known
+
+    description, train, held_out = known(config)
+    if fingerprints is not None:
+        fingerprints.remember(spec, description.fingerprint)
+    _refuse_batch_sizes(config, train)
+    return Facts(train, held_out, seeded=description.repeats)
 
 
 def with_metric(config: Config, known: Facts, folder: Path) -> Facts:

@@ -25,6 +25,7 @@ from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.order import CONFIRM, REPROBE, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Missing
+from hpcheck.tasks import resolved as tasks
 from hpcheck.terminal.progress import Progress
 
 MOST_ROUNDS = 60  # ours: no step needs nearly so many; a step that does is broken, and says so instead of running for ever
@@ -58,6 +59,8 @@ class Checklist:
             progress.say(self.asked.facts.unseen)
         if config.script is not None:
             resolved.known(config)[0].save(self.runs.path)
+        if config.task is not None:
+            tasks.known(config)[0].save(self.runs.path)
         self._written: list[Reading] = []
         self._topics_before = recommended.topics_in(self.runs.recommended)
 

@@ -74,18 +74,24 @@ def _load_script(path: Path | None, script: list[str], overrides: list[str], fro
 
 
 def _begun_from(loaded: "Config", overrides: list[str], from_: Path | None, launches: bool) -> "Config":
-    """The config starting from what its script tells, and from a recommendation."""
+    """The config starting from what its script or its task tells, and from a recommendation."""
     from hpcheck import config as configs
 
     if loaded.script is not None:
         from hpcheck.script import resolved
 
         loaded = resolved.resolved(loaded, launches)
+    if loaded.task is not None:
+        from hpcheck.tasks import resolved as tasks
+
+        loaded = tasks.resolved(loaded, launches)
     if from_ is None:
         return loaded
     from hpcheck.recommendation import recommended
 
     begun = configs.overlay(loaded, recommended.read(from_)["settings"], str(from_), overrides)
+    if loaded.task is not None:
+        return tasks.placed(begun, loaded)
     return begun if loaded.script is None else resolved.placed(begun)
 
 

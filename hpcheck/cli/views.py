@@ -68,12 +68,13 @@ def show(
     content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"), whole=True)
     refuse_lost_records(runs, content)
     made_with = runs.made_with(str(content["provenance"].get("config"))) or loaded
-    for part in ("data", "model", "optimizer"):
+    arrays = made_with.script is None and made_with.task is None  # what the others told is in one of the two configs alone
+    for part in ("data", "model", "optimizer") if arrays else ():
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
             stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
     if batch is not None or epochs is not None:
         return stdout.write_words(other_lengths.lines(content, batch, epochs))
-    if made_with.script is not None or snippet == "hpcheck":
+    if made_with.script is not None or (snippet == "hpcheck" and made_with.task is None):
         from hpcheck.script import snippet as scripts
 
         if snippet is None:
@@ -83,6 +84,10 @@ def show(
         return None
     if snippet is None:
         return print_recommendation(content, runs.path, as_json)
+    if made_with.task is not None:
+        from hpcheck.tasks import snippet as of_task
+
+        return stdout.write(of_task.write(runs.path, snippet, made_with.model.name))
     optimizer = made_with.optimizer.name, made_with.optimizer.options()
     multiplied = declares_multipliers(made_with.model.name)
     stdout.write(snippets.write(snippet, content["settings"], *optimizer, multiplied), end="")
@@ -106,7 +111,7 @@ def _show_file(path: Path, snippet: str | None, batch: int | None, epochs: float
     if snippet == "hpcheck":
         return stdout.write(scripts.write(path, snippet, None))
     made_with = RunDirectory(path.parent).made_with(str(content["provenance"].get("config")))
-    if made_with is None or made_with.script is not None:
+    if made_with is None or made_with.script is not None or made_with.task is not None:
         raise InputError(
             f"{path} does not say with which optimizer it was read: give its config, as in hpcheck show CONFIG --snippet {snippet}"
         )

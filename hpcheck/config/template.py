@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from hpcheck import config as configs
 from hpcheck.config import allowed, yaml12
 from hpcheck.config.sections import Config
+from hpcheck.config.tasks import PARTS
 from hpcheck.config.types import Section
 from hpcheck.config.yaml12 import KeyPath
 
@@ -21,6 +22,8 @@ def commented(chosen: Mapping[str, Any], head: str = "") -> str:
     schema = configs.schema()
     for name, field in Config.model_fields.items():
         section = field.annotation
+        if name in PARTS and any(chosen.get(other) is not None for other in ("task", "script")):
+            continue  # they would stand beside it
         if isinstance(section, type) and issubclass(section, Section):
             lines += ["", f"{name}:".ljust(COMMENT_COLUMN) + f"# {field.description}"]
             lines += [f"  {line}" for line in _section(section, _folded(chosen.get(name)), schema, name)]

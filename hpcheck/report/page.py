@@ -26,6 +26,7 @@ from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script.snippet import write as of_script
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
+from hpcheck.tasks.snippet import write as of_task
 
 FILE = "report.html"
 REST = {
@@ -98,8 +99,15 @@ def _links(steps: Sequence[tuple[str, str]], has_results: bool) -> list[tuple[st
 
 def _what(config: Config) -> str:
     """What this is a report of."""
-    what = f"{config.model.name} on {config.data.name}" if config.script is None else shlex.join(config.script)
-    return f"{what}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
+    return f"{_trained(config)}, {config.optimizer.name}, by Leslie Smith's checklist (2018)"
+
+
+def _trained(config: Config) -> str:
+    if config.script is not None:
+        return shlex.join(config.script)
+    if config.task is not None and config.task.lightning is None:
+        return config.model.name
+    return f"{config.model.name} on {config.data.name}"
 
 
 def _use(settings: Mapping[str, Any], config: Config) -> dict[str, Any]:
@@ -109,6 +117,8 @@ def _use(settings: Mapping[str, Any], config: Config) -> dict[str, Any]:
         return use | {"refused": overview.sentence(f"nothing to paste: {why}")}
     if config.script is not None:
         return use | {"script": of_script(Path(config.run.dir) / config.name / "recommended.yaml", None, config.script)}
+    if config.task is not None:
+        return use | {"script": of_task(Path(config.run.dir) / config.name, None, config.model.name)}
     return use | {"snippets": [_snippet(key, settings, config) for key in snippets.SNIPPETS]}
 
 

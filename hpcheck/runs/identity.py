@@ -24,6 +24,8 @@ class Fingerprints:
         """Hash of the contents of a data set as its loader returns it; the same data elsewhere has the same. The first question loads
         them."""
         if _place(data) not in self._data:
+            if data.task:
+                raise InputError(f"{data.name}: the task has not been looked at yet")
             self.remember(data, load_raw(data.name, Path(data.root), dict(data.options))[1])
         return self._data[_place(data)]
 
@@ -37,7 +39,7 @@ class Fingerprints:
         for module in modules:
             if module not in self._sources:
                 self._sources[module] = source_hash(module)
-        return "".join([*(self._sources[module] for module in modules), *map(_content_hash, getattr(spec, "reads", ()))])
+        return "".join([*(self._sources[module] for module in modules), *map(_content_hash, spec.reads)])
 
     def identify(self, spec: Spec) -> str:
         """The run id of `spec`."""
@@ -50,13 +52,19 @@ def identify(spec: Spec) -> str:
 
 
 def _place(data: DataSpec) -> tuple[object, ...]:
-    return data.name, data.root, data.options
+    return data.name, data.root, data.options, data.task
 
 
 def _content_hash(path: str) -> str:
-    """Hash of a file that the user's model reads. Raises `InputError` where it cannot be read."""
+    """Hash of a file, or of all files of a folder, that the user's model reads. Raises `InputError` where it cannot be read."""
+    top = Path(path)
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        if not top.is_dir():
+            return hashlib.sha256(top.read_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        for file in sorted(file for file in top.rglob("*") if file.is_file()):
+            digest.update(f"{file.relative_to(top)}".encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        return digest.hexdigest()
     except OSError as error:
         raise InputError(f"model.reads: {path} cannot be read ({error.strerror})") from error
 

@@ -148,6 +148,7 @@ def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
         bn_splits=config.run.parts(),
         devices=config.run.devices,
         together="off" if config.run.together == "off" or config.run.engine == "ray" else "auto",
+        reads=config.model.reads,
         label="step time",
     )
 

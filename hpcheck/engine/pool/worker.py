@@ -19,9 +19,12 @@ from hpcheck.engine import thread_timing
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
-from hpcheck.engine.loop import train
+from hpcheck.engine.loop import Data, train
 from hpcheck.engine.pool.executor import is_at_work
 from hpcheck.engine.pool.malloc import keep_freed_memory
+from hpcheck.engine.tasks.contents import fingerprint as contents_of
+from hpcheck.engine.tasks.describe import describe
+from hpcheck.engine.tasks.load import OfTask
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.errors import ChangedError, InputError, RunFailedError
 from hpcheck.plugins.user_errors import as_theirs
@@ -74,10 +77,10 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
         raise (as_theirs(error) or error) from None
 
 
-def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[OnDevice, dict[str, Any]]:
+def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[Data, dict[str, Any]]:
     """The data of a run on its device, and what its record says of where it was made. Raises `ChangedError` where the data or the user's
     code are no longer what `run_id` names."""
-    data, fingerprint = on_device(spec.data, str(device))
+    data, fingerprint = data_of(spec, str(device))
     if computed_id(spec, fingerprint, of_this_process().users_source(spec)) != run_id:
         raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
     return data, environment(device, threads) | {"data": fingerprint[:16]}
@@ -138,9 +141,32 @@ def of_this_process() -> Fingerprints:
 def threads_that_pay(spec: Spec, directory: Path, most: int) -> int | None:
     """The number of threads on a CPU, at most `most`, that pays for the steps of a run. None where they fail: the run will say of what."""
     try:
-        return thread_timing.threads_that_pay(spec, on_device(spec.data, "cpu")[0], directory, most)
+        return thread_timing.threads_that_pay(spec, data_of(spec, "cpu")[0], directory, most)
     except BaseException:  # of the user's code too, which may leave by SystemExit
         return None
+
+
+def data_of(spec: Spec, device: str) -> tuple[Data, str]:
+    """What a run is made of on its device, and the fingerprint of its data."""
+    if not spec.data.task:
+        return on_device(spec.data, device)
+    task = OfTask.of(spec, torch.device(device))
+    return task, task_contents(task)
+
+
+@cache
+def task_contents(task: OfTask) -> str:
+    """The fingerprint of a task's data, as this process finds them first."""
+    return contents_of(task.begin())[0]
+
+
+def described(task_of: Spec, device_name: str, batch_size: int | None, default_batch_size: int, seed: int) -> dict[str, Any]:
+    """What is told of a task before anything is planned. What the user's code raises is an `UsersCodeError`."""
+    try:
+        torch.set_num_threads(1)
+        return describe(OfTask.of(task_of, resolve_device(device_name)), batch_size, default_batch_size, seed)
+    except BaseException as error:
+        raise (as_theirs(error) or error) from None
 
 
 @lru_cache(maxsize=2)
