@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hpcheck.checklist.simulated import World
 from hpcheck.runs.records import RunRecord, examples_processed, iterations_done
 from hpcheck.runs.spec import RunSpec, Spec
+from hpcheck.steps import lr_in_full
 from hpcheck.steps.batch import candidate_sizes, measurement
 from hpcheck.steps.build_runs import short_steps
 from hpcheck.steps.confirm_plan import trainings_of
@@ -46,7 +47,8 @@ def bounds(asked: Asked) -> dict[str, Bounds]:
     """The bounds of every step of the checklist, in order, from an empty run directory."""
     each = [costs(asked, world) for world in (*easy(asked), *hard(asked))]
     nothing = {REPROBE: [Cost()]}  # it is not made where nothing moved
-    return {step: _bounds([*(one[step] for one in each), *nothing.get(step, ())]) for step in steps_of_run(asked)}
+    found = {step: _bounds([*(one[step] for one in each), *nothing.get(step, ())]) for step in steps_of_run(asked)}
+    return {step: one for step, one in found.items() if step != lr_in_full.STEP or one.iterations[1]}  # needed by none of them: not told
 
 
 def _bounds(of_step: Iterable[Cost]) -> Bounds:

@@ -25,8 +25,8 @@ def plan(tmp_path, *overrides):
 
 def test_full_trainings_are_planned_in_place_of_the_weight_decay_grid(tmp_path) -> None:
     found = plan(tmp_path, "confirm.trainings=null")
-    assert list(found["iterations"]) == ["lr-range", "batch", "momentum", "confirm", "train"]
-    assert found["trainings"]["confirm"] == [8, 8]
+    assert list(found["iterations"]) == ["lr-in-full", "batch", "momentum", "confirm", "train"]
+    assert found["trainings"]["confirm"] == [7, 7]  # one of the eight was trained to find the lr
     assert found["trainings"]["train"] == [0, 0]  # it is one of the eight
     assert found["confirm"]["parts"] == {"first": 3, "neighbours": 2, "challenger": 1, "fresh": 2}
     said = "\n".join(plan_lines(found))
