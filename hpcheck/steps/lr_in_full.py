@@ -19,7 +19,7 @@ from hpcheck.steps.step import Asked, Steps
 STEP = "lr-in-full"
 SOURCE = "hpcheck's own full trainings, from where the sweep diverges (section 4.1)"
 SHORT_RUNS = 5  # ours: a training of fewer iterations than so many of the shortest runs that can be read; the step makes ten to fourteen
-APART = 4.0  # ours: between the maxima tried first; one more is tried half-way to the better neighbour of the best
+APART = 4.0  # ours: between the maxima tried, so that the best is missed by a factor of 2 at most
 UNSEEN = 64.0  # ours: the lr that a sweep begins to learn at lies so far below where it diverges, where it did not show it
 MOST = 6  # ours: maxima tried in all, where an edge goes on winning
 
@@ -31,14 +31,13 @@ def is_short(asked: Asked) -> bool:
 
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set max_lr and min_lr: the best of full trainings at maxima a factor of four apart, about the user's own, or about the middle of what
-    the sweep learns and diverges at, with one on either side of the best; then one nearer to it."""
+    the sweep learns and diverges at, with one on either side of the best."""
     (sweep,) = yield [sweep_spec(asked, settings, short_steps(asked, "lr_range", settings))]
     read = read_sweep(curve(sweep))
     diverges_at = read.diverges_at or sweep.run.lr.largest
     middle = asked.config.start.max_lr or math.sqrt((read.learns_from or diverges_at / UNSEEN) * diverges_at)
     contest = Contest(asked, start_in_full(asked, settings), MOST)
     yield from _bracketed(contest, settings, [middle * APART, middle, middle / APART])
-    yield from _refined(contest, settings)
     best, _ = contest.best()
     return _abstained(contest, settings) if best is None else _reading(contest, best, diverges_at)
 
@@ -57,19 +56,6 @@ def _bracketed(contest: Contest, settings: Settings, first: Sequence[float]) -> 
         else:
             return
         yield from contest.train([with_lr(asked, settings, two_significant_figures(further))])
-
-
-def _refined(contest: Contest, settings: Settings) -> Training:
-    """One more, half-way between the best and the better of its neighbours."""
-    best, _ = contest.best()
-    ordered = sorted(contest.candidates, key=lambda one: one.known_max_lr)
-    if best is None or not contest.left:
-        return
-    at = ordered.index(best)
-    beside, _ = contest.best([*ordered[max(at - 1, 0) : at], *ordered[at + 1 : at + 2]])
-    if beside is not None:
-        half_way = two_significant_figures(math.sqrt(best.known_max_lr * beside.known_max_lr))
-        yield from contest.train([with_lr(contest.asked, settings, half_way)])
 
 
 def _reading(contest: Contest, best: Settings, diverges_at: float) -> Reading:
