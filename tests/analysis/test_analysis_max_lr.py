@@ -289,6 +289,21 @@ def test_maxima_that_two_seeds_order_the_opposite_way_leave_their_middle_unsure(
     assert choice.reason.endswith("two seeds order the candidates the opposite way")
 
 
+def test_scores_are_said_on_the_scale_they_are_judged_on_where_a_seed_shifts_all() -> None:
+    shifted = {0.1: 0.03, 0.2: 0.03}  # what another seed adds
+    candidates = [
+        replace(one, curves=(*one.curves, ends_at(BOWL[one.value] + shifted[one.value]))) if one.value in shifted else one
+        for one in runs(BOWL)
+    ]
+    scores = {value: score for value, score, _ in middle_maximum(candidates).scores}
+    alone = {value: score for value, score, _ in middle_maximum(runs(BOWL)).scores}
+    assert scores == pytest.approx(alone, abs=1e-3)
+    once, again = stretch(runs(BOWL), "loss"), stretch(candidates, "loss")
+    assert once is not None
+    assert again is not None
+    assert (once.low, once.high) == pytest.approx((again.low, again.high), rel=0.01)
+
+
 def test_an_interval_that_had_to_reach_for_the_kept_maximum_makes_it_no_surer() -> None:
     kept = 0.05  # good, but below where the middle may lie
     rows = [*runs({0.025: 1.1, 0.2: 0.32, 0.4: None}), *twice({kept: (0.3, 0.3)})]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from hpcheck.analysis.choice import Choice
 from hpcheck.recommendation import recommended, wording
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant, values
@@ -74,6 +75,16 @@ def test_a_limit_that_rises_with_the_ramps_length_is_read_from_a_longer_ramp() -
     assert lengths[-1] >= 800
     assert reading.settings.max_lr is not None
     assert reading.settings.max_lr > 0.1  # an eighth of the true limit is what the fast ramps would have given
+
+
+def test_a_limit_near_which_no_1cycle_came_through_is_not_sure() -> None:
+    limit = Choice(0.4, (0.3, 0.5), "high", "chosen", "the loss turns")
+    scores = ((0.05, 0.3, 0.01), (0.2, 0.4, 0.01), (0.8, math.inf, 0.0))
+    cycles = Choice(0.1, (0.05, 0.2), "high", "chosen", "in the middle", scores=scores)
+    lower = lr_range.beside_cycles(limit, cycles)
+    assert lower.confidence == "medium"
+    assert "medium confidence, since no short 1cycle with a maximum near it came through" in lower.reason
+    assert lr_range.beside_cycles(limit, replace(cycles, scores=(*scores, (0.3, 0.5, 0.01)))) == limit
 
 
 @pytest.mark.parametrize(("epochs", "longest"), [(5, 800), (10, 800), (15, 1172), (60, 1600)])  # 781 iterations are ten epochs
