@@ -126,8 +126,8 @@ def _own_lr(group: dict[str, Any]) -> float:
 def _own_momenta(group: dict[str, Any]) -> tuple[float | None, float | None]:
     """The largest and the smallest momentum that the user gave: a OneCycleLR has a cycle of its own for it, others have one value."""
     now = momentum_of(group)
-    both = (group.get("max_momentum"), group.get("base_momentum"))
-    return (float(both[0]), float(both[1])) if now is not None and None not in both else (now, now)
+    largest, least = group.get("max_momentum"), group.get("base_momentum")
+    return (now, now) if now is None or largest is None or least is None else (float(largest), float(least))
 
 
 def momentum_of(group: dict[str, Any]) -> float | None:
