@@ -136,6 +136,15 @@ class Launcher:
             self._nursery = None
 
 
+def _code_from(connection: socket.socket) -> int:
+    """What the server says of a launch's end; LOST where the server itself was killed. Raises `BlockingIOError` where there is no word."""
+    try:
+        said = connection.recv(16)
+    except ConnectionError:
+        return LOST
+    return int(said) if said else LOST
+
+
 class Launch:
     """A command that was launched for a job."""
 
@@ -169,8 +178,7 @@ class Launch:
             return self._guarded.process.poll()
         if self._code is None and self._connection is not None:
             with suppress(BlockingIOError):
-                said = self._connection.recv(16)
-                self._code = int(said) if said else LOST
+                self._code = _code_from(self._connection)
         return self._code
 
     def is_silent(self) -> bool:

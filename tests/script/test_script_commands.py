@@ -101,6 +101,10 @@ def test_the_start_is_what_the_script_has_unless_the_config_says_otherwise():
     )
 
 
+def test_the_start_has_the_momenta_of_the_scripts_own_cycle():
+    assert resolved_config(momentum=0.95, least_momentum=0.85).start.momentum.model_dump() == {"max": 0.95, "min": 0.85}
+
+
 def test_a_budget_in_steps_holds_at_the_starts_batch_size():
     config = resolved_config("script: [python, train.py]\nbudget: {steps: 300}", train_examples=None, loops={})
     _, examples, _ = resolved.known(config)

@@ -63,13 +63,22 @@ def test_a_scheduler_of_the_scripts_own_changes_nothing(drive, warm_up):
     assert [seen[0][0] for seen in script.seen] == pytest.approx(rates[:39] / 10, rel=1e-6)
 
 
-def test_the_lr_of_a_script_with_a_one_cycle_of_its_own_is_its_maximum(drive, tmp_path):
+@pytest.mark.parametrize(
+    ("optimizer", "given", "momenta"),
+    [
+        (torch.optim.SGD, {}, (0.95, 0.85)),
+        (torch.optim.AdamW, {"max_momentum": 0.9, "base_momentum": 0.8}, (0.9, 0.8)),
+        (torch.optim.SGD, {"cycle_momentum": False}, (0.9, 0.9)),
+    ],
+)
+def test_a_one_cycle_of_the_scripts_own_tells_what_the_user_has(drive, tmp_path, optimizer, given, momenta):
     drive(mode="describe")
-    script = Script()
-    torch.optim.lr_scheduler.OneCycleLR(script.optimizer, [0.03, 0.3], total_steps=100)
+    script = Script(optimizer)
+    torch.optim.lr_scheduler.OneCycleLR(script.optimizer, [0.03, 0.3], total_steps=100, **given)
     ended(script)
     found = told(tmp_path / f"job-{'a' * 16}-describe", "described")
     assert (found["lr"], found["groups"][0][0]) == (pytest.approx(0.3), pytest.approx(0.1))
+    assert (found["momentum"], found["least_momentum"]) == momenta
 
 
 def test_adams_momentum_is_its_beta1_and_a_tensor_lr_is_filled(drive):

@@ -1,6 +1,7 @@
 """Scripts that are launched: each thing that can go wrong in one is told in one clear line, and nothing is left running."""
 
 import os
+import socket
 import sys
 import textwrap
 import time
@@ -14,7 +15,7 @@ from hpcheck.runs import records
 from hpcheck.runs.spec import DataSpec, PartSpec, TimingSpec
 from hpcheck.script.description import described
 from hpcheck.script.engine import Launches
-from hpcheck.script.launch import Launcher, Nursery
+from hpcheck.script.launch import LOST, Launcher, Nursery, _code_from
 
 HEAD = """
 import sys, os, time
@@ -231,3 +232,12 @@ def test_a_batch_size_whose_timing_was_killed_once_is_not_too_large(look, tmp_pa
     result = records.read(tmp_path / f"{'b' * 16}.jsonl").result
     assert [one["size"] for one in result["sizes"]] == [8]
     assert result["too_large"] == []
+
+
+def test_a_server_that_is_killed_with_a_request_unread_has_lost_its_launch():
+    """The connection is then reset, not closed."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    ours.sendall(b"a request that nobody reads")
+    theirs.close()
+    with ours:
+        assert _code_from(ours) == LOST

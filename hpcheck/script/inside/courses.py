@@ -143,7 +143,8 @@ class Run(Common):
     def _stopped(self, done: int) -> bool:
         """What is to be done after this update; returns whether it was the last."""
         self._next_stop = next(self._stops, 0)
-        self._examples.updated(done - self.spec.at_step)
+        if done <= self._first + UNTIL:
+            self._examples.updated(done - self._first)
         is_row, is_last = done in self._evaluations, done == self.spec.steps
         diverged = False
         if is_row or is_last or done % CHECK_EVERY == 0 or done == self._first + 1:

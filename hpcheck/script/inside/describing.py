@@ -91,6 +91,7 @@ class Describing(Common):
             "lr": None if largest is None else largest.lr,
             "weight_decay": None if groups is None else max(base.weight_decay for base in groups.bases),
             "momentum": None if groups is None else groups.momentum,
+            "least_momentum": None if groups is None else groups.least_momentum,
             "groups": [] if groups is None else [[base.lr_ratio, base.decay_ratio] for base in groups.bases],
             "snapshots": self._snapshots.possible,
             "processes": ranks.size(),

@@ -66,7 +66,7 @@ class Groups:
         ratios = zip(_ratios(lrs), _ratios(decays), strict=True)
         self.bases = [Base(lr, decay, *both) for lr, decay, both in zip(lrs, decays, ratios, strict=True)]
         self.largest = max(range(len(groups)), key=lambda at: self.bases[at].lr_ratio)
-        self.momentum = momentum_of(groups[self.largest])
+        self.momentum, self.least_momentum = _own_momenta(groups[self.largest])
         self._floor = ZERO_MOMENTUM if isinstance(optimizer, torch.optim.SGD) else 0.0
         self._shares = [base.lr_ratio for base in self.bases]
         self._lrs: list[float] = []  # of each group, as they were set last: the very objects that lie in the groups
@@ -121,6 +121,13 @@ def _own_lr(group: dict[str, Any]) -> float:
     """The lr that the user gave: the maximum of a OneCycleLR, whose initial lr is a 25th of it; else the initial one, since a warm-up may
     have set the lr to 0 by now."""
     return float(next(group[key] for key in ("max_lr", "initial_lr", "lr") if isinstance(group.get(key), int | float | torch.Tensor)))
+
+
+def _own_momenta(group: dict[str, Any]) -> tuple[float | None, float | None]:
+    """The largest and the smallest momentum that the user gave: a OneCycleLR has a cycle of its own for it, others have one value."""
+    now = momentum_of(group)
+    largest, least = group.get("max_momentum"), group.get("base_momentum")
+    return (now, now) if now is None or largest is None or least is None else (float(largest), float(least))
 
 
 def momentum_of(group: dict[str, Any]) -> float | None:

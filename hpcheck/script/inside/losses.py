@@ -32,26 +32,28 @@ class Losses:
     def __init__(self) -> None:
         self._told: list[list[Loss]] = []  # of each update since the last look the losses of its batches
         self._under_way: list[Sent] = []
+        self._several: bool | None = None  # whether there are several processes; None until the first look
         self.add = self._told.append
 
     def look(self, wait: bool) -> list[float]:
         """The losses that nobody has looked at yet. On a GPU, unless told to wait, only those of the look before: they have arrived while
         later updates were made. All processes look at the same updates."""
-        lag = 0
-        if self._told:
-            told = self._told.copy()
-            self._told.clear()
-            means = [losses[0] if len(losses) == 1 else sum(losses) / len(losses) for losses in told]
-            numbers = [mean for mean in means if type(mean) is float]
-            if len(numbers) < len(means):
-                self._under_way.append(sent(ranks.averaged(_means(told))))
-                lag = 0 if wait else 1
-            else:
-                self._under_way.append(AtHand(ranks.averaged(torch.tensor(numbers)).tolist() if ranks.is_up() else numbers))
+        if self._several is None:
+            self._several = ranks.is_up()  # once the first update is made it does not change
+        told, lag = self._told.copy(), 0
+        self._told.clear()
+        numbers: list[float] = []
+        if any(isinstance(loss, Tensor) for losses in told for loss in losses):
+            self._under_way.append(sent(ranks.averaged(_means(told))))
+            lag = 0 if wait else 1
+        else:
+            numbers = [losses[0] if len(losses) == 1 else sum(losses) / len(losses) for losses in told]  # type: ignore[misc]
+            if numbers and self._several:
+                numbers = ranks.averaged(torch.tensor(numbers)).tolist()
         found: list[float] = []
         while len(self._under_way) > lag:
             found += self._under_way.pop(0).arrived()
-        return found
+        return found + numbers
 
 
 def _means(told: list[list[Loss]]) -> Tensor:
@@ -77,16 +79,6 @@ class FromElsewhere:
     def arrived(self) -> list[float]:
         found: list[float] = self._figures.tolist()
         return found
-
-
-class AtHand:
-    """Losses that are numbers already."""
-
-    def __init__(self, figures: list[float]) -> None:
-        self._figures = figures
-
-    def arrived(self) -> list[float]:
-        return self._figures
 
 
 class FromGpu:
