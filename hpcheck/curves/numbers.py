@@ -22,6 +22,7 @@ WRAPPED = re.compile(
 WITH_UNIT = re.compile(
     r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%|[kKMB]|ms|sec|s|min|h|it|its|iters?|steps?|epochs?|nats?|bits?|dB)"
 )
+LONGEST = 1_000  # ours: characters of a number, as of a tensor with its device; looking for one in more takes time in their square
 MANY = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -48,8 +49,8 @@ def number(cell: Any) -> float | None:
         return float(cell)
     if is_missing(cell):
         return None
-    if not isinstance(cell, str):
-        raise ValueError(f"not a number: {cell!r}")
+    if not isinstance(cell, str) or len(cell) > LONGEST:
+        raise ValueError(f"not a number: {cell!r:.100}")
     text = cell.strip().replace("\N{MINUS SIGN}", "-").rstrip(MARKED)
     wrapped = WRAPPED.fullmatch(text)
     return _plain(wrapped[1] if wrapped else text)

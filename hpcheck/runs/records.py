@@ -198,10 +198,10 @@ def read(path: Path) -> RunRecord | None:
         spec = from_dict(head["spec"])
     except (TypeError, KeyError, ValueError, AttributeError):  # whole lines, but not a record's
         return None
-    rows, result = tuple(line.get("row") for line in body), end.get("result")
-    if not is_whole(spec, rows) or not is_result(result, spec):
+    run_id, rows, result = head.get("run_id"), tuple(line.get("row") for line in body), end.get("result")
+    if not isinstance(run_id, str) or not is_whole(spec, rows) or not is_result(result, spec):
         return None
-    return RunRecord(head["run_id"], spec, rows, end["status"], result, head["environment"])  # type: ignore[arg-type]  # looked at above
+    return RunRecord(run_id, spec, rows, end["status"], result, head["environment"])  # type: ignore[arg-type]  # looked at above
 
 
 @dataclass(frozen=True)

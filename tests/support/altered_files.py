@@ -11,6 +11,7 @@ from typing import Any
 from hpcheck.curves.formats.tensorboard import FOOTER, HEADER, masked_crc
 
 DEEP = 100_000  # levels
+LONG = 120_000  # characters without an end of the line
 NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 WORD = re.compile(rb"[A-Za-z_]{2,}")
 HOSTILE = [
@@ -45,13 +46,18 @@ HOSTILE = [
     b"!!python/object/apply:os.system [true]",
     b"<<: *x",
     b"\\ud800",
-    b"a" * 200_000,
+    *(
+        part * (LONG // len(part))
+        for part in (b"a", b" ", b"1", b"a ", b"a:", b"1,", b"1/", b"- ", b"a.", b"loss ", b"[1] a", b"=", b"'a", b"\t", b"\n", b"\r")
+    ),
+    b"tensor(" + b" " * LONG,
+    b"epoch (" + b" " * LONG,
+    b"nan(" * 20_000,
     b"[" * DEEP,
     b"{" * DEEP,
     b'{"a":' * DEEP,
     *(b'{"a":' * depth + b"1" + b"}" * depth for depth in (90, 300, 500, 900, 960)),
     *(b"[" * depth + b"]" * depth for depth in (90, 300, 500, 900, 960)),
-    b"- " * 5_000,
 ]
 ODD: list[Any] = [
     None,

@@ -108,7 +108,7 @@ class _Reader:
 
     def take(self, at: int, line: str) -> None:
         """One line of the log."""
-        for part in line.split("\n"):
+        for part in (one for one in line.split("\n") if len(one) < LONGEST):
             part = _plain(part)
             special = dialects.parsed(part)
             row = self.table.row(part)
@@ -119,7 +119,7 @@ class _Reader:
                 counted, cells = special
                 self._count(counted.get(EPOCH), counted.get(ITERATION), None)
                 self._put(at, cells)
-            elif part.strip() and len(part) < LONGEST:
+            elif part.strip():
                 self._prose(at, part)
 
     def _prose(self, at: int, line: str) -> None:
