@@ -216,7 +216,7 @@ def test_a_constant_lr_is_read_from_constant_runs_and_is_smaller_than_a_cycles_m
 def test_the_authors_advice_on_a_constant_lr_comes_with_a_number() -> None:
     reading = reading_of(World(), *LONG)
     assert reading.settings.max_lr is not None
-    assert any(remark.startswith("for a constant lr a smaller value is necessary, ") for remark in reading.remarks)
+    assert any(remark.startswith("to train at a constant lr, take ") for remark in reading.remarks)
 
 
 def test_no_sweep_is_made_beside_the_last_ramp() -> None:
@@ -295,7 +295,7 @@ def test_a_smallest_lr_that_was_given_with_the_largest_goes_when_that_moves() ->
 
 def test_the_constant_lr_that_is_advised_is_at_most_half_the_maximum() -> None:
     reading = reading_of(World(), *LONG)
-    (words,) = [remark for remark in reading.remarks if remark.startswith("for a constant lr a smaller value is necessary, ")]
+    (words,) = [remark for remark in reading.remarks if remark.startswith("to train at a constant lr, take ")]
     assert float(words.split(", ")[1].split()[0]) == pytest.approx((reading.settings.max_lr or 0.0) / 2, rel=0.05)
 
 
