@@ -43,7 +43,7 @@ ADVICE = {
         "a sharp rise is instability, not overfitting: a smaller maximum learning rate or momentum, or a slower rise to it",
     ),
     (DIVERGENCE, "above-start"): ("section 3.3, Fig. 4a", "the loss ended above where it began: a smaller maximum learning rate"),
-    (PLATEAU, "flat"): ("section 3.1, Remark 2", "the loss has become horizontal, which is the goal: going on so gains nothing more"),
+    (PLATEAU, "flat"): ("section 3.1, Remark 2", "the loss has become horizontal, which is the goal; training on gains nothing more"),
     (RAMP_TOO_FAST, "stuck"): (
         "section 4.1 and 5, item 1",
         "the learning rate rose before the network had begun to learn: lengthen the ramp",

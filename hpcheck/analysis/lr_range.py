@@ -189,7 +189,7 @@ def _extremum(read: Sound, trend: Smoothed) -> Extremum:
     if not rises and fallen is None and read.divergence is None:
         return Extremum(float(read.lr[last]), float(read.lr[low]), float(read.lr[last]), False, "")
     if rises:
-        upper, how = float(read.lr[at + 1 + gone[0]]), "turns for the worse for good"
+        upper, how = float(read.lr[at + 1 + gone[0]]), "gets worse and does not recover"
     elif fallen is not None:
         upper, how = float(read.lr[fallen]), "loses most of what was learnt"
     else:

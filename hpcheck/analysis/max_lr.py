@@ -135,9 +135,9 @@ def _reason(
         higher = by == "accuracy" and _best(candidates, scores).curves[0].higher_is_better
         words = "the lowest loss" if by == "loss" else "the best metric"
         return f"{kept}; {'it' if best == value else format(best, 'g')} had {words} ({-lowest if higher else lowest:.3g})"
-    hidden = ", or no more than the noise hides" if bounds.coarse else ""
-    good = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}{hidden}"
-    return f"{good}; {value:g} is {'in their middle' if found.middle <= bounds.highest else 'the limit, below their middle'}"
+    hidden = ", or no worse than the noise hides" if bounds.coarse else ""
+    good = f"any maximum from {found.low:.2g} to {found.high:.2g} trains nearly as well by its {what}{hidden}"
+    return f"{good}. {value:g} is {'in the middle of these' if found.middle <= bounds.highest else 'the limit, below their middle'}"
 
 
 def _keeps(found: Stretch, bounds: Bounds) -> bool:
@@ -173,7 +173,7 @@ def _no_surer_than_its_evidence(choice: Choice, candidates: Sequence[Candidate],
     if choice.value is None:
         return choice
     if found.high > WIDE * found.low:
-        return lowered(choice, "low", f"such good maxima span a factor of {found.high / found.low:.2g}")
+        return lowered(choice, "low", f"these maxima span a factor of {found.high / found.low:.2g}")
     rows = {row.candidate.value: row for row in standings(candidates, choice.judged_by, "end", "step")}
     taken, (best, *_) = rows.get(choice.value), rows
     if taken is not None and math.isfinite(taken.mean):

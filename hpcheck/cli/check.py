@@ -11,7 +11,7 @@ from typing import Any
 from hpcheck.config import Config, ConfigError, Problem, yaml12
 from hpcheck.recommendation import drift, recommended
 from hpcheck.recommendation.drift import Content, Stated, Verdict, number
-from hpcheck.recommendation.verdict import first_line
+from hpcheck.recommendation.verdict import NOT_TESTED, first_line
 from hpcheck.recommendation.wording import cost_line
 from hpcheck.runs.files import naming, write_whole
 from hpcheck.terminal import exit_codes, stdout
@@ -179,7 +179,7 @@ def markdown(checked: Checked) -> str:
     table = ["| setting | baseline | now | | why |", "|---|---|---|---|---|", *rows]
     drawn = [line for one in checked.verdicts for line in picture(one)]
     notes = [f"- changed: {cell(one)}" for one in checked.changed]
-    said = [cell(words) for words in (first_line(checked.new), _cost(checked.new)) if words]
+    said = [cell(words) for words in (_verdict(checked), _cost(checked.new)) if words]
     head = ["### hpcheck", "", f"**{cell(summary(checked))}**", "", *(line for words in said for line in (words, ""))]
     return "\n".join([*head, *table, "", "```text", *drawn, "```", "", *notes, ""]) + "\n"
 
@@ -189,6 +189,15 @@ def shown(verdict: Verdict, stated: Stated) -> str:
     if verdict.setting == "learning_rate.cycle" and stated.value is not None:
         return epochs(stated.value)
     return number(stated.value)
+
+
+def _verdict(checked: Checked) -> str:
+    """Whether the settings are better than the start: what this check confirmed, else what the baseline says of itself."""
+    fresh = checked.new.get("verdict") or {}
+    if fresh.get("says", NOT_TESTED) != NOT_TESTED or checked.old is None:
+        return first_line(checked.new)
+    words = first_line(checked.old)
+    return f"The baseline says: {words}" if words else ""
 
 
 def _cost(content: Content) -> str:
@@ -211,7 +220,13 @@ def picture(verdict: Verdict) -> list[str]:
     if not known:
         return []
     least, most = tidy(min(known) / BEYOND, math.floor), tidy(max(known) * BEYOND, math.ceil)
-    named = f"{verdict.setting} (1 - m)" if flipped else verdict.setting
+    named = (
+        f"{verdict.setting} (1 - m)"
+        if flipped
+        else f"{verdict.setting} (epochs)"
+        if verdict.setting.endswith(".cycle")
+        else verdict.setting
+    )
     bars = [_bar(sorted(spot for spot in spots if spot is not None), spots[1], least, most) for spots in both]
     return [
         f"{named}, {named_number(least)} to {named_number(most)}",

@@ -17,7 +17,7 @@ HEAD = 56.0  # room above the plot: title, answer and what the scores are
 FOOT = 48.0  # room below it: values, "yours", and what the scores are of
 KEY = (
     "Filled: chosen. Pale: about as good. Shaded: where the value may lie. Dashed: yours. \u2715: diverged. \u25b2 \u25bc: far worse.",
-    "Bars: one standard error; under full trainings that of the difference from the chosen value.",
+    "Bars: one standard error. In full trainings it is that of the difference from the chosen value.",
 )
 Kind = Literal["chosen", "tied", "other", "diverged", "beyond"]
 Span = tuple[float, float]

@@ -136,7 +136,7 @@ def belief_line(content: Mapping[str, Any]) -> str:
         return "short runs alone: no full training has chosen among settings" if content["evidence"] else ""
     count, tried = confirmed["trainings"], len(confirmed["considered"])
     seeds = content.get("verdict", {}).get("fresh_seeds")
-    again = f"; the best and yours again, with at least {seeds} fresh seed{'s' * (seeds != 1)} each" if seeds else ""
+    again = f"; the best and yours were trained again, with at least {seeds} fresh seed{'s' * (seeds != 1)} each" if seeds else ""
     return f"{count} full trainings of {tried} settings{again}"
 
 

@@ -23,7 +23,7 @@ def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: 
         words = "Every setting was chosen on the test split. For a figure that can be published, choose them on held-out training data"
         lines.append((words, "hpcheck run -s data.validate_on=held-out"))
     if not left_open(readings) and readings and not kept:
-        lines.append(("Commit recommended.yaml: it is small, and training can be started from it", "hpcheck train --from recommended.yaml"))
+        lines.append(("Commit recommended.yaml. It is small, and training can start from it", "hpcheck train --from recommended.yaml"))
         lines.append(("Have it checked again when code, data or versions change", "hpcheck check"))
     return lines
 

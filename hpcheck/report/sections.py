@@ -17,8 +17,8 @@ from hpcheck.text import bound, duration, number, trainings
 ABOUT = {
     "lr-range": (
         "Learning rate range test",
-        "How large may the learning rate become? It rises along one run until the validation loss turns up or the metric down; short "
-        "1cycles then show which maximum trains stably.",
+        "How large may the learning rate become? It rises along one run until the validation loss turns up or the metric turns down. "
+        "Short 1cycles then show which maximum trains stably.",
         "section 4.1",
     ),
     "lr-in-full": (
@@ -38,7 +38,8 @@ ABOUT = {
     ),
     "wd-grid": (
         "Weight decay",
-        "How much weight decay balances the other regularization? A few values, then between or beyond the best, to one figure.",
+        "How much weight decay balances the other regularization? A few values are tried, then some between or beyond the best, to one "
+        "figure.",
         "section 4.4, Remark 6",
     ),
     "lr-reprobe": (
@@ -48,8 +49,8 @@ ABOUT = {
     ),
     "confirm": (
         "Full trainings",
-        "Is it better than what you have? A few weight decays and their neighbours are trained in full, then the best and yours again with "
-        "fresh seeds, which have chosen nothing.",
+        "Is it better than what you have? A few weight decays and their neighbours are trained in full. The best and yours are "
+        "then trained again with fresh seeds, which have chosen nothing.",
         "section 4.4, Remark 6; the rest is hpcheck's",
     ),
     "train": ("Training", "Do the settings hold over a full training, and has its validation loss become horizontal?", "section 5, A.1"),

@@ -213,8 +213,8 @@ def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequ
     near = _beside(contest, chosen, "weight_decay")
     figures = {one: _both(asked, contest.trained(one)[0]) for one in (chosen, *others)}
     beside = " and ".join(f"{one.weight_decay:g} ({figures[one]})" for one in near)
-    first = f"trained in full, {chosen.weight_decay:g} came to {figures[chosen]}"
-    words = f"{first}, its neighbour{'s' * (len(near) > 1)} {beside}" if near else first
+    first = f"trained in full, {chosen.weight_decay:g} reached {figures[chosen]}"
+    words = f"{first}; its neighbour{'s' * (len(near) > 1)}: {beside}" if near else first
     if chosen == contest.start and ours is not None:
         return f"{words}; yours stays, since nothing was better over both seeds"
     if not is_between(asked, chosen, contest.candidates):
@@ -232,7 +232,7 @@ def _tested(contest: Contest, verdict: dict[str, Any]) -> str:
     """What was tested, and what was not."""
     count = contest.total - contest.left
     counts = verdict["fresh_seeds"]
-    seeds = f"; {verdict['ours_are']} and yours again: {seeds_words(counts)}" if sum(counts) else ""
+    seeds = f". The best ({verdict['ours_are']}) and yours were trained again, with {seeds_words(counts)}" if sum(counts) else ""
     untested = [
         word
         for word, value in (
@@ -241,8 +241,9 @@ def _tested(contest: Contest, verdict: dict[str, Any]) -> str:
         )
         if len({value(one) for one in contest.candidates}) == 1
     ]
-    no = f"; not tested in full: {' and '.join(untested)}" if untested else ""
-    return f"trained in full {spelled(count)} times: {spelled(len(contest.candidates))} settings{seeds}{no}"
+    no = f". Not tested in full: {' and '.join(untested)}" if untested else ""
+    trainings = f"{spelled(count)} full training{'s' * (count != 1)}"
+    return f"{trainings} of {spelled(len(contest.candidates))} settings{seeds}{no}"
 
 
 def _opposed(contest: Contest) -> list[str]:

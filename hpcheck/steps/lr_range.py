@@ -174,8 +174,8 @@ def _stepsize_words(asked: Asked, settings: Settings, tested: RangeTested) -> tu
     least = shortest_sound_stepsize(tested, settings.known_max_lr, settings.known_min_lr)
     has = stepsize_of(asked, full_steps(asked, settings))
     told = "turned clearly earlier" if tested.speed_matters else "read the same limit"
-    words = f"stepsize: {least} iterations or more from min to max lr (a ramp twice as fast {told}); the full training's has {has}"
-    return (words if has >= least else f"{words}: too few, train longer or with a smaller max lr",)
+    words = f"let the lr rise to its maximum over {least} iterations or more: a ramp twice as fast {told}. The full training takes {has}"
+    return (words if has >= least else f"{words}, which is too few: train longer, or with a smaller maximum",)
 
 
 def _overlay_words(tested: RangeTested) -> tuple[str, ...]:
@@ -198,7 +198,7 @@ def _constant_words(asked: Asked, settings: Settings) -> tuple[str, ...]:
     if policy_of(asked) == "constant" or settings.max_lr is None:
         return ()
     lr = two_significant_figures(settings.max_lr * CONSTANT_TO_MAX)
-    return (f"for a constant lr a smaller value is necessary, {lr:g} or less (Smith 2018, 4.1); train.policy: constant tries some",)
+    return (f"to train at a constant lr, take {lr:g} or less (Smith 2018, 4.1). With train.policy: constant, train tries some",)
 
 
 def _range_panels(asked: Asked, tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...]:

@@ -107,7 +107,7 @@ def test_where_no_longer_runs_are_left_what_the_noise_hides_is_alike() -> None:
     choice = middle_maximum(rows, Bounds(constant_loss=0.32, coarse=True))
     assert (choice.status, choice.confidence, choice.good) == ("chosen", "low", (0.04, 0.15, 0.6))
     assert 0.04 < (choice.value or 0) < 0.6
-    assert "lose at most a tenth of the descent in validation loss, or no more than the noise hides" in choice.reason
+    assert "trains nearly as well by its validation loss, or no worse than the noise hides" in choice.reason
     assert next_maxima(rows, Bounds(10, 0.32, coarse=True)) == (1.2,)
     nothing = [ends(lr, 0.32) for lr in (0.04, 0.15, 0.6)]
     assert middle_maximum(nothing, Bounds(constant_loss=0.32, coarse=True)).status == "abstained"
@@ -276,7 +276,7 @@ def test_a_stretch_wider_than_ten_times_leaves_its_middle_unsure() -> None:
     middle = middle_maximum(runs(wide)).value or 0.0
     choice = middle_maximum([*runs(wide), *twice({middle: (0.3, 0.3)})])
     assert (choice.value, choice.confidence) == (middle, "low")
-    assert "low confidence, since such good maxima span a factor of 28" in choice.reason
+    assert "low confidence, since these maxima span a factor of 28" in choice.reason
 
 
 def test_maxima_that_two_seeds_order_the_opposite_way_leave_their_middle_unsure() -> None:

@@ -133,7 +133,10 @@ def test_what_was_not_tested_is_said_beside_what_it_rests_on() -> None:
         "evidence": {"learning_rate": {"considered": [[0.1, 0.2, 0.0]]}, "weight_decay": {"considered": [[1e-3, 0.2, 0.0]]}},
         "results": {"confirm": CONFIRMED},
     }
-    assert wording.belief_line(content) == "8 full trainings of 2 settings; the best and yours again, with at least 2 fresh seeds each"
+    assert (
+        wording.belief_line(content)
+        == "8 full trainings of 2 settings; the best and yours were trained again, with at least 2 fresh seeds each"
+    )
     words = "batch size and momentum (yours stay); learning rate in full trainings (compared in short runs)"
     assert wording.untested_line(content) == words
 

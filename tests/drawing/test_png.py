@@ -264,3 +264,13 @@ def test_the_svg_and_the_png_draw_the_same_layout(tmp_path: Path, monkeypatch: p
 
 def test_the_same_clue_over_two_stretches_is_two_boxes() -> None:
     assert len(marks.merged([Box(0.1, 0.2, "plateau"), Box(0.5, 0.6, "plateau")])) == 2
+
+
+def test_curves_have_the_colours_of_the_page_and_words_can_be_read_in_them() -> None:
+    style = (Path(plots.__file__).parents[1] / "report" / "report.css").read_text(encoding="utf-8")
+    light = style[: style.index("prefers-color-scheme: dark")]
+    for index, colour in enumerate(plots.COLOURS):
+        assert f"--s{index}: {colour.lower()}" in light
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        assert 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) > 4.5, colour

@@ -63,7 +63,7 @@ def test_a_second_ramp_twice_as_fast_tells_whether_the_first_was_too_fast() -> N
     reading = reading_of(world, *LONG)
     (faster,) = runs(world, "2 times as fast")
     assert faster.run.steps == 400
-    words = [remark for remark in reading.remarks if remark.startswith("stepsize:")]
+    words = [remark for remark in reading.remarks if remark.startswith("let the lr rise")]
     assert len(words) == 1
     assert "read the same limit" in words[0]
 
@@ -227,7 +227,7 @@ def test_a_constant_lr_is_read_from_constant_runs_and_is_smaller_than_a_cycles_m
 def test_the_authors_advice_on_a_constant_lr_comes_with_a_number() -> None:
     reading = reading_of(World(), *LONG)
     assert reading.settings.max_lr is not None
-    assert any(remark.startswith("for a constant lr a smaller value is necessary, ") for remark in reading.remarks)
+    assert any(remark.startswith("to train at a constant lr, take ") for remark in reading.remarks)
 
 
 def test_no_sweep_is_made_beside_the_last_ramp() -> None:
@@ -273,8 +273,8 @@ def test_an_lr_that_cannot_be_read_again_stays_as_it_was_known() -> None:
 
 
 def test_a_training_whose_stepsize_is_too_short_for_its_lr_is_warned_of() -> None:
-    (words,) = [remark for remark in reading_of(World(), *LONG, "budget.epochs=1").remarks if remark.startswith("stepsize:")]
-    assert "too few, train longer or with a smaller max lr" in words
+    (words,) = [remark for remark in reading_of(World(), *LONG, "budget.epochs=1").remarks if remark.startswith("let the lr rise")]
+    assert "too few: train longer, or with a smaller maximum" in words
 
 
 def test_a_range_that_turns_nowhere_is_the_sign_of_super_convergence() -> None:
@@ -306,8 +306,8 @@ def test_a_smallest_lr_that_was_given_with_the_largest_goes_when_that_moves() ->
 
 def test_the_constant_lr_that_is_advised_is_at_most_half_the_maximum() -> None:
     reading = reading_of(World(), *LONG)
-    (words,) = [remark for remark in reading.remarks if remark.startswith("for a constant lr a smaller value is necessary, ")]
-    assert float(words.split(", ")[1].split()[0]) == pytest.approx((reading.settings.max_lr or 0.0) / 2, rel=0.05)
+    (words,) = [remark for remark in reading.remarks if remark.startswith("to train at a constant lr, take ")]
+    assert float(words.split(", take ")[1].split()[0]) == pytest.approx((reading.settings.max_lr or 0.0) / 2, rel=0.05)
 
 
 def test_a_range_test_that_goes_on_keeps_its_speed_and_the_momentum_it_had_come_down_to() -> None:
