@@ -120,7 +120,9 @@ class Task(Part):
     data: Text | None = Field(default=None, description="Its LightningDataModule: pkg.module:DataModule")
     loss: Text | None = Field(default=None, description="The validation loss as the LightningModule logs it; null: what ends in loss")
     metric: Text | None = Field(default=None, description="The metric as it logs it; null: the one other value that it logs")
-    metric_is: Literal["higher", "lower"] | None = Field(default=None, description="Which values of it are better; null: by its name (loss and error: lower)")
+    metric_is: Literal["higher", "lower"] | None = Field(
+        default=None, description="Which values of it are better; null: by its name (loss and error: lower)"
+    )
     reads: Some[Text] = Field(default=(), description="Files and folders that it reads: another content is another run")
 
 
