@@ -13,8 +13,8 @@ from typer.main import get_command
 from hpcheck import config as configs
 from hpcheck.cli.app import app
 from hpcheck.config import allowed
-from hpcheck.config.sections import Config, Section
-from hpcheck.config.template import plain, spelled
+from hpcheck.config.sections import Config
+from hpcheck.config.template import plain, section_of, spelled
 from hpcheck.reproduce import page
 
 DOCS = Path(__file__).parent
@@ -87,10 +87,10 @@ def config() -> str:
         "Only `data` and `model` are required, or one of `task` and `script` in their place. A bare string is short for `{name: ...}` in"
     ]
     lines += ["`data`, `model`, `optimizer` and `task`.", ""]
-    top = {name: field for name, field in Config.model_fields.items() if not _section(field.annotation)}
+    top = {name: field for name, field in Config.model_fields.items() if not section_of(field.annotation)}
     lines += ["| key | default | allowed | means |", "|---|---|---|---|", *(row((name,), field, schema) for name, field in top.items())]
     for name, field in Config.model_fields.items():
-        section = _section(field.annotation)
+        section = section_of(field.annotation)
         if section is not None:
             lines += ["", f"## {name}", "", str(section.__doc__), ""]
             lines += ["| key | default | allowed | means |", "|---|---|---|---|"]
@@ -101,11 +101,6 @@ def config() -> str:
 def row(path: tuple[str, ...], field: Any, schema: dict[str, Any]) -> str:
     default = "required" if field.is_required() else f"`{spelled(plain(field))}`"
     return f"| `{'.'.join(path)}` | {default} | {cell(allowed.allowed(schema, path))} | {cell(field.description)} |"
-
-
-def _section(annotation: Any) -> type[Section] | None:
-    kinds = [one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, Section)]
-    return kinds[0] if kinds else None
 
 
 def cell(text: str) -> str:

@@ -17,14 +17,25 @@ def init(
     script: Annotated[
         Path | None, typer.Option("--script", metavar="FILE", help="Look at a training script of yours and print the lines to add.")
     ] = None,
+    task: Annotated[bool, typer.Option("--task", help="A class of your own that trains anything, to begin with.")] = False,
+    lightning: Annotated[bool, typer.Option("--lightning", help="A config for a LightningModule, and a small one to begin with.")] = False,
+    hf: Annotated[bool, typer.Option("--hf", help="Print the lines that a script with a Hugging Face Trainer needs.")] = False,
 ) -> None:
     """Begin a project. Writes a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
-    from hpcheck.init import new_project
+    from hpcheck.errors import InputError
+    from hpcheck.init import new_project, new_task
     from hpcheck.script import advice
 
+    asked = {"--preset": preset, "--script": script, "--task": task, "--lightning": lightning, "--hf": hf}
+    several = [name for name, given in asked.items() if given]
+    if len(several) > 1:
+        raise InputError(f"{several[0]} and {several[1]} begin different projects; give one of them")
     if script is not None:
         return stdout.write_lines(advice.advice(script))
-
+    if hf:
+        return stdout.write_lines(list(new_task.HF))
+    if task or lightning:
+        return stdout.write_words(new_task.begin(directory, "task" if task else "lightning", force).words)
     return stdout.write_words(new_project.begin(directory, preset, force).words)
 
 

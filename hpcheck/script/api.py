@@ -118,6 +118,14 @@ def follow(
     return Idle() if recommended is None else recommended.follow(optimizer, train_examples)
 
 
+def part_of_a_search() -> bool | None:
+    """Whether this script is launched for a run of a search, which is ended after its last update; False for a training that goes on after
+    it, or by a recommendation, and None where nobody drives."""
+    if (driven := _driven()) is not None:
+        return not driven.job.goes_on
+    return None if _recommended() is None else False
+
+
 @cache
 def _driven() -> "Driven | None":
     """The job that this process was launched for."""

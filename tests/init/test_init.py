@@ -40,7 +40,7 @@ def test_every_default_written_in_a_comment_is_the_default(tmp_path):
 
 
 def test_every_key_is_explained():
-    text = commented({"data": "digits", "model": "mlp"})
+    text = commented({"data": "digits", "model": "mlp"}) + commented({"task": "a:B"})
     schema = configs.schema()
     sections = [described for name, described in schema["$defs"].items() if name != "MomentumRange"]
     descriptions = [key["description"] for part in sections for key in (part.get("anyOf", [0, part])[1])["properties"].values()]
@@ -190,3 +190,26 @@ def test_an_unknown_preset_is_answered_in_a_line_that_can_be_read(tmp_path):
     with pytest.raises(configs.ConfigError, match="quickstart, or one of") as caught:
         begin(tmp_path, preset="quickstar")
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(("option", "entry", "named"), [("--task", "hpcheck_task", "Task"), ("--lightning", "hpcheck_lightning", "Lit")])
+def test_a_task_begins_with_a_config_and_a_class(option, entry, named, tmp_path, capsys):
+    assert run(["init", str(tmp_path / "new"), option]) == 0
+    said = capsys.readouterr().out
+    assert f"wrote {tmp_path / 'new' / 'hpcheck.yaml'}" in said
+    config = configs.load(tmp_path / "new" / "hpcheck.yaml")
+    assert config.model.name == f"{entry}:{named}"
+    assert config.start.total_batch_size == 32
+    compile((tmp_path / "new" / f"{entry}.py").read_text(), entry, "exec")
+    assert run(["init", str(tmp_path / "new"), option]) == 2  # rather than overwrite
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_trainer_of_hugging_face_gets_lines_to_add(capsys):
+    assert run(["init", "--hf"]) == 0
+    assert "callbacks=[Follow(lambda: trainer.evaluate()" in capsys.readouterr().out
+
+
+def test_two_beginnings_at_once_are_refused(capsys):
+    assert run(["init", "--task", "--hf"]) == 2
+    assert "--task and --hf begin different projects; give one of them" in capsys.readouterr().err

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset
 
-from hpcheck.engine.tasks.load import described
 from hpcheck.engine.tasks.randomness import seed_all, seed_for
+from hpcheck.engine.tasks.words import described
 from hpcheck.plugins.user_errors import UsersCodeError
 
 CPU = torch.device("cpu")

@@ -17,8 +17,9 @@ from hpcheck.engine.tasks.batches import (
 )
 from hpcheck.engine.tasks.contents import fingerprint
 from hpcheck.engine.tasks.evaluation import STEP, WHOLE, checked, evaluated
-from hpcheck.engine.tasks.load import Loaders, OfTask, Task, in_users_words
+from hpcheck.engine.tasks.load import Loaders, OfTask, Task
 from hpcheck.engine.tasks.randomness import seed_all
+from hpcheck.engine.tasks.words import in_users_words
 from hpcheck.optimizers.groups import ratios
 from hpcheck.plugins.user_errors import UsersCodeError
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hpcheck.engine.tasks.batches import Moved
-from hpcheck.engine.tasks.load import Task, described
+from hpcheck.engine.tasks.load import Task
+from hpcheck.engine.tasks.words import described
 from hpcheck.plugins.user_errors import UsersCodeError
 
 STEP, WHOLE = "validation_step", "evaluate"

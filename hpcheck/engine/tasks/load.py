@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from hpcheck.engine.tasks.randomness import seed_all
+from hpcheck.engine.tasks.words import described
 from hpcheck.engine.user_files import declared
 from hpcheck.optimizers.groups import ratios
 from hpcheck.plugins import find
-from hpcheck.plugins.user_errors import UsersCodeError, as_theirs, undisturbed
+from hpcheck.plugins.user_errors import UsersCodeError, undisturbed
 from hpcheck.runs.spec import DataSpec, PartSpec, Spec
 
 NEEDED = ("build", "loaders", "training_step")
@@ -216,17 +217,3 @@ def _refuse_loader(name: str, which: str, loader: Any) -> None:
 def iter_is_itself(loader: Any) -> bool:
     """Whether something is an iterator: it has `__next__`, and can be gone through once."""
     return hasattr(loader, "__next__")
-
-
-def described(value: Any) -> str:
-    """A value in a few words: type, and shape where there is one."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, list | tuple | dict) else "")
-
-
-def in_users_words(name: str, error: Exception) -> Exception:
-    """The error of a task's code: theirs with its place where it passed through their file, else in one line that names the task."""
-    return as_theirs(error) or UsersCodeError(f"task {name}: {type(error).__name__}: {error}")
