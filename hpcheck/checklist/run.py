@@ -80,7 +80,8 @@ class Checklist:
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
         steps = [step for step in steps_of_run(self.asked) if step != REPROBE]  # training asks for that one itself
-        self.progress.plans(steps, self._left_at)
+        expected = [step for step in steps if step != lr_in_full.STEP or lr_in_full.is_short(self.asked)]
+        self.progress.plans(expected, self._left_at)
         return [reading for step in steps for reading in self._run_or_leave_out(step)]
 
     def _left_at(self, step: str) -> float:
