@@ -132,14 +132,17 @@ def run_steps(
 ) -> None:
     """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained, with what to try. `given` is the
     config's path as it was typed."""
+    from hpcheck.terminal.progress import Progress
+
+    progress = Progress(quiet)
+    progress.say(f"{Path(config.run.dir) / config.name}: starting")  # before the imports below, which take half a second
+
     from hpcheck.checklist.run import Checklist
     from hpcheck.recommendation import recommended
     from hpcheck.report.try_next import after_abstention
     from hpcheck.script import command_line
     from hpcheck.steps.reading import left_open
-    from hpcheck.terminal.progress import Progress
 
-    progress = Progress(quiet)
     with Checklist(config, progress, tensorboard) as checklist:
         if measure_again:
             checklist.forget_step_times()
