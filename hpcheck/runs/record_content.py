@@ -10,7 +10,6 @@ ROW = ("step", "lr", "momentum", "train_loss", "val_loss", "metric", "seconds") 
 MEASURED = ("lr", "momentum", "seconds")  # of these, what is finite; losses and metrics need not be
 STATUSES = ("finished", "diverged")
 MOST_STEPS = 1 << 53  # whole numbers up to here are floats too
-DEEPEST = 32  # ours: levels of lists and mappings in a line; a spec has four
 
 
 def is_number(value: Any) -> bool:

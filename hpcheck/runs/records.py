@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcheck.errors import InputError
+from hpcheck.files import plain_json
 from hpcheck.files.regular import MIB, opened, read_whole
 from hpcheck.runs.files import Growing, naming
-from hpcheck.runs.record_content import DEEPEST, STATUSES, is_environment, is_result, is_row, is_whole
+from hpcheck.runs.record_content import STATUSES, is_environment, is_result, is_row, is_whole
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, from_dict, to_dict
 
 RECORD_VERSION = 1
@@ -164,10 +165,7 @@ def unseal(line: str) -> dict[str, Any]:
     text, _, checksum = line.rstrip("\n").rpartition("\t")
     if not line.endswith("\n") or f"{zlib.crc32(text.encode()):08x}" != checksum:
         raise ValueError("torn or altered line")
-    try:
-        content = json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+    content = plain_json.loads(text)
     if not isinstance(content, dict):
         raise ValueError("no object")
     return {key: _numbers(item) for key, item in content.items()}
@@ -251,12 +249,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _numbers(value: Any, depth: int = 1) -> Any:
-    """NaN and the infinities as they were. Raises `ValueError` for what is nested deeper than any record."""
-    if depth > DEEPEST:
-        raise ValueError("nested too deep")
+def _numbers(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _numbers(item, depth + 1) for key, item in value.items()}
+        return {key: _numbers(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_numbers(item, depth + 1) for item in value]
+        return [_numbers(item) for item in value]
     return float(value) if value in ("nan", "inf", "-inf") else value

@@ -11,7 +11,7 @@ from hpcheck.drawing.panels import Panel, Series
 from hpcheck.steps.build_runs import curve
 from hpcheck.steps.confirm_plan import is_between, longer_than_start
 from hpcheck.steps.confirm_words import METRIC, figure_words, metric_name, named, seeds_words, spelled
-from hpcheck.steps.contest import Contest
+from hpcheck.steps.contest import Contest, has_no_number, without_number
 from hpcheck.steps.evidence import note_of, series
 from hpcheck.steps.lr_in_full import in_full
 from hpcheck.steps.reading import Evidence, Reading, Settings
@@ -26,7 +26,8 @@ def reading(contest: Contest, before: Settings, ours: Settings | None) -> Readin
     """The reading once all is trained. `ours` is the best other than the start; None where there is none that finished."""
     start = contest.start
     together = None if ours is None else contest.judged(ours, start)
-    passes = together is not None and together.passes
+    odd = any(map(has_no_number, contest.records[start]))  # that yours is beyond comparison is no sign that the other is better
+    passes = together is not None and together.passes and not odd
     chosen = ours if ours is not None and passes else start
     confidence = {name: _confidence(contest, chosen, ours, name) for name in ("weight_decay", "learning_rate")}
     verdict = _verdict(contest, ours, passes)
@@ -38,7 +39,13 @@ def reading(contest: Contest, before: Settings, ours: Settings | None) -> Readin
         "recommended": summary(_shown(contest, chosen, ours)),
         "start": summary(_shown(contest, start, ours)),
     }
-    remarks = [_tested(contest, verdict), *_opposed(contest), *_longer(contest, chosen), *_slower(contest, chosen)]
+    remarks = [
+        _tested(contest, verdict),
+        *without_number(contest),
+        *_opposed(contest),
+        *_longer(contest, chosen),
+        *_slower(contest, chosen),
+    ]
     return Reading(
         "confirm", chosen, _evidence(contest, before, chosen, ours, confidence), panels(contest, chosen), tuple(remarks), results=results
     )
@@ -47,6 +54,11 @@ def reading(contest: Contest, before: Settings, ours: Settings | None) -> Readin
 def all_diverged(contest: Contest, before: Settings) -> Reading:
     """Nothing finished: the settings stay, and nothing is confirmed."""
     runs = tuple(record.run_id for records in contest.records.values() for record in records)
+    nameless = without_number(contest)
+    if nameless:
+        reason = f"none of the {len(runs)} full trainings came to figures that can be compared"
+        item = Evidence("weight_decay", before.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
+        return Reading("confirm", before, (item,), _panels(contest, before), (f"{reason}: {nameless[0]}",))
     reason = f"all {len(runs)} full trainings diverged"
     item = Evidence("weight_decay", before.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
     why = (
@@ -76,6 +88,8 @@ def _verdict(contest: Contest, ours: Settings | None, passes: bool) -> dict[str,
         "name": metric_name(asked),
         "ours_are": named(asked, ours),
         "fresh_seeds": [len(side) - 1 for side in sides],
+        "trained": [len(side) for side in sides],
+        "without_number": [sum(map(has_no_number, contest.records[one])) for one in (ours, start)],
         "diverged": [sum(one.diverged for one in side) for side in sides],
     }
     if not any(one.diverged for side in sides for one in side):

@@ -1,7 +1,7 @@
 """Settings trained in full beside one another, a seed at a time, and who leads: what `confirm` decides from."""
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,13 +11,14 @@ from hpcheck.runs.outcomes import unpacked
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import examples_of_share
-from hpcheck.steps.confirm_words import named
+from hpcheck.steps.confirm_words import metric_name, named, spelled
 from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import final_run
 
 PERCENT = 100.0
 SHARES = ("accuracy", "acc", "top1", "top-1")  # ours: names of a script's metric that is a share of the validation examples
+LARGEST = 1e100  # ours: a larger loss or metric says as little as none, and its square is no float
 Training = Generator[Sequence[Spec], Sequence[RunRecord], None]
 
 
@@ -85,7 +86,7 @@ def full_training(asked: Asked, settings: Settings, seed: int) -> RunSpec:
 def outcome(asked: Asked, record: RunRecord) -> Trained:
     """A full training as the judge has it."""
     found = record.result.get("val") or last_measured(record)
-    if record.diverged or found is None:
+    if record.diverged or found is None or not is_finite(found):
         return Trained(float("inf"), float("inf"), diverged=True)
     kept = record.result.get("outcomes", {})
     losses, scores = unpacked(kept.get("loss")), unpacked(kept.get("metric"))
@@ -119,6 +120,31 @@ def _of_script(asked: Asked, record: RunRecord, trained: Trained) -> Trained:
     if is_share and 0 <= metric <= whole:
         return replace(trained, share_of=asked.facts.val_examples, whole=whole, lacks=whole - metric if higher else metric)
     return replace(trained, lacks=1 + trained.metric) if name == "r2" else trained
+
+
+def has_no_number(record: RunRecord) -> bool:
+    """Whether a training ended as it should, and its loss or metric cannot be compared."""
+    return not record.diverged and "val" in record.result and not is_finite(record.result["val"])
+
+
+def without_number(contest: Contest) -> list[str]:
+    """In words, that there are such trainings; nothing where there are none."""
+    records = [record for several in contest.records.values() for record in several]
+    odd = [record.result["val"] for record in records if has_no_number(record)]
+    if not odd:
+        return []
+    name = metric_name(contest.asked) if all(is_comparable(one["loss"]) for one in odd) else "loss"
+    count = f"{spelled(len(odd))} of {spelled(len(records))} full trainings"
+    return [f"the {name} is NaN, or too large to compare, after {count}, which count as if they had diverged: look at that function"]
+
+
+def is_finite(found: Mapping[str, float]) -> bool:
+    """Whether a training came to figures that can be compared: a metric may be NaN where the loss is none."""
+    return all(is_comparable(found[name]) for name in ("loss", "metric"))
+
+
+def is_comparable(figure: float) -> bool:
+    return math.isfinite(figure) and abs(figure) <= LARGEST
 
 
 def last_measured(record: RunRecord) -> dict[str, float] | None:

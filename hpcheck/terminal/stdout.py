@@ -1,6 +1,7 @@
 """All text that leaves for a terminal leaves here, with what a terminal would obey escaped. stdout is for a command's data alone: within a
 command whatever else is printed, by the user's code or a library, goes to stderr."""
 
+import codecs
 import json
 import math
 import os
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 STDOUT, STDERR = 1, 2
 LAYOUT = "\n\t"  # between lines and columns of our own
+ESCAPED = "hpcheck.escaped"  # what is done about characters that an encoding lacks
+SPELLED = {"\u00b1": "+-", "\u00d7": "x", "\u2013": "-", "\u2192": "->", "\u2026": "..."}  # of our own words
 _kept: list[TextIO] = []  # stdout as it was when the command began
 
 
@@ -49,7 +52,7 @@ def _apart(stdout: TextIO | None) -> Iterator[TextIO]:
 def _descriptor(stdout: TextIO) -> Iterator[TextIO]:
     stdout.flush()
     kept = os.dup(STDOUT)
-    data = open(kept, "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False)  # noqa: SIM115
+    data = open(kept, "w", encoding=stdout.encoding, errors=ESCAPED, closefd=False)  # noqa: SIM115
     os.dup2(STDERR, STDOUT)
     try:
         yield data
@@ -58,6 +61,17 @@ def _descriptor(stdout: TextIO) -> Iterator[TextIO]:
             data.close()
         os.dup2(kept, STDOUT)
         os.close(kept)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Our own signs spelled, and others escaped, where the terminal's encoding has no such characters."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(SPELLED.get(one, one.encode("ascii", "backslashreplace").decode()) for one in lacking), error.end
+
+
+codecs.register_error(ESCAPED, _escaped)
 
 
 def stream() -> TextIO:

@@ -11,6 +11,7 @@ from hpcheck.config.problems import Problem, shown
 from hpcheck.curves.formats import mmengine
 from hpcheck.curves.formats.content import text_lines
 from hpcheck.curves.table import Row, Table, refusal
+from hpcheck.files.plain_json import refuse_deep
 from hpcheck.runs import records
 from hpcheck.runs.record_content import is_number
 
@@ -89,6 +90,7 @@ def _one_after_another(text: str) -> list[Mapping[str, Any]] | None:
     while at < len(text):
         try:
             entry, at = decoder.raw_decode(text, at)
+            refuse_deep(entry)
         except (ValueError, RecursionError):
             return None
         entries.append(entry)
@@ -101,7 +103,9 @@ def parsed(text: str) -> Any:
     quoted = BARE.sub(r' "\1"', text.strip())
     for parse in (json.loads, ast.literal_eval)[: 1 if len(quoted) > LARGEST_PRINTED else 2]:
         try:
-            return parse(quoted)
+            found = parse(quoted)
+            refuse_deep(found)
+            return found
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             continue
     return None
