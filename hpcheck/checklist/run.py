@@ -44,8 +44,6 @@ class Checklist:
         self._memory = Memory()
         with progress.loading(config.data.name if config.script is None else ""):
             self.asked = Asked(config, facts(config, self.runs.fingerprints))
-        if self.asked.facts.found:
-            progress.say(f"data: {self.asked.facts.found}")
         progress.metric = Metric.of(self.asked).named
         for words in self.asked.facts.remarks:
             progress.say(words)
@@ -54,6 +52,8 @@ class Checklist:
         if isinstance(self.pool, Pool):
             self.pool.refuse_missing_device()
         self.runs.create(config)
+        if self.asked.facts.found:
+            progress.say(f"data: {self.asked.facts.found}")
         if self.asked.facts.unseen:
             progress.say(self.asked.facts.unseen)
         if config.script is not None:
