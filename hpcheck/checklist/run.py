@@ -189,6 +189,7 @@ class Checklist:
         if not completed.metric_fits and self.asked.facts.metric_fits:
             self.asked = replace(self.asked, facts=completed)
             self.replays = Replays(self.asked, self.runs.find)
+            self.progress.metric = Metric.of(self.asked).named
             self.progress.say("data.metric: no automatic metric fits the outputs, so runs are judged by the loss; name one of your own")
 
     def _note_unseeded(self) -> None:
