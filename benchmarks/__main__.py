@@ -16,6 +16,8 @@ NAMES = {
     "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
     "rows": "benchmarks.rows",
+    "waits": "benchmarks.waits",
+    "contest": "benchmarks.contest.main",
     "halves": "benchmarks.halves",
 }
 

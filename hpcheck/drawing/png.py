@@ -1,9 +1,7 @@
 """The layouts of `curve_layout.py` as PNG, SVG and PDF files, a panel under another. Nothing is computed here."""
 
-import hashlib
 import textwrap
 from collections.abc import Sequence
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from hpcheck.drawing.frame import WIDE
 from hpcheck.drawing.layout import CHARACTER, Stroke, Words
 from hpcheck.drawing.marks import merged, spoken
 from hpcheck.drawing.panels import Box, Panel
-from hpcheck.files.regular import opened
+from hpcheck.drawing.same import digest, shown_by
 from hpcheck.runs.files import write_whole
 from hpcheck.text import number
 
@@ -26,7 +24,6 @@ MARGIN, TITLE, LINE = 14.0, 26.0, 17.0  # pixels around the file, for a panel's 
 SMALL = 12.0  # pixels of the words below a panel
 PER_INCH, DPI = 100.0, 120  # pixels of the layout to an inch, and of the file
 POINT = 72.0 / PER_INCH
-HEAD_BYTES = 8192  # ours: of a file, where it describes itself
 STROKES: dict[str, dict[str, Any]] = {
     "grid": {"color": GRID, "linewidth": 0.7, "zorder": 0},
     "tick": {"color": MUTED, "linewidth": 0.8},
@@ -40,28 +37,12 @@ def draw(name: str, panels: Sequence[Panel], folder: Path) -> list[Path]:
     """One PNG and one SVG of that name, a panel under another; returns the files. A file that shows these panels already is left alone."""
     if not any(map(scale.view, panels)):
         return []
-    shows = _digest(panels)
+    shows = digest(panels)
     paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
-        if not _is_drawn(path, shows):
+        if not shown_by(path, shows):
             draw_panels(panels, path, shows)
     return paths
-
-
-def _digest(panels: Sequence[Panel]) -> str:
-    """What a picture says of itself: a hash of the panels, of the drawing code and of the library that draws them."""
-    code = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py")))
-    told = repr((tuple(panels), code, version("matplotlib")))
-    return f"panels {hashlib.sha256(told.encode()).hexdigest()[:32]}"
-
-
-def _is_drawn(path: Path, shows: str) -> bool:
-    """Whether the picture there says at its beginning that it shows these panels."""
-    try:
-        with opened(path) as file:
-            return shows.encode() in file.read(HEAD_BYTES)
-    except OSError:
-        return False
 
 
 def draw_panels(panels: Sequence[Panel], path: Path, shows: str | None = None) -> None:
