@@ -45,8 +45,6 @@ class Checklist:
         self._memory = Memory()
         with progress.loading(config.data.name if config.script is None else ""):
             self.asked = Asked(config, facts(config, self.runs.fingerprints))
-        if self.asked.facts.found:
-            progress.say(f"data: {self.asked.facts.found}")
         progress.metric = Metric.of(self.asked).named
         for words in self.asked.facts.remarks:
             progress.say(words)
@@ -55,6 +53,8 @@ class Checklist:
         if isinstance(self.pool, Pool):
             self.pool.refuse_missing_device()
         self.runs.create(config)
+        if self.asked.facts.found:
+            progress.say(f"data: {self.asked.facts.found}")
         if self.asked.facts.unseen:
             progress.say(self.asked.facts.unseen)
         if config.script is not None:
@@ -195,6 +195,7 @@ class Checklist:
         if not completed.metric_fits and self.asked.facts.metric_fits:
             self.asked = replace(self.asked, facts=completed)
             self.replays = Replays(self.asked, self.runs.find)
+            self.progress.metric = Metric.of(self.asked).named
             self.progress.say("data.metric: no automatic metric fits the outputs, so runs are judged by the loss; name one of your own")
 
     def _note_unseeded(self) -> None:

@@ -26,7 +26,7 @@ def lines(content: Mapping[str, Any], folder: Path, width: int | None = None) ->
     not tested; then the reasons, where all of it lies and what is next."""
     if said := verdict.first_line(content):
         yield from ((line, True) for line in wrapped(said, width, hangs=False).split("\n"))
-    yield "", False
+        yield "", False
     for at, row in enumerate(table([COLUMNS, *((label, *wording.row(name, content)) for name, label in wording.SHOWN.items())], width)):
         yield row, at == 0
     yield "", False

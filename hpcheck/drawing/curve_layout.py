@@ -170,9 +170,8 @@ def _named(frame: Frame, curves: Sequence[Curve], common: str, names: Sequence[s
     ends = [_end(frame, curve) for curve in curves]
     places = scale.spread([y for _, y in ends], font * 1.25, (top + 2, bottom))
     for curve, (x, y), place, name in zip(curves, ends, places, names, strict=True):
-        kind, most_of = ("chosen", most / BOLD) if curve.chosen else ("curve", most)
-        said = _fitted(name, int(most_of))
-        words.append(Words(right + BESIDE, place + 0.35 * font, said, font, "start", kind, curve.index))
+        said = _fitted(name, int(most / BOLD if curve.chosen else most))
+        words.append(Words(right + BESIDE, place + 0.35 * font, said, font, "start", "chosen" if curve.chosen else "curve", curve.index))
         if top < y < bottom:
             strokes.append(Stroke(x, y, right + BESIDE - 3, place, "leader", curve.index))
     return strokes, words

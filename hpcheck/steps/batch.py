@@ -12,7 +12,7 @@ from hpcheck.analysis.choose import Rule, choose
 from hpcheck.analysis.noise_scale import b_noise
 from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.analysis.smooth import smooth
-from hpcheck.drawing.panels import Panel, Series
+from hpcheck.drawing.panels import Panel
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, can_be_cut, evenly
 from hpcheck.steps.build_runs import curve, cycle, data_spec, examples_of_share, part, short_steps
@@ -234,7 +234,8 @@ def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: 
 def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping[int, Best], timed: Timed) -> Reading:
     choice = compared.choice
     after = settings if choice.value is None else _at_size(asked, settings, best[int(choice.value)], timed)
-    accuracy, loss = (_over_time(compared, timed, quantity) for quantity in ("accuracy", "val_loss"))
+    seconds = {float(size): took for size, took in timed.seconds.items()}  # the runs were made equally long in these
+    accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity, seconds) for quantity in ("accuracy", "val_loss"))
     up = asked.config.data.metric_is == "higher"
     panels = (
         Panel("Batch size, at equal execution time", SECONDS, f"validation {metric_name(asked)}", accuracy, higher_is_better=up),
@@ -253,15 +254,6 @@ def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping
     item = evidence(asked, "total_batch_size", choice, SOURCE, compared.run_ids, value=after.total_batch_size, kept=kept)
     results = {"noise_scale": noise} if noise is not None else {}
     return Reading("batch", after, (item,), panels, remarks, results=results)
-
-
-def _over_time(compared: Compared, timed: Timed, quantity: str) -> tuple[Series, ...]:
-    """The runs over the seconds that their iterations take by the measured step times: they were made equally long in these."""
-    lines = candidate_lines(compared, "batch {:g}".format, quantity)
-    return tuple(
-        replace(line, x=tuple(step * timed.seconds[int(size)] for step in line.x))
-        for size, line in zip(compared.records, lines, strict=True)
-    )
 
 
 def noise_read(best: Mapping[int, Best], reference: int) -> float | None:

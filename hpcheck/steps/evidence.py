@@ -1,7 +1,7 @@
 """A choice as evidence for `recommended.yaml`, and curves as pictures: plain values for what comes after the steps."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -104,11 +104,15 @@ def repeated(records: Sequence[RunRecord], quantity: str = "val_loss", label: st
     return replace(line, low=low, high=high, note=f"mean of {len(finished)} runs")
 
 
-def candidate_lines(compared: Compared, name: Callable[[float], str], quantity: str = "val_loss") -> tuple[Series, ...]:
-    """The first run of every candidate, the chosen one marked, with how many seeds it was run with."""
+def candidate_lines(
+    compared: Compared, name: Callable[[float], str], quantity: str = "val_loss", step_is: Mapping[float, float] | None = None
+) -> tuple[Series, ...]:
+    """The first run of every candidate, the chosen one marked, with how many seeds it was run with. `step_is` says what an iteration of
+    each counts for, such as its seconds."""
     lines = []
     for value, records in compared.records.items():
         line = series(curve(records[0]), quantity=quantity, label=name(value))
+        line = line if step_is is None else replace(line, x=tuple(step_is[value] * step for step in line.x))
         lines.append(replace(line, chosen=value == compared.choice.value, note=note_of(records)))
     return tuple(lines)
 

@@ -196,14 +196,12 @@ class Progress:
 
     @contextmanager
     def loading(self, what: str) -> Iterator[None]:
-        """Say at once that data are loaded: large ones take longer than a person waits without a word."""
+        """Say at once to a person at a terminal that data are loaded: large ones take longer than one waits without a word."""
         if what and self.console.is_terminal and not self.quiet:
             with self.console.status(f"loading data: {stdout.printable(what)}"):
                 yield
-            return
-        if what:
-            self.say(f"loading data: {what}")
-        yield
+        else:
+            yield
 
     def say(self, text: str, whole: bool = False) -> None:
         """Words for people; `whole`: on one line, to be copied."""

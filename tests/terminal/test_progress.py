@@ -125,9 +125,13 @@ def test_a_step_is_one_of_several_and_the_time_left_is_that_of_all(tmp_path, cap
     assert said[-1] == "step 2 of 2, batch: 0% of these runs done, about 3 minutes left of all"
 
 
-def test_loading_data_is_said_before_they_are_loaded(capsys):
+def test_loading_data_is_said_at_a_terminal_before_they_are_loaded(capsys, monkeypatch):
     with Progress().loading("digits"):
-        assert capsys.readouterr().err == "loading data: digits\n"
+        assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Progress().loading("digits"):
+        pass
+    assert "loading data: digits" in capsys.readouterr().err
     with Progress(quiet=True).loading("digits"):
         assert capsys.readouterr().err == ""
 
