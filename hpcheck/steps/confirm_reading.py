@@ -213,7 +213,7 @@ def _weight_decay(contest: Contest, chosen: Settings, ours: Settings | None, con
         confidence=confidence,
         reason=_why(contest, chosen, ours, [one for one in alike if one != chosen]),
         source=SOURCE,
-        interval=(low, high),
+        interval=(low, high) if len(alike) > 1 else None,
         tied=tuple(kept) if tied else (),
         runs=tuple(record.run_id for one in alike for record in contest.records[one]),
         considered=tuple(considered),

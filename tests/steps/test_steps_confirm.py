@@ -178,6 +178,13 @@ def test_what_has_learnt_was_once_below_a_constant_prediction(losses: tuple[floa
     assert not learnt_nothing(replace(contest, records={FOUND: [SimpleNamespace(diverged=True, rows=record.rows)]}))  # type: ignore[list-item]
 
 
+def test_a_start_that_stays_at_its_own_lr_has_no_interval_where_no_other_weight_decay_was_trained_there() -> None:
+    reading = confirmed(Seeded(best_weight_decay=1e-4), "start.max_lr=0.02")
+    decay = next(item for item in reading.evidence if item.setting == "weight_decay")
+    assert (reading.settings.max_lr, decay.value) == (0.02, 1e-4)
+    assert decay.interval is None
+
+
 def test_a_start_whose_trainings_diverge_is_beaten() -> None:
     reading = confirmed(Seeded(), "start.max_lr=5")
     said = against_start(asked(ON, "start.max_lr=5"), [reading])
