@@ -18,6 +18,8 @@ NAMES = {
     "task": "benchmarks.task",
     "setups": "benchmarks.setups",
     "rows": "benchmarks.rows",
+    "waits": "benchmarks.waits",
+    "contest": "benchmarks.contest.main",
     "halves": "benchmarks.halves",
 }
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from hpcheck.analysis.choice import Choice, Confidence, abstain, lowered
 from hpcheck.analysis.clue import Clue
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import Curve, FloatArray
+from hpcheck.analysis.distributions import kendall
 from hpcheck.analysis.ending import ending, is_falling
 from hpcheck.analysis.ranking import SEPARATED, Judge, Standing, standings, supposed
 from hpcheck.analysis.readable import sound
@@ -248,6 +248,4 @@ def too_short_to_tell(lr: FloatArray, momentum: FloatArray, wd_a: float, wd_b: f
 
 def rank_agreement(short: Sequence[float], final: Sequence[float]) -> float:
     """Kendall's tau-b between two rankings; NaN with fewer than two pairs, or where one of them is constant."""
-    if len(short) < 2:
-        return float("nan")
-    return float(kendalltau(short, final).statistic)
+    return kendall(np.asarray(short), np.asarray(final))[0]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy.stats import t as student
 
 from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.distributions import student_quantile
 
 # Ours: what another seed is supposed to do to the figure of all examples before a search has pairs of seeds, as a share of the loss or of
 # what the metric lacks, and as how many pairs of seeds this counts (docs/decisions/confirm-before-you-recommend.md).
@@ -71,7 +71,7 @@ class Ahead:
     @property
     def interval(self) -> tuple[float, float]:
         """Student's interval of `LEVEL`."""
-        half = float(student.ppf((1 + LEVEL) / 2, self.freedom)) * self.error if np.isfinite(self.error) else np.inf
+        half = student_quantile((1 + LEVEL) / 2, self.freedom) * self.error if np.isfinite(self.error) else np.inf
         return self.value - half, self.value + half
 
 

@@ -6,10 +6,9 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy.stats import studentized_range
-from scipy.stats import t as student
 
 from hpcheck.analysis.curve import FloatArray
+from hpcheck.analysis.distributions import student_sf, studentized_range_sf
 from hpcheck.analysis.scores import At, Candidate, Score, Track, score_tracks, track
 
 SEPARATED = 0.05  # ours: one-sided probability under which a difference counts; a tenth of it for high confidence
@@ -71,8 +70,8 @@ def chance_of(errors: float, among: int, freedom: float) -> float:
     (0.058, 0.282)
     """
     if among <= 2:
-        return float(student.sf(errors, freedom))
-    return float(studentized_range.sf(np.sqrt(2) * errors, among, freedom)) / 2
+        return student_sf(errors, freedom)
+    return studentized_range_sf(np.sqrt(2) * errors, among, freedom) / 2
 
 
 def standings(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal["step", "lr"], examples: int | None = None) -> list[Standing]:

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import f as f_distribution
-from scipy.stats import rankdata
 
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
+from hpcheck.analysis.distributions import f_sf, ranks
 from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
 from hpcheck.analysis.smooth import MAD_TO_SD, Smoothed, smooth_parts
 
@@ -132,12 +131,12 @@ def _in_order(raw: FloatArray) -> bool:
     count = len(raw)
     if count < FEWEST_TO_READ or np.ptp(raw) == 0:
         return False
-    place, ranks = np.arange(1, count + 1) / count, rankdata(raw)
+    place, placed = np.arange(1, count + 1) / count, ranks(raw)
     for shape in ((place, place**2), (place, np.log(place))):
         columns = np.column_stack([np.ones(count), *shape])
-        left = float(((ranks - columns @ np.linalg.lstsq(columns, ranks)[0]) ** 2).sum())
+        left = float(((placed - columns @ np.linalg.lstsq(columns, placed)[0]) ** 2).sum())
         free = count - columns.shape[1]
-        explained = (float(((ranks - ranks.mean()) ** 2).sum()) - left) / len(shape)
-        if f_distribution.sf(explained / max(left / free, 1e-12), len(shape), free) < IN_ORDER:
+        explained = (float(((placed - placed.mean()) ** 2).sum()) - left) / len(shape)
+        if f_sf(explained / max(left / free, 1e-12), len(shape), free) < IN_ORDER:
             return True
     return False

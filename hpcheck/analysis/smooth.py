@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from hpcheck.analysis.curve import FloatArray, IntArray, is_value
+from hpcheck.analysis.distributions import kendall
 from hpcheck.analysis.memory import once
 
 FEWEST_POINTS = 5  # ours: below five finite values there is no noise to speak of (three second differences)
@@ -179,7 +179,7 @@ def _in_proportion(y: FloatArray, at: IntArray, residual: FloatArray) -> FloatAr
     size = level - level.min() + LEAST_SIZE * np.ptp(level)  # above its lowest: a loss has no zero that means anything
     if len(at) < FEWEST_POINTS or np.ptp(level) == 0:
         return None
-    return size if kendalltau(level[at], residual, alternative="greater").pvalue < LARGER_NOISIER else None
+    return size if kendall(level[at], residual)[1] < LARGER_NOISIER else None
 
 
 def _level(x: FloatArray, y: FloatArray) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from hpcheck.drawing.layout import KEY, RADIUS, WIDE, Layout, Mark, setting
 from hpcheck.drawing.panels import SettingPlot
+from hpcheck.drawing.same import digest, shown_by
 from hpcheck.runs.files import write_whole
 
 ACROSS = 4
@@ -25,7 +26,10 @@ FILLS = {"chosen": ACCENT, "tied": PALE, "other": "white"}
 
 
 def draw(plots: Sequence[SettingPlot], path: Path) -> None:
-    """Write one PNG with a plot for each setting; the same plots give the same bytes."""
+    """Write one PNG with a plot for each setting; the same plots give the same bytes. A file that shows them already is left alone."""
+    shows = digest(plots)
+    if shown_by(path, shows):
+        return
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -45,7 +49,7 @@ def draw(plots: Sequence[SettingPlot], path: Path) -> None:
         for line, words in enumerate(KEY, 1):
             ax.text(MARGIN, height - MARGIN - 16 * (len(KEY) - line), words, fontsize=10.5 * POINT, color=MUTED)
         picture = BytesIO()
-        figure.savefig(picture, dpi=DPI, format="png", metadata={"Software": None})
+        figure.savefig(picture, dpi=DPI, format="png", metadata={"Software": None, "Description": shows})
     write_whole(path, picture.getbuffer())
 
 

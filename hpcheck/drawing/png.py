@@ -1,9 +1,7 @@
 """Pictures of readings: values in, PNG and SVG files out. Nothing is computed here."""
 
-import hashlib
 import math
 from collections.abc import Sequence
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,8 @@ from typing import Any
 from hpcheck.drawing import scale
 from hpcheck.drawing.marks import drawn, ends_early, merged, spoken
 from hpcheck.drawing.panels import Box, Panel, Series
+from hpcheck.drawing.same import digest, shown_by
 from hpcheck.drawing.scale import View
-from hpcheck.files.regular import opened
 from hpcheck.runs.files import write_whole
 from hpcheck.text import number
 
@@ -22,7 +20,6 @@ GREY = "#454C59"
 WIDTH, HEIGHT = 7.2, 3.2  # inches of the figure, and of the plot in it
 LEFT, RIGHT, ABOVE, BELOW = 0.72, 0.14, 0.42, 0.62  # inches around the plot: y label, margin, title, x label
 FOOT = 0.1
-HEAD_BYTES = 8192  # ours: of a file, where it describes itself
 LINE, MARK_ROW = 0.2, 0.18  # inches of a line of words below a plot, and of a row of marks above it
 DPI, POINTS = 110, 72
 FONT, SMALL = 9.5, 8.5  # points; legible where the picture is shown 700 pixels wide
@@ -35,28 +32,12 @@ def draw(name: str, panels: Sequence[Panel], folder: Path) -> list[Path]:
     """One PNG and one SVG of that name, a panel under another; returns the files. A file that shows these panels already is left alone."""
     if not any(map(scale.view, panels)):
         return []
-    shows = _digest(panels)
+    shows = digest(panels)
     paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
-        if not _is_drawn(path, shows):
+        if not shown_by(path, shows):
             draw_panels(panels, path, shows)
     return paths
-
-
-def _digest(panels: Sequence[Panel]) -> str:
-    """What a picture says of itself: a hash of the panels, of the drawing code and of the library that draws them."""
-    code = "".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("*.py")))
-    told = repr((tuple(panels), code, version("matplotlib")))
-    return f"panels {hashlib.sha256(told.encode()).hexdigest()[:32]}"
-
-
-def _is_drawn(path: Path, shows: str) -> bool:
-    """Whether the picture there says at its beginning that it shows these panels."""
-    try:
-        with opened(path) as file:
-            return shows.encode() in file.read(HEAD_BYTES)
-    except OSError:
-        return False
 
 
 def draw_panels(panels: Sequence[Panel], path: Path, shows: str | None = None) -> None:

@@ -6,8 +6,9 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-from scipy.stats import kendalltau
+import numpy as np
 
+from hpcheck.analysis.distributions import kendall
 from hpcheck.reproduce import cost
 from hpcheck.reproduce.experiments import Experiment, runs
 from hpcheck.reproduce.lookup import Found, Kept, circumstances, find
@@ -97,6 +98,6 @@ def order(rows: Sequence[State]) -> str:
     ours = [100 * sum(row.found[0].tests) / len(row.found[0].tests) for row in rows]
     apart = [(i, j) for i, j in combinations(range(len(rows)), 2) if abs(theirs[i] - theirs[j]) >= APART - 1e-9]
     same = sum((theirs[i] - theirs[j]) * (ours[i] - ours[j]) > 0 for i, j in apart)
-    tau = float(kendalltau(theirs, ours).statistic)
+    tau, _ = kendall(np.array(theirs), np.array(ours))
     pairs = f"{same} of {len(apart)} pairs of rows at least {APART} points apart are in the paper's order"
     return f"{pairs}; Kendall's tau {tau:.2f} over {len(rows)} rows"

@@ -98,3 +98,13 @@ def test_the_same_plots_give_the_same_picture(tmp_path: Path) -> None:
     for name in ("a", "b"):
         layout_png.draw([RATE, NOTHING, NOTHING, PLOT], tmp_path / f"{name}.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_picture_that_shows_the_same_plots_already_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "settings.png"
+    layout_png.draw([PLOT], path)
+    before = path.stat().st_mtime_ns
+    layout_png.draw([PLOT], path)
+    assert path.stat().st_mtime_ns == before
+    layout_png.draw([RATE], path)
+    assert path.stat().st_mtime_ns != before

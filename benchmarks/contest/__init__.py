@@ -1,0 +1,1 @@
+"""The contest: hpcheck's answers beside random search, TPE and hpcheck of before, on eight small real tasks."""
