@@ -40,7 +40,7 @@ def slices() -> tuple[Tensor, Tensor]:
     return torch.tensor(read("image")[:, None] / 255, dtype=torch.float32), torch.tensor((read("label") > 127).astype(np.float32))
 
 
-class Slices(Dataset):
+class Slices(Dataset[dict[str, Tensor]]):
     """Squares of 64 pixels at random places, image and mask flipped alike; to evaluate the four corners."""
 
     def __init__(self, rows: slice, moves: bool) -> None:

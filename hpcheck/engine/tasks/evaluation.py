@@ -68,7 +68,8 @@ def checked(task: Task, method: str, answer: Any) -> Evaluated:
             "expected one for each"
         )
     metric = _number(task, method, "metric", given["metric"]) if task.has_metric else numbers["loss"]
-    return Evaluated(numbers["loss"], metric, numbers["count"], each.get("losses"), each.get("scores"))
+    scores = each.get("scores") if task.has_metric else each.get("losses")  # the loss is the metric where there is no other
+    return Evaluated(numbers["loss"], metric, numbers["count"], each.get("losses"), scores)
 
 
 def together(parts: list[Evaluated], task: Task) -> Evaluated:

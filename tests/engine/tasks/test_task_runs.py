@@ -344,3 +344,21 @@ def test_step_times_of_a_task_that_reads_a_file_are_measured(tmp_path: Path, mon
 class ReadsAFile(Line):
     def build(self) -> nn.Module:
         return nn.Linear(int(Path("width.txt").read_text(encoding="utf-8")), 1)
+
+
+class NoMetric(Line):
+    def __getattribute__(self, name: str) -> object:
+        if name in ("metric", "metric_is"):
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+    def validation_step(self, model: nn.Module, batch: list[torch.Tensor]) -> dict[str, object]:
+        losses = (model(batch[0])[:, 0] - batch[1]).square()
+        return {"loss": losses.mean(), "losses": losses}
+
+
+def test_losses_of_examples_are_scores_where_the_loss_is_the_metric(tmp_path: Path) -> None:
+    spec = spec_of("NoMetric", outcomes=True)
+    record = computed(replace(spec, data=replace(spec.data, metric="loss")), tmp_path)
+    assert record.result["outcomes"]["metric"] == record.result["outcomes"]["loss"]
+    assert [row["metric"] for row in record.rows] == [row["val_loss"] for row in record.rows]
