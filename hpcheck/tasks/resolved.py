@@ -101,9 +101,10 @@ def _with_parts(config: Config, description: Description) -> Config:
     data = config.data.model_copy(update={"metric": told["metric"], "metric_is": told["metric_is"]})
     changed: dict[str, object] = {"data": data}
     if told["optimizer"]:
-        if "optimizer" in config.model_fields_set and config.optimizer != Optimizer(name=told["kind"]):
+        own, given = config.optimizer, config.optimizer.model_fields_set or config.optimizer.options()  # an empty section says nothing
+        if given and own != Optimizer(name=told["kind"]):
             raise InputError(
-                f"optimizer: stands beside {config.model.name}, which makes a {told['optimizer']} of its own; "
+                f"optimizer: stands beside {config.model.name}, which makes its own {told['optimizer']}; "
                 "leave one of the two out (the method optimizer, or the section)"
             )
         changed["optimizer"] = Optimizer(name=told["kind"])

@@ -12,6 +12,7 @@ import torch
 from hpcheck import config as configs
 from hpcheck.__main__ import run
 from hpcheck.config import Config, ConfigError
+from hpcheck.config.template import commented
 from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.errors import InputError
@@ -113,8 +114,13 @@ def test_a_task_without_an_optimizer_is_trained_by_the_configs() -> None:
 
 
 def test_an_optimizer_beside_a_task_that_makes_its_own_is_refused() -> None:
-    with pytest.raises(InputError, match="optimizer: stands beside tasky:Own, which makes a AdamW of its own; leave one of the two out"):
+    with pytest.raises(InputError, match="optimizer: stands beside tasky:Own, which makes its own AdamW; leave one of the two out"):
         config_of("task: tasky:Own\noptimizer: sgd")
+
+
+def test_a_commented_config_leaves_the_optimizer_to_the_task() -> None:
+    """As `init` writes it: every section is there, and most are empty."""
+    assert config_of(commented({"task": "tasky:Own"})).optimizer.name == "adamw"
 
 
 def test_the_identity_of_a_run_says_that_a_task_trains_and_with_which_arguments() -> None:

@@ -40,6 +40,10 @@ ONE_VALUE = (
     "BatchNorm has a single value a channel to take its statistics of; take larger batches (start.total_batch_size, batch.sizes), or fewer "
     "run.bn_splits"
 )
+ONE_VALUE_OF_A_TASK = (
+    "BatchNorm has a single value a channel to take its statistics of; an epoch's last batch may hold one example: give the training "
+    "loader drop_last=True, or take larger batches"
+)
 
 
 def start() -> None:
@@ -74,7 +78,7 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
         if is_out_of_memory(error):
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
         if "more than 1 value per channel" in str(error):  # torch's BatchNorm
-            raise InputError(f"{spec.label or run_id}: {ONE_VALUE}") from None
+            raise InputError(f"{spec.label or run_id}: {ONE_VALUE_OF_A_TASK if spec.data.task else ONE_VALUE}") from None
         raise (as_theirs(error) or error) from None
 
 

@@ -64,13 +64,14 @@ def _optimizer(task: Task, model: nn.Module) -> dict[str, Any]:
     """Its own optimizer in figures; of the config's there is nothing to tell."""
     if not task.has_optimizer:
         return {"optimizer": "", "kind": "", "lr": None, "weight_decay": None, "momentum": None, "groups": []}
-    groups = task.optimizer(model).param_groups
+    optimizer = task.optimizer(model)
+    groups = optimizer.param_groups
     shares = ratios(groups)
     lrs = [float(group.get("initial_lr", group["lr"])) for group in groups]
     largest = max(range(len(groups)), key=lambda at: lrs[at])
     betas, momentum = groups[largest].get("betas"), groups[largest].get("momentum")
     return {
-        "optimizer": type(task.optimizer(model)).__name__,
+        "optimizer": type(optimizer).__name__,
         "kind": "adamw" if betas else "sgd",
         "lr": max(lrs),
         "weight_decay": max(float(group["weight_decay"]) for group in groups),

@@ -62,8 +62,14 @@ def checked(task: Task, method: str, answer: Any) -> Evaluated:
     numbers = {key: _number(task, method, key, given.get(key, 1.0)) for key in ("loss", "count")}
     if numbers["count"] <= 0:
         raise UsersCodeError(f"task {task.name}: {method} returned a count of {numbers['count']:g}; expected the examples of the batch")
+    if wrong := [key for key, values in each.items() if len(values) != numbers["count"]]:
+        raise UsersCodeError(
+            f"task {task.name}: {method} returned {len(each[wrong[0]])} {wrong[0]} and a count of {numbers['count']:g}; "
+            "expected one for each"
+        )
     metric = _number(task, method, "metric", given["metric"]) if task.has_metric else numbers["loss"]
-    return Evaluated(numbers["loss"], metric, numbers["count"], each.get("losses"), each.get("scores"))
+    scores = each.get("scores") if task.has_metric else each.get("losses")  # the loss is the metric where there is no other
+    return Evaluated(numbers["loss"], metric, numbers["count"], each.get("losses"), scores)
 
 
 def together(parts: list[Evaluated], task: Task) -> Evaluated:

@@ -185,6 +185,11 @@ class Unread(Fine):
         return {"loss": 1.0, "count": 4, "f1": 0.5}
 
 
+class TooFewScores(Fine):
+    def validation_step(self, model, batch):
+        return {"loss": 1.0, "count": 4, "scores": [1.0, 0.0]}
+
+
 class ManyNumbers(Fine):
     def validation_step(self, model, batch):
         return {"loss": batch[1], "count": 4}
@@ -227,6 +232,7 @@ SAID = {
     "NoMetric": "validation_step returned a dict without metric (it has loss, count)",
     "NoCount": "validation_step returned a count of 0",
     "Unread": "validation_step returned f1, which nothing reads",
+    "TooFewScores": "validation_step returned 2 scores and a count of 4; expected one for each",
     "ManyNumbers": "validation_step returned a tensor of shape (20,) for loss; expected one number",
     "Reading": "reads layers.txt, which is no part of a run's identity",
 }

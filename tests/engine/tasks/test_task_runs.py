@@ -18,6 +18,7 @@ from hpcheck.engine.tasks.batches import Epochs, examples, holds_another_number,
 from hpcheck.engine.tasks.contents import fingerprint
 from hpcheck.engine.tasks.evaluation import evaluated
 from hpcheck.engine.tasks.load import OfTask, Task
+from hpcheck.errors import InputError
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.schedules import constant
@@ -318,3 +319,46 @@ def test_examples_that_no_seed_repeats_are_told_apart_by_their_sizes_alone() -> 
 )
 def test_how_many_examples_a_batch_has_is_told_only_where_it_is_plain(batch: object, found: int | None) -> None:
     assert holds_another_number(batch, 16) == found
+
+
+class OneLeft(Line):
+    """An epoch of 60 in batches of 59 has one example left over."""
+
+    def build(self) -> nn.Module:
+        return nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 1))
+
+
+def test_one_example_that_is_left_over_for_batchnorm_is_said_with_its_remedy(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"BatchNorm has a single value a channel .* give the training loader drop_last=True"):
+        computed(spec_of("OneLeft", total_batch_size=59), tmp_path)
+
+
+def test_step_times_of_a_task_that_reads_a_file_are_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("width.txt").write_text("4", encoding="utf-8")
+    spec = spec_of("ReadsAFile", reads=("width.txt",))
+    timing = TimingSpec(spec.data, spec.model, spec.optimizer, (8,), rounds=1, reads=("width.txt",))
+    assert computed(timing, tmp_path).result["sizes"][0]["size"] == 8
+
+
+class ReadsAFile(Line):
+    def build(self) -> nn.Module:
+        return nn.Linear(int(Path("width.txt").read_text(encoding="utf-8")), 1)
+
+
+class NoMetric(Line):
+    def __getattribute__(self, name: str) -> object:
+        if name in ("metric", "metric_is"):
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+    def validation_step(self, model: nn.Module, batch: list[torch.Tensor]) -> dict[str, object]:
+        losses = (model(batch[0])[:, 0] - batch[1]).square()
+        return {"loss": losses.mean(), "losses": losses}
+
+
+def test_losses_of_examples_are_scores_where_the_loss_is_the_metric(tmp_path: Path) -> None:
+    spec = spec_of("NoMetric", outcomes=True)
+    record = computed(replace(spec, data=replace(spec.data, metric="loss")), tmp_path)
+    assert record.result["outcomes"]["metric"] == record.result["outcomes"]["loss"]
+    assert [row["metric"] for row in record.rows] == [row["val_loss"] for row in record.rows]
