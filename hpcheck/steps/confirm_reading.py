@@ -58,7 +58,7 @@ def all_diverged(contest: Contest, before: Settings) -> Reading:
     if nameless:
         reason = f"none of the {len(runs)} full trainings came to figures that can be compared"
         item = Evidence("weight_decay", before.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
-        return Reading("confirm", before, (item,), _panels(contest, before), (f"{reason}: {nameless[0]}",))
+        return Reading("confirm", before, (item,), panels(contest, before), (f"{reason}: {nameless[0]}",))
     reason = f"all {len(runs)} full trainings diverged"
     item = Evidence("weight_decay", before.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
     why = (
