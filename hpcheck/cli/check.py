@@ -11,9 +11,10 @@ from typing import Any
 from hpcheck.config import Config, ConfigError, Problem, yaml12
 from hpcheck.recommendation import drift, recommended
 from hpcheck.recommendation.drift import Content, Stated, Verdict, number
-from hpcheck.recommendation.verdict import NOT_TESTED, first_line
+from hpcheck.recommendation.verdict import first_line
 from hpcheck.recommendation.wording import cost_line
 from hpcheck.runs.files import naming, write_whole
+from hpcheck.steps.nothing_learnt import NOT_TESTED
 from hpcheck.terminal import exit_codes, stdout
 from hpcheck.text import epochs
 from hpcheck.text import number as named_number

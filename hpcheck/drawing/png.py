@@ -89,7 +89,7 @@ def _draw(ax: Any, layout: CurveLayout, left: float, top: float) -> None:
         _stroke(ax, stroke, left, top)
     for clue in layout.clues:
         x, y, width, height = clue.box
-        look = {"facecolor": f"{CLUE}0F", "edgecolor": CLUE, "linewidth": 0.9, "linestyle": ":", "zorder": 1}
+        look: dict[str, Any] = {"facecolor": f"{CLUE}0F", "edgecolor": CLUE, "linewidth": 0.9, "linestyle": ":", "zorder": 1}
         ax.add_patch(Rectangle((left + x, top + y), width, height, **look))
         ax.add_patch(Circle((left + clue.badge[0], top + clue.badge[1]), BADGE, facecolor=CLUE, edgecolor="none", zorder=4))
     for curve in layout.curves:
