@@ -15,12 +15,13 @@ from hpcheck.config.source import run_name
 from hpcheck.drawing.panels import Panel
 from hpcheck.engine.distributed.ddp import outer_settings
 from hpcheck.errors import InputError
+from hpcheck.files.plain_json import refuse_deep
 from hpcheck.plugins.user_errors import as_theirs
 from hpcheck.recommendation import recommended, snippets, wording
 from hpcheck.recommendation.verdict import Verdict, first_line
 from hpcheck.report import setting_plots
 from hpcheck.report.render import render
-from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.directory import RunDirectory, is_in_one, refuse_users_code
 from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script import resolved
 from hpcheck.script import snippet as of_script
@@ -154,10 +155,18 @@ def panels_of(readings: Sequence[Reading]) -> dict[str, Sequence[Panel]]:
 
 def loaded(config: str | Path | Mapping[str, Any], overrides: Sequence[str]) -> Config:
     """The config to act on. Raises `ConfigError`, and `InputError` for what is neither a path nor a dict."""
-    given = [*overrides, *outer_settings()]
+    if isinstance(overrides, str) or not all(isinstance(one, str) for one in overrides or ()):
+        raise InputError('overrides are a list of texts, such as ["budget.epochs=10"]')
+    given = [*(overrides or ()), *outer_settings()]
     if isinstance(config, str | Path):
         found = configs.load(Path(config), given)
+        if is_in_one(Path(config)):
+            refuse_users_code(found, Path(config))
     elif isinstance(config, Mapping):
+        try:
+            refuse_deep(config)
+        except ValueError:
+            raise InputError("the dict is nested too deep, or holds itself") from None
         found = configs.from_values(named(config), "the dict", given)
         found = found if found.name else found.model_copy(update={"name": run_name(Path.cwd())})
     else:
@@ -176,6 +185,8 @@ def named(value: Any) -> Any:
         return [named(item) for item in value]
     if isinstance(value, Path):
         return str(value)
+    if hasattr(value, "tolist"):  # numpy's and torch's numbers and arrays
+        return value.tolist()
     return _name_of(value) if callable(value) else value
 
 

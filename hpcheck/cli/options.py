@@ -56,8 +56,8 @@ def load_config(
     if of_newest:
         stdout.tell(f"config: {fallback}, that of the newest run, with what was set for it by -s")
     loaded = configs.load(path or fallback, [*(overrides or []), *outer_settings()])
-    if of_newest and runs_code and (launches or loaded.script is None):
-        rundir.refuse_users_code(loaded, fallback)
+    if (of_newest or (path is not None and rundir.is_in_one(path))) and runs_code and (launches or loaded.script is None):
+        rundir.refuse_users_code(loaded, path or fallback)
     return _begun_from(loaded, overrides or [], from_, runs_code and launches)
 
 

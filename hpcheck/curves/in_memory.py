@@ -8,6 +8,7 @@ from hpcheck.curves.formats.json_columns import tables_of
 from hpcheck.curves.formats.jsonl import flat
 from hpcheck.curves.table import Row, Table
 from hpcheck.errors import InputError
+from hpcheck.files.plain_json import refuse_deep
 
 EXPECTED = "a path, a data frame, a dict of columns or a list of rows"
 
@@ -27,6 +28,10 @@ InMemory = DataFrame | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 def tables(given: Any) -> tuple[str, list[Table]]:
     """What it is, in a word, and its tables, one for each run in it. Raises `InputError` for anything else, or without numbers."""
+    try:
+        refuse_deep(given)
+    except ValueError:
+        raise InputError(f"curves that are nested too deep, or that hold themselves: give {EXPECTED}") from None
     if isinstance(given, Mapping):
         found = tables_of(plain(given))
         if not found:
@@ -40,7 +45,13 @@ def tables(given: Any) -> tuple[str, list[Table]]:
 
 
 def _of_frame(frame: DataFrame) -> Table:
-    columns = {str(name): plain(list(frame[name])) for name in frame.columns}
+    try:
+        columns = {str(name): plain(list(frame[name])) for name in frame.columns}
+    except TypeError as error:
+        raise InputError(f"a data frame with a column that is none ({error}): give {EXPECTED}") from None
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise InputError(f"a data frame whose columns have {' and '.join(map(str, sorted(lengths)))} rows: give one with as many in each")
     columns = {name: _without_gaps(values) for name, values in columns.items()}
     return Table(tuple(Row(None, dict(zip(columns, cells, strict=True))) for cells in zip(*columns.values(), strict=True)))
 

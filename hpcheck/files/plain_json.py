@@ -21,15 +21,16 @@ def loads(text: str | bytes) -> Any:
 
 
 def refuse_deep(value: Any, deepest: int = DEEPEST) -> None:
-    """Raise `ValueError` for values that are nested deeper than so many levels."""
+    """Raise `ValueError` for values that are nested deeper than so many levels, or that hold themselves."""
     level = [value]
     for _ in range(deepest + 1):
-        level = [
-            item
+        inside = {
+            id(item): item
             for one in level
             for item in (one.values() if isinstance(one, dict) else one if isinstance(one, list | tuple) else ())
             if isinstance(item, dict | list | tuple)
-        ]
+        }
+        level = list(inside.values())
         if not level:
             return
     raise ValueError("nested too deep")

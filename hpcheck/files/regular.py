@@ -11,7 +11,10 @@ MIB = 1 << 20
 
 def opened(path: Path, largest: int | None = None) -> BinaryIO:
     """A regular file of at most so many bytes, open for reading. Raises `OSError` for anything else, and never waits for a pipe."""
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError:
+        raise OSError(errno.EINVAL, "no name of a file: it holds a NUL", str(path)) from None
     try:
         refuse_irregular(file)
         if largest is not None and os.fstat(file).st_size > largest:

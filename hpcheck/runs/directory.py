@@ -123,6 +123,11 @@ def newest(runs: Path) -> RunDirectory | None:
     return RunDirectory(configs_found[-1].parent) if configs_found else None
 
 
+def is_in_one(path: Path) -> bool:
+    """Whether a config is the one that lies in a run directory, which may come from anybody."""
+    return path.name == "config.yaml" and (path.parent / "records").is_dir()
+
+
 def refuse_users_code(config: Config, path: Path) -> None:
     """Raise `OutsideError` where a config that lies in a run directory names the user's own code.
 

@@ -133,11 +133,21 @@ def test_what_does_not_fit_beside_a_script_is_refused(text, words):
         configs.parse(text, "hp.yaml")
 
 
-def test_a_script_is_never_taken_from_a_run_directory(capsys):
+def test_a_script_is_never_taken_from_a_run_directory(capsys, monkeypatch):
     looked_at()
     Path("runs/train/config.yaml").write_text("script: [python, train.py]\nname: train\n", encoding="utf-8")
-    assert run(["lr-range"]) == 2
-    assert "names your own code (python train.py), which is not imported from a run directory" in capsys.readouterr().err
+    Path("runs/train/records").mkdir(exist_ok=True)
+    launched = []
+    monkeypatch.setattr(resolved, "described", lambda *given: launched.append(given))
+    for arguments in (
+        ["lr-range"],
+        ["run", "runs/train/config.yaml"],
+        ["check", "runs/train/config.yaml"],
+        ["plan", "runs/train/config.yaml"],
+    ):
+        assert run(arguments) == 2
+        assert "names your own code (python train.py), which is not imported from a run directory" in capsys.readouterr().err
+    assert not launched
 
 
 def test_a_script_whose_file_has_changed_is_looked_at_again(monkeypatch):

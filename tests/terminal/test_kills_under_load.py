@@ -1,0 +1,90 @@
+"""Workers, their server and the command are killed on a busy machine: what can go on goes on, and nothing outlives the command long."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import children, patiently, rows, running, said
+
+CONFIG = """data: {name: digits, val_fraction: 0.25}
+model: {name: mlp, hidden: [256, 256]}
+budget: {epochs: 3000}
+start: {max_lr: 0.05, total_batch_size: 32}
+train: {repeats: 2}
+run: {jobs: 2, threads: 1}
+"""
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(3600)]
+KILLS = int(os.environ.get("HPCHECK_TEST_KILLS", "40"))
+LOAD = int(os.environ.get("HPCHECK_TEST_LOAD", "6"))  # processes that only want a core
+GONE_SECONDS = 5.0
+VICTIMS = ("worker", "server", "worker", "command")  # a run whose worker is killed four times fails, so a command sees three such kills
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(LOAD)]
+    yield
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+def server_and_workers(command: int) -> tuple[list[int], list[int]]:
+    servers = [pid for pid in children(command) if "forkserver" in said(Path(f"/proc/{pid}/cmdline")) and parent(pid) == command]
+    return servers, [pid for server in servers for pid in children(server)]
+
+
+def wait_for(command: int, workers: bool) -> None:
+    patiently(lambda: server_and_workers(command)[workers])
+
+
+def wait_for_end(pid: int) -> None:
+    patiently(lambda: not running([pid]), 30)
+
+
+def parent(pid: int) -> int:
+    fields = said(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
+def test_killed_at_random(tmp_path: Path, busy: None) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    command = [sys.executable, "-m", "hpcheck", "train", "c.yaml", "-q"]
+    chance, kills, left_after = random.Random(0), {"worker": 0, "server": 0, "command": 0}, []
+    while sum(kills.values()) < KILLS:
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        try:
+            for victim in VICTIMS:
+                wait_for(process.pid, victim == "worker")
+                time.sleep(chance.uniform(0.0, 3.0))
+                servers, workers = server_and_workers(process.pid)
+                assert process.poll() is None, process.stderr.read() if process.stderr else ""
+                if victim == "command":
+                    break
+                target = chance.choice(workers if victim == "worker" and workers else servers or [0])
+                if target:
+                    os.kill(target, signal.SIGKILL)
+                    kills[victim] += 1
+                    wait_for_end(target)
+            left = children(process.pid)
+            before = rows(tmp_path)
+            process.kill()
+            kills["command"] += 1
+            killed = time.monotonic()
+            while running(left):
+                assert time.monotonic() - killed < GONE_SECONDS, f"{running(left)} still run, load {os.getloadavg()[0]:.1f}"
+                time.sleep(0.02)
+            left_after.append(time.monotonic() - killed)
+            assert rows(tmp_path) >= before
+        finally:
+            process.kill()
+            process.communicate()
+    print(f"{kills}; all gone after at most {max(left_after):.2f} s of {len(left_after)}, load {os.getloadavg()[0]:.1f}")
