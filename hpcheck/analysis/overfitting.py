@@ -8,7 +8,6 @@ from hpcheck.analysis.readable import Sound, apart
 from hpcheck.analysis.smooth import smooth
 
 RISES = 5.0  # ours: standard errors before the trend has risen (chosen in benchmarks/reading)
-RISE_NOISE = 1.0  # ours: ... and noise levels of one raw value
 FEWEST_RISING = 4  # ours: evaluations in a rise that may be called gradual
 SHARED, SHARED_ERRORS = 0.5, 2.0  # ours: training loss shares a rise that it makes half of, by these standard errors of its own
 BUMP_BEFORE = 0.7  # ours: a temporary rise has its top before this share of the curve
@@ -16,7 +15,6 @@ SAME_LR = 1.25  # ours: lrs closer than this factor over a bump count as constan
 NEARLY_TOP = 0.95  # ours: a bump that ends at this share of its largest lr was undone by a rising lr
 AT_ONCE = 0.8  # ours: a rise of which one evaluation makes this share is a jump: an instability, or other data (benchmarks/reading)
 CLEARLY = 8.0  # ours: ... where it is this many noise levels: of a lower one, one value's noise is most
-SMALL_LR = 0.7  # ours: an lr is small up to this share of the run's largest
 GAP_SHARE = 0.05  # ours: a gap must have opened by this share of the validation loss's descent ...
 GAP_FALL = 0.25  # ours: ... while the validation loss falls by no more than this share of the opening
 
@@ -49,7 +47,7 @@ def _gradual_rise(sound: Sound, first: int, last: int) -> Clue | None:
     low = first + int(np.argmin(sound.trend.fit[first : last + 1]))
     rise = float(sound.trend.fit[last] - sound.trend.fit[low])
     strength = _units(sound, rise, low, last)
-    if last - low < FEWEST_RISING or apart(sound.trend, low, last) <= RISES or strength <= RISE_NOISE:
+    if last - low < FEWEST_RISING or apart(sound.trend, low, last) <= RISES:
         return None
     if _training_rises_too(sound, low, last, rise):
         return None
@@ -82,11 +80,11 @@ def _bump(sound: Sound, low: int, top: int, after: int) -> Clue | None:
     rises = min(apart(sound.trend, low, top), apart(sound.trend, after, top)) > RISES
     end = low + 1 + int(np.flatnonzero(fit[low + 1 :] <= fit[low])[0])
     strength = _units(sound, rise, low, end)
-    if not (early and rises and strength > RISE_NOISE and after - low >= FEWEST_RISING):
+    if not (early and rises and after - low >= FEWEST_RISING):
         return None
     if (strength > CLEARLY and _jumps(sound, low, top)) or _training_rises_too(sound, low, top, rise):
         return None
-    form = _bump_form(sound.lr[low : end + 1], float(sound.lr[top]), float(sound.lr.max()))
+    form = _bump_form(sound.lr[low : end + 1])
     return None if form is None else clue(sound.curve, OVERFITTING, form, int(sound.index[low]), int(sound.index[end]), strength)
 
 
@@ -96,12 +94,12 @@ def _jumps(sound: Sound, low: int, top: int) -> bool:
     return bool(np.diff(raw).max() >= AT_ONCE * np.ptp(raw))
 
 
-def _bump_form(lr: FloatArray, at_top: float, largest: float) -> str | None:
-    """Early rise at a constant lr, bump at a small one that larger ones remove; None where a falling lr undid it, or lr was large."""
+def _bump_form(lr: FloatArray) -> str | None:
+    """Early rise at a constant lr, bump at a small one that larger ones remove; None where a falling lr undid it."""
     if not np.isfinite(lr).all() or lr.max() <= SAME_LR * lr.min():
         return "early-rise"
     rising = bool(lr[-1] >= NEARLY_TOP * lr.max())
-    return "small-lr-bump" if rising and at_top <= SMALL_LR * largest else None
+    return "small-lr-bump" if rising else None
 
 
 def _hills(fit: FloatArray) -> list[tuple[int, int, int]]:
