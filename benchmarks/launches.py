@@ -4,6 +4,7 @@ python -m benchmarks launches
 """
 
 import argparse
+import ctypes
 import os
 import resource
 import statistics
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,12 +82,6 @@ def specs(count: int, steps: int) -> list[RunSpec]:
     ]
 
 
-def used() -> float:
-    """Processor seconds of this process and of those that it has waited for."""
-    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in both)
-
-
 def own(made: list[RunSpec], folder: Path) -> None:
     pool = Pool("cpu", 1, 1)
     try:
@@ -105,13 +101,31 @@ def launched(made: list[RunSpec], folder: Path) -> None:
         engine.close()
 
 
-def search(arm: Callable[[list[RunSpec], Path], None], made: list[RunSpec]) -> tuple[float, float]:
-    """Processor and wall seconds of all runs, workers or server and the first look included."""
-    with tempfile.TemporaryDirectory() as folder:
-        cpu, wall = used(), time.perf_counter()
-        arm(made, Path(folder))
-        assert all(records.read(Path(folder, f"{identify(spec)}.jsonl")) is not None for spec in made)
-        return used() - cpu, time.perf_counter() - wall
+def search(arm: str, count: int, steps: int) -> tuple[float, float]:
+    """Processor and wall seconds of a process that makes all runs, and of all that it starts: what it leaves behind is waited for here."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    command = [sys.executable, "-m", "benchmarks", "launches", "--arm", arm, "--count", str(count), "--steps", str(steps)]
+    subprocess.run(command, check=True)
+    wall = time.perf_counter() - started
+    with suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
+
+def make(arm: str, count: int, steps: int) -> None:
+    """All runs by one arm, in this process."""
+    made = specs(count, steps)
+    os.chdir(tempfile.mkdtemp())
+    Path("train.py").write_text(SCRIPT, encoding="utf-8")
+    ARMS[arm](made, Path("records"))
+    assert all(records.read(Path("records", f"{identify(spec)}.jsonl")) is not None for spec in made)
+
+
+ARMS: dict[str, Callable[[list[RunSpec], Path], None]] = {"own": own, "launched": launched}
+NAMES = {"own": "hpcheck's own workers", "launched": "a script's launches"}
+SET_SUBREAPER = 36  # Linux's prctl
 
 
 def first_step(command: list[str], name: str) -> float:
@@ -135,21 +149,23 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--arm", choices=list(ARMS), help="make this arm's runs, and nothing else")
     given = parser.parse_args(arguments)
-    os.chdir(tempfile.mkdtemp())
-    Path("train.py").write_text(SCRIPT, encoding="utf-8")
-    made, there = specs(given.count, given.steps), conditions()
+    if given.arm:
+        return make(given.arm, given.count, given.steps)
+    ctypes.CDLL(None).prctl(SET_SUBREAPER, 1, 0, 0, 0)
+    there = conditions()
     print(f"\nlaunches, {there['date']}, {there['processor']} x{there['cores']}, load {there['load_before']:.1f}")
     print(f"{given.count} runs of {given.steps} updates\n")
-    arms = {"hpcheck's own workers": own, "a script's launches": launched}
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in arms}
-    firsts: dict[str, list[float]] = {name: [] for name in arms}
+    found: dict[str, list[tuple[float, float]]] = {arm: [] for arm in ARMS}
+    firsts: dict[str, list[float]] = {arm: [] for arm in ARMS}
     for _ in range(given.rounds):
-        for name, arm in arms.items():
-            found[name].append(search(arm, made))
-            command = ["lr-range", "own.yaml"] if arm is own else ["lr-range", "--", sys.executable, "train.py"]
-            firsts[name].append(first_step(command, "own" if arm is own else "train"))
+        for arm in ARMS:
+            found[arm].append(search(arm, given.count, given.steps))
+            command = ["lr-range", "own.yaml"] if arm == "own" else ["lr-range", "--", sys.executable, "train.py"]
+            firsts[arm].append(first_step(command, "own" if arm == "own" else "train"))
     print("| arm | processor s | wall s | processor s a run | command to first step, wall s |\n|---|---|---|---|---|")
-    for name, both in found.items():
+    for arm, both in found.items():
         cpu, wall = (statistics.median(one[at] for one in both) for at in (0, 1))
-        print(f"| {name} | {cpu:.1f} | {wall:.1f} | {cpu / given.count:.2f} | {statistics.median(firsts[name]):.1f} |")
+        print(f"| {NAMES[arm]} | {cpu:.1f} | {wall:.1f} | {cpu / given.count:.2f} | {statistics.median(firsts[arm]):.1f} |")
+    return None

@@ -57,6 +57,8 @@ def test_it_is_looked_at_and_runs_alone(path, tmp_path, monkeypatch):
     finally:
         ours.close()
     told = {key: found.told[key] for key in EXPECTED[path.stem]}
+    if "groups" in told:
+        told["groups"] = [[round(ratio, 9) for ratio in group] for group in told["groups"]]
     assert told == {key: pytest.approx(value) if isinstance(value, float) else value for key, value in EXPECTED[path.stem].items()}
     assert found.told["snapshots"]
     short = ["--steps", "12"] if "steps" in found.told["loops"] else ["--epochs", "1"]
