@@ -13,7 +13,7 @@ import torch
 from hpcheck.__main__ import run
 from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.pool import Pool
-from hpcheck.plugins.user_errors import UsersCodeError
+from hpcheck.plugins.user_errors import UsersCodeError, is_theirs
 from hpcheck.runs.identity import identify
 from hpcheck.runs.spec import PartSpec
 from tests.support.engine_runs import RUN, computed
@@ -149,3 +149,13 @@ def test_threads_that_are_left_running_do_not_keep_the_command() -> None:
     assert done.returncode == 0
     assert "threads that your code left running end with the command: of mine" in done.stderr
     assert "lr-range" in done.stdout
+
+
+def test_a_package_of_another_environment_is_nobodys_own_code(tmp_path):
+    """An environment may be put on top of another one, whose packages lie elsewhere."""
+    file = tmp_path / "lib" / "site-packages" / "package.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    own = tmp_path / "own.py"
+    own.write_text("")
+    assert (is_theirs(str(file)), is_theirs(str(own))) == (False, True)
