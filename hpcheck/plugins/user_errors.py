@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 OURS = str(Path(__file__).parent.parent)
+PACKAGES = {"site-packages", "dist-packages"}
 INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")} | {sys.base_prefix})
 
 
@@ -72,4 +73,6 @@ def in_one_line(name: str, error: BaseException) -> UsersCodeError | None:
 
 def is_theirs(filename: str) -> bool:
     """Whether a file is neither hpcheck's nor an installed package's; what is in no file (`<frozen importlib>`) is nobody's."""
+    if PACKAGES & set(Path(filename).parts):
+        return False  # of another environment too, that this one was put on top of
     return Path(filename).is_file() and not filename.startswith((f"{OURS}/", *(f"{folder}/" for folder in INSTALLED)))

@@ -14,7 +14,7 @@ from hpcheck.__main__ import run
 from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.errors import ChangedError
-from hpcheck.plugins.user_errors import UsersCodeError
+from hpcheck.plugins.user_errors import UsersCodeError, is_theirs
 from hpcheck.runs.identity import identify
 from hpcheck.runs.spec import PartSpec
 from tests.support.engine_runs import RUN, computed
@@ -178,3 +178,13 @@ def test_a_loader_whose_order_is_another_in_each_process_is_told_what_may_be_the
     )
     with pytest.raises(ChangedError, match=r"own_loader:load changed while the command ran; give it again.*a set, hash"):
         worker.work(spec, elsewhere.stdout.strip(), tmp_path, "cpu", 1)
+
+
+def test_a_package_of_another_environment_is_nobodys_own_code(tmp_path):
+    """An environment may be put on top of another one, whose packages lie elsewhere."""
+    file = tmp_path / "lib" / "site-packages" / "package.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    own = tmp_path / "own.py"
+    own.write_text("")
+    assert (is_theirs(str(file)), is_theirs(str(own))) == (False, True)
