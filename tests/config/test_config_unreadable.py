@@ -52,7 +52,7 @@ UNREADABLE = [
     (b"\x7fELF\0\0", ": a binary file (expected YAML text in UTF-8)"),
     ("data: x".encode("utf-16"), ": a binary file (expected YAML text in UTF-8)"),
     (b"#" * (1 << 20) + b"\n", ": larger than 1 MiB (expected a config file)"),
-    (b"", ": is empty (expected at least the keys data and model)"),
+    (b"", ": is empty (expected at least the keys data and model, or task, or script)"),
 ]
 
 
