@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,28 @@ def test_a_closed_terminal_leaves_the_process_that_keeps_account_of_semaphores()
     )
     ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=True, capture_output=True, start_new_session=True)
     assert ended.stderr == b""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel does it")
+def test_the_server_ends_with_the_command_also_while_it_imports() -> None:
+    """Stopped, it stands for a machine so busy that its import of torch goes on for long."""
+    script = (
+        "import os, signal\nfrom multiprocessing import forkserver\nfrom hpcheck.engine.pool import executor\n"
+        "executor.Executor(1, print)\nexecutor._start_server()\nprint(forkserver._forkserver._forkserver_pid, flush=True)\nsignal.pause()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    server = int(process.stdout.readline())
+    patiently(lambda: "torch" in said(Path(f"/proc/{server}/maps")))
+    os.kill(server, signal.SIGSTOP)
+    try:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        patiently(lambda: not running([server]), 5)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(server, signal.SIGKILL)
 
 
 @pytest.fixture

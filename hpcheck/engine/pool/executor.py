@@ -18,7 +18,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
-PRELOAD = "hpcheck.engine.pool.preload"
+PRELOAD = ["hpcheck.engine.pool.ends_with_parent", "hpcheck.engine.pool.preload"]  # in this order
 ASK_SECONDS = 0.3  # ours: how often a caller that waits for an answer looks whether the pool still lives
 MANAGER_SECONDS = 1.0  # ours: its thread has nothing left to wait for once the workers are gone
 Answer = TypeVar("Answer")
@@ -29,7 +29,7 @@ class Executor:
 
     def __init__(self, workers: int, start: Callable[[], None]) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([PRELOAD])
+        context.set_forkserver_preload(PRELOAD)
         _start_tracker()  # a pool has locks, and the first one would start it
         self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start)
 
