@@ -36,7 +36,7 @@ STARTS = {  # each script's own lr and weight decay, and whether less of its met
     "head": (0.01, 1e-3, False),
     "scaler": (0.05, 1e-3, False),
 }
-LAUNCHED = {"ranks": ["torchrun", "--nproc_per_node=2", "--master_port=29533"]}
+TORCHRUN = {"ranks": ["torchrun", "--nproc_per_node=2", "--master_port=29533"]}  # with --torchrun; else as one process
 LR_OF_GROUP = {"head": 10.0}  # the script's --lr is that of the body; hpcheck tells that of the largest group
 LRS, DECAYS = (0.1, 10**-0.5, 1.0, 10**0.5, 10.0), (0.1, 1.0, 10.0)
 SEEDS, FRESH = (0, 1), (10, 11, 12, 13, 14)
@@ -86,10 +86,11 @@ def trained(name: str, lr: float, weight_decay: float, seed: int) -> dict[str, A
     return {"lr": lr, "weight_decay": weight_decay, "seed": seed, **figures, "cpu_seconds": round(used.ru_utime + used.ru_stime, 2)}
 
 
-def searched(name: str) -> dict[str, Any]:
+def searched(name: str, torchrun: bool) -> dict[str, Any]:
     """`hpcheck run` on the script, and its recommendation trained with five seeds."""
     script = str(SCRIPTS / f"{name}.py")
-    launcher = [str(Path(sys.executable).with_name(word)) if word == "torchrun" else word for word in LAUNCHED.get(name, [sys.executable])]
+    words = TORCHRUN.get(name) if torchrun else None
+    launcher = [sys.executable] if words is None else [str(Path(sys.executable).with_name(words[0])), *words[1:]]
     with tempfile.TemporaryDirectory() as folder:
         seconds = []
         for step, more in (("run", []), ("train", ["-s", "train.repeats=5"])):
@@ -153,13 +154,13 @@ def by_cell(kept: Kept) -> dict[tuple[float, float], float]:
     return {cell: statistics.mean(values) for cell, values in found.items()}
 
 
-def measure(name: str, folder: Path) -> None:
+def measure(name: str, folder: Path, torchrun: bool) -> None:
     """All of one script that its records lack."""
     kept = Kept(folder / f"{name}.jsonl")
     if not kept.lines:
         kept.add("conditions", conditions())
     if not kept.of("hpcheck"):
-        kept.add("hpcheck", searched(name))
+        kept.add("hpcheck", searched(name, torchrun))
     for cell in cells(name):
         if not kept.has("grid", *cell):
             kept.add("grid", trained(name, *cell))
@@ -197,6 +198,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(STARTS))
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--torchrun", action="store_true", help="launch ranks.py as two processes: ten processor seconds a launch")
     given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.table:
@@ -210,4 +212,4 @@ def main(arguments: list[str]) -> None:
         if given.table:
             print(row(Kept(given.folder / f"{name}.jsonl")))
         else:
-            measure(name, given.folder)
+            measure(name, given.folder, given.torchrun)
