@@ -21,6 +21,9 @@ NAMES = {
     "waits": "benchmarks.waits",
     "contest": "benchmarks.contest.main",
     "halves": "benchmarks.halves",
+    "following": "benchmarks.following",
+    "scripts": "benchmarks.scripts",
+    "launches": "benchmarks.launches",
 }
 
 

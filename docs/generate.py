@@ -45,14 +45,19 @@ def commands() -> str:
 
 
 def usage(name: str, command: Any) -> str:
-    arguments = [one.metavar or one.name.upper() for one in command.params if one.param_type_name == "argument"]
-    return " ".join(["hpcheck", name, "[OPTIONS]", *arguments])
+    return " ".join(["hpcheck", name, "[OPTIONS]", *(argument(one) for one in command.params if one.param_type_name == "argument")])
+
+
+def argument(parameter: Any) -> str:
+    """CONFIG, in brackets where it may be left out, with dots where several may stand."""
+    given = (parameter.metavar or parameter.name.upper()).removesuffix("...")
+    return (given if parameter.required else f"[{given}]") + "..." * (parameter.nargs == -1)
 
 
 def spelling(parameter: Any) -> str:
     """`--set`, `-s` KEY=VALUE."""
     if parameter.param_type_name == "argument":
-        return f"`{parameter.metavar or parameter.name.upper()}`"
+        return f"`{argument(parameter)}`"
     value = "" if parameter.is_flag else f" {parameter.metavar or choices(parameter) or 'VALUE'}"
     return ", ".join(f"`{option}{value}`" for option in (*parameter.opts, *parameter.secondary_opts))
 

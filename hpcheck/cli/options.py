@@ -13,13 +13,13 @@ from hpcheck.terminal import exit_codes, stdout
 if TYPE_CHECKING:
     from hpcheck.config import Config
 
-ConfigPath = Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="Config file; default ./hpcheck.yaml, else the newest run's.")]
+ConfigPath = Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Config file; default ./hpcheck.yaml, else the newest run's.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a config key (dotted).")]
 From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start from the settings in a recommended.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
 EventFiles = Annotated[bool, typer.Option("--tensorboard", help="Write the runs as TensorBoard event files too.")]
-CurveFormat = Literal["tensorboard", "caffe", "json", "jsonl", "mlflow", "headerless", "console", "csv"]
+CurveFormat = Literal["tensorboard", "sqlite", "caffe", "optuna", "json", "list", "jsonl", "mlflow", "headerless", "console", "csv"]
 Snippet = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
 
 

@@ -40,7 +40,7 @@ from hpcheck.plugins import find
 from hpcheck.plugins.search_space import search_of
 
 Extremes = Literal["max/10", "max/20", "max/3", "max/4", "runs"]
-Baseline = Literal["start", "step", "inv", "constant"]
+Baseline = Literal["start", "step", "inv", "constant", "schedule-free", "prodigy"]
 Policy = Literal["1cycle", "constant", "step", "inv", "exp"]
 
 
@@ -289,7 +289,9 @@ class Train(Section):
     variation: Literal["seeds", "paper"] = Field(
         default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
     )
-    compare: Some[Baseline] = Field(default=(), description="Policies to train for comparison: start, step, inv, constant")
+    compare: Some[Baseline] = Field(
+        default=(), description="What to train for comparison: start, step, inv, constant; schedule-free, prodigy"
+    )
     compare_epochs: Epochs | None = Field(default=None, description="Longer budget at which they are trained too, in epochs; null: none")
     fit: Literal["train", "all"] = Field(default="train", description="all: the held-out part is trained on too")
     cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")

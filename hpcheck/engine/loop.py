@@ -16,7 +16,7 @@ from hpcheck.engine.snapshots import load_snapshot
 from hpcheck.engine.tasks import training as tasks
 from hpcheck.engine.tasks.load import OfTask
 from hpcheck.engine.training import Run, Training
-from hpcheck.optimizers.groups import set_hyper
+from hpcheck.optimizers.groups import at_rest, moving, set_hyper
 from hpcheck.runs import schedules
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec
@@ -53,6 +53,7 @@ def train(spec: RunSpec, data: Data, record: RecordWriter, snapshots: Path) -> N
     lrs, momenta = schedules.values(spec.lr, count), schedules.values(spec.momentum, count)
     evaluate_after, diverged = set(spec.evaluate_after), False
     training.model.train()
+    moving(training.optimizer)
 
     if at.done == 0 and spec.parent is None:
         begin(run, lrs[0], momenta[0])
@@ -93,12 +94,13 @@ def next_row(run: Run, lr: float, momentum: float) -> dict[str, float]:
     """The evaluation after `run.at.done` updates, the last of them at this lr and momentum; the best weights are saved where wanted."""
     training, at = run.training, run.at
     before = time.perf_counter()
-    val_loss, value = training.evaluate(at.done)
+    with at_rest(training.optimizer):
+        val_loss, value = training.evaluate(at.done)
+        worth = value if training.spec.data.metric_is == "higher" else -value
+        if training.spec.keep == "best" and worth > at.best and training.share.is_first:
+            at.best = worth
+            run.save_weights(f"{run.record.run_id}.best.pt")
     train_loss, at.stretch = float(torch.stack(at.stretch).mean()), []
-    worth = value if training.spec.data.metric_is == "higher" else -value
-    if training.spec.keep == "best" and worth > at.best and training.share.is_first:
-        at.best = worth
-        run.save_weights(f"{run.record.run_id}.best.pt")
     at.eval_seconds += time.perf_counter() - before
     scheduled = {"step": at.done, "lr": lr, "momentum": momentum}
     return {**scheduled, "train_loss": train_loss, "val_loss": val_loss, "metric": value, "seconds": round(at.train_seconds, 4)}
@@ -108,10 +110,11 @@ def finish(run: Run, diverged: bool, told: Mapping[str, Any] = NOTHING) -> None:
     """Final figures, weights where they are wanted, and the record's last line; `told` is added to it."""
     training, at = run.training, run.at
     train_seconds, before = at.train_seconds, time.perf_counter()
-    final = {} if diverged else training.final_figures()
-    at.eval_seconds += time.perf_counter() - before
-    seconds = {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4)}
-    if training.spec.keep and not diverged:
-        run.save_weights(f"{run.record.run_id}.pt")
+    with at_rest(training.optimizer):
+        final = {} if diverged else training.final_figures()
+        at.eval_seconds += time.perf_counter() - before
+        seconds = {"train_seconds": round(train_seconds, 4), "eval_seconds": round(at.eval_seconds, 4)}
+        if training.spec.keep and not diverged:
+            run.save_weights(f"{run.record.run_id}.pt")
     judged = {"judged_by": "loss"} if training.judged_by_loss else {}  # no automatic metric fits the outputs
     run.record.finish("diverged" if diverged else "finished", {**seconds, "first_loss": training.levels.first, **final, **judged, **told})

@@ -1,7 +1,8 @@
 """Parameter groups with their lr and decay multipliers, and setting an optimizer's hyper-parameters at a step."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any
 
@@ -58,6 +59,25 @@ def shares(values: Sequence[float]) -> list[float]:
     """
     largest = max(values)
     return [value / largest for value in values] if largest > 0 else [1.0] * len(values)
+
+
+@contextmanager
+def at_rest(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """While weights are measured or kept: those of an optimizer that averages them are its averages. Of the others nothing changes."""
+    if not hasattr(optimizer, "eval"):
+        yield
+        return
+    optimizer.eval()
+    try:
+        yield
+    finally:
+        moving(optimizer)
+
+
+def moving(optimizer: torch.optim.Optimizer) -> None:
+    """Back to the weights at which gradients are taken, where an optimizer tells the two apart."""
+    if hasattr(optimizer, "train"):
+        optimizer.train()
 
 
 def can_fuse(groups: list[dict[str, Any]]) -> bool:

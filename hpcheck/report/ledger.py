@@ -10,6 +10,8 @@ from hpcheck.recommendation import wording
 from hpcheck.text import number
 
 ADDS, TAKES, NEITHER, NONE = "adds", "takes away", "neither", "none"
+SIGNS = {ADDS: "+ adds", TAKES: "\u2212 takes away", NEITHER: "neither", NONE: "none"}
+COLUMNS = ("Regularizer", "Now", "Start", "Regularization", "What the paper says")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Entry:
     effect: str
     words: str
     source: str
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.effect]
 
 
 def ledger(settings: Mapping[str, Any], config: Config) -> list[Entry]:

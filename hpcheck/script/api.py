@@ -102,8 +102,8 @@ def follow(
 
     Args:
         optimizer: the torch optimizer, wrapped or not; None where the script updates by itself (then use `hyper` and `step`).
-        evaluate: called without arguments; returns `(loss, metric)`, or a dict with `loss` and `metric`, and if you like `count` and
-            `scores` (one per example), over the whole validation set.
+        evaluate: called without arguments; returns `(loss, metric)`, or a dict with `loss` and `metric`, and if you like `count`, `scores`
+            and `losses` (one per example, in the same order each time), over the whole validation set.
         model: for BatchNorm statistics and snapshots.
         state: `(save, load)` instead of model and optimizer: `save()` returns tensors and plain values, `load(saved)` puts them back.
         train_examples: examples in an epoch, over all processes; not needed with `steps` or `budget.steps`.

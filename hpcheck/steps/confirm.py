@@ -4,13 +4,14 @@ of the user's own settings, which say whether the one is better than the other (
 from collections.abc import Sequence
 from itertools import cycle
 
-from hpcheck.steps import confirm_reading
+from hpcheck.steps import confirm_reading, nothing_learnt
 from hpcheck.steps.confirm_plan import (
     FRESH,
     SURE_SEEDS,
     challengers,
     first_candidates,
     for_sure,
+    lrs_trained,
     neighbours,
     start_in_full,
     trainings_of,
@@ -27,8 +28,12 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         return nothing_run("confirm", settings, "confirm.trainings is 0, so nothing is trained in full before train")
     if settings.max_lr is None:
         return nothing_run("confirm", settings)
-    contest = Contest(asked, start_in_full(asked, settings), total)
-    yield from contest.train(first_candidates(asked, settings))
+    start = start_in_full(asked, settings)
+    at_other_lrs = lrs_trained(asked, settings)
+    contest = Contest(asked, start, total + len(at_other_lrs))
+    yield from contest.train([*at_other_lrs, *first_candidates(asked, settings)])
+    if nothing_learnt.learnt_nothing(contest):
+        return nothing_learnt.reading(contest, settings)
     yield from _neighbours(contest)
     yield from _challenged(contest)
     yield from _neighbours(contest)

@@ -60,7 +60,7 @@ def test_the_first_steps_that_are_quick_work_in_an_empty_folder(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     answer = '{"cuda": [], "built_for": null, "mps": false, "cpu_bf16": true}'
     monkeypatch.setattr(doctor, "ASK_TORCH", f"print({answer!r})")  # torch takes seconds to import
-    lines = [line for line in commands_in(DOCS / "first-steps.md") if line.split()[0] in QUICK - {"show"}]
+    lines = [line for line in commands_in(DOCS / "getting-started" / "README.md") if line.split()[0] in QUICK - {"show"}]
     assert [line.split()[0] for line in lines] == ["init", "plan", "doctor"]
     lines[1] = lines[1].replace("--probe", "")  # has tests of its own
     for line in lines:

@@ -12,7 +12,7 @@ from hpcheck.drawing import png
 
 ROOT = Path(__file__).parents[2]
 # `init` has a test of its own (it would write over this config); the paper's experiments need their data (tests/test_reproduce*.py).
-PAGES = ("first-steps.md", "how-to/resume.md", "how-to/ci.md")
+PAGES = ("getting-started/README.md", "how-to/resume.md", "how-to/ci.md")
 TINY = """
 data: {name: digits, val_fraction: 0.25, limit: 600}
 model: {name: mlp, hidden: [16]}

@@ -1,7 +1,9 @@
 """Full trainings before a recommendation: what they are spent on, that nothing is trained twice, and that settings follow the evidence."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,16 @@ import pytest
 
 from hpcheck.recommendation.recommended import settings_block
 from hpcheck.recommendation.verdict import against_start
+from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec
 from hpcheck.steps import confirm, train
 from hpcheck.steps.confirm_plan import first_candidates, neighbours, repeats_of, trainings_of, weight_decays
+from hpcheck.steps.contest import Contest
 from hpcheck.steps.lr_range import with_lr
+from hpcheck.steps.nothing_learnt import learnt_nothing
 from hpcheck.steps.order import steps_of_run
 from hpcheck.steps.reading import FoundLr, Reading, Settings
+from hpcheck.steps.step import Asked
 from tests.support.simulated import World, asked, read
 
 ON = "confirm.trainings=8"
@@ -136,6 +142,49 @@ def test_a_start_that_is_best_already_is_kept() -> None:
     assert "recommended.yaml keeps yours" in said.words
 
 
+def without_learning(constant_loss: float) -> Asked:
+    question = asked(ON, "start.max_lr=0.02")
+    return replace(question, facts=replace(question.facts, constant_loss=constant_loss))
+
+
+def test_trainings_that_learn_no_more_than_a_constant_prediction_compare_nothing() -> None:
+    question = without_learning(0.01)  # far below what the simulated network reaches
+    tried = replace(FOUND, max_momentum=0.99)
+    reading = read(Seeded(), confirm.decide, question, tried)
+    said = against_start(question, [reading])
+    assert len(reading.runs) == 4  # the first ones alone: no neighbours and no fresh seeds
+    assert reading.abstained
+    assert (said.says, said.ours) == ("not tested", None)
+    assert said.words.startswith("Not confirmed: no full training learnt more than a constant prediction knows")
+    kept = reading.settings
+    assert (kept.max_lr, kept.max_momentum, kept.weight_decay) == (0.02, 0.95, 1e-4)
+    assert {item.setting for item in reading.evidence} == {"weight_decay", "learning_rate", "momentum"}
+
+
+@pytest.mark.parametrize(
+    ("losses", "nothing"),
+    [
+        ((2.40, 2.31, 2.30), True),
+        ((2.40, 2.295, 2.31), True),  # below it by less than the chance of the examples
+        ((2.40, 1.50, 2.90), False),  # it overfits, and has learnt
+        ((2.40, 1.50, 1.20), False),
+    ],
+)
+def test_what_has_learnt_was_once_below_a_constant_prediction(losses: tuple[float, ...], nothing: bool) -> None:
+    record = SimpleNamespace(diverged=False, rows=[{"val_loss": loss} for loss in losses])
+    contest = Contest(without_learning(2.303), FOUND, 8, {FOUND: [record]})  # type: ignore[list-item]
+    assert learnt_nothing(contest) is nothing
+    assert not learnt_nothing(replace(contest, asked=without_learning(math.inf)))
+    assert not learnt_nothing(replace(contest, records={FOUND: [SimpleNamespace(diverged=True, rows=record.rows)]}))  # type: ignore[list-item]
+
+
+def test_a_start_that_stays_at_its_own_lr_has_no_interval_where_no_other_weight_decay_was_trained_there() -> None:
+    reading = confirmed(Seeded(best_weight_decay=1e-4), "start.max_lr=0.02")
+    decay = next(item for item in reading.evidence if item.setting == "weight_decay")
+    assert (reading.settings.max_lr, decay.value) == (0.02, 1e-4)
+    assert decay.interval is None
+
+
 def test_a_start_whose_trainings_diverge_is_beaten() -> None:
     reading = confirmed(Seeded(), "start.max_lr=5")
     said = against_start(asked(ON, "start.max_lr=5"), [reading])
@@ -171,7 +220,7 @@ def test_confirmation_is_on_where_a_training_is_short_and_off_where_it_is_long()
     short, long = asked("confirm.trainings=null"), asked("confirm.trainings=null", "budget.epochs=300")
     assert (trainings_of(short), trainings_of(long)) == (8, 0)
     assert (repeats_of(short), repeats_of(long), repeats_of(asked(ON, "train.repeats=3"))) == (1, 4, 3)
-    assert steps_of_run(short) == ("lr-range", "batch", "momentum", "confirm", "train")
+    assert steps_of_run(short) == ("lr-in-full", "batch", "momentum", "confirm", "train")
     assert steps_of_run(long) == ("lr-range", "batch", "momentum", "wd-grid", "lr-reprobe", "train")
 
 
@@ -188,3 +237,56 @@ def test_sure_trains_the_neighbours_in_lr_and_weight_decay_with_two_fresh_seeds(
     wanted = [(0.3, 1e-3), (0.15, 1e-3), (0.6, 1e-3), (0.3, 3.2e-4), (0.3, 3.2e-3)]
     assert [by_settings[one] for one in wanted] == [3, 3, 3, 3, 3]
     assert reading.results["confidence"]["weight_decay"] == "high"
+
+
+class Odd(Seeded):
+    """Full trainings of which some end as `of` says: by their number, from 1, and their spec; None: as they would."""
+
+    def __init__(self, of: Callable[[int, RunSpec], dict[str, Any] | None]) -> None:
+        super().__init__()
+        self.of, self.number = of, 0
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        self.number += 1
+        found, odd = super().finally_(spec, last), self.of(self.number, spec)
+        return found if odd is None else {split: {**figures, **odd} for split, figures in found.items()}
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("odd", [{"metric": math.nan}, {"metric": -math.inf}, {"loss": math.nan}, {"loss": math.inf}, {"loss": 1e200}])
+def test_a_training_that_came_to_no_number_is_told_and_leads_nobody(at: int, odd: dict[str, float]) -> None:
+    reading = confirmed(Odd(lambda number, spec: odd if number == at else None))
+    said = against_start(asked(ON), [reading])
+    assert "nan" not in said.words
+    name = next(iter(odd))
+    words = f"the {name} is NaN, or too large to compare, after one of eight full trainings, which count as if they had diverged"
+    assert any(remark.startswith(words) for remark in reading.remarks)
+    assert "diverged" not in said.words
+
+
+def test_a_metric_that_is_never_a_number_is_no_divergence() -> None:
+    reading = confirmed(Odd(lambda number, spec: {"metric": math.nan}))
+    assert reading.abstained
+    assert "the metric is NaN, or too large to compare, after three of three full trainings" in reading.remarks[0]
+    assert "diverged: the lr is too large" not in " ".join(reading.remarks)
+
+
+def test_it_is_told_how_many_trainings_of_how_many_diverged() -> None:
+    class OneFreshDiverges(Seeded):
+        def trained(self, spec: RunSpec) -> RunRecord:
+            record = super().trained(spec)
+            return replace(record, status="diverged", result={}) if spec.seed == 1 and spec.weight_decay == 1e-4 else record
+
+    reading = confirmed(OneFreshDiverges(best_weight_decay=1e-2))
+    assert against_start(asked(ON), [reading]).words == "Better than yours: with your settings the training diverged (one of two)."
+
+
+def test_where_a_training_of_both_diverged_that_is_said() -> None:
+    class FreshDiverge(Seeded):
+        def trained(self, spec: RunSpec) -> RunRecord:
+            record = super().trained(spec)
+            return replace(record, status="diverged", result={}) if spec.seed else record
+
+    reading = confirmed(FreshDiverge(best_weight_decay=1e-2))
+    words = "Not better than yours: a full training of both diverged. recommended.yaml keeps yours."
+    assert against_start(asked(ON), [reading]).words == words

@@ -27,7 +27,8 @@ from hpcheck.engine.tasks.describe import describe
 from hpcheck.engine.tasks.load import OfTask
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.errors import ChangedError, InputError, RunFailedError
-from hpcheck.plugins.user_errors import as_theirs
+from hpcheck.plugins.find import is_users_own
+from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.records import RecordWriter, begun_with
 from hpcheck.runs.spec import DataSpec, RunSpec, Spec
@@ -86,8 +87,24 @@ def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[
     code are no longer what `run_id` names."""
     data, fingerprint = data_of(spec, str(device))
     if computed_id(spec, fingerprint, of_this_process().users_source(spec)) != run_id:
+        refuse_random_data(spec.data, fingerprint)
         raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
     return data, environment(device, threads) | {"data": fingerprint[:16]}
+
+
+def refuse_random_data(data: DataSpec, fingerprint: str) -> None:
+    """Raise `UsersCodeError` where the user's loader returns other data whenever it is called: no run would ever be found again."""
+    if not is_users_own(data.name):
+        return
+    if load_raw(data.name, Path(data.root), dict(data.options))[1] != fingerprint:
+        raise UsersCodeError(
+            f"data {data.name} returns other data each time it is called, so no run could be compared with another or found again: "
+            "seed it, as in rng = numpy.random.default_rng(0), and draw from rng alone"
+        )
+    raise ChangedError(
+        f"data {data.name} changed while the command ran; give it again. Where that does not help, the data differ from process to "
+        "process: look for an order that a set, hash() or a listing of files gives, and sort it"
+    )
 
 
 def _record(path: Path, run_id: str, spec: Spec, begun_in: dict[str, Any]) -> RecordWriter:

@@ -1,0 +1,60 @@
+"""Full trainings that learnt no more than a constant prediction knows: nothing can be compared, and everything stays as the user has it."""
+
+from collections.abc import Sequence
+
+from hpcheck.runs.records import RunRecord
+from hpcheck.steps.confirm_reading import SOURCE, panels, trained_line
+from hpcheck.steps.contest import Contest
+from hpcheck.steps.reading import Evidence, Reading, Settings
+
+LEARNT = 0.01  # ours, by reasoning: a loss is below a constant prediction's where it is lower by this share; less is chance of the examples
+NOT_TESTED = "not tested"
+KEPT = "hpcheck's own full trainings"
+
+
+def learnt_nothing(contest: Contest) -> bool:
+    """Whether no training ever came below the loss of a constant prediction. False where that loss is not known, or all diverged.
+
+    The lowest loss of a training counts, not the last: one that overfits ends far above it, and has learnt.
+    """
+    finished = [one for records in contest.records.values() for one in records if not one.diverged]
+    bound = (1 - LEARNT) * contest.asked.facts.constant_loss
+    return bool(finished) and all(_lowest(one) > bound for one in finished)
+
+
+def reading(contest: Contest, before: Settings) -> Reading:
+    """Nothing is recommended: all settings are the start's, and a remark says where to look."""
+    start, loss = contest.start, contest.asked.facts.constant_loss
+    runs = tuple(record.run_id for records in contest.records.values() for record in records)
+    reason = f"no full training learnt more than a constant prediction knows (validation loss {loss:.3g})"
+    why = f"{reason}: look at the labels and at the model, give a smaller start.max_lr, or train longer (budget.epochs)"
+    decay = Evidence("weight_decay", start.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
+    back = (Evidence(name, value, "chosen", "low", f"yours stays: {reason}", KEPT, runs=runs) for name, value in _changed(before, start))
+    return Reading(
+        "confirm",
+        start,
+        (decay, *back),
+        panels(contest, start),
+        (why,),
+        results={
+            "trainings": contest.total - contest.left,
+            "verdict": {"says": NOT_TESTED, "why": reason},
+            "considered": [trained_line(contest, one) for one in contest.candidates],
+        },
+    )
+
+
+def _lowest(record: RunRecord) -> float:
+    return min((row["val_loss"] for row in record.rows if "val_loss" in row), default=float("inf"))
+
+
+def _changed(before: Settings, start: Settings) -> Sequence[tuple[str, object]]:
+    """What the steps before had set to something else than the start has."""
+    found: list[tuple[str, object]] = []
+    if (before.max_lr, before.min_lr) != (start.max_lr, start.min_lr):
+        found.append(("learning_rate", start.max_lr))
+    if before.total_batch_size != start.total_batch_size:
+        found.append(("total_batch_size", start.total_batch_size))
+    if (before.max_momentum, before.min_momentum) != (start.max_momentum, start.min_momentum):
+        found.append(("momentum", {"max": start.max_momentum, "min": start.min_momentum}))
+    return found
