@@ -14,11 +14,12 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 from hpcheck.engine import checkpoints
 from hpcheck.engine.loop import prepare
+from hpcheck.engine.pool import worker
 from hpcheck.engine.tasks.batches import Epochs, examples, holds_another_number, moved, thinned
 from hpcheck.engine.tasks.contents import fingerprint
 from hpcheck.engine.tasks.evaluation import evaluated
 from hpcheck.engine.tasks.load import OfTask, Task
-from hpcheck.errors import InputError
+from hpcheck.errors import ChangedError, InputError
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.schedules import constant
@@ -362,3 +363,9 @@ def test_losses_of_examples_are_scores_where_the_loss_is_the_metric(tmp_path: Pa
     record = computed(replace(spec, data=replace(spec.data, metric="loss")), tmp_path)
     assert record.result["outcomes"]["metric"] == record.result["outcomes"]["loss"]
     assert [row["metric"] for row in record.rows] == [row["val_loss"] for row in record.rows]
+
+
+def test_a_task_that_changed_since_it_was_looked_at_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ChangedError, match=r"your code or data changed while the command ran; give it again$"):
+        worker.work(spec_of("Line"), "0" * 16, tmp_path, "cpu", 1)
+    assert not list(tmp_path.iterdir())
