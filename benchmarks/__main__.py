@@ -15,10 +15,15 @@ NAMES = {
     "trials": "benchmarks.tuning.trials",
     "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
+    "task": "benchmarks.task",
+    "setups": "benchmarks.setups",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",
     "contest": "benchmarks.contest.main",
     "halves": "benchmarks.halves",
+    "following": "benchmarks.following",
+    "scripts": "benchmarks.scripts",
+    "launches": "benchmarks.launches",
 }
 
 

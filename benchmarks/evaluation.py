@@ -15,7 +15,7 @@ import torch
 from benchmarks.rounds import conditions
 from hpcheck import config as configs
 from hpcheck.checklist.data_facts import facts
-from hpcheck.engine.loop import evaluated, prepare, update
+from hpcheck.engine.loop import prepare
 from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.malloc import keep_freed_memory
 from hpcheck.optimizers.groups import set_hyper
@@ -37,9 +37,9 @@ def unit_costs(spec: RunSpec) -> tuple[float, float]:
     for number in range(ROUNDS + 1):
         before = time.process_time()
         for step in range(STEPS_A_ROUND):
-            update(training, *training.batches.batch(number * STEPS_A_ROUND + step, training.share.rows))
+            training.update(number * STEPS_A_ROUND + step)
         between = time.process_time()
-        evaluated(training, data, number, training.evaluated_on)
+        training.evaluate(number)
         if number > 0:
             steps.append((between - before) / STEPS_A_ROUND)
             evaluations.append(time.process_time() - between)

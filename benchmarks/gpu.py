@@ -22,9 +22,9 @@ from benchmarks import loops
 from benchmarks.rounds import conditions
 from hpcheck.data.arrays import Arrays, DataError, Raw
 from hpcheck.data.prepare import prepare as prepare_data
+from hpcheck.engine.arrays import prepare
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.graphs.step import EAGER_STEPS, Block, RefusedError, Together
-from hpcheck.engine.loop import prepare, update
 from hpcheck.engine.pool import worker
 from hpcheck.engine.timing import is_out_of_memory
 from hpcheck.optimizers.groups import set_hyper
@@ -42,7 +42,6 @@ NETWORKS = {  # network, images (H, W, C), batch size
 PROFILED_STEPS = 20
 PARTS = 4  # of a batch, of subjects "-parts": the paper's GPUs, each with its own BatchNorm statistics
 EPOCHS, EXAMPLES = 95, 50_000  # the ResNet-56 training that is to take at most 75 s
-FOLDER = Path("unused")
 
 
 def data_of(name: str, root: Path, device: torch.device) -> tuple[OnDevice, bool]:
@@ -96,13 +95,13 @@ def wait(device: torch.device) -> None:
 
 def eager(spec: RunSpec, data: OnDevice) -> Callable[[int], None]:
     """loop.py's own step."""
-    training = prepare(spec, data, FOLDER)
+    training = prepare(spec, data)
     set_hyper(training.optimizer, 1e-4, 0.9, 0.0)
     done = [0]
 
     def work(steps: int) -> None:
         for _ in range(steps):
-            update(training, *training.batches.batch(done[0], training.share.rows))
+            training.update(done[0])
             done[0] += 1
 
     work(EAGER_STEPS)
@@ -110,14 +109,14 @@ def eager(spec: RunSpec, data: OnDevice) -> Callable[[int], None]:
 
 
 def together(spec: RunSpec, data: OnDevice, members: int, mode: str) -> Callable[[int], None]:
-    found = Together([prepare(replace(spec, weight_decay=1e-4 * index), data, FOLDER) for index in range(members)], mode)
+    found = Together([prepare(replace(spec, weight_decay=1e-4 * index), data) for index in range(members)], mode)
     found.advance(EAGER_STEPS + 1)
     return found.advance
 
 
 def data_path(spec: RunSpec, data: OnDevice) -> Callable[[int], None]:
     """Batches made and nothing done with them: what the data alone take of a graphed step."""
-    block = Block(prepare(spec, data, FOLDER).batches)
+    block = Block(prepare(spec, data).batches)
     at = torch.zeros(1, dtype=torch.int64, device=data.train_y.device)
 
     def work(steps: int) -> None:

@@ -104,7 +104,7 @@ def told(found: list[Repeat]) -> None:
     ratios = [b / a for a, b in zip(quiet, loaded, strict=True)]
     print(f"busy over quiet: {min(ratios):.2f} to {max(ratios):.2f}, median {statistics.median(ratios):.2f}")
     for key in ("threads", "iterations", "runs"):
-        kinds = {json.dumps(one[key]) for one in found}  # type: ignore[literal-required]
+        kinds = {json.dumps(one[key]) for one in found}
         print(f"{key}: {len(kinds)} kinds in {len(found)} runs")
 
 

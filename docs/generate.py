@@ -13,8 +13,8 @@ from typer.main import get_command
 from hpcheck import config as configs
 from hpcheck.cli.app import app
 from hpcheck.config import allowed
-from hpcheck.config.sections import Config, Section
-from hpcheck.config.template import plain, spelled
+from hpcheck.config.sections import Config
+from hpcheck.config.template import plain, section_of, spelled
 from hpcheck.reproduce import page
 
 DOCS = Path(__file__).parent
@@ -45,14 +45,19 @@ def commands() -> str:
 
 
 def usage(name: str, command: Any) -> str:
-    arguments = [one.metavar or one.name.upper() for one in command.params if one.param_type_name == "argument"]
-    return " ".join(["hpcheck", name, "[OPTIONS]", *arguments])
+    return " ".join(["hpcheck", name, "[OPTIONS]", *(argument(one) for one in command.params if one.param_type_name == "argument")])
+
+
+def argument(parameter: Any) -> str:
+    """CONFIG, in brackets where it may be left out, with dots where several may stand."""
+    given = (parameter.metavar or parameter.name.upper()).removesuffix("...")
+    return (given if parameter.required else f"[{given}]") + "..." * (parameter.nargs == -1)
 
 
 def spelling(parameter: Any) -> str:
     """`--set`, `-s` KEY=VALUE."""
     if parameter.param_type_name == "argument":
-        return f"`{parameter.metavar or parameter.name.upper()}`"
+        return f"`{argument(parameter)}`"
     value = "" if parameter.is_flag else f" {parameter.metavar or choices(parameter) or 'VALUE'}"
     return ", ".join(f"`{option}{value}`" for option in (*parameter.opts, *parameter.secondary_opts))
 
@@ -78,11 +83,14 @@ def config() -> str:
     lines += ["`hpcheck schema` prints the same as a JSON schema, kept as [hpcheck.schema.json](hpcheck.schema.json) for editors.", ""]
     lines += ["An editor with the YAML language server completes and checks a config that says where the schema lies:", ""]
     lines += ["```yaml", "# yaml-language-server: $schema=hpcheck.schema.json", "```", ""]
-    lines += ["Only `data` and `model` are required. A bare string is short for `{name: ...}` in `data`, `model` and `optimizer`.", ""]
-    top = {name: field for name, field in Config.model_fields.items() if not _section(field.annotation)}
+    lines += [
+        "Only `data` and `model` are required, or one of `task` and `script` in their place. A bare string is short for `{name: ...}` in"
+    ]
+    lines += ["`data`, `model`, `optimizer` and `task`.", ""]
+    top = {name: field for name, field in Config.model_fields.items() if not section_of(field.annotation)}
     lines += ["| key | default | allowed | means |", "|---|---|---|---|", *(row((name,), field, schema) for name, field in top.items())]
     for name, field in Config.model_fields.items():
-        section = _section(field.annotation)
+        section = section_of(field.annotation)
         if section is not None:
             lines += ["", f"## {name}", "", str(section.__doc__), ""]
             lines += ["| key | default | allowed | means |", "|---|---|---|---|"]
@@ -93,10 +101,6 @@ def config() -> str:
 def row(path: tuple[str, ...], field: Any, schema: dict[str, Any]) -> str:
     default = "required" if field.is_required() else f"`{spelled(plain(field))}`"
     return f"| `{'.'.join(path)}` | {default} | {cell(allowed.allowed(schema, path))} | {cell(field.description)} |"
-
-
-def _section(annotation: Any) -> type[Section] | None:
-    return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 
 def cell(text: str) -> str:

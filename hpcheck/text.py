@@ -74,3 +74,19 @@ def listed(words: Sequence[str]) -> str:
     ('batch size', 'batch size and momentum', 'a, b and c')
     """
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def without_common_words(labels: Sequence[str]) -> tuple[str, list[str]]:
+    """The words that all labels begin with, and the labels without them; no label is left without a word.
+
+    >>> without_common_words(["weight decay 0.001, lr 0.1", "weight decay 0.01, lr 0.1"])
+    ('weight decay', ['0.001, lr 0.1', '0.01, lr 0.1'])
+    >>> without_common_words(["lr sweep"])
+    ('', ['lr sweep'])
+    """
+    words = [label.split(" ") for label in labels]
+    common: list[str] = []
+    while len(words) > 1 and min(map(len, words)) > 1 and len({one[0] for one in words}) == 1:
+        common.append(words[0][0])
+        words = [one[1:] for one in words]
+    return " ".join(common), [" ".join(one) for one in words]

@@ -15,7 +15,8 @@ from benchmarks.contest.tasks import TASKS, Task
 
 FOLDER = Path("docs/results/contest")
 SEEDS = {"hpcheck": 5, "before": 2}
-ARMS = ("hpcheck", "random", "tpe", "before", "grid", "fresh")
+ARMS = ("hpcheck", "random", "tpe", "before", "grid", "fresh", "tuning-free")
+TUNING_FREE_ON = ("noisy-mnist", "kin8nm")  # settled beforehand
 
 
 def main(arguments: list[str]) -> None:
@@ -47,5 +48,8 @@ def train(arm: str, task: Task, book: arms.Book, given: argparse.Namespace) -> N
             return
         for seed in range(SEEDS[arm]):
             arms.search(task, book, arm, seed, code, given.runs)
+    elif arm == "tuning-free":
+        if task.name in TUNING_FREE_ON:
+            arms.tuning_free(task, book)
     else:
         {"random": arms.random_pool, "tpe": arms.tpe, "grid": arms.grid, "fresh": arms.fresh}[arm](task, book)

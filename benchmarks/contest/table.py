@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.contest.arms import Book, Line, by_validation
 from benchmarks.contest.tasks import Params, Task
+from hpcheck.steps.train import TUNING_FREE
 
 BOOTSTRAPS = 1000
 ABSOLUTE, OF_LOSS = 0.003, 0.03  # an answer is right within the larger of one seed deviation, 0.3 points, 3% of the best loss
@@ -70,7 +71,7 @@ def random_search(book: Book, anew: Scores, count: int, what: str) -> Arm:
 
 
 def searches(book: Book, anew: Scores, arm: str, which: str = "params") -> Arm | None:
-    found = [anew.means[key(line[which])] for line in book.of(arm) if key(line[which]) in anew.means]
+    found = [anew.means[key(line[which])] for line in book.of(arm) if line["params"] and key(line[which]) in anew.means]
     if not found:
         return None
     error = float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else 0.0
@@ -89,6 +90,9 @@ def arms_of(book: Book, what: str) -> tuple[dict[str, Arm], float]:
     if book.of("tpe"):
         best = max(book.of("tpe"), key=by_validation)
         found["TPE 60"] = Arm(anew.means[key(best["params"])], anew.deviation / 2)
+    for name in TUNING_FREE:
+        if by_itself := [value(line, what) for line in book.of(name)]:
+            found[name] = Arm(float(np.mean(by_itself)), anew.deviation / np.sqrt(len(by_itself)))
     return {name: arm for name, arm in found.items() if arm is not None}, anew.deviation
 
 
@@ -139,7 +143,7 @@ def regrets(books: dict[Task, Book]) -> list[str]:
     other value is the nearest to the answer's."""
     counts: dict[tuple[str, str], list[bool]] = {}
     for book in books.values():
-        for line in book.of("hpcheck"):
+        for line in (line for line in book.of("hpcheck") if line["params"]):
             for setting, confidence in line["confidence"].items():
                 counts.setdefault((setting, confidence), []).append(_is_right(book, line, setting))
     lines = ["| setting | confidence | answers | right |", "|---|---|---|---|"]

@@ -12,8 +12,11 @@ import hpcheck  # 1
 parser = argparse.ArgumentParser()
 parser.add_argument("--epochs", type=int, default=20)
 parser.add_argument("--accumulate", type=int, default=2)
+parser.add_argument("--lr", type=float, default=0.2)
+parser.add_argument("--weight-decay", type=float, default=5e-4)
+parser.add_argument("--seed", type=int, default=0)
 arguments = parser.parse_args()
-torch.manual_seed(hpcheck.seed(0))  # 2
+torch.manual_seed(hpcheck.seed(arguments.seed))  # 2
 
 
 class Digits(Dataset):
@@ -40,22 +43,25 @@ loader = DataLoader(train, batch_size=batch_size, shuffle=True)
 body = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU(), nn.Flatten())
 head = nn.Linear(32 * 9, 10)
 model = nn.Sequential(body, head)
-groups = [{"params": body.parameters()}, {"params": head.parameters(), "lr": 0.2, "weight_decay": 0.0}]
-optimizer = torch.optim.SGD(groups, lr=0.02, momentum=0.9, weight_decay=5e-4)
-scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, arguments.epochs)  # used alone; hpcheck's schedule replaces it
+groups = [{"params": body.parameters(), "lr": arguments.lr / 10}, {"params": head.parameters(), "weight_decay": 0.0}]
+optimizer = torch.optim.SGD(groups, lr=arguments.lr, momentum=0.9, weight_decay=arguments.weight_decay)
+updates = arguments.epochs * (len(loader) // arguments.accumulate)
+lrs = [group["lr"] for group in optimizer.param_groups]
+scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, lrs, total_steps=updates)  # used alone; hpcheck's schedule replaces it
 
 
 def validate():
-    """Loss and accuracy over the whole validation set."""
+    """Loss and accuracy over the whole validation set, and which examples are right."""
     model.eval()
-    loss, right = 0.0, 0
+    losses, right = [], []
     with torch.no_grad():
         for batch in DataLoader(val, batch_size=256):
             outputs = model(batch["image"])
-            loss += float(nn.functional.cross_entropy(outputs, batch["label"], reduction="sum"))
-            right += int((outputs.argmax(1) == batch["label"]).sum())
+            losses.append(nn.functional.cross_entropy(outputs, batch["label"], reduction="none"))
+            right.append((outputs.argmax(1) == batch["label"]).float())
     model.train()
-    return loss / len(val), right / len(val)
+    losses, right = torch.cat(losses), torch.cat(right)
+    return {"loss": losses.mean().item(), "metric": right.mean().item(), "scores": right, "losses": losses}
 
 
 hp = hpcheck.follow(optimizer, validate, model=model, train_examples=len(train), val_examples=len(val), metric="accuracy")  # 4
@@ -68,6 +74,7 @@ for _ in hp.epochs(arguments.epochs):  # 5
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
             optimizer.zero_grad()
-    scheduler.step()
-print("validation loss {:.4f}, accuracy {:.4f}".format(*validate()))
+            if scheduler.last_epoch < updates:
+                scheduler.step()
+print("validation loss {loss:.4f}, accuracy {metric:.4f}".format(**validate()))
 torch.save(model.state_dict(), "digits.pt")

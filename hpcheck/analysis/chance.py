@@ -5,7 +5,7 @@ import numpy as np
 from hpcheck.analysis.curve import Curve, FloatArray, is_value
 from hpcheck.analysis.readable import FEWEST_TO_READ
 
-SAME_SHARE, FEWEST_SAME = 0.25, 4  # ours: the share of evaluations, and how many, that have one value where answers are constant
+SAME_SHARE, FEWEST_SAME = 0.5, 4  # ours: the share of evaluations, and how many, that have one value where answers are constant
 CHANCE = 4.0  # ours: binomial errors above chance up to which nothing was learnt; a curve has many evaluations to be lucky in
 WHOLES = (1.0, 100.0, 1000.0)  # what a share is of: 1, percent, per mille
 
@@ -22,7 +22,7 @@ def smallest_step(values: FloatArray) -> float:
 
 
 def constant_answer(curve: Curve) -> float | None:
-    """The metric that the curve keeps returning to, as a constant answer gives it: the value of a quarter of its evaluations.
+    """The metric that the curve keeps returning to, as a constant answer gives it: the value of half of its evaluations.
     None where no value is so frequent."""
     if curve.accuracy is None:
         return None

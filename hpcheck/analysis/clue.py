@@ -43,7 +43,7 @@ ADVICE = {
         "a sharp rise is instability, not overfitting: a smaller maximum learning rate or momentum, or a slower rise to it",
     ),
     (DIVERGENCE, "above-start"): ("section 3.3, Fig. 4a", "the loss ended above where it began: a smaller maximum learning rate"),
-    (PLATEAU, "flat"): ("section 3.1, Remark 2", "the loss has become horizontal, which is the goal: going on so gains nothing more"),
+    (PLATEAU, "flat"): ("section 3.1, Remark 2", "the loss has become horizontal, which is the goal; training on gains nothing more"),
     (RAMP_TOO_FAST, "stuck"): (
         "section 4.1 and 5, item 1",
         "the learning rate rose before the network had begun to learn: lengthen the ramp",
@@ -65,6 +65,26 @@ ADVICE = {
     (NO_SIGNAL, "too-few-points"): ("section 3", "too few evaluations to read: evaluate more often or train longer"),
 }
 
+
+# what a clue means in a few words, for a picture
+MEANING = {
+    (UNDERFITTING, "still-falling"): "still falling",
+    (OVERFITTING, "gradual-rise"): "rises again: overfitting",
+    (OVERFITTING, "early-rise"): "early rise that passes",
+    (OVERFITTING, "small-lr-bump"): "overfits at these small lrs",
+    (OVERFITTING, "generalization-gap"): "only the training loss falls",
+    (DIVERGENCE, "not-finite"): "diverges",
+    (DIVERGENCE, "sharp-rise"): "unstable: the lr is too large",
+    (DIVERGENCE, "above-start"): "ends above its start",
+    (PLATEAU, "flat"): "flat: no more to gain",
+    (RAMP_TOO_FAST, "stuck"): "the lr rose too fast to learn",
+    (RAMP_TOO_FAST, "cut-short"): "the lr rose too fast to read",
+    (DISAGREE, "loss-rises-metric-improves"): "loss rises, metric improves",
+    (DISAGREE, "loss-falls-metric-worsens"): "loss falls, metric worsens",
+    (NO_SIGNAL, "flat"): "never moves",
+    (NO_SIGNAL, "noise"): "nothing but noise",
+    (NO_SIGNAL, "too-few-points"): "too few evaluations",
+}
 
 # what is said instead where the curve's own limit of the lr is known: nothing advises a larger lr than that
 ADVICE_BELOW_A_LIMIT = {
@@ -91,6 +111,10 @@ class Clue:
     section: str
     advice: str
     lr_rises: bool
+
+    @property
+    def meaning(self) -> str:
+        return MEANING.get((self.kind, self.form), self.kind)
 
 
 def below_a_limit(found: Clue) -> Clue:

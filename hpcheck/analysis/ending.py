@@ -17,7 +17,6 @@ FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen
 GOES_ON = 0.25  # ours: ... and this share of the fall over the equal stretch of log iterations before it
 FLAT = 0.1  # the brief of issue 26: an ending that falls by less than this share of the fall before it is a plateau ...
 WITHIN_ERROR = 2.0  # the brief of issue 26: ... or one whose fall is below these standard errors
-STILL = 3.0  # ours: ... in a curve that has long been flat, the fall of both stretches too (a chance in 20 at 2 is too much for both)
 LITTLE = 0.01  # ours: ... and a rise by less than this share of the descent is none, however little noise there is
 TELLING = 0.25  # ours: two errors of an ending may be this share of the descent before nothing can be told
 SLOW = (
@@ -102,9 +101,9 @@ def _unbent(x: np.ndarray, residual: np.ndarray, kept: np.ndarray) -> np.ndarray
 
 def steady_since(sound: Sound) -> int:
     """The first evaluation from which on the lr is as good as constant; 0 where it is so over the whole ending, or is not known."""
-    if len(sound.lr) == 0 or not (sound.lr > SLOW * sound.lr[-1])[int(np.searchsorted(sound.x, _begins(sound, LAST))) :].any():
+    if len(sound.lr) == 0 or not (sound.lr / SLOW > sound.lr[-1])[int(np.searchsorted(sound.x, _begins(sound, LAST))) :].any():
         return 0
-    return int(np.flatnonzero(sound.lr > STEADY * sound.lr[-1])[-1]) + 1
+    return int(np.flatnonzero(sound.lr / STEADY > sound.lr[-1])[-1]) + 1
 
 
 def _begins(sound: Sound, share: float) -> float:
@@ -122,7 +121,7 @@ def is_falling(sound: Sound, end: Ending) -> bool:
 
 def is_flat(sound: Sound, end: Ending, long: bool = True) -> bool:
     """Whether the ending falls by next to nothing beside the fall before it, or by no more than its error, and this can be told: its error
-    is small beside the descent, and it falls clearly less than before, or both stretches together do not fall either, nor rise by more
+    is small beside the descent, and it falls clearly less than before, or neither it nor both stretches together fall, nor rise by more
     than a little. The latter is for a `long` ending alone: over a short one, next to nothing stands out from its noise."""
     within = WITHIN_ERROR * end.error
     if within > TELLING * sound.descent:
@@ -133,7 +132,7 @@ def is_flat(sound: Sound, end: Ending, long: bool = True) -> bool:
     if not long:
         return False
     both, error = _fall(sound, as_long_before(sound.x, end.first))
-    stays = [-max(STILL * off, LITTLE * sound.descent) <= fall <= STILL * off for fall, off in ((end.fall, end.error), (both, error))]
+    stays = [-max(FALLING * off, LITTLE * sound.descent) <= fall <= FALLING * off for fall, off in ((end.fall, end.error), (both, error))]
     return all(stays)
 
 

@@ -13,6 +13,9 @@ from hpcheck.analysis.distributions import student_quantile
 # what the metric lacks, and as how many pairs of seeds this counts (docs/decisions/confirm-before-you-recommend.md).
 PRIOR_SHARE = 0.05
 PRIOR_PAIRS = 4.0
+# Ours: the deviation of one example's difference in loss, as a share of the mean loss, where no example's loss is known. Pairs of trainings
+# on the quickstart's digits have 1.2 to 5.8, 3.8 in the middle.
+LOSS_SPREAD = 4.0
 LEVEL = 0.95  # of the intervals
 PASSES = 1.3  # ours: standard errors by which settings must lead over both seeds to be recommended (1.0 and 1.6 gave the same answers)
 BEHIND = 1.0  # ours: standard errors within which metrics say nothing, so that the loss decides
@@ -23,7 +26,8 @@ By = Literal["loss", "metric"]
 class Trained:
     """What a full training came to on the whole validation set, as costs: less is better, so a metric that is better when higher is
     negated. `losses` and `costs` are those of each example, (N,), where they are at hand. `share_of`: the metric is a share of so many
-    examples. `lacks` is what the metric falls short of the best there is, None where that is not known."""
+    examples, told as a part of `whole`: 1, or 100 for percent. `lacks` is what the metric falls short of the best there is, None where that
+    is not known. `loss_of`: the loss is a mean over so many examples, of none of which it is known."""
 
     loss: float
     metric: float
@@ -32,6 +36,8 @@ class Trained:
     share_of: int | None = None
     lacks: float | None = None
     diverged: bool = False
+    whole: float = 1.0
+    loss_of: int | None = None
 
     def figure(self, by: By) -> float:
         return self.loss if by == "loss" else self.metric
@@ -106,7 +112,7 @@ def _supposed(one: Trained, by: By) -> float:
     """A seed's deviation before any pair has spoken; of a share of examples that are not at hand, no less than their binomial error."""
     of_size = PRIOR_SHARE * one.size(by)
     if by == "metric" and one.share_of and one.costs is None:
-        return float(np.hypot(of_size, binomial(one.metric, one.share_of)))
+        return float(np.hypot(of_size, one.whole * binomial(one.metric / one.whole, one.share_of)))
     return of_size
 
 
@@ -138,15 +144,17 @@ def ahead(ours: Sequence[Trained], theirs: Sequence[Trained], by: By, seeds: See
 
 def _of_examples(ours: Sequence[Trained], theirs: Sequence[Trained], by: By, value: float) -> float:
     """The variance of the mean difference that other validation examples would give. Of a share it is at least that of one example gained
-    and one lost, and without outcomes that of |difference| x N examples that all went one way."""
+    and one lost, and without outcomes that of |difference| x N examples that all went one way. Of a loss it is then supposed."""
     sides = [[one.each(by) for one in side] for side in (ours, theirs)]
     rows = [row for side in sides for row in side if row is not None]
-    share_of = ours[0].share_of if by == "metric" else None
-    floor = 2 / share_of**2 if share_of else 0.0
+    share_of, whole = (ours[0].share_of, ours[0].whole) if by == "metric" else (None, 1.0)
+    floor = 2 * whole**2 / share_of**2 if share_of else 0.0
     if len(rows) == len(ours) + len(theirs) and len({len(row) for row in rows}) == 1 and len(rows[0]) > 1:
         difference = np.mean(rows[len(ours) :], axis=0) - np.mean(rows[: len(ours)], axis=0)  # (N,)
         return max(float(difference.var(ddof=1)) / len(difference), floor)
-    return max(abs(value) / share_of, floor) if share_of else 0.0
+    if by == "loss" and (examples := ours[0].loss_of):
+        return float((LOSS_SPREAD * np.mean([abs(one.loss) for one in (*ours, *theirs)])) ** 2 / examples)
+    return max(whole * abs(value) / share_of, floor) if share_of else 0.0
 
 
 @dataclass(frozen=True)

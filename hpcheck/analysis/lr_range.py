@@ -21,10 +21,9 @@ SPIKING = 3.0  # ours: local noise this many times the noise around the minimum 
 MIN_LR_DIVISORS = {"max/10": 10.0, "max/20": 20.0, "max/3": 3.0, "max/4": 4.0}  # Smith 2018, 4.1: 10 or 20 for one cycle, else 3 or 4
 RECOVERED = 0.1  # ours: ... from which it has recovered once it is back within this share of it
 COLLAPSED = 0.5  # ours: share of its descent that a sweep's loss has lost for good when training has collapsed
-COLLAPSED_NOISE = 4.0  # ours: ... where that descent is at least this many noise levels
 METRIC_MOVED = 2.5  # ours: noise levels that a metric must improve before it says that the network learnt; at chance it wanders by two
 METRIC_SHARE = 0.5  # ours: ... and this share of where it started: a dead network's wanders from 0.10 to 0.125, with hardly any noise
-LOSS_MOVED = 3.0  # ours: noise levels of descent below which the loss hands over to a metric that learnt (Smith 2018, 5.2, Fig. 13b)
+LOSS_MOVED = 4.0  # ours: what values wander, by which a loss must descend to have learnt; below it a metric may say so (5.2, Fig. 13b)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,10 @@ def _collapse(read: Sound) -> int | None:
 
     A network whose units die returns to chance level and stays there, long before anything overflows.
     """
-    if not read.learnt or not read.enough or read.descent <= COLLAPSED_NOISE * wandering(read.x, read.raw):
+    if not read.learnt or not read.enough or read.descent <= LOSS_MOVED * wandering(read.x, read.raw):
+        return None
+    after = slice(read.lowest, None)  # noise may grow with the lr
+    if len(read.x) - read.lowest >= FEWEST_TO_READ and read.descent <= LOSS_MOVED * wandering(read.x[after], read.raw[after]):
         return None
     finite = np.flatnonzero(is_value(read.curve.val_loss))
     raw, lowest = read.curve.val_loss[finite], float(read.trend.fit[read.lowest])
@@ -187,7 +189,7 @@ def _extremum(read: Sound, trend: Smoothed) -> Extremum:
     if not rises and fallen is None and read.divergence is None:
         return Extremum(float(read.lr[last]), float(read.lr[low]), float(read.lr[last]), False, "")
     if rises:
-        upper, how = float(read.lr[at + 1 + gone[0]]), "turns for the worse for good"
+        upper, how = float(read.lr[at + 1 + gone[0]]), "gets worse and does not recover"
     elif fallen is not None:
         upper, how = float(read.lr[fallen]), "loses most of what was learnt"
     else:

@@ -12,10 +12,10 @@ from hpcheck.analysis.choose import SEEDS_DISAGREE, any_readable, judge_of
 from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.divergence import find_divergence
 from hpcheck.analysis.optimum import two_significant_figures
-from hpcheck.analysis.ranking import Judge, standings
+from hpcheck.analysis.ranking import Judge, standings, without_seeds
 from hpcheck.analysis.readable import sound
 from hpcheck.analysis.scores import Candidate, track
-from hpcheck.analysis.stretch import FREE, Bounds, Stretch, stretch
+from hpcheck.analysis.stretch import FREE, Bounds, Stretch, last, stretch
 
 SAME = 1.15  # ours: a maximum this near to the middle that was tried is taken for it, and run with a second seed
 LOWER, HIGHER = 4.0, 2.0  # ours: steps to a further maximum: losses rise slowly towards small lrs and suddenly towards large ones ...
@@ -135,9 +135,9 @@ def _reason(
         higher = by == "accuracy" and _best(candidates, scores).curves[0].higher_is_better
         words = "the lowest loss" if by == "loss" else "the best metric"
         return f"{kept}; {'it' if best == value else format(best, 'g')} had {words} ({-lowest if higher else lowest:.3g})"
-    hidden = ", or no more than the noise hides" if bounds.coarse else ""
-    good = f"maxima from {found.low:.2g} to {found.high:.2g} lose at most a tenth of the descent in {what}{hidden}"
-    return f"{good}; {value:g} is {'in their middle' if found.middle <= bounds.highest else 'the limit, below their middle'}"
+    hidden = ", or no worse than the noise hides" if bounds.coarse else ""
+    good = f"any maximum from {found.low:.2g} to {found.high:.2g} trains nearly as well by its {what}{hidden}"
+    return f"{good}. {value:g} is {'in the middle of these' if found.middle <= bounds.highest else 'the limit, below their middle'}"
 
 
 def _keeps(found: Stretch, bounds: Bounds) -> bool:
@@ -146,14 +146,14 @@ def _keeps(found: Stretch, bounds: Bounds) -> bool:
 
 
 def _scores(candidates: Sequence[Candidate], by: Judge) -> tuple[tuple[float, float, float], ...]:
-    """(value, mean score at the end, its standard error), inf where a run diverged."""
+    """(value, mean score at the end without what a seed does to all, its standard error), inf where a run diverged: as judged."""
+    in_order = sorted(candidates, key=lambda one: one.value)
+    tracks = [[track(curve, by) for curve in one.curves] for one in in_order]
     rows = []
-    for one in sorted(candidates, key=lambda one: one.value):
-        ends = [track(curve, by) for curve in one.curves]
-        lost = not ends or any(end.empty or end.diverged for end in ends)
-        mean = np.inf if lost else float(np.mean([end.fit[-1] for end in ends]))
-        error = 0.0 if lost else float(np.sqrt(np.sum([end.error[-1] ** 2 for end in ends])) / len(ends))
-        rows.append((one.value, mean, error))
+    for one, ends, row in zip(in_order, without_seeds([[last(end) for end in each] for each in tracks]), tracks, strict=True):
+        lost = not ends or not np.isfinite(ends).all()
+        error = 0.0 if lost else float(np.sqrt(np.sum([end.error[-1] ** 2 for end in row])) / len(row))
+        rows.append((one.value, np.inf if lost else float(np.mean(ends)), error))
     return tuple(rows)
 
 
@@ -173,7 +173,7 @@ def _no_surer_than_its_evidence(choice: Choice, candidates: Sequence[Candidate],
     if choice.value is None:
         return choice
     if found.high > WIDE * found.low:
-        return lowered(choice, "low", f"such good maxima span a factor of {found.high / found.low:.2g}")
+        return lowered(choice, "low", f"these maxima span a factor of {found.high / found.low:.2g}")
     rows = {row.candidate.value: row for row in standings(candidates, choice.judged_by, "end", "step")}
     taken, (best, *_) = rows.get(choice.value), rows
     if taken is not None and math.isfinite(taken.mean):

@@ -137,12 +137,24 @@ def _by_replicate(candidates: Sequence[Candidate], by: Judge, at: At, x: Literal
     return found
 
 
+def without_seeds(ends: Sequence[Sequence[float]], least: int = 2) -> list[list[float]]:
+    """What was measured of each candidate, by replicate, with what each seed does to all taken out, so that unequal numbers of replicates
+    compare. Candidates that have all replicates, all of them finite, tell what a seed does, where they are at least so many: of one alone
+    nobody knows whether the seed or the candidate did it.
+
+    >>> without_seeds([[0.5, 0.75], [0.25, 0.5], [0.375]])
+    [[0.5, 0.5], [0.25, 0.25], [0.375]]
+    """
+    most = max((len(row) for row in ends), default=0)
+    full = [row for row in ends if len(row) == most and all(np.isfinite(row))]
+    told = full if len(full) >= least else []
+    shared = [0.0] + [_shared([row[number] - row[0] for row in told]) for number in range(1, most)]
+    return [[value - shared[number] for number, value in enumerate(row)] for row in ends]
+
+
 def _means(scores: Sequence[Sequence[Score]]) -> list[float]:
-    """Mean score of each candidate with what its seeds do to all taken out, so that unequal numbers of replicates compare."""
-    most = max((len(row) for row in scores), default=0)
-    full = [[score.value for score in row] for row in scores if len(row) == most and all(np.isfinite(score.value) for score in row)]
-    shared = [0.0] + [_shared([row[number] - row[0] for row in full]) for number in range(1, most)]
-    return [float(np.mean([score.value - shared[number] for number, score in enumerate(row)])) if row else np.inf for row in scores]
+    rows = without_seeds([[score.value for score in row] for row in scores], least=1)
+    return [float(np.mean(row)) if row else np.inf for row in rows]
 
 
 def _shared(shifts: Sequence[float]) -> float:

@@ -27,7 +27,8 @@ SPIKE = 6.0  # ours, after Cleveland 1979's six deviations: a value this many no
 SIDE = 5  # ours: values on each side that a spike is held against, three in a short curve
 CROWDED = 0.35  # ours: where more of the neighbours than this stand out, that is the noise there and none of them is a spike
 MAD_TO_SD = 1.4826
-WANDERS = 20  # ours: values wander over this share of a curve (its inverse)
+WANDERS, NEAREST_WANDERED = 20, 2  # ours: values wander over this share of a curve (its inverse), and so many values at the least
+FEWEST_WANDERED = 16  # ours: ... in a curve of at least so many (11 lost 8 of 480 divergences of development curves, 16 none)
 LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, and how many the curve's own level counts for, in logs
 LARGER_NOISIER = 0.01  # ours: the chance below which Kendall's test says that large losses are noisier
 LEAST_SIZE = 0.03  # ours: ... and the smallest of their sizes, as a share of the range (the quiet tail of the paper's DenseNet)
@@ -154,11 +155,13 @@ def noise_levels(x: FloatArray, y: FloatArray, local: bool = True) -> tuple[floa
 
 
 def wandering(x: FloatArray, y: FloatArray) -> float:
-    """How far one raw value lies from its neighbours by chance, or from those a twentieth of the curve away where that is further: values
-    that follow each other, as those of a moving average do, wander further than one does from the next. All finite, F >= 3."""
-    near, lag = noise_levels(x, y, local=False)[0], len(y) // WANDERS
-    if lag < 2:
+    """How far one raw value lies from its neighbours by chance, or from those a twentieth of the curve away, two values at the least, where
+    that is further: values that follow each other, as those of a moving average do, wander further than one does from the next. All finite,
+    F >= 3."""
+    near = noise_levels(x, y, local=False)[0]
+    if len(y) < FEWEST_WANDERED:
         return near
+    lag = max(len(y) // WANDERS, NEAREST_WANDERED)
     line = (y[: -2 * lag] + y[2 * lag :]) / 2
     return max(near, _spread(np.abs(y[lag:-lag] - line) / np.sqrt(1.5)))
 

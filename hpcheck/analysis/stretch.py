@@ -8,7 +8,7 @@ import numpy as np
 
 from hpcheck.analysis.curve import BoolArray, FloatArray
 from hpcheck.analysis.optimum import two_significant_figures
-from hpcheck.analysis.ranking import Judge
+from hpcheck.analysis.ranking import Judge, without_seeds
 from hpcheck.analysis.scores import Candidate, Track, track
 
 GIVEN_AWAY = 0.1  # ours: share of the best run's descent that a maximum inside the stretch may lose (chosen in benchmarks/reading)
@@ -90,8 +90,8 @@ def stretch(candidates: Sequence[Candidate], by: Judge, bounds: Bounds = FREE) -
 
 @dataclass(frozen=True)
 class _Ends:
-    """Where the runs began, and by candidate where they ended, mean over its replicates, with its standard error, and whether one of them
-    diverged; (C,) each."""
+    """Where the runs began, and by candidate where they ended (mean over its replicates, without what a seed does to all), with its
+    standard error, and whether one of them diverged; (C,) each."""
 
     start: float
     means: FloatArray
@@ -125,7 +125,7 @@ def _ends(tracks: Sequence[Sequence[Track]], constant_loss: float) -> _Ends | No
     if not started:
         return None
     start = min(float(np.median(started)), constant_loss)
-    ends = [[start if one.empty or one.diverged else min(start, float(one.fit[-1])) for one in row] for row in tracks]
+    ends = [[min(start, end) for end in row] for row in without_seeds([[last(one) for one in row] for row in tracks])]
     errors = [[0.0 if one.empty or one.diverged else float(one.error[-1]) for one in row] for row in tracks]
     return _Ends(
         start,
@@ -133,6 +133,11 @@ def _ends(tracks: Sequence[Sequence[Track]], constant_loss: float) -> _Ends | No
         np.array([np.sqrt(np.sum(np.square(row))) / len(row) if row else 0.0 for row in errors]),
         np.array([any(one.diverged for one in row) for row in tracks]),
     )
+
+
+def last(one: Track) -> float:
+    """Where a run ends; inf for one that diverged or has no finite value."""
+    return math.inf if one.empty or one.diverged else float(one.fit[-1])
 
 
 def _crossing(at: FloatArray, lost: FloatArray, inside: int, beyond: int) -> float:

@@ -12,13 +12,13 @@ from hpcheck.curves.in_memory import InMemory
 from hpcheck.curves.judge import CurveReading, Found, read_all
 from hpcheck.curves.load import Loaded, unique_labels
 from hpcheck.curves.training_only import comparable, in_words
-from hpcheck.drawing.markup import table, tag
 from hpcheck.errors import InputError
+from hpcheck.report.render import render
 
 Source = str | Path | InMemory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CurvesRead:
     """What was read in one curve, or in several against each other."""
 
@@ -72,18 +72,23 @@ class CurvesRead:
             lines += _concluded(reading)
         return "\n".join([*lines, *self._compared()])
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
-        parts: list[object] = []
-        for reading in self.found.readings:
-            parts.append(tag("p", tag("strong", describe.headline(reading)), tag("br"), terminal.taken(reading.loaded)))
-            parts += [table(describe.CLUE_COLUMNS, list[tuple[object, ...]](_clues(reading)))] if reading.clues else []
-            parts += [tag("p", line) for line in _concluded(reading)]
-        if self.found.comparison is not None:
-            rows: list[tuple[object, ...]] = [
-                describe.compared_row(self.found.comparison, *one) for one in self.found.comparison.choice.scores
-            ]
-            parts += [table(describe.COMPARED_COLUMNS, rows)] if rows else []
-        return str(tag("div", parts, [tag("p", line) for line in self._compared()]))
+        readings = [
+            {
+                "headline": describe.headline(reading),
+                "taken": terminal.taken(reading.loaded),
+                "clues": _clues(reading),
+                "concluded": _concluded(reading),
+            }
+            for reading in self.found.readings
+        ]
+        compared = self.found.comparison
+        rows = [] if compared is None else [describe.compared_row(compared, *one) for one in compared.choice.scores]
+        columns = {"clue_columns": describe.CLUE_COLUMNS, "compared_columns": describe.COMPARED_COLUMNS}
+        return str(render("curves", readings=readings, compared=rows, lines=self._compared(), **columns))
 
     def _compared(self) -> list[str]:
         if self.found.comparison is None:

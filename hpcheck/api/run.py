@@ -1,42 +1,47 @@
 """`hpcheck.run`: the whole checklist from Python, and its answer as an object that prints, plots and shows itself in a notebook."""
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from hpcheck import config as configs
-from hpcheck.api.picture import Picture
+from hpcheck.api.picture import Picture, small
 from hpcheck.checklist.run import Checklist
 from hpcheck.config import Config
 from hpcheck.config.recommended import SettingsBlock
 from hpcheck.config.source import run_name
-from hpcheck.drawing.markup import Markup, table, tag
 from hpcheck.drawing.panels import Panel
 from hpcheck.engine.distributed.ddp import outer_settings
 from hpcheck.errors import InputError
 from hpcheck.plugins.user_errors import as_theirs
 from hpcheck.recommendation import recommended, snippets, wording
 from hpcheck.recommendation.verdict import Verdict, first_line
+from hpcheck.report import setting_plots
+from hpcheck.report.render import render
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import declares_multipliers
 from hpcheck.script import resolved
 from hpcheck.script import snippet as of_script
-from hpcheck.steps.reading import Reading
+from hpcheck.steps.reading import Reading, left_open
+from hpcheck.tasks import resolved as tasks
+from hpcheck.tasks import snippet as of_task
 from hpcheck.terminal.progress import Progress
 
 Style = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
+WIDTH = 930  # pixels of the picture that a notebook shows of all settings
 COLUMNS = ("Setting", "Value", "Interval", "Reading")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Answer:
     """What the checklist came to: the content of its recommended.yaml, the directory where all of it lies, and the pictures."""
 
     content: Mapping[str, Any]
     directory: Path
-    config: Config = field(repr=False)
-    panels: Mapping[str, Sequence[Panel]] = field(repr=False)  # of each setting
+    config: Config
+    panels: Mapping[str, Sequence[Panel]]  # of each setting
     abstained: bool = False
     remarks: Sequence[str] = ()
 
@@ -71,23 +76,39 @@ class Answer:
         """Code that trains with the settings, ready to paste. Raises `InputError` where there is none."""
         if style not in (*snippets.SNIPPETS, "hpcheck"):
             raise InputError(f"there is no snippet {style!r}; there are {', '.join((*snippets.SNIPPETS, 'hpcheck'))}")
-        if self.config.script is not None or style == "hpcheck":
+        if self.config.script is not None or (style == "hpcheck" and self.config.task is None):
             return of_script.write(self.directory / "recommended.yaml", style, self.config.script)
+        if self.config.task is not None:
+            return of_task.write(self.directory, style, self.config.model.name)
         optimizer = self.config.optimizer
         multiplied = declares_multipliers(self.config.model.name)
         return snippets.write(style, self.content["settings"], optimizer.name, optimizer.options(), multiplied)
 
     def __str__(self) -> str:
         rows = [f"{label}: {', '.join(filter(None, wording.row(name, self.content)))}" for name, label in wording.SHOWN.items()]
-        told = [*wording.reason_lines(self.content), *wording.result_lines(self.content), *filter(None, [wording.cost_line(self.content)])]
+        told = [*self._told(), "", *wording.reason_lines(self.content), ""]
         return "\n".join([*filter(None, [first_line(self.content)]), *rows, "", *told, f"report: {self.report}"])
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def _repr_html_(self) -> str:
-        rows: list[tuple[object, ...]] = [(label, *wording.row(name, self.content)) for name, label in wording.SHOWN.items()]
-        said = tag("p", tag("strong", first_line(self.content)))
-        told = [tag("li", line) for line in (*wording.result_lines(self.content), *filter(None, [wording.cost_line(self.content)]))]
-        where = tag("p", "The report, with every curve: ", tag("code", str(self.report)))
-        return str(tag("div", said, table(COLUMNS, rows), tag("ul", told) if told else Markup(""), where))
+        rows = [(label, *wording.row(name, self.content)) for name, label in wording.SHOWN.items()]
+        verdict = first_line(self.content)
+        return str(
+            render("notebook", verdict=verdict, picture=self._picture(), columns=COLUMNS, rows=rows, lines=self._told(), report=self.report)
+        )
+
+    def _told(self) -> list[str]:
+        """Why to believe the settings, how they train, what they cost, and what was not tested."""
+        said = {"Why to believe it": wording.belief_line(self.content), "Cost": wording.cost_line(self.content)}
+        said["Not tested"] = wording.untested_line(self.content)
+        return [*wording.result_lines(self.content), *(f"{name}: {words}" for name, words in said.items() if words)]
+
+    def _picture(self) -> str:
+        """The small plots of all settings as an address that holds the picture itself; "" where they were not drawn."""
+        path = self.directory / "plots" / setting_plots.FILE
+        return f"data:image/png;base64,{base64.b64encode(small(path.read_bytes(), WIDTH)).decode()}" if path.is_file() else ""
 
 
 def run(config: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), quiet: bool = False) -> Answer:
@@ -122,7 +143,7 @@ def _answered(config: Config, progress: Progress) -> Answer:
     for words in (*remarks, *checklist.lost()):
         progress.say(words)
     content = recommended.read(checklist.runs.recommended, whole=True)
-    abstained = any(reading.abstained for reading in made)
+    abstained = bool(left_open(made))
     return Answer(content, checklist.runs.path, checklist.asked.config, panels_of(readings), abstained, remarks)
 
 
@@ -142,6 +163,8 @@ def loaded(config: str | Path | Mapping[str, Any], overrides: Sequence[str]) -> 
     else:
         raise InputError(f"a config is a path or a dict, not {type(config).__name__}")
     RunDirectory.of(found)
+    if found.task is not None:
+        return tasks.resolved(found)
     return resolved.resolved(found, launches=True) if found.script is not None else found
 
 

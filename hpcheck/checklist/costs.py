@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from hpcheck.checklist.simulated import START, World
 from hpcheck.runs.records import RunRecord, examples_processed, iterations_done
 from hpcheck.runs.spec import RunSpec, Spec
+from hpcheck.steps import lr_in_full
 from hpcheck.steps.batch import candidate_sizes, measurement
 from hpcheck.steps.build_runs import short_steps
 from hpcheck.steps.confirm_plan import trainings_of
@@ -47,7 +48,8 @@ def bounds(asked: Asked) -> dict[str, Bounds]:
     asked = among_ten_classes(asked)
     each = [costs(asked, world) for world in (*easy(asked), *hard(asked))]
     nothing = {REPROBE: [Cost()]}  # it is not made where nothing moved
-    return {step: _bounds([*(one[step] for one in each), *nothing.get(step, ())]) for step in steps_of_run(asked)}
+    found = {step: _bounds([*(one[step] for one in each), *nothing.get(step, ())]) for step in steps_of_run(asked)}
+    return {step: one for step, one in found.items() if step != lr_in_full.STEP or one.iterations[1]}  # needed by none of them: not told
 
 
 def among_ten_classes(asked: Asked) -> Asked:
@@ -61,26 +63,36 @@ def _bounds(of_step: Iterable[Cost]) -> Bounds:
     return Bounds((min(iterations), max(iterations)), (min(examples), max(examples)))
 
 
-def costs(asked: Asked, world: World) -> dict[str, Cost]:
-    """What each step of `run` costs in this world: the runs that no step before it has made."""
-    is_made, counted, table = False, 0, {}
+def costs(asked: Asked, world: World, known: Lookup = lambda _: None) -> dict[str, Cost]:
+    """What each step of `run` costs in this world: the runs that no step before it has made, and of which `known` has no record."""
+    is_made, counted, table = False, set[str](), {}
 
     def lookup(spec: Spec) -> RunRecord | None:
+        record = known(spec)
+        if record is not None:
+            counted.add(record.run_id)
+            world.records.setdefault(record.run_id, record)  # its continuations go on from it
+            return record
         return world.answer(spec) if is_made else world.find(spec)
 
     replays = Replays(asked, lookup)
     for step in steps_of_run(asked):
         settings = replays.settings_before(step)
         if step == "batch" and settings.max_lr is not None and trainings_of(asked):
-            world.answer(measurement(asked, settings))  # `run` asks it whether the search has room for the rest
+            _ = known(measurement(asked, settings)) or world.answer(measurement(asked, settings))  # is there room for the rest?
         if replays.is_due(step) and replays.left_out(step) is None:
             is_made = True
             replays.outcome(STEPS[step], settings)
             is_made = False
-        made = list(world.records.values())[counted:]
-        counted += len(made)
-        table[step] = total(made)
+        table[step] = total(record for run_id, record in world.records.items() if run_id not in counted)
+        counted |= world.records.keys()
     return table
+
+
+def remaining(asked: Asked, known: Lookup) -> dict[str, int]:
+    """About how many training examples are left of each step of `run`, where `known` has the records that there are: what a network that
+    is neither easy nor hard makes."""
+    return {step: cost.examples for step, cost in costs(asked, ordinary(asked), known).items()}
 
 
 def total(made: Iterable[RunRecord], whole: bool = False) -> Cost:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from hpcheck.checklist.data_remarks import remarks
+from hpcheck.checklist.data_words import found_words, script_words
 from hpcheck.config import Config
 from hpcheck.data.arrays import DataError, Raw
 from hpcheck.data.cache import load_raw
@@ -15,7 +16,7 @@ from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outpu
 from hpcheck.plugins import find
 from hpcheck.runs import records
 from hpcheck.runs.identity import Fingerprints
-from hpcheck.runs.spec import RunSpec, can_be_cut
+from hpcheck.runs.spec import DataSpec, RunSpec, can_be_cut
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.order import start_settings
@@ -38,7 +39,9 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
         if fingerprints is not None:
             fingerprints.remember(spec, description.fingerprint)
         _refuse_batch_sizes(config, train)
-        return Facts(train, held_out, seeded=description.seeded)
+        return Facts(train, held_out, seeded=description.seeded, found=script_words(train, held_out))
+    if config.task is not None:
+        return _of_task(config, spec, fingerprints)
     raw, fingerprint = load_raw(spec.name, Path(spec.root), dict(spec.options))
     if fingerprints is not None:
         fingerprints.remember(spec, fingerprint)
@@ -46,7 +49,27 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
     refuse_what_does_not_fit(config, raw, train, held_out)
     constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit, spec.targets == "standardize")
     task = task_and_outputs(raw)[0]
-    return Facts(train, held_out, constant, task == "classes", task, remarks=remarks(raw, spec), unseen=unseen_classes(raw))
+    return Facts(
+        train_examples=train,
+        val_examples=held_out,
+        constant_loss=constant,
+        classes=task == "classes",
+        task=task,
+        remarks=remarks(raw, spec),
+        unseen=unseen_classes(raw),
+        found=found_words(config, raw, train, held_out),
+    )
+
+
+def _of_task(config: Config, spec: DataSpec, fingerprints: Fingerprints | None) -> Facts:
+    """What a task of the user's own told of its data."""
+    from hpcheck.tasks.resolved import known
+
+    description, train, held_out = known(config)
+    if fingerprints is not None:
+        fingerprints.remember(spec, description.fingerprint)
+    _refuse_batch_sizes(config, train)
+    return Facts(train, held_out, seeded=description.repeats)
 
 
 def with_metric(config: Config, known: Facts, folder: Path) -> Facts:

@@ -13,6 +13,7 @@ from hpcheck.steps.build_runs import full_steps
 from hpcheck.steps.order import CONFIRM, STEPS, Replays, start_settings, steps_of_run
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
+from hpcheck.text import epochs
 
 LEAST_BUDGET, TRAININGS = 4000, 2.5  # ours: the goal is a recommendation within the larger of 4,000 iterations and 2.5 full trainings
 
@@ -28,6 +29,7 @@ def planned(config: Config) -> dict[str, Any]:
     full, bounds = full_steps(asked, start), costs.bounds(asked)
     searched = [one for step, one in bounds.items() if step not in (CONFIRM, "train")]
     return {
+        "data": asked.facts.found,
         "known": [describe(step, spec) for step, spec in known_now(asked, runs)],
         "iterations_of_a_full_training": full,
         "epochs_of_a_full_training": config.budget.epochs,
@@ -71,28 +73,31 @@ def describe(step: str, spec: Spec) -> dict[str, Any]:
 def plan_lines(found: Mapping[str, Any]) -> list[str]:
     """The plan for people."""
     known = [
-        f"  {run['step']}: {run['run']}" + (f", {run['iterations']} iterations" if "iterations" in run else "") for run in found["known"]
+        f"  {run['step']}: {run['run']}" + (f", {run['iterations']:,} iterations" if "iterations" in run else "") for run in found["known"]
     ]
+    wide = max(map(len, found["iterations"]))
     bounds = [
-        f"  {step}: {_span(found['trainings'][step])} trainings, {_span(ends)} iterations" for step, ends in found["iterations"].items()
+        f"  {step + ':':<{wide + 1}} {_span(found['trainings'][step])} trainings, {_span(ends)} iterations"
+        for step, ends in found["iterations"].items()
     ]
     search = found["search"]
     return [
-        "Known now:",
-        *(known or ["  nothing: every run is done"]),
-        f"One training of yours: {found['epochs_of_a_full_training']:g} epochs, {found['iterations_of_a_full_training']} iterations of "
-        f"{found['total_batch_size']}. In such trainings, counted in examples, from an empty run directory:",
+        f"Data: {found['data']}",
+        f"One training of yours: {epochs(found['epochs_of_a_full_training'])}, {found['iterations_of_a_full_training']:,} iterations of "
+        f"{found['total_batch_size']}. What each step may cost, in such trainings, from an empty run directory:",
         *bounds,
-        f"The search, all before full trainings: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations; "
-        f"its goal is {found['goal']} iterations at most.",
+        f"The search, all before full trainings: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations. "
+        f"Its goal is {found['goal']:,} iterations at most.",
         *forecast_confirm.words(found["confirm"]),
         "The bounds are of simulated networks, easy and hard to search. A larger batch size has fewer iterations and more examples.",
+        "Runs that are known now:",
+        *(known or ["  none: every run is done"]),
     ]
 
 
 def _span(ends: Sequence[float]) -> str:
     """
-    >>> _span([200, 200]), _span([1.5, 4.0])
-    ('200', '1.5 to 4')
+    >>> _span([200, 200]), _span([1.5, 4.0]), _span([0, 12500])
+    ('200', '1.5 to 4', '0 to 12,500')
     """
-    return " to ".join(dict.fromkeys(f"{end:g}" if end < 1e6 else f"{end:.0f}" for end in ends))
+    return " to ".join(dict.fromkeys(f"{end:,.0f}" if end >= 1000 else f"{end:g}" for end in ends))

@@ -30,16 +30,16 @@ def words(found: dict[str, Any]) -> list[str]:
     if not parts:
         return [f"Nothing is confirmed by full trainings: {found['why']}"]
     named = [
-        f"{parts['first']} to begin with, the start among them",
+        f"{parts['first']} to begin with (yours among them)",
         *([f"{parts['neighbours']} neighbours in weight decay"] if parts["neighbours"] else []),
-        *([f"{parts['challenger']} challenger, or one more seed"] if parts["challenger"] else []),
+        *([f"{parts['challenger']} challenger or one more seed"] if parts["challenger"] else []),
         f"{parts['fresh']} with fresh seeds",
     ]
     more = f" --sure: about {found['sure']} more." if found["sure"] else ""
     return [
         f"Full trainings of confirm, {found['trainings']}: {', '.join(named)}.{more} {found['why']}",
-        f"The search before it may cost {SHARE_TRAININGS:g} trainings or {SHARE_ITERATIONS:,} iterations, whichever is more: "
-        "momentum's look is left out first, then batch's.",
+        f"The search before it may cost {SHARE_TRAININGS:g} trainings or {SHARE_ITERATIONS:,} iterations, whichever is more. "
+        "Where that is used up, momentum is left out first, then the batch size.",
     ]
 
 

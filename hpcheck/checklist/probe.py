@@ -10,7 +10,7 @@ from hpcheck.checklist.run import engine
 from hpcheck.config import Config
 from hpcheck.errors import InputError
 from hpcheck.runs import records
-from hpcheck.runs.identity import identify
+from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.spec import TimingSpec
 from hpcheck.steps.batch import timing_spec
 from hpcheck.steps.build_runs import EVAL_SHARE
@@ -23,8 +23,9 @@ def probe(config: Config) -> dict[str, Any]:
 
     Raises `InputError` where that batch size does not fit.
     """
-    size = config.start.total_batch_size
-    record = _measured(config, timing_spec(Asked(config, facts(config)), (size,)))
+    size, fingerprints = config.start.total_batch_size, Fingerprints()
+    spec = timing_spec(Asked(config, facts(config, fingerprints)), (size,))
+    record = _measured(config, spec, fingerprints.identify(spec))
     timed = {one["size"]: one for one in record.result["sizes"]}
     if size not in timed:
         raise InputError(f"start.total_batch_size: {size} does not fit into this machine's memory; lower it")
@@ -37,8 +38,8 @@ def probe(config: Config) -> dict[str, Any]:
     }
 
 
-def _measured(config: Config, spec: TimingSpec) -> records.RunRecord:
-    measuring, run_id = engine(config), identify(spec)
+def _measured(config: Config, spec: TimingSpec, run_id: str) -> records.RunRecord:
+    measuring = engine(config)
     with tempfile.TemporaryDirectory(prefix="hpcheck-probe-") as folder:
         try:
             measuring.execute([(run_id, spec)], Path(folder))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hpcheck.analysis.memory import Memory
+from hpcheck.checklist import costs
 from hpcheck.checklist import tensorboard as event_files
 from hpcheck.checklist.data_facts import facts, with_metric
 from hpcheck.config import Config
@@ -13,16 +14,18 @@ from hpcheck.engine.choose_engine import Engine, engine_of
 from hpcheck.engine.distributed.ddp import join_outer
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.recommendation import recommended
+from hpcheck.recommendation.metric import Metric
 from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
-from hpcheck.steps import batch
+from hpcheck.steps import batch, lr_in_full
 from hpcheck.steps.confirm_again import again
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.order import CONFIRM, REPROBE, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Missing
+from hpcheck.tasks import resolved as tasks
 from hpcheck.terminal.progress import Progress
 
 MOST_ROUNDS = 60  # ours: no step needs nearly so many; a step that does is broken, and says so instead of running for ever
@@ -40,7 +43,9 @@ class Checklist:
         self.runs.claim()
         self.progress = progress
         self._memory = Memory()
-        self.asked = Asked(config, facts(config, self.runs.fingerprints))
+        with progress.loading(config.data.name if config.script is None else ""):
+            self.asked = Asked(config, facts(config, self.runs.fingerprints))
+        progress.metric = Metric.of(self.asked).named
         for words in self.asked.facts.remarks:
             progress.say(words)
         self.replays = Replays(self.asked, self.runs.find)
@@ -48,10 +53,14 @@ class Checklist:
         if isinstance(self.pool, Pool):
             self.pool.refuse_missing_device()
         self.runs.create(config)
+        if self.asked.facts.found:
+            progress.say(f"data: {self.asked.facts.found}")
         if self.asked.facts.unseen:
             progress.say(self.asked.facts.unseen)
         if config.script is not None:
             resolved.known(config)[0].save(self.runs.path)
+        if config.task is not None:
+            tasks.known(config)[0].save(self.runs.path)
         self._written: list[Reading] = []
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
@@ -71,7 +80,15 @@ class Checklist:
     def run_all(self) -> list[Reading]:
         """Every step of the checklist in order, then the training."""
         steps = [step for step in steps_of_run(self.asked) if step != REPROBE]  # training asks for that one itself
+        expected = [step for step in steps if step != lr_in_full.STEP or lr_in_full.is_short(self.asked)]
+        self.progress.plans(expected, self._left_at)
         return [reading for step in steps for reading in self._run_or_leave_out(step)]
+
+    def _left_at(self, step: str) -> float:
+        """Training examples that may be left of a step and of those after it, as it begins."""
+        left = costs.remaining(self.asked, self.runs.find)
+        steps = list(left)
+        return float(sum(left[one] for one in steps[steps.index(step) :])) if step in left else 0.0
 
     def _run_or_leave_out(self, step: str) -> list[Reading]:
         """A step of `run`; a look is left out where the share of the search is used up."""
@@ -92,6 +109,8 @@ class Checklist:
         if not self.replays.is_due(step):
             return []
         before = self.run_step(REPROBE) if step == "train" else []
+        if step == CONFIRM and self.replays.settings_before(CONFIRM).found is None:
+            before = self.run_step(lr_in_full.STEP)
         for name in self.replays.unfinished_before(step):
             self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
         reading = self._read(step)
@@ -103,12 +122,8 @@ class Checklist:
 
     def run_short(self) -> list[Reading]:
         """The steps of `run` that come before full trainings."""
-        found: list[Reading] = []
-        for step in steps_of_run(self.asked):
-            if step in (CONFIRM, "train"):
-                continue
-            found += self._run_or_leave_out(step)
-        return found
+        steps = [step for step in steps_of_run(self.asked) if step not in (CONFIRM, "train")]
+        return [reading for step in steps for reading in self._run_or_leave_out(step)]
 
     def confirm_again(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """The recommendation as it comes out where that of `before` and the start are trained once each, instead of anew."""
@@ -180,6 +195,7 @@ class Checklist:
         if not completed.metric_fits and self.asked.facts.metric_fits:
             self.asked = replace(self.asked, facts=completed)
             self.replays = Replays(self.asked, self.runs.find)
+            self.progress.metric = Metric.of(self.asked).named
             self.progress.say("data.metric: no automatic metric fits the outputs, so runs are judged by the loss; name one of your own")
 
     def _note_unseeded(self) -> None:

@@ -15,7 +15,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str | None], ...] = (  # name, f
     (
         "lr-range",
         steps.whole_step("lr-range"),
-        "Step 1: the largest stable learning rate, from a range test and short 1cycles (Smith 2018, 4.1).",
+        "Step 1: the learning rate. The largest stable one, from a range test and short 1cycles (Smith 2018, 4.1).",
     ),
     ("batch", steps.batch, None),
     ("momentum", steps.momentum, None),
@@ -24,7 +24,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str | None], ...] = (  # name, f
     (
         "train",
         steps.whole_step("train"),
-        "Train with what is recommended, several times; the lr is probed again first where other settings have moved it.",
+        "Train with what is recommended. The lr is read again first where other settings have moved it.",
     ),
     ("plan", views.plan, None),
     ("show", views.show, None),

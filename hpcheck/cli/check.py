@@ -3,15 +3,21 @@
 import difflib
 import math
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from hpcheck.config import Config, ConfigError, Problem, yaml12
 from hpcheck.recommendation import drift, recommended
-from hpcheck.recommendation.drift import Content, Verdict, number
+from hpcheck.recommendation.drift import Content, Stated, Verdict, number
+from hpcheck.recommendation.verdict import first_line
+from hpcheck.recommendation.wording import cost_line
 from hpcheck.runs.files import naming, write_whole
+from hpcheck.steps.nothing_learnt import NOT_TESTED
 from hpcheck.terminal import exit_codes, stdout
+from hpcheck.text import epochs
+from hpcheck.text import number as named_number
 
 PICTURE_WIDTH = 48  # characters from one end of the scale to the other
 BEYOND = 2.0  # ours: the picture's scale goes so many times past the outermost value
@@ -167,15 +173,37 @@ def write_markdown(checked: Checked, path: Path) -> None:
 
 
 def markdown(checked: Checked) -> str:
-    """A table of old and new with a picture of the intervals, for `$GITHUB_STEP_SUMMARY`."""
+    """What was found, the new verdict and what it cost, a table of old and new, and a picture of the intervals."""
     rows = [
-        f"| {one.setting} | {number(one.old.value)} | {number(one.new.value)} | {one.status} | {cell(one.why)} |"
-        for one in checked.verdicts
+        f"| {one.setting} | {shown(one, one.old)} | {shown(one, one.new)} | {one.status} | {cell(one.why)} |" for one in checked.verdicts
     ]
     table = ["| setting | baseline | now | | why |", "|---|---|---|---|---|", *rows]
     drawn = [line for one in checked.verdicts for line in picture(one)]
     notes = [f"- changed: {cell(one)}" for one in checked.changed]
-    return "\n".join(["### hpcheck", "", cell(summary(checked)), "", *table, "", "```text", *drawn, "```", "", *notes, ""]) + "\n"
+    said = [cell(words) for words in (_verdict(checked), _cost(checked.new)) if words]
+    head = ["### hpcheck", "", f"**{cell(summary(checked))}**", "", *(line for words in said for line in (words, ""))]
+    return "\n".join([*head, *table, "", "```text", *drawn, "```", "", *notes, ""]) + "\n"
+
+
+def shown(verdict: Verdict, stated: Stated) -> str:
+    """A value as people write it; of a cycle the training's length."""
+    if verdict.setting == "learning_rate.cycle" and stated.value is not None:
+        return epochs(stated.value)
+    return number(stated.value)
+
+
+def _verdict(checked: Checked) -> str:
+    """Whether the settings are better than the start: what this check confirmed, else what the baseline says of itself."""
+    fresh = checked.new.get("verdict") or {}
+    if fresh.get("says", NOT_TESTED) != NOT_TESTED or checked.old is None:
+        return first_line(checked.new)
+    words = first_line(checked.old)
+    return f"The baseline says: {words}" if words else ""
+
+
+def _cost(content: Content) -> str:
+    words = cost_line(content) if "cost" in content.get("provenance", {}) else ""
+    return f"This check and what it found again cost {words}." if words else ""
 
 
 def cell(text: str) -> str:
@@ -192,13 +220,31 @@ def picture(verdict: Verdict) -> list[str]:
     known = [spot for spots in both for spot in spots if spot is not None]
     if not known:
         return []
-    least, most = min(known) / BEYOND, max(known) * BEYOND
-    named = f"{verdict.setting} (1 - m)" if flipped else verdict.setting
+    least, most = tidy(min(known) / BEYOND, math.floor), tidy(max(known) * BEYOND, math.ceil)
+    named = (
+        f"{verdict.setting} (1 - m)"
+        if flipped
+        else f"{verdict.setting} (epochs)"
+        if verdict.setting.endswith(".cycle")
+        else verdict.setting
+    )
     bars = [_bar(sorted(spot for spot in spots if spot is not None), spots[1], least, most) for spots in both]
     return [
-        f"{named}, {least:.2g} to {most:.2g}",
+        f"{named}, {named_number(least)} to {named_number(most)}",
         *(f"  {label} |{bar}|" for label, bar in zip(("baseline", "now     "), bars, strict=True)),
     ]
+
+
+def tidy(value: float, towards: Callable[[float], int]) -> float:
+    """The end of a scale as 1, 2 or 5 times a power of ten.
+
+    >>> tidy(0.0316, math.floor), tidy(1.1, math.ceil), tidy(3.0, math.floor)
+    (0.02, 2.0, 2.0)
+    """
+    power = 10.0 ** math.floor(math.log10(value))
+    steps = [step * power for step in (1, 2, 5, 10)]
+    within = [step for step in steps if (step <= value * (1 + 1e-9) if towards is math.floor else step >= value * (1 - 1e-9))]
+    return float(f"{max(within) if towards is math.floor else min(within):.1g}")
 
 
 def _spot(value: float | None, flipped: bool) -> float | None:

@@ -13,13 +13,13 @@ from hpcheck.terminal import exit_codes, stdout
 if TYPE_CHECKING:
     from hpcheck.config import Config
 
-ConfigPath = Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="Config file; default ./hpcheck.yaml, else the newest run's.")]
+ConfigPath = Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Config file; default ./hpcheck.yaml, else the newest run's.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a config key (dotted).")]
 From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start from the settings in a recommended.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
 EventFiles = Annotated[bool, typer.Option("--tensorboard", help="Write the runs as TensorBoard event files too.")]
-CurveFormat = Literal["tensorboard", "caffe", "json", "jsonl", "mlflow", "headerless", "console", "csv"]
+CurveFormat = Literal["tensorboard", "sqlite", "caffe", "optuna", "json", "list", "jsonl", "mlflow", "headerless", "console", "csv"]
 Snippet = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
 
 
@@ -74,18 +74,24 @@ def _load_script(path: Path | None, script: list[str], overrides: list[str], fro
 
 
 def _begun_from(loaded: "Config", overrides: list[str], from_: Path | None, launches: bool) -> "Config":
-    """The config starting from what its script tells, and from a recommendation."""
+    """The config starting from what its script or its task tells, and from a recommendation."""
     from hpcheck import config as configs
 
     if loaded.script is not None:
         from hpcheck.script import resolved
 
         loaded = resolved.resolved(loaded, launches)
+    if loaded.task is not None:
+        from hpcheck.tasks import resolved as tasks
+
+        loaded = tasks.resolved(loaded, launches)
     if from_ is None:
         return loaded
     from hpcheck.recommendation import recommended
 
     begun = configs.overlay(loaded, recommended.read(from_)["settings"], str(from_), overrides)
+    if loaded.task is not None:
+        return tasks.placed(begun, loaded)
     return begun if loaded.script is None else resolved.placed(begun)
 
 

@@ -11,43 +11,56 @@ from hpcheck.terminal import stdout
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to start; data in it are recognised.")] = Path(),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to start; data in it are recognised.")] = Path(),
     preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="A shipped config instead, such as quickstart.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     script: Annotated[
         Path | None, typer.Option("--script", metavar="FILE", help="Look at a training script of yours and print the lines to add.")
     ] = None,
+    task: Annotated[bool, typer.Option("--task", help="A class of your own that trains anything, to begin with.")] = False,
+    lightning: Annotated[bool, typer.Option("--lightning", help="A config for a LightningModule, and a small one to begin with.")] = False,
+    hf: Annotated[bool, typer.Option("--hf", help="Print the lines that a script with a Hugging Face Trainer needs.")] = False,
 ) -> None:
-    """Write a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
-    from hpcheck.init import new_project
+    """Begin a project. Writes a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
+    from hpcheck.errors import InputError
+    from hpcheck.init import new_project, new_task
     from hpcheck.script import advice
 
+    asked = {"--preset": preset, "--script": script, "--task": task, "--lightning": lightning, "--hf": hf}
+    several = [name for name, given in asked.items() if given]
+    if len(several) > 1:
+        raise InputError(f"{several[0]} and {several[1]} begin different projects; give one of them")
     if script is not None:
         return stdout.write_lines(advice.advice(script))
-
-    return stdout.write_lines(new_project.begin(directory, preset, force).words)
+    if hf:
+        return stdout.write_lines(list(new_task.HF))
+    if task or lightning:
+        return stdout.write_words(new_task.begin(directory, "task" if task else "lightning", force).words)
+    return stdout.write_words(new_project.begin(directory, preset, force).words)
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False) -> None:
-    """Versions, devices, data sets found, free memory and disk: one screen."""
+    """What this machine has. Versions, devices, data sets found, free memory and disk, on one screen."""
     from hpcheck.terminal import exit_codes, packages
 
     try:
         from hpcheck.checklist import doctor as doctors
     except ImportError as error:
-        stdout.write_lines(packages.broken(error))
+        stdout.write_words(packages.broken(error))
         raise typer.Exit(exit_codes.RUN_FAILED) from None
 
     found = doctors.examine()
-    stdout.write_lines([stdout.as_json(found)] if as_json else doctors.lines(found))
+    if as_json:
+        return stdout.write(stdout.as_json(found))
+    return stdout.write_words(doctors.lines(found))
 
 
 def validate(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="[CONFIG]...", help="Config files; default ./hpcheck.yaml.")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="CONFIG", help="Config files; default ./hpcheck.yaml.")] = None,
     set_: Overrides = None,
     skip_others: Annotated[bool, typer.Option("--skip-others", help="Pass over YAML files that are no config of hpcheck.")] = False,
 ) -> None:
-    """Check config files and name all that is wrong with them; no data are read and nothing runs."""
+    """Check config files. Names all that is wrong with them; no data are read and nothing runs."""
     from hpcheck import config as configs
     from hpcheck.config.by_content import is_config
 

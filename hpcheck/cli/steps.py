@@ -41,7 +41,11 @@ def run(
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
 ) -> None:
-    """The whole checklist: lr-range, batch, momentum, confirm, train; wd-grid and the lr again where confirm.trainings is 0."""
+    """The whole checklist, one step after another.
+
+    The steps are lr-range, batch, momentum, confirm and train. Where confirm.trainings is 0, wd-grid and a second look at the lr take the
+    place of confirm.
+    """
     run_steps(None, load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard, given=config)
 
 
@@ -54,7 +58,7 @@ def confirm(
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
 ) -> None:
-    """Full trainings of a few weight decays and of your own settings: is what was found better than what you have?"""
+    """Train the best settings and yours in full, and compare them. A few weight decays are tried first."""
     run_steps("confirm", load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard, given=config)
 
 
@@ -71,7 +75,7 @@ def batch(
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
 ) -> None:
-    """Step 2: total batch size, compared at equal execution time (4.2)."""
+    """Step 2: the batch size, at equal execution time (4.2)."""
     run_steps("batch", load_config(config, set_, from_), as_json, quiet, tensorboard, measure_again, config)
 
 
@@ -84,7 +88,7 @@ def momentum(
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
 ) -> None:
-    """Step 3: momentum, each value at its own learning rate, then its shape over the cycle (4.3)."""
+    """Step 3: momentum. Each value at its own learning rate, then its shape over the cycle (4.3)."""
     loaded = load_config(config, set_, from_)
     if range_test:
         from hpcheck.checklist.look import look
@@ -128,13 +132,17 @@ def run_steps(
 ) -> None:
     """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained, with what to try. `given` is the
     config's path as it was typed."""
-    from hpcheck.checklist.run import Checklist
-    from hpcheck.checklist.try_next import after_abstention
-    from hpcheck.recommendation import recommended
-    from hpcheck.script import command_line
     from hpcheck.terminal.progress import Progress
 
     progress = Progress(quiet)
+    progress.say(f"{Path(config.run.dir) / config.name}: starting")  # before the imports below, which take half a second
+
+    from hpcheck.checklist.run import Checklist
+    from hpcheck.recommendation import recommended
+    from hpcheck.report.try_next import after_abstention
+    from hpcheck.script import command_line
+    from hpcheck.steps.reading import left_open
+
     with Checklist(config, progress, tensorboard) as checklist:
         if measure_again:
             checklist.forget_step_times()
@@ -146,5 +154,5 @@ def run_steps(
     if as_json or not quiet:
         print_recommendation(recommended.read(checklist.runs.recommended, whole=True), checklist.runs.path, as_json, to_stderr=True)
     if command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call()):
-        progress.say(f"to try next: {command}")
-    exit_if_abstained(any(reading.abstained for reading in readings))
+        progress.say(f"to try next: {command}", whole=True)
+    exit_if_abstained(bool(left_open(readings)))

@@ -21,11 +21,11 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON on stdout.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Regenerate the recommendation and compare it with the committed one: exit 0 same, 1 drifted, 2 unusable (for CI)."""
+    """Compare the committed recommendation with a fresh one, in CI. Exit 0 same, 1 drifted, 2 unusable."""
     from hpcheck.cli import check as checking
 
     found = checking.check(load_config(config, set_, None), baseline, update, quiet, full)
-    stdout.write_lines(checking.told(found, diff, as_json))
+    (stdout.write_lines if as_json else stdout.write_words)(checking.told(found, diff, as_json))
     if markdown is not None:
         checking.write_markdown(found, markdown)
     if github:
@@ -36,7 +36,7 @@ def check(
 
 
 def reproduce(
-    what: Annotated[list[str] | None, typer.Argument(metavar="[WHAT]...", help="table1, table2-lenet-12, fig9a, fig7 ...")] = None,
+    what: Annotated[list[str] | None, typer.Argument(metavar="WHAT", help="table1, table2-lenet-12, fig9a, fig7 ...")] = None,
     row: Annotated[int | None, typer.Option("--row", metavar="N", help="That row of the table alone.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Say where each experiment stands; runs nothing.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Every experiment that fits in --budget, the cheapest first.")] = False,
@@ -46,10 +46,10 @@ def reproduce(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """The paper's own tables and figures: its value, ours, pass or miss. Exit 1 where something that was run misses."""
+    """The paper's own tables and figures, run again. Its value, ours, pass or miss; exit 1 where something that was run misses."""
     from hpcheck.reproduce import commands
 
     asked = commands.Wanted(what or [], row, records, set_ or [])
     states = commands.listed(asked) if list_ or not (what or all_) else commands.run(asked, budget if all_ else None, quiet)
-    stdout.write_lines(commands.told(states, as_json))
+    (stdout.write_lines if as_json else stdout.write_words)(commands.told(states, as_json))
     raise typer.Exit(commands.exit_code(states, list_))

@@ -27,7 +27,7 @@ def plan(
     from_: From = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON on stdout.")] = False,
 ) -> None:
-    """Validate the config, list the runs that are known now and what they may come to; runs nothing but the probe, if asked."""
+    """What a search will cost, before anything runs. Checks the config, and says which data it found and which runs are known now."""
     from hpcheck.checklist import forecast
     from hpcheck.checklist import probe as probes
 
@@ -36,14 +36,15 @@ def plan(
     if probe:
         found["probe"] = measured = probes.probe(loaded)
         found["seconds"] = probes.seconds(found["iterations"], measured["seconds_a_step"])
-    words = [*forecast.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())]
-    stdout.write_lines([stdout.as_json(found)] if as_json else words)
+    if as_json:
+        return stdout.write(stdout.as_json(found))
+    return stdout.write_words([*forecast.plan_lines(found), *(probes.lines(measured, found["iterations"]) if probe else ())])
 
 
 def show(
     config: Annotated[
         Path | None,
-        typer.Argument(metavar="[CONFIG]", help="Config, or a recommended.yaml; default ./hpcheck.yaml, else the newest run's."),
+        typer.Argument(metavar="CONFIG", help="Config, or a recommended.yaml; default ./hpcheck.yaml, else the newest run's."),
     ] = None,
     snippet: Annotated[Snippet | None, typer.Option("--snippet", help="Print code that uses the settings, ready to paste.")] = None,
     batch: Annotated[
@@ -53,7 +54,7 @@ def show(
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """The recommended settings and where each came from; or how they move with batch size and length."""
+    """The recommended settings, and where each came from. Or code that uses them, or how they move with batch size and length."""
     from hpcheck.checklist.lost_records import refuse_lost_records
     from hpcheck.config.by_content import is_recommendation
     from hpcheck.recommendation import other_lengths, recommended, snippets
@@ -67,12 +68,13 @@ def show(
     content = recommended.read(runs.recommended, ("settings", "evidence", "provenance"), whole=True)
     refuse_lost_records(runs, content)
     made_with = runs.made_with(str(content["provenance"].get("config"))) or loaded
-    for part in ("data", "model", "optimizer"):
+    arrays = made_with.script is None and made_with.task is None  # what the others told is in one of the two configs alone
+    for part in ("data", "model", "optimizer") if arrays else ():
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
             stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
     if batch is not None or epochs is not None:
-        return stdout.write("\n".join(other_lengths.lines(content, batch, epochs)))
-    if made_with.script is not None or snippet == "hpcheck":
+        return stdout.write_words(other_lengths.lines(content, batch, epochs))
+    if made_with.script is not None or (snippet == "hpcheck" and made_with.task is None):
         from hpcheck.script import snippet as scripts
 
         if snippet is None:
@@ -82,6 +84,10 @@ def show(
         return None
     if snippet is None:
         return print_recommendation(content, runs.path, as_json)
+    if made_with.task is not None:
+        from hpcheck.tasks import snippet as of_task
+
+        return stdout.write(of_task.write(runs.path, snippet, made_with.model.name))
     optimizer = made_with.optimizer.name, made_with.optimizer.options()
     multiplied = declares_multipliers(made_with.model.name)
     stdout.write(snippets.write(snippet, content["settings"], *optimizer, multiplied), end="")
@@ -99,13 +105,13 @@ def _show_file(path: Path, snippet: str | None, batch: int | None, epochs: float
 
     content = recommended.read(path, ("settings", "evidence", "provenance"), whole=True)
     if batch is not None or epochs is not None:
-        return stdout.write("\n".join(other_lengths.lines(content, batch, epochs)))
+        return stdout.write_words(other_lengths.lines(content, batch, epochs))
     if snippet is None:
         return print_recommendation(content, path.parent, as_json)
     if snippet == "hpcheck":
         return stdout.write(scripts.write(path, snippet, None))
     made_with = RunDirectory(path.parent).made_with(str(content["provenance"].get("config")))
-    if made_with is None or made_with.script is not None:
+    if made_with is None or made_with.script is not None or made_with.task is not None:
         raise InputError(
             f"{path} does not say with which optimizer it was read: give its config, as in hpcheck show CONFIG --snippet {snippet}"
         )
@@ -114,12 +120,12 @@ def _show_file(path: Path, snippet: str | None, batch: int | None, epochs: float
 
 def report(
     of: Annotated[
-        Path | None, typer.Argument(metavar="[RUN]", help="Run directory or config; default: ./hpcheck.yaml, else the newest.")
+        Path | None, typer.Argument(metavar="RUN", help="Run directory or config; default: ./hpcheck.yaml, else the newest.")
     ] = None,
     set_: Overrides = None,
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Write the HTML report of a run directory again, from its records; prints its path."""
+    """Write the HTML report again, from the records. Prints its path."""
     from hpcheck.checklist import rewrite_report
 
     path, lost = (
@@ -136,7 +142,7 @@ def report(
 
 def read(
     curves: Annotated[
-        list[Path], typer.Argument(metavar="CURVE...", help="CSV, JSON, console log, TensorBoard, MLflow, Caffe; or a directory.")
+        list[Path], typer.Argument(metavar="CURVE", help="CSV, JSON, console log, TensorBoard, MLflow, Caffe; or a directory.")
     ],
     x: Annotated[
         str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")
@@ -151,7 +157,7 @@ def read(
     as_json: Annotated[bool, typer.Option("--json", help="Print the readings as JSON on stdout.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read validation curves from anywhere: their clues, the largest lr, and which of several is best (Smith 2018, 3 and 4)."""
+    """Read validation curves from anywhere. Their clues, the largest lr, and which of several is best (Smith 2018, 3 and 4)."""
     from hpcheck.curves import describe, files, judge
     from hpcheck.curves import terminal as show
     from hpcheck.drawing import png

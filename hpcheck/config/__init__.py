@@ -28,10 +28,12 @@ from hpcheck.config.sections import (
     MomentumRange,
     Optimizer,
     Start,
+    Task,
     Train,
     WdGrid,
 )
 from hpcheck.config.source import Source, read, read_text, run_name
+from hpcheck.config.tasks import of_task
 from hpcheck.config.types import Section
 from hpcheck.config.yaml12 import KeyPath
 
@@ -50,6 +52,7 @@ __all__ = [
     "Problem",
     "Run",
     "Start",
+    "Task",
     "Train",
     "WdGrid",
     "digest",
@@ -97,7 +100,7 @@ def from_values(values: Mapping[str, Any], source_name: str, overrides: Sequence
 
 def _checked(source: Source) -> Config:
     """The config of these values. Raises `ConfigError` with all that is wrong with them."""
-    findings = [*of_script(source.values), *of_parts(source.values, schema())]
+    findings = [*of_script(source.values), *of_task(source.values), *of_parts(source.values, schema())]
     try:
         config = Config.model_validate(with_placeholders(source.values))
         findings += of_whole(config)
@@ -113,11 +116,11 @@ def _checked(source: Source) -> Config:
 def schema() -> dict[str, Any]:
     """JSON schema of the config file, for editors and for the reference page."""
     described = Config.model_json_schema()
-    short = {"Data": "string", "Model": "string", "Optimizer": "string", "MomentumRange": "number"}
+    short = {"Data": "string", "Model": "string", "Optimizer": "string", "Task": "string", "MomentumRange": "number"}
     for section, bare in short.items():
         described["$defs"][section] = {"anyOf": [{"type": bare}, described["$defs"][section]]}
     del described["required"]
-    described["anyOf"] = [{"required": ["data", "model"]}, {"required": ["script"]}]
+    described["anyOf"] = [{"required": ["data", "model"]}, {"required": ["script"]}, {"required": ["task"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described, "title": "hpcheck config"}
 
 

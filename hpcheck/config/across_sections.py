@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from hpcheck.config.problems import Finding, shown
 from hpcheck.config.scripts import of_scripts_config
 from hpcheck.config.sections import Config
+from hpcheck.config.tasks import of_tasks_config
 
 
 def of_whole(config: Config) -> Iterator[Finding]:
     """What is wrong with sections that are right by themselves."""
     yield from _sweep(config)
     yield from of_scripts_config(config)
+    yield from of_tasks_config(config)
 
 
 def _sweep(config: Config) -> Iterator[Finding]:

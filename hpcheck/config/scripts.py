@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hpcheck.config.problems import Finding, shown
+from hpcheck.config.tasks import placeholders
 from hpcheck.plugins.find import SCRIPT
 
 if TYPE_CHECKING:
@@ -28,23 +29,27 @@ def of_script(values: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def with_placeholders(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values with a name for data and model where a script takes their place."""
-    if values.get("script") is None:
-        return values
-    return {**values, **{part: {"name": SCRIPT} for part in PARTS}}
+    """The values with a name for data and model where a script or a task takes their place."""
+    if values.get("script") is not None:
+        return {**values, **{part: {"name": SCRIPT} for part in PARTS}}
+    if values.get("task") is not None:
+        return {**values, **placeholders(values["task"])}
+    return values
 
 
 def without_placeholders(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as a person would write them: data and model, or a script."""
-    left_out = PARTS if values.get("script") is not None else ("script", "script_reads", "script_version")
+    """The values as a person would write them: data and model, or a script, or a task."""
+    of_script, of_task = values.get("script") is not None, values.get("task") is not None
+    left_out = {*(PARTS if of_script or of_task else ()), *(() if of_script else ("script", "script_reads", "script_version"))}
+    left_out |= set() if of_task else {"task"}
     return {key: value for key, value in values.items() if key not in left_out}
 
 
 def of_scripts_config(config: "Config") -> Iterator[Finding]:
     """What is wrong with a config that is right section by section."""
     if config.script is None:
-        if config.budget.steps is not None:
-            yield Finding(("budget", "steps"), "is for a script alone", shown(config.budget.steps), "budget.epochs")
+        if config.budget.steps is not None and config.task is None:
+            yield Finding(("budget", "steps"), "is for a script or a task", shown(config.budget.steps), "budget.epochs")
         return
     for section, keys in OF_THE_SCRIPT.items():
         given = getattr(config, section)

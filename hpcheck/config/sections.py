@@ -40,7 +40,7 @@ from hpcheck.plugins import find
 from hpcheck.plugins.search_space import search_of
 
 Extremes = Literal["max/10", "max/20", "max/3", "max/4", "runs"]
-Baseline = Literal["start", "step", "inv", "constant"]
+Baseline = Literal["start", "step", "inv", "constant", "schedule-free", "prodigy"]
 Policy = Literal["1cycle", "constant", "step", "inv", "exp"]
 
 
@@ -112,6 +112,20 @@ class Model(Part):
     reads: Some[Text] = Field(default=(), description="Files that your own builder reads: another content is another run")
 
 
+class Task(Part):
+    """What trains, in your own class. Further keys are arguments of it; a bare string is short for {name: ...}."""
+
+    name: Text | None = Field(default=None, description="Your own class with build, loaders and steps: pkg.module:Task")
+    lightning: Text | None = Field(default=None, description="A LightningModule instead (hpcheck[lightning]): pkg.module:Lit")
+    data: Text | None = Field(default=None, description="Its LightningDataModule: pkg.module:DataModule")
+    loss: Text | None = Field(default=None, description="The validation loss as the LightningModule logs it; null: what ends in loss")
+    metric: Text | None = Field(default=None, description="The metric as it logs it; null: the one other value that it logs")
+    metric_is: Literal["higher", "lower"] | None = Field(
+        default=None, description="Which values of it are better; null: by its name (loss and error: lower)"
+    )
+    reads: Some[Text] = Field(default=(), description="Files and folders that it reads: another content is another run")
+
+
 class Optimizer(Part):
     """How weights are updated. Further keys are options of the optimizer; a bare string is short for {name: ...}."""
 
@@ -128,7 +142,9 @@ class Budget(Section):
     short_steps: ShortRun | None = Field(default=None, description="Iterations of one short run; null: derived from the budget")
     evals: Evals | None = Field(default=None, description="Evaluations in a short run; null: 25, or 50 where they stay cheap")
     eval_size: Count | None = Field(default=None, description="Validation examples used during runs; null: so many that it stays cheap")
-    steps: Count | None = Field(default=None, description="Length in iterations at start's batch size, of a script alone; null: by epochs")
+    steps: Count | None = Field(
+        default=None, description="Length in iterations at start's batch size, of a script or a task; null: by epochs"
+    )
 
 
 class MomentumRange(Section):
@@ -273,7 +289,9 @@ class Train(Section):
     variation: Literal["seeds", "paper"] = Field(
         default="seeds", description="What repeats differ in; paper: batch size and init too (A.1)"
     )
-    compare: Some[Baseline] = Field(default=(), description="Policies to train for comparison: start, step, inv, constant")
+    compare: Some[Baseline] = Field(
+        default=(), description="What to train for comparison: start, step, inv, constant; schedule-free, prodigy"
+    )
     compare_epochs: Epochs | None = Field(default=None, description="Longer budget at which they are trained too, in epochs; null: none")
     fit: Literal["train", "all"] = Field(default="train", description="all: the held-out part is trained on too")
     cycle_fraction: Share = Field(default=0.9, description="Share of training that the cycle takes; the rest is the tail")
@@ -321,6 +339,7 @@ class Config(Section):
     )
     script_reads: Some[Text] = Field(default=(), description="Files that the script reads and that change its training")
     script_version: Text | None = Field(default=None, description="Change it where the script's training changed and no file of it did")
+    task: Task | None = Field(default=None, description="A task of your own, pkg.module:Task; takes the place of data and model")
     data: Data = Field(description="What is learned from")
     model: Model = Field(description="What learns")
     optimizer: Optimizer = Field(default=Optimizer(), description="How weights are updated")

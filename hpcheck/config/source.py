@@ -12,7 +12,13 @@ from hpcheck.config.yaml12 import KeyPath
 from hpcheck.files.regular import opened
 
 MAX_BYTES = 1 << 20  # of a config file; ours
-SHORT_FOR = {("data",): ("name",), ("model",): ("name",), ("optimizer",): ("name",), ("start", "momentum"): ("max", "min")}
+SHORT_FOR = {
+    ("data",): ("name",),
+    ("model",): ("name",),
+    ("task",): ("name",),
+    ("optimizer",): ("name",),
+    ("start", "momentum"): ("max", "min"),
+}
 
 
 @dataclass
@@ -67,7 +73,7 @@ def read(text: str, name: str, overrides: Sequence[str]) -> Source:
     except yaml12.YamlError as error:
         raise ConfigError([Problem(name, error.line, "", error.problem)]) from None
     if document.value is None:
-        raise ConfigError([Problem(name, None, "", "is empty", expected="at least the keys data and model")])
+        raise ConfigError([Problem(name, None, "", "is empty", expected="at least the keys data and model, or task, or script")])
     if not isinstance(document.value, dict):
         raise ConfigError([Problem(name, None, "", "not a mapping", shown(document.value), "lines of `key: value`")])
     source = Source(name, document.value, {path: (name, line) for path, line in document.lines.items()})

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
 from hpcheck import config as configs
 from hpcheck.config import allowed, yaml12
 from hpcheck.config.sections import Config
+from hpcheck.config.tasks import PARTS
 from hpcheck.config.types import Section
 from hpcheck.config.yaml12 import KeyPath
 
@@ -20,13 +21,21 @@ def commented(chosen: Mapping[str, Any], head: str = "") -> str:
     lines = [*(f"# {line}".rstrip() for line in head.splitlines())]
     schema = configs.schema()
     for name, field in Config.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, Section):
+        if name in PARTS and any(chosen.get(other) is not None for other in ("task", "script")):
+            continue  # they would stand beside it
+        section = section_of(field.annotation)
+        if section is not None and (field.default is not None or chosen.get(name) is not None):
             lines += ["", f"{name}:".ljust(COMMENT_COLUMN) + f"# {field.description}"]
             lines += [f"  {line}" for line in _section(section, _folded(chosen.get(name)), schema, name)]
         else:
             lines.append(_line((name,), field, chosen, schema))
     return "\n".join(lines) + "\n"
+
+
+def section_of(annotation: Any) -> type[Section] | None:
+    """The section that a key holds, which may be left out altogether; None for a key that holds none."""
+    kinds = [one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, Section)]
+    return kinds[0] if kinds else None
 
 
 def _section(section: type[Section], chosen: Mapping[str, Any], schema: Mapping[str, Any], name: str) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from hpcheck.config.problems import did_you_mean, shown
-from hpcheck.curves.names import METRIC, NAMES, TRAINING, VALIDATION, Called, is_called, split_of, words
+from hpcheck.curves.names import METRIC, NAMES, TRAINING, TRAINING_LOSS, VALIDATION, Called, is_called, split_of, words
 from hpcheck.curves.numbers import is_missing
 from hpcheck.curves.table import Table
 
@@ -50,7 +50,8 @@ def assign(
     for quantity in NAMES:
         if quantity in wanted or quantity in found:
             continue
-        candidates = _narrowed(quantity, _candidates(table, quantity, set(found.values())), found)
+        fitting = _candidates(table, quantity, set(found.values()))
+        candidates = fitting if quantity == "train_loss" and _of_some_kind(fitting) else _narrowed(quantity, fitting, found)
         if len(candidates) == 1:
             found[quantity] = candidates[0]
         elif candidates:
@@ -87,6 +88,11 @@ def _candidates(table: Table, quantity: str, taken: set[str]) -> list[str]:
         if columns:
             return columns
     return []
+
+
+def _of_some_kind(columns: Sequence[str]) -> bool:
+    """Whether these are losses of which the names do not say that they are the whole: a generator's, a policy's."""
+    return bool(columns) and not any(one.fits(column) for one in TRAINING_LOSS for column in columns)
 
 
 def _is_curve(table: Table, column: str) -> bool:

@@ -91,7 +91,8 @@ def one_after_another(table: Table, columns: Mapping[str, str]) -> list[Table]:
     pieces = [replace(table, rows=table.rows[low:high]) for low, high in pairwise(edges)]
     losses = [[value for _, value in piece.values(loss)] for piece in pieces]
     of_epochs = any(one.fits(columns["step"]) for one in NAMES["step"][1:])  # epochs start over in no run, iterations may in each epoch
-    if not of_epochs and not _loss_starts_over([one for one in losses if one]):
+    told = [one for one in losses if one]
+    if len(told) < 2 or (not of_epochs and not _loss_starts_over(told) and not _uneven(told)):
         return [table]
     whole = [piece for piece, values in zip(pieces, losses, strict=True) if len(values) >= FEWEST_OF_RUN]
     if not whole:
@@ -119,6 +120,12 @@ def _starts(table: Table, step: str) -> list[int]:
             starts.append(at)
         before = value
     return starts
+
+
+def _uneven(parts: Sequence[Sequence[float]]) -> bool:
+    """Whether the parts before the last are of different lengths, as runs are; the epochs of one run are alike."""
+    lengths = [len(part) for part in parts[:-1]]
+    return max(lengths) - min(lengths) > 1 or len(parts[-1]) > max(lengths) + 1
 
 
 def _loss_starts_over(losses: Sequence[Sequence[float]]) -> bool:

@@ -9,21 +9,24 @@ from hpcheck.config.problems import ConfigError, Problem
 from hpcheck.curves.columns import Mismatch, assign
 from hpcheck.curves.combine import combine
 from hpcheck.curves.counters import one_after_another, settle
-from hpcheck.curves.formats import caffe, console, csv, headerless, json_columns, jsonl, mlflow, tensorboard
-from hpcheck.curves.formats.content import head
+from hpcheck.curves.formats import caffe, console, csv, headerless, json_columns, json_lists, jsonl, mlflow, optuna, sqlite, tensorboard
+from hpcheck.curves.formats.content import beginning
 from hpcheck.curves.formats.folders import files_below
 from hpcheck.curves.formats.format import Format
 from hpcheck.curves.load import Loaded, load, unique_labels
 from hpcheck.curves.names import is_called
-from hpcheck.curves.runs import separate
+from hpcheck.curves.runs import names_its_rows, separate
 from hpcheck.curves.splits import widen
 from hpcheck.curves.table import Table, refusal
 from hpcheck.curves.training_only import of_training, settled
 
 FORMATS: Mapping[str, Format] = {  # in the order in which they are asked whether a file is theirs
     "tensorboard": tensorboard,
+    "sqlite": sqlite,
     "caffe": caffe,
+    "optuna": optuna,
     "json": json_columns,
+    "list": json_lists,
     "jsonl": jsonl,
     "mlflow": mlflow,
     "headerless": headerless,
@@ -33,7 +36,12 @@ FORMATS: Mapping[str, Format] = {  # in the order in which they are asked whethe
 READERS: Mapping[str, Callable[[Path], Sequence[Table]]] = {name: one.read for name, one in FORMATS.items()}
 MOST_LINES = 3  # lines of errors about one file
 MOST_CURVES = 200  # ours: files of a directory that are read
-LOGS = {".csv", ".tsv", ".txt", ".log", ".json", ".jsonl", ".ndjson", ".out", ".err", ".dat", ""}  # endings that are read in a directory
+LOGS = {  # endings that are read in a directory
+    *(".csv", ".tsv", ".txt", ".log", ".json", ".jsonl", ".ndjson", ".out", ".err", ".dat", ""),
+    *(".db", ".sqlite", ".sqlite3"),
+}
+PACKED = ".gz"
+AIM = ".aim"  # the directory in which Aim keeps its runs
 
 
 @dataclass(frozen=True)
@@ -101,17 +109,17 @@ def find_format(path: Path) -> str:
         return "mlflow" if mlflow.holds(path) else ""
     if tensorboard.EVENTS in path.name:
         return "tensorboard"
-    content = head(path)
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    beginning = content.decode(encoding, errors="replace").lstrip("\ufeff \t\r\n").replace("\r", "\n")
-    return next(name for name, one in FORMATS.items() if one.looks(path, beginning))
+    first = beginning(path)
+    return next(name for name, one in FORMATS.items() if one.looks(path, first))
 
 
 def _of_directory(path: Path, asked: Asked) -> list[Loaded]:
     """The curves of a directory's logs; files that hold none are passed over with a note."""
     found: list[Loaded] = []
     passed: list[str] = []
-    for file in (one for one in files_below(path) if one.suffix.lower() in LOGS):
+    if path.name == AIM or (path / AIM).is_dir():
+        raise refusal(path, None, "an Aim repository, which Aim alone can read", "", "Repo(PATH).query_metrics().dataframe(), saved as CSV")
+    for file in (one for one in files_below(path) if _ending(one) in LOGS):
         try:
             found += load_path(file, asked)
         except ConfigError as error:
@@ -122,6 +130,11 @@ def _of_directory(path: Path, asked: Asked) -> list[Loaded]:
         why = f", {passed[0]}" if passed else ""
         raise refusal(path, None, f"a directory without a training log{why}", "", "logs, TensorBoard's event files or mlruns/")
     return [replace(found[0], notes=(*passed, *found[0].notes)), *found[1:]]
+
+
+def _ending(file: Path) -> str:
+    ending = file.suffix.lower()
+    return file.with_suffix("").suffix.lower() if ending == PACKED else ending
 
 
 def _curves(path: Path, format_: str, table: Table, asked: Asked) -> list[Loaded]:
@@ -136,6 +149,8 @@ def _curves(path: Path, format_: str, table: Table, asked: Asked) -> list[Loaded
     needed = [*combined.wrong, *(one for one in wrong if one.needed)]
     if needed:
         raise ConfigError([*table.problems, *_problems(path, table, needed)])
+    if "step" not in columns and names_its_rows(table):
+        raise refusal(path, None, "a table of runs, a row for each, and no curve", "", "one run's history")
     remarks = [one.remark for one in wrong if not one.problem.endswith("the step")]
     columns, spoken = settled(table, columns, asked.wanted)
     named = "step" in wanted or bool(table.counts)

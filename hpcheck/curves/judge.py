@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hpcheck.analysis.clue import NO_SIGNAL, Clue, below_a_limit
+from hpcheck.analysis.clue import DIVERGENCE, NO_SIGNAL, Clue, below_a_limit
 from hpcheck.analysis.clues import find_clues
 from hpcheck.analysis.curve import Curve, FloatArray
 from hpcheck.analysis.lr_range import RangeReading, SweepReading, limit_by_divergence, read_range, read_sweep
@@ -65,14 +65,19 @@ def read_one(loaded: Loaded) -> CurveReading:
     if is_ramp(curve) and is_logarithmic(curve.lr):
         sweep = read_sweep(curve)
         silent = sweep.learns_from is None and sweep.diverges_at is None
-        return CurveReading(loaded, sweep.clues, sweep=sweep, abstained=unreadable(curve, sweep.clues) or sweep.reason * silent)
+        clues = within_limits(sweep.clues, sweep.diverges_at is not None)
+        return CurveReading(loaded, clues, sweep=sweep, abstained=unreadable(curve, sweep.clues) or sweep.reason * silent)
     if is_ramp(curve):
         found = as_read(curve, read_range(curve))
         reason = found.lr_limit.reason if found.lr_limit.status == "abstained" else ""
-        clues = tuple(map(below_a_limit, found.clues)) if found.turned else found.clues
-        return CurveReading(loaded, clues, range=found, abstained=reason)
+        return CurveReading(loaded, within_limits(found.clues, found.turned), range=found, abstained=reason)
     clues = find_clues(curve)
-    return CurveReading(loaded, clues, abstained=unreadable(curve, clues))
+    return CurveReading(loaded, within_limits(clues, any(one.kind == DIVERGENCE for one in clues)), abstained=unreadable(curve, clues))
+
+
+def within_limits(clues: Sequence[Clue], reached: bool) -> tuple[Clue, ...]:
+    """The clues, without advice of a larger lr where the curve's own lr has `reached` its limit: it turned, collapsed or diverged there."""
+    return tuple(map(below_a_limit, clues)) if reached else tuple(clues)
 
 
 def as_read(curve: Curve, found: RangeReading) -> RangeReading:

@@ -1,6 +1,7 @@
 """What people call a training's quantities: the words of a column's name, and which words stand for what, the best first."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -39,6 +40,11 @@ AROUND_METRIC = AROUND | {
     "s",
 }
 AROUND_STEP = TRAINING | {"global", "trainer", "num", "number", "batch", "batches", "optimizer"}
+AROUND_SEEN = AROUND_STEP | {"seen", "consumed", "processed", "total", "n", "so", "far"}
+NO_LR = {  # beside "lr": something made of it, or a setting of its schedule
+    *("scale", "multiplier", "mult", "factor", "decay", "min", "max", "warmup", "ratio", "policy", "initial", "init", "final", "target"),
+    *("loss", "acc", "accuracy", "schedule", "name", "momentum", "mom", "weight", "wd"),
+}
 AROUND_LR = TRAINING | {
     *("base", "trainer", "optimizer", "scheduler", "current", "epoch", "sgd", "nesterov", "adam", "adamw", "radam", "nadam", "rmsprop"),
     *("w", "lion", "pg", "group", "param", "params", "log", "x", "0", "1", "2", "3"),  # w: of AdamW
@@ -92,10 +98,19 @@ PLURALS = {
 }
 GLUED = re.compile(r"(v|va|val|valid|validation|test|eval|dev|tr|trn|train|training)(loss|losses|acc|accuracy|nll|error|err|mse|mae|ppl)")
 SHORT = {"v": "val", "va": "val", "tr": "train"}
+FOREIGN = {  # without their accents
+    **dict.fromkeys(("epoque", "epoca", "epoche"), "epoch"),
+    **dict.fromkeys(("perte", "perdida", "perda", "perdita", "verlust"), "loss"),
+    **dict.fromkeys(("exactitude", "exactitud", "acuracia", "accuratezza", "genauigkeit"), "accuracy"),
+    **dict.fromkeys(("entrainement", "entrenamiento", "treino", "treinamento"), "train"),
+    **dict.fromkeys(("validacion", "validacao", "validierung", "validazione"), "validation"),
+}
 MEANT = {"l1": "mae", "l2": "mse", "r2": "rsquared", "f1": "fscore"}  # a letter and a digit that are one word
 
 REMEMBERED = 4096  # names of which it is remembered what they mean: a log repeats them in every line
 TRANSLATED = {  # the longer ones first
+    **{"訓練損失": "train loss", "驗證損失": "val loss", "検証損失": "val loss", "学習損失": "train loss", "損失": "loss"},
+    **{"準確率": "accuracy", "學習率": "learning rate", "エポック": "epoch", "轮次": "epoch"},
     **{"训练损失": "train loss", "验证损失": "val loss", "测试损失": "test loss", "训练准确率": "train accuracy"},
     **{"验证准确率": "val accuracy", "测试准确率": "test accuracy", "学习率": "learning rate", "准确率": "accuracy", "损失": "loss"},
 }
@@ -144,31 +159,40 @@ TRAINING_LOSS = (
     Called({"loss"}, set(), AROUND | KINDS_OF_LOSS),
     *(Called({name}, set(), AROUND) for name in LOSSES),
 )
+OTHER_TRAINING = (  # a loss of some kind: of several it is asked which
+    Called(TRAINING, {"loss"}, None, VALIDATION | NO_LOSS),
+    Called({"loss"}, set(), None, VALIDATION | NO_LOSS),
+)
+AROUND_MAP = AROUND_METRIC | VALIDATION
 OF_DETECTION = ({"map", "95"}, {"map"}, {"ap"}, {"map", "50"}, {"map", "5"})
 METRIC = (
     *(Called(VALIDATION, {name}, AROUND_METRIC) for name in ("accuracy", "acc", "top", "metric")),
     Called({"accuracy", "acc", "metric"}, set(), AROUND_METRIC),
     Called(VALIDATION, {"error"}, AROUND_METRIC),
     Called(VALIDATION, {"err"}, AROUND_METRIC),
-    *(Called({"map", "ap"} & names, names, AROUND_METRIC | ({"50", "5"} if "95" in names else set())) for names in OF_DETECTION),
+    *(Called({"map", "ap"} & names, names, AROUND_MAP | ({"50", "5"} if "95" in names else set())) for names in OF_DETECTION),
     Called(VALIDATION, {"prec", "1"}, AROUND_METRIC),
     *(
         Called(VALIDATION, {name}, AROUND_METRIC | {"1"})
         for name in ("fscore", "auc", "auroc", "dice", "miou", "iou", "bleu", "rsquared", "psnr", "score")
     ),
+    *(Called(VALIDATION, {name}, None, TRAINING | NO_LOSS) for name in ("accuracy", "acc")),
 )
 NAMES: Mapping[str, Sequence[Called]] = {
     "step": (
-        Called({"iteration", "iterations", "iter", "iters", "step", "steps", "updates", "update"}, set(), AROUND_STEP),
+        Called({"iteration", "iterations", "iter", "iters", "it", "itr", "step", "steps", "updates", "update"}, set(), AROUND_STEP),
         Called({"epoch", "epochs", "round", "rounds"}, set(), AROUND_STEP),
+        Called({"samples", "examples", "tokens", "images", "frames", "timesteps"}, set(), AROUND_SEEN),
     ),
     "lr": (
         Called({"lr", "learningrate"}, set(), AROUND_LR),
         Called({"learning"}, {"rate"}, AROUND_LR),
         Called(VALIDATION, {"lr"}, AROUND_LR),
+        Called({"lr"}, set(), None, NO_LR),
+        Called({"learning"}, {"rate"}, None, NO_LR),
     ),
     "val_loss": (*VALIDATION_LOSS, *OTHER_SETS),
-    "train_loss": TRAINING_LOSS,
+    "train_loss": (*TRAINING_LOSS, *OTHER_TRAINING),
     "accuracy": METRIC,
     "momentum": (Called({"momentum", "mom"}, set(), AROUND_LR | {"lr"}),),
     "weight_decay": (Called({"wd", "weightdecay"}, set(), AROUND_LR), Called({"weight"}, {"decay"}, AROUND_LR)),
@@ -188,12 +212,16 @@ def words(name: str) -> list[str]:
 
 @lru_cache(maxsize=REMEMBERED)
 def _words(name: str) -> tuple[str, ...]:
-    apart = re.sub(r"([a-z])([A-Z])", r"\1 \2", in_english(name).replace("mAP", "map ").replace("mIoU", "miou "))
+    plain = in_english(name).replace("mAP", "map ").replace("mIoU", "miou ")
+    if not plain.isascii():
+        plain = "".join(one for one in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(one))
+    apart = re.sub(r"([a-z])([A-Z])", r"\1 \2", plain)
     for spelled, meant in MEANT.items():
         apart = re.sub(rf"(?<![A-Za-z]){spelled}(?![A-Za-z0-9])", meant, apart, flags=re.IGNORECASE)
     found: list[str] = []
     for word in re.findall(r"[a-z]+|\d+", apart.lower()):
         glued = GLUED.fullmatch(word)
+        word = FOREIGN.get(word, word)
         found += [SHORT.get(glued[1], glued[1]), PLURALS.get(glued[2], glued[2])] if glued else [PLURALS.get(word, word)]
     return tuple(found)
 

@@ -12,6 +12,8 @@ BOUNDS = ("__MIN", "__MAX")  # W&B's smallest and largest value of the rows that
 BETWEEN = " - "  # between a run's name and the metric's in W&B's exports
 RUN_WORDS = {"run", "runs", "trial", "experiment", "exp", "run_id", "seed", "job"}
 AROUND_RUN = RUN_WORDS | {"id", "name", "number", "no", "hash"}
+OF_ROWS = AROUND_RUN | {"model", "config", "version", "method", "fold", "dataset", "display"}  # what a table of results names its rows by
+FEWEST_RUNS = 3  # ours: rows of a table of runs; fewer are no curve anyway
 
 
 def separate(table: Table) -> list[Table]:
@@ -65,3 +67,14 @@ def _by_column(table: Table) -> list[Table]:
                 replace(table, rows=tuple(rows), run=f"{run}" if not is_number(run) else f"{column} {run}") for run, rows in groups.items()
             ]
     return [table]
+
+
+def names_its_rows(table: Table) -> bool:
+    """Whether a column gives each row a name of its own: then the rows are runs or models, and no curve."""
+    if len(table.rows) < FEWEST_RUNS:
+        return False
+    for column in (name for name in table.columns if set(words(name)) and set(words(name)) <= OF_ROWS):
+        cells = [row.cells.get(column) for row in table.rows]
+        if not any(map(is_number, cells)) and len(set(map(str, cells))) == len(cells):
+            return True
+    return False

@@ -1,5 +1,6 @@
 """Long tables made wide: rows that say of which split, or of which quantity, they are, become columns."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,13 +9,40 @@ from hpcheck.curves.names import TRAINING, VALIDATION, is_setting, words
 from hpcheck.curves.table import Row, Table
 
 SPLITS = {"phase", "split", "mode", "set", "subset", "stage", "partition", "dataset", "type", "kind"}
-QUANTITIES = {"metric", "name", "tag", "key", "variable", "quantity"}  # a row for each value: which quantity it is
+QUANTITIES = {"metric", "name", "tag", "key", "variable", "quantity", "scalar"}  # a row for each value: which quantity it is
 VALUES = {"value", "values"}
 
 
 def widen(table: Table) -> Table:
     """The table with a column for each quantity of each split; the same table where no column says which split a row is of."""
-    return _by_split(_by_quantity(table))
+    return _by_split(_by_quantity(_unfolded(table)))
+
+
+def _unfolded(table: Table) -> Table:
+    """The table with the columns that its cells of JSON hold, as trackio writes a row's metrics."""
+    first = next((row for row in table.rows), None)
+    folded = [name for name, cell in first.cells.items() if _object(cell)] if first else []
+    if not folded:
+        return table
+    rows = tuple(Row(row.line, _opened(row.cells, folded)) for row in table.rows)
+    return replace(table, rows=rows)
+
+
+def _opened(cells: Mapping[str, Any], folded: list[str]) -> dict[str, Any]:
+    found = {name: cell for name, cell in cells.items() if name not in folded}
+    for name in folded:
+        found |= {inner: cell for inner, cell in _object(cells.get(name)).items() if inner not in found}
+    return found
+
+
+def _object(cell: Any) -> Mapping[str, Any]:
+    if not isinstance(cell, str) or not cell.startswith("{") or not cell.endswith("}"):
+        return {}
+    try:
+        found = json.loads(cell)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _by_split(table: Table) -> Table:
@@ -42,7 +70,7 @@ def _of_split(cells: Mapping[str, Any], column: str) -> dict[str, Any]:
 def _by_quantity(table: Table) -> Table:
     """`metric, value` columns: each row's value goes to the column of its own name."""
     names = {name: words(name) for name in table.columns}
-    value = next((name for name, has in names.items() if len(has) == 1 and has[0] in VALUES), None)
+    value = next((name for name, has in names.items() if has and has[-1] in VALUES and set(has[:-1]) <= QUANTITIES), None)
     key = next((name for name, has in names.items() if has and has[-1] in QUANTITIES | {"id"} and set(has) & QUANTITIES), None)
     if value is None or key is None or not all(isinstance(row.cells.get(key), str) for row in table.rows):
         return table

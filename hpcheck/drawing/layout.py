@@ -17,7 +17,7 @@ HEAD = 56.0  # room above the plot: title, answer and what the scores are
 FOOT = 48.0  # room below it: values, "yours", and what the scores are of
 KEY = (
     "Filled: chosen. Pale: about as good. Shaded: where the value may lie. Dashed: yours. \u2715: diverged. \u25b2 \u25bc: far worse.",
-    "Bars: one standard error; under full trainings that of the difference from the chosen value.",
+    "Bars: one standard error. In full trainings it is that of the difference from the chosen value.",
 )
 Kind = Literal["chosen", "tied", "other", "diverged", "beyond"]
 Span = tuple[float, float]
@@ -32,7 +32,8 @@ class Words:
     words: str
     size: float
     anchor: Literal["start", "middle", "end"] = "middle"
-    kind: Literal["title", "answer", "label", "value", "chosen"] = "label"
+    kind: Literal["title", "answer", "label", "value", "chosen", "tick", "axis", "curve", "mark", "clue", "number"] = "label"
+    series: int | None = None  # of which curve
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -50,7 +51,8 @@ class Stroke:
     y1: float
     x2: float
     y2: float
-    kind: Literal["grid", "base", "error", "yours", "set"]
+    kind: Literal["grid", "base", "error", "yours", "set", "tick", "mark", "leader"]
+    series: int | None = None  # of which curve
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class _Axes:
         self.zero = 0.0
         self.x_span = self._x_span()
         self.y_span, self.far = _y_span(plot)
-        self.y_ticks = scale.ticks(self.y_span, False, 4)
+        self.y_ticks = next(found for most in (4, 6, 12) if len(found := scale.ticks(self.y_span, False, most)) > 1 or most == 12)
         widest = max((len(number(tick)) for tick in self.y_ticks), default=1)
         self.left = widest * CHARACTER * size.font + 8
         self.right, self.top, self.bottom = size.width - 10.0, HEAD + 8, size.height - FOOT

@@ -1,17 +1,19 @@
-"""HTML and SVG written by functions: all text and every attribute is escaped unless it is `Markup` already."""
+"""Elements of SVG written by functions: all text and every attribute is escaped unless it is `Markup` already."""
 
 import html
 import json
-from collections.abc import Sequence
 from typing import Any
 
 VOID = {"meta", "link", "br", "hr", "path", "line", "rect", "circle"}
 
 
 class Markup(str):
-    """Text that is HTML; anything else that is put into an element is escaped."""
+    """Text that is HTML; anything else that is put into an element, or into a template, is escaped."""
 
     __slots__ = ()
+
+    def __html__(self) -> "Markup":
+        return self
 
 
 def escaped(child: object) -> str:
@@ -48,14 +50,3 @@ def data_block(values: Any) -> Markup:
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(f'<script type="application/json">{text}</script>')
-
-
-def table(header: tuple[object, ...], body: Sequence[tuple[object, ...]], class_: str = "", caption: str = "") -> Markup:
-    """A table whose first column heads its rows; each cell names its column, for narrow screens where rows become cards."""
-    head = tag("tr", [tag("th", cell, scope="col") for cell in header])
-    lines = []
-    for first, *rest in body:
-        cells = [tag("td", tag("span", cell), data_label=label) for cell, label in zip(rest, header[1:], strict=True)]
-        lines.append(tag("tr", tag("th", first, scope="row"), cells))
-    title = tag("caption", caption) if caption else None
-    return tag("table", title, tag("thead", head), tag("tbody", lines), class_=class_ or None)

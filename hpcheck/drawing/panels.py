@@ -1,4 +1,4 @@
-"""What is drawn, as plain values: lines, the boxes around clues, pictures. `png.py` and `svg.py` draw them and compute nothing."""
+"""What is drawn, as plain values: lines, the boxes around clues, pictures. `curve_layout.py` and `layout.py` place them."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Box:
 @dataclass(frozen=True)
 class Panel:
     """One picture's worth of values; drawing it needs no further computing. Values far worse than where the curves start (a divergence)
-    lie outside the picture; `higher_is_better` says which way is worse."""
+    lie outside the picture; `higher_is_better` says which way is worse. A `whole` one is not zoomed to where the curves end."""
 
     title: str
     x_label: str
@@ -47,6 +47,7 @@ class Panel:
     log_x: bool = False
     log_y: bool = False
     higher_is_better: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from hpcheck.drawing import scale
+from hpcheck.drawing.frame import NARROW, WIDE, Size
 from hpcheck.drawing.markup import Markup, tag
-from hpcheck.drawing.svg import NARROW, WIDE, Size
 from hpcheck.text import number
 
 ROW = 46

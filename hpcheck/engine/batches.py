@@ -30,8 +30,14 @@ class OnDevice:
         if prepared.test is not None:
             self.test_x, self.test_y = _on_device(prepared.test, device)
         self.is_image = prepared.train.x.ndim == 4
+        self.device = device
         self._shift = torch.from_numpy(np.array(prepared.shift)).to(device)
         self._scale = torch.from_numpy(np.array(prepared.scale)).to(device)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a step waits for something else than its own thread's computing: images that are decoded by others."""
+        return isinstance(self.train_x, OnDisk)
 
     def normalised(self, x: Images) -> Tensor:
         """Model inputs from stored values: images (B, H, W, C) uint8 become (B, C, H, W) float32, channels last in memory. Of images larger

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from hpcheck.engine.distributed import team
-from hpcheck.engine.snapshots import put, read_sealed, sealed
+from hpcheck.engine.snapshots import read_sealed, sealed
 from hpcheck.engine.training import HowFar, Training
 from hpcheck.errors import RunFailedError
 from hpcheck.runs.files import StorageError, naming, write_whole
@@ -49,7 +49,7 @@ class Checkpoints:
         said = (how_far.done, how_far.best, [float(loss) for loss in how_far.stretch], how_far.eval_seconds, training.levels.state())
         done, best, stretch, eval_seconds, levels = team.told(said)
         training.levels.put(levels)
-        device = training.evaluated_on[0].device
+        device = training.device
         return HowFar(done, best, [torch.tensor(loss, device=device) for loss in stretch], eval_seconds, how_far.started)
 
     def _resume(self, training: Training) -> HowFar:
@@ -95,8 +95,7 @@ class Checkpoints:
             "run_id": self._record.run_id,
             "environment": self._record.environment,
             "rows": self._record.rows,
-            "model": training.model.state_dict(),
-            "optimizer": training.optimizer.state_dict(),
+            **training.state(),
             "done": how_far.done,
             "best": how_far.best,
             "stretch": torch.stack(how_far.stretch).cpu() if how_far.stretch else torch.empty(0),
@@ -133,12 +132,11 @@ class Checkpoints:
 
 def _put(state: dict[str, Any], training: Training, path: Path) -> HowFar:
     try:
-        put(state, training.model, training.optimizer)
+        training.put(state)
     except ValueError as error:
         raise StorageError(f"{path}: cannot be used; remove it ({error})") from error
     training.levels.put(state)
-    device = training.evaluated_on[0].device
-    stretch = list(state["stretch"].to(device).unbind())
+    stretch = list(state["stretch"].to(training.device).unbind())
     return HowFar(state["done"], state["best"], stretch, state["eval_seconds"], time.perf_counter() - state["seconds"])
 
 

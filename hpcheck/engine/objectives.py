@@ -158,7 +158,27 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int, splits: i
     (640 was seen; docs/design.md, "Short ramps lie").
     Layers that the model keeps in evaluation mode are left alone: their statistics are meant to stay.
     """
-    layers = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats and module.training]
+    share = team.Share(batches.batch_size, splits)
+
+    def pass_batches() -> None:
+        with torch.no_grad():
+            for index in range(BN_REESTIMATE_BATCHES):
+                for part in torch.split(batches.batch(max(step - 1 - index, 0), share.rows)[0], share.part):
+                    model(part)
+
+    with fresh_statistics(model, pass_batches):
+        yield
+
+
+def batchnorms(model: nn.Module) -> list[_BatchNorm]:
+    """The layers whose statistics an evaluation uses and training moves."""
+    return [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats and module.training]
+
+
+@contextmanager
+def fresh_statistics(model: nn.Module, pass_batches: Callable[[], None]) -> Iterator[None]:
+    """Statistics of BatchNorm layers as plain averages over what `pass_batches` sends through the model; their own back afterwards."""
+    layers = batchnorms(model)
     if not layers:
         yield
         return
@@ -169,11 +189,7 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int, splits: i
         layer.reset_running_stats()
         layer.momentum = None  # a plain average over the batches below
         layer.train()
-    share = team.Share(batches.batch_size, splits)
-    with torch.no_grad():
-        for index in range(BN_REESTIMATE_BATCHES):
-            for part in torch.split(batches.batch(max(step - 1 - index, 0), share.rows)[0], share.part):
-                model(part)
+    pass_batches()
     team.averaged(layers)
     yield
     for layer, buffers, momentum in zip(layers, kept, momenta, strict=True):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Callable, Mapping
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from hpcheck.runs.files import StorageError, naming, write_whole
 SEAL = b"\n#sha256 "  # ends the file, followed by the hash of all before it: torch.load takes most flipped bits for weights
 
 
-def save_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, levels: Levels) -> None:
+def save_snapshot(path: Path, state: Mapping[str, Any], step: int, levels: Levels) -> None:
     """Write the state after `step` updates; the file appears whole or not at all. Raises `StorageError`."""
-    write_whole(path, sealed({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, **levels.state()}))
+    write_whole(path, sealed({**state, "step": step, **levels.state()}))
 
 
-def load_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> dict[str, Any]:
-    """Put the state in `path` into `model` and `optimizer`; returns it, for the levels that it holds.
+def load_snapshot(path: Path, put: Callable[[Mapping[str, Any]], None], step: int) -> dict[str, Any]:
+    """Hand the state in `path` to `put`; returns it, for the levels that it holds.
 
     Raises `StorageError` where the file is missing, damaged, of another architecture, or not of this step.
     """
@@ -30,14 +31,14 @@ def load_snapshot(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer
         state = read_sealed(path)
         if state["step"] != step:
             raise ValueError(f"it was taken after step {state['step']}, not {step}")
-        put(state, model, optimizer)
+        put(state)
     except (ValueError, KeyError, TypeError) as error:
         remedy = f"remove {path.with_suffix('.jsonl').name} beside it, and the run that leaves it is made again"
         raise StorageError(f"{path}: the snapshot cannot be used ({error}); {remedy}") from error
     return state
 
 
-def put(state: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def put(state: Mapping[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     """Put weights and optimizer state in place. Raises `ValueError` where they are another model's or optimizer's."""
     groups, ours = state["optimizer"]["param_groups"], optimizer.state_dict()["param_groups"]
     if [group.keys() for group in groups] != [group.keys() for group in ours]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from hpcheck.engine.batches import OnDevice
+from hpcheck.engine.loop import Data
 from hpcheck.engine.timing import Way, bare, eager, sample
 from hpcheck.runs.spec import RunSpec, Spec
 
@@ -17,7 +17,7 @@ ENOUGH_SECONDS = 1.0  # ... and fewer, but one at the least, where they have tak
 Threads = Callable[[int], None]
 
 
-def threads_that_pay(spec: Spec, data: OnDevice, snapshots: Path, most: int, set_threads: Threads = torch.set_num_threads) -> int:
+def threads_that_pay(spec: Spec, data: Data, snapshots: Path, most: int, set_threads: Threads = torch.set_num_threads) -> int:
     """The number of threads, at most `most`, from which on twice as many are hardly faster."""
     size = spec.total_batch_size if isinstance(spec, RunSpec) else min(spec.batch_sizes)
     way = eager(bare(spec, size, data, snapshots))
@@ -39,7 +39,7 @@ def doubled(gain_of: Callable[[int, int], float], most: int) -> int:
     return threads
 
 
-def gain(way: Way, data: OnDevice, few: int, many: int, set_threads: Threads) -> float:
+def gain(way: Way, data: Data, few: int, many: int, set_threads: Threads) -> float:
     """How many times as fast steps are with `many` threads as with `few`: the median of ratios of neighbouring samples. It is what a run
     would see; the quickest sample is one that nothing disturbed, and a team of threads is disturbed most."""
     ratios: list[float] = []

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 
 from hpcheck.data.memory import free_bytes
-from hpcheck.engine.batches import BatchStream, OnDevice
+from hpcheck.engine.arrays import ArrayTraining
 from hpcheck.engine.distributed import team
 from hpcheck.engine.graphs.step import EAGER_STEPS, RefusedError, Together
-from hpcheck.engine.loop import prepare, update
+from hpcheck.engine.loop import Data, prepare
 from hpcheck.engine.memory import HEADROOM, PROBES, fits_free, search
 from hpcheck.engine.training import Training
 from hpcheck.optimizers.groups import set_hyper
@@ -33,7 +33,7 @@ PASSES = 5  # ours: samples of each size in a round ...
 MOST_ROUNDS = 2  # ... and so many times the rounds asked for, as long as the two halves of the samples do not agree (runs/step_samples.py)
 
 
-def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: Path) -> None:
+def measure(spec: TimingSpec, data: Data, record: RecordWriter, snapshots: Path) -> None:
     """Seconds of an update at each batch size, over interleaved rounds after a warm-up, and each size's peak memory. What counts is the
     quickest sample; where it is not the same in both halves of the samples, more are taken.
 
@@ -44,7 +44,7 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
     training = bare(spec, min(spec.batch_sizes), data, snapshots)
     peak_bytes: dict[int, int] = {}
     found = search(spec.batch_sizes, _fits(training, peak_bytes))
-    ways = _graphed(spec, found.fit, data, snapshots) or {size: eager(at_size(training, size)) for size in found.fit}
+    ways = _graphed(spec, found.fit, data, snapshots) or {size: eager(training.at_size(size)) for size in found.fit}
     samples: dict[int, list[float]] = {size: [] for size in ways}
     steps, clock = dict.fromkeys(ways, WARM_UP_STEPS), clock_of(data)
     for number in range(MOST_ROUNDS * spec.rounds):
@@ -69,14 +69,7 @@ def measure(spec: TimingSpec, data: OnDevice, record: RecordWriter, snapshots: P
     )
 
 
-def at_size(training: Training, size: int) -> Training:
-    """The same model and optimizer fed with batches of another size."""
-    data, spec = training.batches.data, replace(training.spec, total_batch_size=size)
-    share = team.Share(size, spec.bn_splits)
-    return replace(training, spec=spec, batches=BatchStream(data, size, spec.seed, spec.data.augment), share=share)
-
-
-def bare(spec: Spec, size: int, data: OnDevice, snapshots: Path) -> Training:
+def bare(spec: Spec, size: int, data: Data, snapshots: Path) -> Training:
     """A training that only shows what its steps take."""
     return prepare(_as_run(spec, size), data, snapshots)
 
@@ -95,6 +88,7 @@ def _as_run(spec: Spec, size: int) -> RunSpec:
         eval_size=1,
         precision=spec.precision,
         bn_splits=spec.bn_splits,
+        reads=spec.reads,
     )
 
 
@@ -102,12 +96,13 @@ def _fits(training: Training, peak_bytes: dict[int, int]) -> Callable[[int], boo
     """Whether a batch size fits, told by running it; the peak of each that did goes into `peak_bytes`. None fits that
     cannot be cut into its parts."""
     parts = max(training.spec.bn_splits, team.size())
-    if training.batches.data.train_x.device.type == "cuda":
-        return lambda size: can_be_cut(size, parts) and _fits_gpu(at_size(training, size), peak_bytes)
+    if training.device.type == "cuda":
+        return lambda size: can_be_cut(size, parts) and _fits_gpu(training.at_size(size), peak_bytes)
     measured = [(0, _resident_peak())]
     for size in PROBES:
-        _fits_cpu(at_size(training, size * parts), measured, {})
-    return lambda size: can_be_cut(size, parts) and _fits_cpu(at_size(training, size), measured, peak_bytes)
+        if training.has_batches_of(size * parts):
+            _fits_cpu(training.at_size(size * parts), measured, {})
+    return lambda size: can_be_cut(size, parts) and _fits_cpu(training.at_size(size), measured, peak_bytes)
 
 
 def _fits_cpu(training: Training, measured: list[tuple[int, int]], peak_bytes: dict[int, int]) -> bool:
@@ -123,7 +118,7 @@ def _fits_cpu(training: Training, measured: list[tuple[int, int]], peak_bytes: d
 
 def _fits_gpu(training: Training, peak_bytes: dict[int, int]) -> bool:
     """Whether some updates fit and leave headroom. What others hold of the GPU counts as taken."""
-    device = training.batches.data.train_x.device
+    device = training.device
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     held, (free, _) = torch.cuda.memory_reserved(device), torch.cuda.mem_get_info(device)
@@ -137,7 +132,7 @@ def _runs(training: Training) -> bool:
     """Whether the warm-up steps run without running out of memory, in every process by itself; what they held is given back."""
     try:
         with team.apart():
-            _warm_up(replace(training, forward=training.model))
+            _warm_up(training.apart())
         ran = True
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -147,7 +142,7 @@ def _runs(training: Training) -> bool:
         return True
     training.optimizer.zero_grad(set_to_none=True)
     gc.collect()
-    if training.batches.data.train_x.is_cuda:
+    if training.device.type == "cuda":
         torch.cuda.empty_cache()
     return False
 
@@ -164,7 +159,7 @@ def _resident_peak() -> int:
 
 def _one_step(training: Training, step: int) -> None:
     set_hyper(training.optimizer, 0.0, 0.0, 0.0)
-    update(training, *training.batches.batch(step, training.share.rows))
+    training.update(step)
 
 
 def eager(training: Training) -> Way:
@@ -178,14 +173,16 @@ def eager(training: Training) -> Way:
     return way
 
 
-def _graphed(spec: TimingSpec, sizes: Sequence[int], data: OnDevice, snapshots: Path) -> dict[int, Way]:
+def _graphed(spec: TimingSpec, sizes: Sequence[int], data: Data, snapshots: Path) -> dict[int, Way]:
     """Steps as graphs make them, by batch size; none where runs are not graphed, or the sizes' graphs do not fit beside each other."""
     ways: dict[int, Way] = {}
-    if spec.together == "off" or spec.devices > 1 or not _can_graph(data):
+    if spec.together == "off" or spec.devices > 1 or not _can_graph(data) or spec.data.task:
         return ways
     try:
         for size in sizes:
-            together = Together([prepare(replace(_as_run(spec, size), steps=MOST_GRAPHED_STEPS), data, snapshots)], "branches")
+            training = prepare(replace(_as_run(spec, size), steps=MOST_GRAPHED_STEPS), data, snapshots)
+            assert isinstance(training, ArrayTraining)  # only a task is something else
+            together = Together([training], "branches")
             together.advance(EAGER_STEPS + 1)
             ways[size] = together.advance
     except RefusedError:
@@ -197,27 +194,27 @@ def _graphed(spec: TimingSpec, sizes: Sequence[int], data: OnDevice, snapshots: 
     return ways
 
 
-def _can_graph(data: OnDevice) -> bool:
-    return data.train_x.is_cuda
+def _can_graph(data: Data) -> bool:
+    return data.device.type == "cuda"
 
 
-def sample(way: Way, at_a_time: int, data: OnDevice, clock: Callable[[], float]) -> tuple[float, int]:
+def sample(way: Way, at_a_time: int, data: Data, clock: Callable[[], float]) -> tuple[float, int]:
     """Seconds that some steps took, and how many they were: so many at a time until `SAMPLE_SECONDS` have gone by."""
     started, done, seconds = clock(), 0, 0.0
     while team.agreed(int(seconds < SAMPLE_SECONDS)):
         way(at_a_time)
-        if data.train_x.is_cuda:
-            torch.cuda.synchronize(data.train_y.device)
+        if data.device.type == "cuda":
+            torch.cuda.synchronize(data.device)
         done += at_a_time
         seconds = clock() - started
     return seconds, done
 
 
-def clock_of(data: OnDevice) -> Callable[[], float]:
+def clock_of(data: Data) -> Callable[[], float]:
     """The time that steps take. One thread on a CPU does nothing but compute, so its seconds of computing are what the step takes on a
     machine that does nothing else; threads, devices and files are waited for, and only the wall clock knows."""
-    alone = data.train_x.device.type == "cpu" and torch.get_num_threads() == 1 and team.size() == 1
-    return time.thread_time if alone and isinstance(data.train_x, torch.Tensor) else time.perf_counter
+    alone = data.device.type == "cpu" and torch.get_num_threads() == 1 and team.size() == 1
+    return time.thread_time if alone and not data.waits else time.perf_counter
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

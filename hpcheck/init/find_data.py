@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ TORCHVISION = {  # what torchvision leaves on disk, below the folder that it is 
 }
 IMAGES_SAMPLED = 24  # ours: images opened to see whether all have one size
 HEAD = MIB  # ours: bytes in which a table's first two lines must stand
-MOST_COUNTED = 64 * MIB  # ours: bytes of a table whose lines are counted
+MOST_COUNTED = 64 * MIB  # ours: bytes of a table whose rows are counted and looked at
 ROWS_COUNTED = 10_000  # ours: from so many on, the default batch size is small enough
 LARGEST_SIDE = 64  # ours: larger images, or images of several sizes, are resized to this at first
 
@@ -82,13 +83,20 @@ def side(images: list[Path]) -> int | None:
 
 
 def _tables(directory: Path, place: str) -> Iterator[Found]:
-    """CSV files with a header and numbers below it; the last column is taken as the target until the user says another."""
+    """CSV files with a header and numbers below it; the last column is taken as the target until the user says another. Columns without a
+    number in every row are named in `drop`, so that nothing is left out in silence."""
     for path in sorted((directory / place).glob("*.csv")):
         header = _header(path)
-        if header is not None:
-            file = os.path.relpath(path, directory)
-            words = f"table {file}: {len(header)} columns, {header[-1]!r} taken as the target"
-            yield Found({"name": "hpcheck_entry:load", "file": file, "target": header[-1]}, "table", words, _rows(path))
+        if header is None:
+            continue
+        file, (rows, worded) = os.path.relpath(path, directory), _rows(path, header)
+        dropped = [name for name in header[:-1] if name in worded]
+        data: dict[str, Any] = {"name": "hpcheck_entry:load", "file": file, "target": header[-1]}
+        words = f"table {file}: {len(header)} columns, {header[-1]!r} taken as the target"
+        if dropped:
+            data["drop"] = dropped
+            words += f"; left out, since not every row has a number there: {', '.join(dropped)}"
+        yield Found(data, "table", words, rows)
 
 
 def _header(path: Path) -> list[str] | None:
@@ -103,18 +111,23 @@ def _header(path: Path) -> list[str] | None:
     return header if usable and any(map(_is_number, first)) else None
 
 
-def _rows(path: Path) -> int:
-    """About how many rows a table has: its lines below the header, counted up to `ROWS_COUNTED`."""
+def _rows(path: Path, header: list[str]) -> tuple[int, set[str]]:
+    """About how many rows a table has, counted up to `ROWS_COUNTED`, and which columns have something else than a number in one of them."""
+    worded: set[str] = set()
+    count = 0
     with opened(path) as file:
-        return sum(1 for _ in islice(io.BytesIO(file.read(MOST_COUNTED)), 1, ROWS_COUNTED))
+        text = codecs.getincrementaldecoder("utf-8-sig")("replace").decode(file.read(MOST_COUNTED))
+    for row in islice(csv.reader(io.StringIO(text, newline="")), 1, ROWS_COUNTED):
+        count += bool(row)
+        worded.update(name for name, word in zip(header, row, strict=False) if name not in worded and not _is_number(word))
+    return count, worded
 
 
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        return math.isfinite(float(word))
     except ValueError:
         return False
-    return True
 
 
 def _folders(path: Path) -> list[Path]:

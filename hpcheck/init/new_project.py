@@ -40,6 +40,11 @@ def begin(directory: Path, preset: str | None = None, force: bool = False) -> Be
     """Write the starting files into `directory`. Raises `ConfigError` for a preset there is not, and rather than overwrite a file."""
     found = [] if preset else find(directory)
     texts = preset_texts(preset) if preset else texts_for(found[0] if found else None)
+    return Begun(written(directory, texts, force), _words(directory, texts, found, preset))
+
+
+def written(directory: Path, texts: dict[str, str], force: bool) -> list[Path]:
+    """Write the files into `directory`. Raises `ConfigError` rather than overwrite one."""
     standing = [] if force else [directory / name for name in texts if name != SCHEMA and (directory / name).exists()]
     if standing:
         raise ConfigError([Problem(str(path), None, "", "is there already", expected="--force to overwrite it") for path in standing])
@@ -47,7 +52,7 @@ def begin(directory: Path, preset: str | None = None, force: bool = False) -> Be
         directory.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         write_whole(directory / name, text)
-    return Begun([directory / name for name in texts], _words(directory, texts, found, preset))
+    return [directory / name for name in texts]
 
 
 def texts_for(found: Found | None) -> dict[str, str]:

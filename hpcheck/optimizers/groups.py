@@ -1,6 +1,8 @@
 """Parameter groups with their lr and decay multipliers, and setting an optimizer's hyper-parameters at a step."""
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any
 
@@ -37,6 +39,45 @@ def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
         if parameter.requires_grad:
             members[declared.get(name, (1.0, 1.0))].append(parameter)
     return [{"params": params, "lr_mult": pair[0], "decay_mult": pair[1]} for pair, params in members.items()]
+
+
+def ratios(groups: Sequence[Mapping[str, Any]]) -> list[Multipliers]:
+    """Of a user's own parameter groups: each one's lr and weight decay as a share of the largest. A group at 0 stays at 0.
+
+    What a group began with counts (`initial_lr`), where a scheduler of theirs has set its lr since.
+    """
+    lrs = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    decays = [float(group["weight_decay"]) for group in groups]
+    return list(zip(shares(lrs), shares(decays), strict=True))
+
+
+def shares(values: Sequence[float]) -> list[float]:
+    """Each value's share of the largest; all 1 where all are 0.
+
+    >>> shares([0.5, 0.25, 0.0]), shares([0.0, 0.0])
+    ([1.0, 0.5, 0.0], [1.0, 1.0])
+    """
+    largest = max(values)
+    return [value / largest for value in values] if largest > 0 else [1.0] * len(values)
+
+
+@contextmanager
+def at_rest(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """While weights are measured or kept: those of an optimizer that averages them are its averages. Of the others nothing changes."""
+    if not hasattr(optimizer, "eval"):
+        yield
+        return
+    optimizer.eval()
+    try:
+        yield
+    finally:
+        moving(optimizer)
+
+
+def moving(optimizer: torch.optim.Optimizer) -> None:
+    """Back to the weights at which gradients are taken, where an optimizer tells the two apart."""
+    if hasattr(optimizer, "train"):
+        optimizer.train()
 
 
 def can_fuse(groups: list[dict[str, Any]]) -> bool:

@@ -7,12 +7,15 @@ from typing import Any
 
 from hpcheck.config.problems import ConfigError, Problem, shown
 from hpcheck.config.recommended import rises
+from hpcheck.text import epochs
 
 CLOSE = 0.05  # ours: values within 5% are one value (two significant figures are what the checklist writes)
 # Ours: nearer values than these are no drift whatever the intervals, since the checklist tries lrs by factors of 2, weight decays by half
 # decades and momenta by halves of 1 - m: one step of its own grids is its resolution. Batch sizes are compared exactly, save for those
-# between tied ones.
+# between tied ones, and on another machine: sizes are compared at equal time, and its step times are others.
 RESOLUTION = {"learning_rate": 2.5, "weight_decay": 2.5, "momentum": 1.9}
+OTHER_MACHINE = 2.0  # ours: ... there one doubling apart is no drift, since the sizes that are tried lie a doubling apart
+MACHINE = ("device", "device_name", "threads")  # of `provenance.environment`
 SETTINGS = ("total_batch_size", "learning_rate", "momentum", "weight_decay")
 PLACES = {"learning_rate": ("learning_rate", "max"), "momentum": ("momentum", "max")}  # in `settings`, where it is not the name itself
 SHAPED = 0.1  # ours: the shape of a cycle is the config's, but for the rounding of the smallest lr to two figures
@@ -53,12 +56,19 @@ def compare(old: Content, new: Content) -> list[Verdict]:
     A setting has drifted when each value lies outside the other's interval, neither is one that the other was tied with, and they are
     further apart than the checklist resolves; or when `old` states a value that its own evidence is not for (it was edited by hand).
     """
-    verdicts = [judge(name, stated(old, name), stated(new, name)) for name in SETTINGS]
+    elsewhere = _is_another_machine(old, new)
+    verdicts = [judge(name, stated(old, name), stated(new, name), elsewhere) for name in SETTINGS]
     return [*verdicts, shape(old, new), cycle(old, new)]
 
 
-def judge(setting: str, old: Stated, new: Stated) -> Verdict:
-    """The verdict on one setting."""
+def _is_another_machine(old: Content, new: Content) -> bool:
+    """Whether both say where they were made, and it is not the same kind of machine."""
+    before, now = (content.get("provenance", {}).get("environment", {}) for content in (old, new))
+    return any(name in before and name in now and before[name] != now[name] for name in MACHINE)
+
+
+def judge(setting: str, old: Stated, new: Stated, elsewhere: bool = False) -> Verdict:
+    """The verdict on one setting; `elsewhere`: the new one was read on another machine."""
     if old.edited_from is not None:
         why = f"the baseline says {number(old.value)}, but its own evidence is for {number(old.edited_from)}: edited by hand"
         return Verdict(setting, "drifted", old, new, why)
@@ -76,6 +86,9 @@ def judge(setting: str, old: Stated, new: Stated) -> Verdict:
         return Verdict(setting, "same", old, new, f"{number(old.value)} and {number(new.value)} are nearer than the checklist resolves")
     if holds(old, new.value, setting) or holds(new, old.value, setting):
         return Verdict(setting, "same", old, new, f"{number(old.value)} and {number(new.value)} cannot be told apart by the evidence")
+    if setting == "total_batch_size" and elsewhere and max(old.value, new.value) <= OTHER_MACHINE * min(old.value, new.value):
+        why = f"{number(old.value)} before, {number(new.value)} now: one doubling apart, and another machine takes other times for a step"
+        return Verdict(setting, "same", old, new, why)
     return Verdict(setting, "drifted", old, new, f"{number(old.value)} before ({span(old)}), {number(new.value)} now ({span(new)})")
 
 
@@ -117,17 +130,29 @@ def cycle(old: Content, new: Content) -> Verdict:
     largest = [_at(lr, ("max",)) for lr in (before, now)]
     same_max = largest[0] is not None and largest[1] is not None and close(largest[0], largest[1], "learning_rate")
     same_batch = old["settings"].get("total_batch_size") == new["settings"].get("total_batch_size")
-    for name, top, bottom, factor in (
-        ("max / min", "max", "min", math.inf if not same_max else BY_RUNS if by_runs else 1 + SHAPED),
-        ("epochs", "epochs", None, MEASURED if same_batch else math.inf),
-        ("cycle_epochs / epochs", "cycle_epochs", "epochs", 1 + SHAPED),
+    for said, top, bottom, factor in (
+        (_depth, "max", "min", math.inf if not same_max else BY_RUNS if by_runs else 1 + SHAPED),
+        (_length, "epochs", None, MEASURED if same_batch else math.inf),
+        (_share, "cycle_epochs", "epochs", 1 + SHAPED),
     ):
         first, second = (_ratio(lr, top, bottom) for lr in (before, now))
         if first and second and not within(first, second, "learning_rate", factor):
-            why.append(f"{name} {number(first)} before, {number(second)} now")
+            why.append(said(first, second))
     was, is_now = (Stated(_at(lr, ("epochs",))) for lr in (before, now))
     words = "; ".join(why) or "the same policy and length"
     return Verdict("learning_rate.cycle", "drifted" if why else "same", was, is_now, words)
+
+
+def _depth(first: float, second: float) -> str:
+    return f"the lr began {first:.2g} times below its largest value before, {second:.2g} times now"
+
+
+def _length(first: float, second: float) -> str:
+    return f"the training was {epochs(first)} long, and is {epochs(second)} long now"
+
+
+def _share(first: float, second: float) -> str:
+    return f"the cycle took {first:.0%} of the training before, {second:.0%} now"
 
 
 def _ratio(values: Mapping[str, Any], top: str, bottom: str | None) -> float | None:

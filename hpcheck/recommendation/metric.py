@@ -37,6 +37,14 @@ class Metric:
     def label(self) -> str:
         return f"{self.name}, %" if self.percent else self.name
 
+    def named(self, value: float) -> str:
+        """A figure with the metric's name.
+
+        >>> Metric("accuracy", True).named(0.98194), Metric("R2").named(0.91234)
+        ('accuracy 98.2%', 'R2 0.9123')
+        """
+        return f"{self.name} {self.words(value)}"
+
     def words(self, value: float, spread: float = math.nan, examples: float = 0) -> str:
         """A figure, and its standard deviation where there is one; with a second decimal of a percent where many examples give one.
 

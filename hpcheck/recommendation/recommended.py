@@ -8,10 +8,9 @@ from typing import Any
 
 from hpcheck import __version__
 from hpcheck import config as configs
-from hpcheck.config import recommended_checks, yaml12
-from hpcheck.config.problems import ConfigError, Problem, located
+from hpcheck.config import recommended_file, yaml12
+from hpcheck.config.problems import ConfigError
 from hpcheck.config.recommended import LearningRateBlock, MomentumBlock, SettingsBlock
-from hpcheck.config.source import read_text
 from hpcheck.recommendation import verdict
 from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.recommendation.metric import Metric
@@ -25,6 +24,7 @@ from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 
+read = recommended_file.read
 FORMAT = 2
 HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
 HEADER_OF_KEPT = "# Your own settings: hpcheck found none that are better; train with them by: hpcheck train --from recommended.yaml\n"
@@ -165,29 +165,6 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "confirm_trainings": trainings_of(asked),
         "cost": {part: cost(of_part, asked) for part, of_part in parts.items() if of_part or part != "confirmation"},
     }
-
-
-def read(path: Path, sections: Sequence[str] = ("settings",), whole: bool = False) -> dict[str, Any]:
-    """The content of a recommended.yaml; values only, nothing in it can name code. `whole`: with all that is shown of one.
-
-    Raises `ConfigError`, a line for each thing that is wrong, where it cannot be read or says what none that hpcheck wrote says.
-    """
-    if not path.exists():
-        raise ConfigError([Problem(str(path), None, "", "no such file", expected="a recommended.yaml; `hpcheck run` writes one")])
-    try:
-        document = yaml12.read(read_text(path))
-    except yaml12.YamlError as error:
-        raise ConfigError([Problem(str(path), error.line, "", error.problem)]) from None
-    content: dict[str, Any] = document.value if isinstance(document.value, dict) else {}
-    missing = [section for section in sections if not isinstance(content.get(section), dict)]
-    if missing:
-        raise ConfigError([Problem(str(path), None, missing[0], "is missing", expected="a recommended.yaml as hpcheck wrote it")])
-    if wrong := recommended_checks.findings(content, whole):
-        raise ConfigError([located(finding, str(path), document.lines) for finding in wrong])
-    settings = content.get("settings", {})
-    if settings.get("total_batch_size") is not None:
-        settings["total_batch_size"] = int(settings["total_batch_size"])  # 1e3 is a float in YAML, and a fine batch size
-    return content
 
 
 def topics(content: Mapping[str, Any]) -> list[str]:

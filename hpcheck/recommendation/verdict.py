@@ -94,7 +94,7 @@ def _confirmed(asked: Asked, found: Mapping[str, Any]) -> Verdict:
         return Verdict(NOT_TESTED, f"Not confirmed: {found['why']}. recommended.yaml keeps yours.")
     says, diverged = found["says"], found["diverged"]
     if "metric" not in found:
-        return Verdict(says, _of_diverged(says, diverged))
+        return Verdict(says, _of_diverged(says, diverged, found.get("trained", diverged), any(found.get("without_number", ()))))
     by = found["by"]
     figures, fresh = found[by], min(found["fresh_seeds"])
     percent = by == "metric" and is_percent(asked)
@@ -113,15 +113,20 @@ def _confirmed(asked: Asked, found: Mapping[str, Any]) -> Verdict:
     )
 
 
-def _of_diverged(says: str, diverged: Sequence[int]) -> str:
+def _of_diverged(says: str, diverged: Sequence[int], trained: Sequence[int], odd: bool) -> str:
+    """`diverged`: how many trainings of each side did, of so many `trained`. `odd`: some did not, and came to NaN all the same."""
     ours, theirs = diverged
+    if odd and says == NOT_BETTER:
+        return "Not better than yours: a full training came to figures that cannot be compared. recommended.yaml keeps yours."
+    if says == NOT_BETTER and ours and theirs:
+        return "Not better than yours: a full training of both diverged. recommended.yaml keeps yours."
     if says == NOT_BETTER:
         return (
             "Not better than yours: its full training diverged. recommended.yaml keeps yours."
             if ours
             else "Not better than yours: nothing else was trained to the end. recommended.yaml keeps yours."
         )
-    return f"Better than yours: with your settings the training diverged ({spelled(theirs)} of {spelled(theirs)})."
+    return f"Better than yours: with your settings the training diverged ({spelled(theirs)} of {spelled(trained[1])})."
 
 
 def _words(asked: Asked, found: Mapping[str, Any]) -> str:

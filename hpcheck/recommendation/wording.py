@@ -22,8 +22,8 @@ def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
     interval = " to ".join(bound(end) for end in evidence.get("interval") or ())
     status = evidence.get("status")
     sure = evidence.get("confidence", "none")
-    reading = status + (f", {sure} confidence" if sure != "none" else "") if status else "not read: start"
-    return describe(name, content["settings"].get(name)), interval, reading
+    reading = status + (f", {sure} confidence" if sure != "none" else "") if status else "not read: yours stays"
+    return short(name, content["settings"].get(name)), interval, reading
 
 
 def reason_lines(content: Mapping[str, Any]) -> list[str]:
@@ -43,17 +43,6 @@ def carried_words(read_at: float, settings: Mapping[str, Any]) -> str:
     return (
         f"{read_at:.3g} was carried over to {settings['learning_rate']['max']:.3g} with the batch size, and is read again before training"
     )
-
-
-def describe(name: str, value: Any) -> str:
-    """A setting's value on one line."""
-    if value is None:
-        return "none known"
-    if name == "learning_rate":
-        return f"{value['policy']}, {lr_words(value)[0]}"
-    if name == "momentum":
-        return momentum_words(value)[0]
-    return f"{value:g}"
 
 
 def short(name: str, value: Any) -> str:
@@ -147,7 +136,7 @@ def belief_line(content: Mapping[str, Any]) -> str:
         return "short runs alone: no full training has chosen among settings" if content["evidence"] else ""
     count, tried = confirmed["trainings"], len(confirmed["considered"])
     seeds = content.get("verdict", {}).get("fresh_seeds")
-    again = f"; the best and yours again, with at least {seeds} fresh seed{'s' * (seeds != 1)} each" if seeds else ""
+    again = f"; the best and yours were trained again, with at least {seeds} fresh seed{'s' * (seeds != 1)} each" if seeds else ""
     return f"{count} full trainings of {tried} settings{again}"
 
 

@@ -1,1 +1,1 @@
-"""The HTML report: one self-contained file drawn from readings; `page.py` puts it together, `picture.py` draws the pictures as SVG."""
+"""The HTML report: one self-contained file drawn from readings; `page.py` gathers its values, and the templates make the page of them."""

@@ -5,26 +5,35 @@ from typing import Any
 
 from hpcheck.config import Config
 from hpcheck.recommendation.verdict import is_beaten, keeps_yours
-from hpcheck.steps.reading import Finding, Reading
+from hpcheck.report.try_next import LONGER, MORE_TRAININGS, Find, longer
+from hpcheck.steps import lr_in_full
+from hpcheck.steps.reading import Finding, Reading, left_open
 
 STEPS = ("lr-range", "batch", "momentum", "wd-grid", "confirm", "train")
 COMMAND = {step: step for step in STEPS}
-MORE = 4  # ours: further full trainings to try where the first found nothing better
 Line = tuple[str, str]  # words, and the command that does it ("" where none does)
 
 
-def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: Config) -> list[Line]:
+def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: Config, by_id: Find = lambda _: None) -> list[Line]:
     """What a person does next: mend what abstained, run what was not run, then train and keep the settings. Settings that did not beat the
-    start's, or whose training overfits, are not to be committed."""
+    start's, or whose training overfits, are not to be committed. `by_id` finds the records of the runs."""
     kept = after_training(content)
-    lines = [*kept, *_abstained(readings), *_not_run(content, readings), *_training(readings), *_further(content)]
+    lines = [*kept, *_abstained(readings, by_id), *_not_run(content, readings), *_training(readings, config, by_id), *_further(content)]
     if config.data.validate_on == "test":
         words = "Every setting was chosen on the test split. For a figure that can be published, choose them on held-out training data"
         lines.append((words, "hpcheck run -s data.validate_on=held-out"))
-    if not any(reading.abstained for reading in readings) and readings and not kept:
-        lines.append(("Commit recommended.yaml: it is small, and training can be started from it", "hpcheck train --from recommended.yaml"))
+    if not left_open(readings) and readings and not kept:
+        lines.append(("Commit recommended.yaml. It is small, and training can start from it", "hpcheck train --from recommended.yaml"))
         lines.append(("Have it checked again when code, data or versions change", "hpcheck check"))
     return lines
+
+
+def next_of(content: Mapping[str, Any]) -> list[Line]:
+    """What a recommendation asks for by itself: more trainings, or to be used. Nothing where a reading abstained."""
+    lines = [*after_training(content), *_further(content)]
+    if lines or any(item.get("status") == "abstained" for item in content["evidence"].values()):
+        return lines
+    return [("Use the settings, here as code to paste", "hpcheck show --snippet pytorch")] if content["evidence"] else []
 
 
 def after_training(content: Mapping[str, Any]) -> list[Line]:
@@ -55,6 +64,8 @@ def missing(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[str
     done = {reading.step for reading in readings}
     confirms = bool(content["provenance"].get("confirm_trainings", 0))
     left_out = {"wd-grid"} if confirms else {"confirm"}
+    if lr_in_full.STEP in done:
+        left_out.add("lr-range")  # full trainings have taken its place
     return [step for step in COMMAND if step not in done | left_out]
 
 
@@ -62,22 +73,17 @@ def _further(content: Mapping[str, Any]) -> list[Line]:
     """More full trainings, where those made found nothing better than the start."""
     if not keeps_yours(content):
         return []
-    more = content["provenance"].get("confirm_trainings", 0) + MORE
+    more = content["provenance"].get("confirm_trainings", 0) + MORE_TRAININGS
     return [("Look further with more full trainings, if you can pay for them", f"hpcheck run -s confirm.trainings={more}")]
 
 
-def _abstained(readings: Sequence[Reading]) -> list[Line]:
+def _abstained(readings: Sequence[Reading], by_id: Find) -> list[Line]:
     return [
-        (f"{item.setting.replace('_', ' ')} could not be read: {item.reason}. Give the runs more iterations", _longer(reading.step))
-        for reading in readings
+        (f"{item.setting.replace('_', ' ')} could not be read: {item.reason}. Make its runs longer", longer(reading, by_id))
+        for reading in left_open(readings)
         for item in reading.evidence
         if item.status == "abstained"
     ]
-
-
-def _longer(step: str) -> str:
-    section = {"lr-reprobe": "lr_range"}.get(step, step.replace("-", "_"))
-    return f"hpcheck {COMMAND.get(step, 'train')} -s {section}.steps=ITERATIONS"
 
 
 def _not_run(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[Line]:
@@ -87,16 +93,13 @@ def _not_run(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[Li
     return [(f"Not run yet: {step}", f"hpcheck {COMMAND[step]}") for step in steps]
 
 
-def _training(readings: Sequence[Reading]) -> list[Line]:
+def _training(readings: Sequence[Reading], config: Config, by_id: Find) -> list[Line]:
     findings = frozenset[Finding]().union(*(reading.findings for reading in readings))
     lines = []
     if "still falling" in findings:
-        lines.append(
-            (
-                "The validation loss was still falling when training ended: train longer (section 4.2, Remark 4)",
-                "hpcheck train -s budget.epochs=EPOCHS",
-            )
-        )
+        words = "The validation loss was still falling when training ended: train longer (section 4.2, Remark 4)"
+        lines.append((words, f"hpcheck train -s budget.epochs={LONGER * config.budget.epochs:g}"))
     if "too short to tell" in findings:
-        lines.append(("The weight decays had no time to act: compare them over longer runs", _longer("wd-grid")))
+        commands = [longer(reading, by_id) for reading in readings if "too short to tell" in reading.findings]
+        lines.append(("The weight decays had no time to act: compare them over longer runs", commands[0]))
     return lines

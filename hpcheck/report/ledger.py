@@ -10,6 +10,8 @@ from hpcheck.recommendation import wording
 from hpcheck.text import number
 
 ADDS, TAKES, NEITHER, NONE = "adds", "takes away", "neither", "none"
+SIGNS = {ADDS: "+ adds", TAKES: "\u2212 takes away", NEITHER: "neither", NONE: "none"}
+COLUMNS = ("Regularizer", "Now", "Start", "Regularization", "What the paper says")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Entry:
     effect: str
     words: str
     source: str
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.effect]
 
 
 def ledger(settings: Mapping[str, Any], config: Config) -> list[Entry]:
@@ -60,8 +66,8 @@ def _weight_decay(settings: Mapping[str, Any], config: Config) -> Entry:
 def _given(config: Config) -> list[Entry]:
     """What the config fixes and no step changes."""
     augment = config.data.augment
-    if config.script is not None:
-        words = "Your script's own: hpcheck does not look inside."
+    if config.script is not None or config.task is not None:
+        words = f"Your {'script' if config.task is None else 'task'}'s own: hpcheck does not look inside."
         return [Entry(name, "not known", "not known", NEITHER, words, "section 4.4, Remark 6") for name in ("Dropout", "Augmentation")]
     mirrored = Entry(
         "Augmentation",

@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hpcheck.config import Config
 from hpcheck.config.recommended import rises
-from hpcheck.drawing import svg
-from hpcheck.drawing.markup import Markup, table, tag
+from hpcheck.drawing.frame import SMALL
+from hpcheck.drawing.markup import Markup
 from hpcheck.drawing.panels import Panel, Series
 from hpcheck.drawing.strip import strip
 from hpcheck.recommendation import recommended, wording
 from hpcheck.recommendation.metric import Metric
-from hpcheck.report.advice import missing
-from hpcheck.report.figure import figure
+from hpcheck.report.advice import Line, missing
+from hpcheck.report.figure import Figure, figure
 from hpcheck.runs.schedules import cyclical_momentum, one_cycle, values
 from hpcheck.steps.reading import Reading
 from hpcheck.text import bound, number
@@ -23,24 +24,56 @@ ALL_NAMES = NAMES | {"min_lr": "Smallest learning rate", "momentum_shape": "Shap
 PER_EPOCH = 1000  # the schedule's picture counts in thousandths of an epoch: knots are whole steps
 
 
-def banners(content: Mapping[str, Any], readings: Sequence[Reading], config: Config) -> list[Markup]:
+@dataclass(frozen=True)
+class Banner:
     """What a reader must not overlook."""
+
+    title: str
+    words: str
+    loud: bool = True
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One setting of the table: `link` is the name on the page of where it was read, "" where it was not."""
+
+    label: str
+    link: str
+    value: str
+    course: str
+    interval: str
+    status: str
+    confidence: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows of words."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    caption: str = ""
+
+
+def banners(content: Mapping[str, Any], readings: Sequence[Reading], config: Config) -> list[Banner]:
+    """All that a reader must not overlook."""
     found = []
     if config.data.validate_on == "test":
         words = (
             "Every curve and every choice below was made on the test split, as Smith's paper does. The final figures are therefore not an "
             "independent estimate: they flatter the settings. Set data.validate_on: held-out for one that is."
         )
-        found.append(_banner("Validated on the test split", words, "loud"))
+        found.append(Banner("Validated on the test split", words))
     for reading in readings:
         for item in reading.evidence:
             if item.status == "abstained":
                 kept = "the start's value" if item.kept == "start" else item.kept
                 title = f"No answer for {ALL_NAMES.get(item.setting, item.setting).lower()}"
-                found.append(_banner(title, f"{sentence(f'{kept} is kept')} {sentence(item.reason)}", "loud"))
+                found.append(Banner(title, f"{sentence(f'{kept} is kept')} {sentence(item.reason)}"))
     steps = missing(content, readings)
     if steps:
-        found.append(_banner("Unfinished", f"Not run yet: {', '.join(steps)}. {_what_that_means(steps)}", "quiet"))
+        found.append(Banner("Unfinished", f"Not run yet: {', '.join(steps)}. {_what_that_means(steps)}", loud=False))
     return found
 
 
@@ -51,88 +84,87 @@ def _what_that_means(not_run: Sequence[str]) -> str:
     return f"{start} {untried}".strip()
 
 
-def _banner(title: str, words: str, class_: str) -> Markup:
-    return tag("div", tag("strong", title), tag("p", words), class_=f"banner {class_}", role="note")
-
-
 def sentence(words: str) -> str:
     """Words as a sentence: a capital and a full stop."""
     words = words.strip()
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) or not words else ".")
 
 
-def settings_table(content: Mapping[str, Any]) -> Markup:
+SETTINGS_COLUMNS = ("Setting", "Recommended", "Interval", "Reading", "Why")
+
+
+def settings_rows(content: Mapping[str, Any]) -> list[SettingRow]:
     """A row a setting: value, where else it could lie, how sure, and why."""
-    body = [_row(name, label, content) for name, label in NAMES.items()]
-    return table(("Setting", "Recommended", "Interval", "Reading", "Why"), body, "settings")
+    return [_row(name, label, content) for name, label in NAMES.items()]
 
 
-def _row(name: str, label: str, content: Mapping[str, Any]) -> tuple[object, ...]:
+def _row(name: str, label: str, content: Mapping[str, Any]) -> SettingRow:
     evidence = content["evidence"].get(name, {})
     interval = " to ".join(bound(end) for end in evidence.get("interval") or ())
-    status = evidence.get("status")
-    reading = badge(status, evidence.get("confidence", "")) if status else badge("not read", "")
-    kept = "Not read: the start's value is kept." if name in content["settings"] else "Not read yet."
+    kept = "Not read: yours stays." if name in content["settings"] else "Not read yet."
     why = sentence(evidence["reason"]) if evidence.get("reason") else kept
     read_at = recommended.carried_from(content) if name == "learning_rate" else None
     if read_at is not None:
         why = f"{why} {sentence(wording.carried_words(read_at, content['settings']))}"
-    link = tag("a", label, href=f"#setting-{name}") if evidence else label
-    return link, tag("span", value_of(name, content["settings"].get(name)), class_="value"), interval or "\u2013", reading, why
+    value, course = value_of(name, content["settings"].get(name))
+    status = evidence.get("status") or "not read"
+    link = f"setting-{name}" if evidence else ""
+    return SettingRow(label, link, value, course, interval or "\u2013", status, evidence.get("confidence", ""), why)
 
 
-def badge(status: str, confidence: str) -> Markup:
-    """How a setting was read: never by colour alone."""
-    sure = tag("small", f"{confidence} confidence") if confidence and confidence != "none" else None
-    return tag("span", tag("span", status, class_=f"status {status.split()[0]}"), sure, class_="reading")
-
-
-def value_of(name: str, value: Any) -> object:
-    """A setting as it is read."""
+def value_of(name: str, value: Any) -> tuple[str, str]:
+    """A setting as it is read, and its course over the training, "" where it has none."""
     if value is None:
-        return "none known"
+        return "none known", ""
     if name == "learning_rate":
-        values_, course = wording.lr_words(value)
-        return tag("span", values_, tag("small", course))
+        return wording.lr_words(value)
     if name == "momentum":
-        values_, course = wording.momentum_words(value)
-        return tag("span", values_, tag("small", course)) if course else values_
-    return number(value) if isinstance(value, int | float) else str(value)
+        return wording.momentum_words(value)
+    return (number(value) if isinstance(value, int | float) else str(value)), ""
 
 
-def schedule(settings: Mapping[str, Any]) -> Markup | None:
-    """Learning rate and momentum over the recommended training."""
+def schedule(settings: Mapping[str, Any]) -> list[Figure]:
+    """Learning rate and momentum over the recommended training, their tail included."""
     lr, momentum = settings.get("learning_rate"), settings["momentum"]
     if not lr or "final" not in lr:
-        return None  # no lr is known, or it is not a 1cycle's
+        return []  # no lr is known, or it is not a 1cycle's
     stepsize, steps = round(lr["cycle_epochs"] * PER_EPOCH / 2), round(lr["epochs"] * PER_EPOCH)
     lrs = one_cycle(lr["max"], lr["min"], max(stepsize, 1), steps).points
     first, turned = ("min", "max") if rises(momentum) else ("max", "min")
     cycles = cyclical_momentum(momentum[first], momentum[turned], max(stepsize, 1), steps)
     momenta = [point for point in cycles.points if point[0] < steps] + [(steps, float(values(cycles, steps + 1)[-1]))]
     panels = [_line("Learning rate", "learning rate", lrs, "lr"), _line("Momentum", "momentum", momenta, "momentum")]
-    pictures = [figure(panel, f"schedule-{index}", (svg.SMALL,)) for index, panel in enumerate(panels)]
-    return tag("div", pictures, class_="pair")
+    return [figure(panel, f"schedule-{index}", (SMALL,)) for index, panel in enumerate(panels)]
 
 
 def _line(title: str, y_label: str, points: Sequence[tuple[float, float]], label: str) -> Panel:
     xs, ys = zip(*((step / PER_EPOCH, value) for step, value in points), strict=True)
-    return Panel(title, "epoch", y_label, (Series(label, xs, ys),))
+    return Panel(title, "epoch", y_label, (Series(label, xs, ys),), whole=True)
 
 
-def answer(content: Mapping[str, Any]) -> Markup | None:
-    """Below what to set: why to believe it, what it cost, and what was not tested."""
+def answer(content: Mapping[str, Any], next_: Sequence[Line] = ()) -> list[tuple[str, str, str]]:
+    """Below what to set: why to believe it, what it cost, what was not tested, and what to do next with its command."""
     said = {
         "Why to believe it": wording.belief_line(content),
         "What it cost": wording.cost_line(content),
         "Not tested": wording.untested_line(content),
     }
-    rows = [tag("div", tag("dt", name), tag("dd", sentence(words))) for name, words in said.items() if words]
-    return tag("dl", rows, class_="answer") if rows else None
+    rows = [(name, sentence(words), "") for name, words in said.items() if words]
+    words, command = next_[0] if next_ else ("", "")
+    return [*rows, *([("What next", f"{words}:" if command else sentence(words), command)] if words else [])]
 
 
-def results(content: Mapping[str, Any], fit: str) -> Markup | None:
-    """The final training beside what it is compared with: a strip of dots, and the figures; `fit` is the config's `train.fit`."""
+@dataclass(frozen=True)
+class Results:
+    """The final training beside what it is compared with: a strip of dots (None where no run finished), and a table."""
+
+    strip: Markup | None
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def results(content: Mapping[str, Any], fit: str) -> Results | None:
+    """None where nothing was trained; `fit` is the config's `train.fit`."""
     arms = {name: arm for name, arm in wording.arms_of(content).items() if isinstance(arm, Mapping) and "runs" in arm}
     if not arms:
         return None
@@ -140,10 +172,9 @@ def results(content: Mapping[str, Any], fit: str) -> Markup | None:
     metric = Metric.in_content(content)
     words = f"{metric.name} on {wording.SPLITS[split]}{', %' * metric.percent}"
     shown = [_dots(name, arm[split], metric) for name, arm in arms.items() if split in arm]
-    body = [_result(name, arm, metric) for name, arm in arms.items()]
     held_out = "Held-out split, trained on too" if fit == "all" else "Held-out split"
-    figures = table((f"{metric.name[:1].upper()}{metric.name[1:]} when trained with", "Test split", held_out, "Diverged"), body, "results")
-    return tag("section", tag("h2", "How well it trains"), strip(shown, words), figures, id="results")
+    columns = (f"{metric.name[:1].upper()}{metric.name[1:]} when trained with", "Test split", held_out, "Diverged")
+    return Results(strip(shown, words), columns, [_result(name, arm, metric) for name, arm in arms.items()])
 
 
 def _dots(name: str, figures: Mapping[str, Any], metric: Metric) -> tuple[str, float, tuple[float, ...]]:
@@ -153,7 +184,7 @@ def _dots(name: str, figures: Mapping[str, Any], metric: Metric) -> tuple[str, f
     return words, scale * figures["metric"], tuple(scale * value for value in figures["each"])
 
 
-def _result(name: str, arm: Mapping[str, Any], metric: Metric) -> tuple[object, ...]:
+def _result(name: str, arm: Mapping[str, Any], metric: Metric) -> tuple[str, ...]:
     test, val = (_figure(arm[split], metric) if split in arm else "\u2013" for split in ("test", "val"))
     return wording.ARMS.get(name, name), test, val, f"{arm.get('diverged', 0)} of {len(arm['runs'])}"
 

@@ -97,6 +97,28 @@ function follow(plots, data, hidden) {
   });
 }
 
+function switches(figure, data, hidden) {
+  const part = element("details", undefined, "curves");
+  const list = element("ul");
+  part.append(element("summary", "Show or hide curves"), list);
+  data.series.forEach((line, which) => {
+    const button = element("button");
+    button.type = "button";
+    button.setAttribute("aria-pressed", "true");
+    button.append(element("i", undefined, `s${which % 7}`), element("span", line.label));
+    button.addEventListener("click", () => {
+      const visible = hidden.has(which);
+      if (visible) hidden.delete(which); else hidden.add(which);
+      button.setAttribute("aria-pressed", String(visible));
+      figure.querySelectorAll(`.plots [data-series="${which}"]`).forEach((curve) => curve.classList.toggle("off", !visible));
+    });
+    const item = element("li");
+    item.append(button);
+    list.append(item);
+  });
+  return part;
+}
+
 function setUp(figure) {
   const block = figure.querySelector('script[type="application/json"]');
   if (!block) return;
@@ -104,21 +126,7 @@ function setUp(figure) {
   const hidden = new Set();
   figure.querySelectorAll(".plots").forEach((plots) => follow(plots, data, hidden));
 
-  figure.querySelectorAll(".key li").forEach((item) => {
-    const which = Number(item.dataset.series);
-    const button = element("button", undefined, "entry");
-    button.type = "button";
-    button.setAttribute("aria-pressed", "true");
-    button.title = "Show or hide this curve";
-    button.append(...item.firstElementChild.childNodes);
-    item.replaceChildren(button);
-    button.addEventListener("click", () => {
-      const visible = hidden.has(which);
-      if (visible) hidden.delete(which); else hidden.add(which);
-      button.setAttribute("aria-pressed", String(visible));
-      figure.querySelectorAll(`.plots [data-series="${which}"]`).forEach((curve) => curve.classList.toggle("off", !visible));
-    });
-  });
+  if (data.series.length > 1) figure.append(switches(figure, data, hidden));
 
   const light = (clue, on) => figure.querySelectorAll(`[data-clue="${clue}"]`).forEach((part) => part.classList.toggle("lit", on));
   figure.querySelectorAll("[data-clue]").forEach((part) => {

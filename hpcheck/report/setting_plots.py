@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcheck.config import Config
-from hpcheck.drawing import layout, layout_png, layout_svg
-from hpcheck.drawing.markup import Markup, tag
+from hpcheck.drawing import layout_png
 from hpcheck.drawing.panels import Candidate, SettingPlot
 from hpcheck.recommendation import recommended, wording
 from hpcheck.recommendation.metric import Metric
 from hpcheck.runs.directory import RunDirectory
+from hpcheck.steps import lr_in_full
 from hpcheck.steps.order import CONFIRM
 from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
@@ -24,12 +24,6 @@ def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None
     """Write `plots/settings.png` for what has been read so far."""
     settings = recommended.settings_block(asked, readings)
     layout_png.draw(plots(readings, settings, asked.config, Metric.of(asked)), runs.plots / FILE)
-
-
-def row(found: Sequence[SettingPlot]) -> Markup:
-    """The plots for the top of the report, with the key of their marks."""
-    key = tag("p", " ".join(layout.KEY), class_="fine")
-    return tag("div", tag("div", [layout_svg.plots(plot) for plot in found], class_="setting-plots"), key)
 
 
 def plots(readings: Sequence[Reading], settings: Mapping[str, Any], config: Config, metric: Metric) -> list[SettingPlot]:
@@ -75,7 +69,7 @@ def _note(reading: Reading, item: Evidence, carried: bool) -> str:
         return f"no answer: {'yours' if item.kept == 'start' else item.kept} stays"
     if carried:
         return f"{number(float(f'{item.value:.2g}'))} at your batch size"
-    return "full trainings" if reading.step == CONFIRM else "short runs"
+    return "full trainings" if reading.step in (CONFIRM, lr_in_full.STEP) else "short runs"
 
 
 def _value(name: str, settings: Settings) -> float | None:

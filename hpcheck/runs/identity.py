@@ -19,11 +19,14 @@ class Fingerprints:
     def __init__(self) -> None:
         self._data: dict[tuple[object, ...], str] = {}
         self._sources: dict[str, str] = {}
+        self._files: dict[tuple[object, ...], str] = {}
 
     def data(self, data: DataSpec) -> str:
         """Hash of the contents of a data set as its loader returns it; the same data elsewhere has the same. The first question loads
         them."""
         if _place(data) not in self._data:
+            if data.task:
+                raise InputError(f"{data.name}: the task has not been looked at yet")
             self.remember(data, load_raw(data.name, Path(data.root), dict(data.options))[1])
         return self._data[_place(data)]
 
@@ -37,7 +40,14 @@ class Fingerprints:
         for module in modules:
             if module not in self._sources:
                 self._sources[module] = source_hash(module)
-        return "".join([*(self._sources[module] for module in modules), *map(_content_hash, getattr(spec, "reads", ()))])
+        return "".join([*(self._sources[module] for module in modules), *map(self._content, spec.reads)])
+
+    def _content(self, path: str) -> str:
+        """The hash of a file or a folder that the user's model reads, hashed again only where a file has another size or time."""
+        key = (path, *_states(path))
+        if key not in self._files:
+            self._files[key] = _content_hash(path)
+        return self._files[key]
 
     def identify(self, spec: Spec) -> str:
         """The run id of `spec`."""
@@ -50,13 +60,35 @@ def identify(spec: Spec) -> str:
 
 
 def _place(data: DataSpec) -> tuple[object, ...]:
-    return data.name, data.root, data.options
+    return data.name, data.root, data.options, data.task
+
+
+def _files(path: str) -> list[Path]:
+    """The file itself, or all files of a folder. Raises `InputError` where there is none of that name."""
+    top = Path(path)
+    if top.is_dir():
+        return sorted(file for file in top.rglob("*") if file.is_file())
+    if not top.is_file():
+        raise InputError(f"model.reads: {path} cannot be read (no such file or folder)")
+    return [top]
+
+
+def _states(path: str) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of each file."""
+    found = ((file, file.stat()) for file in _files(path))
+    return [(str(file), state.st_size, state.st_mtime_ns) for file, state in found]
 
 
 def _content_hash(path: str) -> str:
-    """Hash of a file that the user's model reads. Raises `InputError` where it cannot be read."""
+    """Hash of a file, or of all files of a folder, that the user's model or task reads. Raises `InputError` where one cannot be read."""
+    top = Path(path)
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        if not top.is_dir():
+            return hashlib.sha256(top.read_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        for file in _files(path):
+            digest.update(f"{file.relative_to(top)}".encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        return digest.hexdigest()
     except OSError as error:
         raise InputError(f"model.reads: {path} cannot be read ({error.strerror})") from error
 

@@ -39,6 +39,6 @@ def holder_in(file: int) -> str:
     try:
         said = json.loads(os.pread(file, MAX_BYTES, 0))
         words = f"process {int(said['pid'])} on {said['host']} since {said['started']}"
-    except (ValueError, KeyError, TypeError):  # it has only just begun
+    except (ValueError, KeyError, TypeError, OverflowError):  # it has only just begun, or somebody else wrote it
         return "another process"
     return words if words.isprintable() else ascii(words)

@@ -37,9 +37,10 @@ def unpacked(told: Any) -> FloatArray | None:
     try:
         content = base64.b64decode(told["data"], validate=True)
         count = int(told["count"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     if told["as"] == BITS:
         bits = np.unpackbits(np.frombuffer(content, dtype=np.uint8))
-        return bits[:count].astype(np.float64) if len(bits) >= count else None
-    return np.frombuffer(content, dtype="<f2").astype(np.float64) if len(content) == 2 * count else None
+        return bits[:count].astype(np.float64) if count > 0 and len(content) == -(-count // 8) else None
+    values = np.frombuffer(content, dtype="<f2").astype(np.float64) if count > 0 and len(content) == 2 * count else None
+    return values if values is not None and np.isfinite(values).all() else None

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcheck.errors import InputError
+from hpcheck.files import plain_json
 from hpcheck.files.regular import MIB, opened, read_whole
 from hpcheck.runs.files import Growing, naming
+from hpcheck.runs.record_content import STATUSES, is_environment, is_result, is_row, is_whole
 from hpcheck.runs.spec import RunSpec, Spec, TimingSpec, from_dict, to_dict
 
 RECORD_VERSION = 1
@@ -128,9 +130,11 @@ def _begun(path: Path, content: bytes, run_id: str) -> tuple[Mapping[str, Any], 
             break
         if not ends:
             _refuse_newer(path, told)
-            environment = told.get("environment") if isinstance(told, dict) and told.get("run_id") == run_id else None
-        if not isinstance(environment, dict) or not isinstance(told, dict) or "status" in told:
+            environment = told.get("environment") if told.get("run_id") == run_id else None
+        if not isinstance(environment, dict) or not is_environment(environment) or "status" in told:
             return {}, []
+        if ends and not is_row(told.get("row")):
+            break
         ends.append((ends[-1] if ends else 0) + len(line))
     return environment or {}, ends
 
@@ -141,8 +145,8 @@ def _as_begun(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return all(begun.get(key) == now.get(key) for key in {*begun, *now} - {"hpcheck", "python", "devices"})
 
 
-def _refuse_newer(path: Path, head: Any) -> None:
-    version = head.get("record") if isinstance(head, dict) else None
+def _refuse_newer(path: Path, head: Mapping[str, Any]) -> None:
+    version = head.get("record")
     if isinstance(version, int) and version > RECORD_VERSION:
         raise NewerRecordError(
             f"{path}: written by a newer hpcheck (record version {version}; this one reads {RECORD_VERSION}); "
@@ -156,15 +160,18 @@ def seal(content: Mapping[str, Any]) -> str:
     return f"{text}\t{zlib.crc32(text.encode()):08x}\n"
 
 
-def unseal(line: str) -> Any:
-    """The content of a sealed line. Raises `ValueError` where the line is torn or altered."""
+def unseal(line: str) -> dict[str, Any]:
+    """The content of a sealed line. Raises `ValueError` where the line is torn or altered, or holds what none of a record does."""
     text, _, checksum = line.rstrip("\n").rpartition("\t")
     if not line.endswith("\n") or f"{zlib.crc32(text.encode()):08x}" != checksum:
         raise ValueError("torn or altered line")
-    return _numbers(json.loads(text))
+    content = plain_json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError("no object")
+    return {key: _numbers(item) for key, item in content.items()}
 
 
-def lines(path: Path) -> Iterator[Any]:
+def lines(path: Path) -> Iterator[dict[str, Any]]:
     """The whole lines of a record, up to the first torn or altered one."""
     with naming(path, "read"), opened(path, LARGEST) as file:
         for line in file:
@@ -179,19 +186,20 @@ def read(path: Path) -> RunRecord | None:
     if not path.exists():
         return None
     content = list(lines(path))
-    _refuse_newer(path, content[0] if content else None)
-    if len(content) < 2 or not all(isinstance(line, dict) for line in content):
+    _refuse_newer(path, content[0] if content else {})
+    if len(content) < 2:
         return None
-    head, *rows, end = content
-    if "status" not in end or head.get("record") != RECORD_VERSION:
-        return None
-    if not isinstance(end.get("result"), dict) or not isinstance(head.get("environment"), dict):
+    head, *body, end = content
+    if end.get("status") not in STATUSES or head.get("record") != RECORD_VERSION or not is_environment(head.get("environment")):
         return None
     try:
         spec = from_dict(head["spec"])
-        return RunRecord(head["run_id"], spec, tuple(line["row"] for line in rows), end["status"], end["result"], head["environment"])
     except (TypeError, KeyError, ValueError, AttributeError):  # whole lines, but not a record's
         return None
+    run_id, rows, result = head.get("run_id"), tuple(line.get("row") for line in body), end.get("result")
+    if not isinstance(run_id, str) or not is_whole(spec, rows) or not is_result(result, spec):
+        return None
+    return RunRecord(run_id, spec, rows, end["status"], result, head["environment"])  # type: ignore[arg-type]  # looked at above
 
 
 @dataclass(frozen=True)
@@ -205,8 +213,9 @@ class Standing:
 def standing(path: Path) -> Standing:
     """How far a run has come, by the last lines of its record."""
     tail: list[dict[str, Any]] = list(deque(lines(path), maxlen=2)) if path.exists() else []
-    row: Mapping[str, float] = next((line["row"] for line in reversed(tail) if "row" in line), {})
-    return Standing(row, tail[-1].get("status", "") if tail else "")
+    row: Mapping[str, float] = next((line["row"] for line in reversed(tail) if is_row(line.get("row"))), {})
+    status = tail[-1].get("status") if tail else None
+    return Standing(row, status if status in STATUSES else "")
 
 
 def seconds_spent(record: RunRecord) -> float:

@@ -36,6 +36,7 @@ class DataSpec:
     crop: int | None = None
     targets: str = "none"  # "standardize": values of mean 0 and deviation 1 over those trained on
     metric_is: str = "higher"  # which values are better: says which weights are the best ones, and counts only where they are kept
+    task: str = ""  # what trains: "" arrays with a module, "task" a task of the user's own, "lightning" a LightningModule
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class TimingSpec:
     bn_splits: int = 1
     devices: int = 1  # what a step takes depends on them, as a run's curve does not
     together: str = "auto"  # and on whether a GPU's runs are graphed: all but "off"
+    reads: tuple[str, ...] = ()  # as a run's
     label: str = field(default="", compare=False)
 
 
@@ -147,7 +149,7 @@ def from_dict(described: Mapping[str, Any]) -> Spec:
     for part in ("model", "optimizer"):
         plain[part] = PartSpec(plain[part]["name"], _tuples(plain[part]["options"]))
     if described["kind"] == "TimingSpec":
-        return TimingSpec(**{**plain, "batch_sizes": tuple(plain["batch_sizes"])})
+        return TimingSpec(**{**plain, "batch_sizes": tuple(plain["batch_sizes"]), "reads": tuple(plain.get("reads", ()))})
     for schedule in ("lr", "momentum"):
         plain[schedule] = Knots(_tuples(plain[schedule]["points"]), plain[schedule]["log"])
     listed = {name: tuple(plain.get(name, ())) for name in ("evaluate_after", "finally_on", "reads")}

@@ -102,8 +102,8 @@ def follow(
 
     Args:
         optimizer: the torch optimizer, wrapped or not; None where the script updates by itself (then use `hyper` and `step`).
-        evaluate: called without arguments; returns `(loss, metric)`, or a dict with `loss` and `metric`, and if you like `count` and
-            `scores` (one per example), over the whole validation set.
+        evaluate: called without arguments; returns `(loss, metric)`, or a dict with `loss` and `metric`, and if you like `count`, `scores`
+            and `losses` (one per example, in the same order each time), over the whole validation set.
         model: for BatchNorm statistics and snapshots.
         state: `(save, load)` instead of model and optimizer: `save()` returns tensors and plain values, `load(saved)` puts them back.
         train_examples: examples in an epoch, over all processes; not needed with `steps` or `budget.steps`.
@@ -116,6 +116,14 @@ def follow(
         return driven.follow(optimizer, evaluate, metric=metric, metric_is=metric_is, **given)
     recommended = _recommended()
     return Idle() if recommended is None else recommended.follow(optimizer, train_examples)
+
+
+def part_of_a_search() -> bool | None:
+    """Whether this script is launched for a run of a search, which is ended after its last update; False for a training that goes on after
+    it, or by a recommendation, and None where nobody drives."""
+    if (driven := _driven()) is not None:
+        return not driven.job.goes_on
+    return None if _recommended() is None else False
 
 
 @cache

@@ -1,24 +1,35 @@
 """What the driver knows of a user's script: what its describe launch told, the files that it is made of, and so its identity."""
 
 import hashlib
+import io
 import json
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hpcheck import __version__
-from hpcheck.engine.pool.pool import available_cores
+from hpcheck.config.types import MAX_COUNT
+from hpcheck.engine.pool.pool import MOST_RETRIES, available_cores
 from hpcheck.errors import ChangedError, InputError
+from hpcheck.files import plain_json
+from hpcheck.files.regular import MIB, opened, read_whole
+from hpcheck.plugins import find
 from hpcheck.runs.files import write_whole
+from hpcheck.runs.record_content import is_count, is_finite
 from hpcheck.script import outcome
 from hpcheck.script.job import Job, told
 from hpcheck.script.launch import Launcher
 
 FILE = "script.json"  # in the run directory: values only, checked against the files before it is believed
 LOOK_SECONDS = 0.02
+LARGEST_SETTING = 1e9  # of an lr, as a config may have it
+ALWAYS_TOLD = {
+    *("train_examples", "validation", "loops", "total_batch_size", "metric", "metric_is", "processes"),
+    *("optimizer", "kind", "lr", "weight_decay", "momentum", "groups", "snapshots", "device"),
+}
 
 
 @dataclass
@@ -70,19 +81,20 @@ class Description:
 def hash_of(path: Path) -> str:
     """The hash of a file's contents; "" where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+        with opened(path) as file:  # a name may come from a run directory, and of a device
+            return hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
+    except (OSError, ValueError):  # ValueError: a NUL in the name
         return ""
 
 
 def saved(folder: Path, command: Sequence[str], version: str, reads: Sequence[str], check: bool = True) -> Description | None:
     """The description that lies in a run directory, where it is of this command and (unless `check` is off) its files are unchanged."""
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = plain_json.loads(read_whole(folder / FILE, MIB))
         found = Description(tuple(content["command"]), content["told"], content["files"], content["version"], content["seeded"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not isinstance(found.told, dict) or not isinstance(found.files, dict):
+    if not is_told(found.told) or not isinstance(found.files, dict) or not isinstance(found.seeded, bool):
         return None
     if found.command != tuple(command) or found.version != version:
         return None
@@ -91,6 +103,28 @@ def saved(folder: Path, command: Sequence[str], version: str, reads: Sequence[st
     ):
         return None
     return found
+
+
+def is_told(told: Any) -> bool:
+    """Whether these are values such as a describe launch tells: in a run directory that came from elsewhere they may be anything."""
+    if not isinstance(told, dict) or not told.keys() >= ALWAYS_TOLD:
+        return False
+    counts = [told["validation"], told["total_batch_size"], told["processes"], told["train_examples"]]
+    numbers = [told[name] for name in ("lr", "weight_decay", "momentum")]
+    loops, words = told["loops"], [told[name] for name in ("metric", "metric_is", "kind", "optimizer", "device")]
+    return (
+        all(is_count(one) and 0 < one <= MAX_COUNT for one in counts if one is not None)
+        and None not in counts[:3]
+        and all(is_finite(one) and 0 <= one <= LARGEST_SETTING for one in numbers if one is not None)
+        and (told["momentum"] is None or told["momentum"] < 1)
+        and isinstance(loops, dict)
+        and all(is_finite(one) and 0 < one <= MAX_COUNT for one in loops.values())
+        and all(isinstance(word, str) and word.isprintable() for word in words)
+        and told["metric_is"] in ("higher", "lower")
+        and told["kind"] in ("", *find.known("optimizers"))
+        and isinstance(told["snapshots"], bool)
+        and isinstance(told["groups"], list)
+    )
 
 
 def described(
@@ -108,6 +142,20 @@ def described(
     if missing:
         raise InputError(f"script_reads: there is no file {missing[0]}")
     job, started = Job("describe", seed=seed, total_batch_size=batch_size), time.monotonic()
+    found = None
+    for left in reversed(range(1 + MOST_RETRIES)):
+        found = found or _looked_at(command, job, limit, launcher, is_last=not left)
+    assert found is not None
+    given = {str(Path(word).resolve()): hash_of(Path(word)) for word in [*command[1:], *reads] if Path(word).is_file()}
+    files: Mapping[str, str] = found.pop("files")
+    say(f"{outcome.named(command)}: {in_words(found)} ({time.monotonic() - started:.1f} s to look at it)")
+    if not found["seed_asked"]:
+        say(f"{outcome.named(command)} never calls hpcheck.seed: if its runs draw random numbers, comparisons are not paired")
+    return Description(tuple(command), found, {**files, **given}, version)
+
+
+def _looked_at(command: Sequence[str], job: Job, limit: float, launcher: Launcher, is_last: bool) -> dict[str, Any] | None:
+    """What one launch told. None where it was killed from outside, unless it is the last that is made."""
     launch = launcher.launch(job, available_cores(), limit)
     try:
         while (code := launch.poll()) is None:
@@ -115,20 +163,13 @@ def described(
             if launch.is_silent():
                 raise outcome.silent(command, job, launch.folder, limit, "")
         found, output = told(launch.folder, "described"), launch.output()
-        if found is None:
-            if outcome.ran_out(output):
-                raise InputError(
-                    f"{outcome.named(command)} ran out of memory at its own batch size; lower it, or give start.total_batch_size"
-                )
-            raise outcome.failure(command, job, launch.folder, code, output, "looking at the script")
+        if found is not None or (outcome.was_killed(code, output) and not is_last):
+            return found
+        if outcome.ran_out(output):
+            raise InputError(f"{outcome.named(command)} ran out of memory at its own batch size; lower it, or give start.total_batch_size")
+        raise outcome.failure(command, job, launch.folder, code, output, "looking at the script")
     finally:
         launch.end()
-    given = {str(Path(word).resolve()): hash_of(Path(word)) for word in [*command[1:], *reads] if Path(word).is_file()}
-    files: Mapping[str, str] = found.pop("files")
-    say(f"{outcome.named(command)}: {in_words(found)} ({time.monotonic() - started:.1f} s to look at it)")
-    if not found["seed_asked"]:
-        say(f"{outcome.named(command)} never calls hpcheck.seed: if its runs draw random numbers, comparisons are not paired")
-    return Description(tuple(command), found, {**files, **given}, version)
 
 
 def in_words(found: Mapping[str, Any]) -> str:

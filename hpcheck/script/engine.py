@@ -197,8 +197,8 @@ class Launches:
         }
         RecordWriter(directory / f"{run_id}.jsonl", run_id, spec, self.description.environment(threads)).finish("finished", result)
 
-    def _timed(self, spec: TimingSpec, size: int, threads: int, on_poll: Callable[[], None]) -> dict[str, Any] | None:
-        """One launch's answer; None where it ran out of memory."""
+    def _timed(self, spec: TimingSpec, size: int, threads: int, on_poll: Callable[[], None], again: bool = True) -> dict[str, Any] | None:
+        """One launch's answer; None where it ran out of memory. One that was killed may have been, or not: it is made once `again`."""
         job = Asked("time", seed=0, total_batch_size=size, threads=threads, told=self.description.told)
         launch = self._launcher.launch(job, threads, self.limit)
         self._running["timing"] = (launch, spec)
@@ -213,4 +213,6 @@ class Launches:
             raise outcome.failure(self.command, job, launch.folder, code, output, label)
         launch.end()
         del self._running["timing"]
+        if found is None and again and not outcome.ran_out(output):
+            return self._timed(spec, size, threads, on_poll, again=False)
         return found

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 JOB = "HPCHECK_JOB"  # the folder of a job
-PULSE = struct.Struct("<qqq")  # phase, updates made, beats
+PHASE, UPDATES, BEATS = range(3)  # cells of a pulse
+PULSE = struct.Struct("=3q")
 STARTED, FOLLOWING, EVALUATING, ENDED = range(4)  # phases of a launched script
 
 
@@ -58,16 +59,20 @@ def read_job(folder: Path) -> Job:
 
 
 class Pulse:
-    """How far a script is, in memory that the driver looks into: it still knows after the script has died. Writing it takes under 1 us."""
+    """How far a script is, in memory that the driver looks into: it still knows after the script has died. `cells[UPDATES]` may be written
+    by itself, in under 0.1 us."""
 
     def __init__(self, folder: Path) -> None:
         with (folder / "pulse").open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), PULSE.size)
-        self.phase, self.updates, self.beats = PULSE.unpack(self._memory[:])
+            self.cells = memoryview(mmap.mmap(file.fileno(), PULSE.size)).cast("q")
+
+    @property
+    def updates(self) -> int:
+        return int(self.cells[UPDATES])
 
     def beat(self, phase: int, updates: int) -> None:
-        self.phase, self.updates, self.beats = phase, updates, self.beats + 1
-        PULSE.pack_into(self._memory, 0, phase, updates, self.beats)
+        self.cells[PHASE], self.cells[UPDATES] = phase, updates
+        self.cells[BEATS] += 1
 
 
 def pulse_in(folder: Path) -> tuple[int, int, int]:

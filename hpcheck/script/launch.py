@@ -136,6 +136,15 @@ class Launcher:
             self._nursery = None
 
 
+def _code_from(connection: socket.socket) -> int:
+    """What the server says of a launch's end; LOST where the server itself was killed. Raises `BlockingIOError` where there is no word."""
+    try:
+        said = connection.recv(16)
+    except ConnectionError:
+        return LOST
+    return int(said) if said else LOST
+
+
 class Launch:
     """A command that was launched for a job."""
 
@@ -161,7 +170,7 @@ class Launch:
         else:
             self._guarded = Guarded(command, environment)
             self._output = self._guarded.output
-        self._beats, self._beat_at = -1, time.monotonic()
+        self._pulse, self._beat_at = (0, 0, 0), time.monotonic()
 
     def poll(self) -> int | None:
         """The exit code, 128 and the signal's number where it was killed; None while it runs."""
@@ -169,15 +178,14 @@ class Launch:
             return self._guarded.process.poll()
         if self._code is None and self._connection is not None:
             with suppress(BlockingIOError):
-                said = self._connection.recv(16)
-                self._code = int(said) if said else LOST
+                self._code = _code_from(self._connection)
         return self._code
 
     def is_silent(self) -> bool:
         """Whether it has made no update and no evaluation for longer than the limit."""
-        beats = pulse_in(self.folder)[2]
-        if beats != self._beats:
-            self._beats, self._beat_at = beats, time.monotonic()
+        pulse = pulse_in(self.folder)
+        if pulse != self._pulse:
+            self._pulse, self._beat_at = pulse, time.monotonic()
         return time.monotonic() - self._beat_at > self.limit
 
     def output(self) -> str:

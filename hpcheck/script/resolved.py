@@ -87,7 +87,7 @@ def _filled(config: Config, description: Description) -> Config:
     if told["weight_decay"] is not None:
         own["weight_decay"] = told["weight_decay"]
     if told["momentum"] is not None:
-        own["momentum"] = {"max": told["momentum"], "min": told["momentum"]}
+        own["momentum"] = {"max": told["momentum"], "min": told.get("least_momentum", told["momentum"])}
     given = {key: getattr(start, key) for key in start.model_fields_set}
     filled = Start.model_validate({**own, **given})
     config = config.model_copy(update={"start": filled})

@@ -29,6 +29,7 @@ SIZES_TO_START = (0.5, 1, 2, 4)  # ours: multiples of the start's batch size tha
 ROUNDING = 0.05  # ours: iterations are rounded to 5%, so that the noise of a timing does not change what is run
 EVALUATIONS = 10  # on the whole validation set, so fewer than elsewhere
 FEWEST_STEPS = 25  # ours: below so many iterations a 1cycle is no training at all
+SECONDS = "seconds of training"
 HALVINGS = 2  # a size at which every lr diverged is tried at half the smallest of them, at most this often
 
 
@@ -147,6 +148,7 @@ def timing_spec(asked: Asked, sizes: Sequence[int]) -> TimingSpec:
         bn_splits=config.run.parts(),
         devices=config.run.devices,
         together="off" if config.run.together == "off" or config.run.engine == "ray" else "auto",
+        reads=config.model.reads,
         label="step time",
     )
 
@@ -232,11 +234,12 @@ def cycle_at(asked: Asked, settings: Settings, size: int, max_lr: float, steps: 
 def _reading(asked: Asked, settings: Settings, compared: Compared, best: Mapping[int, Best], timed: Timed) -> Reading:
     choice = compared.choice
     after = settings if choice.value is None else _at_size(asked, settings, best[int(choice.value)], timed)
-    accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity) for quantity in ("accuracy", "val_loss"))
+    seconds = {float(size): took for size, took in timed.seconds.items()}  # the runs were made equally long in these
+    accuracy, loss = (candidate_lines(compared, "batch {:g}".format, quantity, seconds) for quantity in ("accuracy", "val_loss"))
     up = asked.config.data.metric_is == "higher"
     panels = (
-        Panel("Batch size, at equal execution time", "iteration", f"validation {metric_name(asked)}", accuracy, higher_is_better=up),
-        Panel("Batch size: the loss beside it", "iteration", "validation loss", loss),
+        Panel("Batch size, at equal execution time", SECONDS, f"validation {metric_name(asked)}", accuracy, higher_is_better=up),
+        Panel("Batch size: the loss beside it", SECONDS, "validation loss", loss),
     )
     remarks = (
         *timed.remarks,

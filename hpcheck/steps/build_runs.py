@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hpcheck.analysis.curve import Curve
+from hpcheck.config.tasks import kind as kind_of_task
 from hpcheck.plugins import find
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import Knots, constant, ramp
@@ -74,6 +75,7 @@ def data_spec(asked: Asked, fit: str = "train") -> DataSpec:
         metric_is=data.metric_is,
         crop=data.crop,
         targets=data.targets,
+        task=kind_of_task(asked.config),
     )
 
 

@@ -11,6 +11,7 @@ from hpcheck.steps.confirm_plan import (
     challengers,
     first_candidates,
     for_sure,
+    lrs_trained,
     neighbours,
     start_in_full,
     trainings_of,
@@ -27,8 +28,10 @@ def decide(asked: Asked, settings: Settings) -> Steps:
         return nothing_run("confirm", settings, "confirm.trainings is 0, so nothing is trained in full before train")
     if settings.max_lr is None:
         return nothing_run("confirm", settings)
-    contest = Contest(asked, start_in_full(asked, settings), total)
-    yield from contest.train(first_candidates(asked, settings))
+    start = start_in_full(asked, settings)
+    at_other_lrs = lrs_trained(asked, settings)
+    contest = Contest(asked, start, total + len(at_other_lrs))
+    yield from contest.train([*at_other_lrs, *first_candidates(asked, settings)])
     if nothing_learnt.learnt_nothing(contest):
         return nothing_learnt.reading(contest, settings)
     yield from _neighbours(contest)

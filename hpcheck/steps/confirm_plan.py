@@ -68,6 +68,22 @@ def start_in_full(asked: Asked, settings: Settings) -> Settings:
     return with_lr(asked, own, settings.found.max_lr)
 
 
+def lrs_trained(asked: Asked, settings: Settings) -> list[Settings]:
+    """The start at the other lrs that were trained in full to find one: candidates like the rest, and paid for already."""
+    if settings.found is None:
+        return []
+    own, start = asked.config.start, start_in_full(asked, settings)
+    found = replace(
+        settings,
+        total_batch_size=own.total_batch_size,
+        max_momentum=own.momentum.max,
+        min_momentum=own.momentum.min,
+        weight_decay=own.weight_decay,
+        epochs=asked.config.budget.epochs,
+    )
+    return [one for lr in settings.found.trained if (one := with_lr(asked, found, lr)) != start]
+
+
 def first_candidates(asked: Asked, settings: Settings) -> list[Settings]:
     """What is trained first: the start, and a few weight decays at the settings found, as many as leave two trainings for fresh seeds."""
     start, room = start_in_full(asked, settings), trainings_of(asked) - FRESH

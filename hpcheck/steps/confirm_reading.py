@@ -11,8 +11,9 @@ from hpcheck.drawing.panels import Panel, Series
 from hpcheck.steps.build_runs import curve
 from hpcheck.steps.confirm_plan import is_between, longer_than_start
 from hpcheck.steps.confirm_words import METRIC, figure_words, metric_name, named, seeds_words, spelled
-from hpcheck.steps.contest import Contest
-from hpcheck.steps.evidence import series
+from hpcheck.steps.contest import Contest, has_no_number, without_number
+from hpcheck.steps.evidence import note_of, series
+from hpcheck.steps.lr_in_full import in_full
 from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import summary
@@ -25,7 +26,8 @@ def reading(contest: Contest, before: Settings, ours: Settings | None) -> Readin
     """The reading once all is trained. `ours` is the best other than the start; None where there is none that finished."""
     start = contest.start
     together = None if ours is None else contest.judged(ours, start)
-    passes = together is not None and together.passes
+    odd = any(map(has_no_number, contest.records[start]))  # that yours is beyond comparison is no sign that the other is better
+    passes = together is not None and together.passes and not odd
     chosen = ours if ours is not None and passes else start
     confidence = {name: _confidence(contest, chosen, ours, name) for name in ("weight_decay", "learning_rate")}
     verdict = _verdict(contest, ours, passes)
@@ -37,7 +39,13 @@ def reading(contest: Contest, before: Settings, ours: Settings | None) -> Readin
         "recommended": summary(_shown(contest, chosen, ours)),
         "start": summary(_shown(contest, start, ours)),
     }
-    remarks = [_tested(contest, verdict), *_opposed(contest), *_longer(contest, chosen), *_slower(contest, chosen)]
+    remarks = [
+        _tested(contest, verdict),
+        *without_number(contest),
+        *_opposed(contest),
+        *_longer(contest, chosen),
+        *_slower(contest, chosen),
+    ]
     return Reading(
         "confirm", chosen, _evidence(contest, before, chosen, ours, confidence), panels(contest, chosen), tuple(remarks), results=results
     )
@@ -46,6 +54,11 @@ def reading(contest: Contest, before: Settings, ours: Settings | None) -> Readin
 def all_diverged(contest: Contest, before: Settings) -> Reading:
     """Nothing finished: the settings stay, and nothing is confirmed."""
     runs = tuple(record.run_id for records in contest.records.values() for record in records)
+    nameless = without_number(contest)
+    if nameless:
+        reason = f"none of the {len(runs)} full trainings came to figures that can be compared"
+        item = Evidence("weight_decay", before.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
+        return Reading("confirm", before, (item,), panels(contest, before), (f"{reason}: {nameless[0]}",))
     reason = f"all {len(runs)} full trainings diverged"
     item = Evidence("weight_decay", before.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
     why = (
@@ -75,6 +88,8 @@ def _verdict(contest: Contest, ours: Settings | None, passes: bool) -> dict[str,
         "name": metric_name(asked),
         "ours_are": named(asked, ours),
         "fresh_seeds": [len(side) - 1 for side in sides],
+        "trained": [len(side) for side in sides],
+        "without_number": [sum(map(has_no_number, contest.records[one])) for one in (ours, start)],
         "diverged": [sum(one.diverged for one in side) for side in sides],
     }
     if not any(one.diverged for side in sides for one in side):
@@ -130,6 +145,9 @@ def _confidence(contest: Contest, chosen: Settings, ours: Settings | None, name:
     opposed. medium: none of these. high: under `confirm.sure` alone, ahead of all neighbours over three seeds.
     """
     near = _beside(contest, chosen, name)
+    at_starts = replace(chosen, weight_decay=contest.start.weight_decay)
+    if name == "learning_rate" and not near and at_starts in contest.records:
+        return _confidence(contest, at_starts, ours, name) if at_starts != chosen else "low"
     inside = len(near) == 2 or (name == "weight_decay" and is_between(contest.asked, chosen, contest.candidates))
     if not near or not inside or contest.best()[1] is not None or len(contest.records[chosen]) < 2:
         return "low"
@@ -156,7 +174,11 @@ def _evidence(
     )
     runs = tuple(record.run_id for record in contest.records[chosen])
     low, source = "low", "hpcheck's own full trainings"
-    if (chosen.max_lr, chosen.min_lr) != (before.max_lr, before.min_lr):
+    if chosen.found is not None and chosen.found.trained and chosen.max_lr == chosen.found.max_lr and confidence["learning_rate"] != "low":
+        led = f"{chosen.known_max_lr:g} led its neighbours in full trainings, and a fresh seed did not reverse it"
+        at = replace(chosen, weight_decay=contest.start.weight_decay)
+        items.append(replace(in_full(contest, at, led), confidence=confidence["learning_rate"]))
+    elif (chosen.max_lr, chosen.min_lr) != (before.max_lr, before.min_lr):
         items.append(Evidence("learning_rate", chosen.max_lr, "chosen", confidence["learning_rate"], why, source, runs=runs))
     if chosen.total_batch_size != before.total_batch_size:
         items.append(Evidence("total_batch_size", chosen.total_batch_size, "chosen", low, why, source, runs=runs))
@@ -205,8 +227,8 @@ def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequ
     near = _beside(contest, chosen, "weight_decay")
     figures = {one: _both(asked, contest.trained(one)[0]) for one in (chosen, *others)}
     beside = " and ".join(f"{one.weight_decay:g} ({figures[one]})" for one in near)
-    first = f"trained in full, {chosen.weight_decay:g} came to {figures[chosen]}"
-    words = f"{first}, its neighbour{'s' * (len(near) > 1)} {beside}" if near else first
+    first = f"trained in full, {chosen.weight_decay:g} reached {figures[chosen]}"
+    words = f"{first}; its neighbour{'s' * (len(near) > 1)}: {beside}" if near else first
     if chosen == contest.start and ours is not None:
         return f"{words}; yours stays, since nothing was better over both seeds"
     if not is_between(asked, chosen, contest.candidates):
@@ -224,7 +246,7 @@ def _tested(contest: Contest, verdict: dict[str, Any]) -> str:
     """What was tested, and what was not."""
     count = contest.total - contest.left
     counts = verdict["fresh_seeds"]
-    seeds = f"; {verdict['ours_are']} and yours again: {seeds_words(counts)}" if sum(counts) else ""
+    seeds = f". The best ({verdict['ours_are']}) and yours were trained again, with {seeds_words(counts)}" if sum(counts) else ""
     untested = [
         word
         for word, value in (
@@ -233,8 +255,9 @@ def _tested(contest: Contest, verdict: dict[str, Any]) -> str:
         )
         if len({value(one) for one in contest.candidates}) == 1
     ]
-    no = f"; not tested in full: {' and '.join(untested)}" if untested else ""
-    return f"trained in full {spelled(count)} times: {spelled(len(contest.candidates))} settings{seeds}{no}"
+    no = f". Not tested in full: {' and '.join(untested)}" if untested else ""
+    trainings = f"{spelled(count)} full training{'s' * (count != 1)}"
+    return f"{trainings} of {spelled(len(contest.candidates))} settings{seeds}{no}"
 
 
 def _opposed(contest: Contest) -> list[str]:
@@ -275,8 +298,7 @@ def panels(contest: Contest, chosen: Settings) -> tuple[Panel, ...]:
             records = contest.records[one]
             label = f"weight decay {one.weight_decay:g}" if one in by_decay else named(contest.asked, one)
             line = series(curve(records[0]), quantity=quantity, label=label + " (yours)" * (one == contest.start))
-            note = f"{len(records)} seeds" if len(records) > 1 else ""
-            found.append(replace(line, chosen=one == chosen, note=note))
+            found.append(replace(line, chosen=one == chosen, note=note_of(records)))
         return tuple(found)
 
     panels = [

@@ -51,6 +51,7 @@ def figure_words(asked: Asked, trained: Trained) -> str:
 
 def measured(asked: Asked, value: float, unit: bool = True) -> str:
     """A metric in words: an accuracy in percent, others to four figures."""
+    value += 0.0  # no minus before a 0
     if not is_percent(asked):
         return f"{value:.4g}"
     decimals = 2 if asked.facts.val_examples >= MANY else 1

@@ -1,7 +1,7 @@
 """A choice as evidence for `recommended.yaml`, and curves as pictures: plain values for what comes after the steps."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from hpcheck.steps.reading import Evidence
 from hpcheck.steps.step import Asked
 
 FEW_TO_DRAW = 25  # ours: evaluations of a curve that is drawn from one to the next; the shipped range tests have 20 to 26
+ONE_SIDE = 4  # ours: so many dots in a row on one side of a line are not its noise, which would do so once in eight times
 
 
 def evidence(
@@ -76,8 +77,18 @@ def series(curve: Curve, x: str = "step", quantity: str = "val_loss", label: str
 
 def drawn_trend(x: FloatArray, y: FloatArray, lr: FloatArray) -> FloatArray:
     """The trend as a picture shows it. Through few evaluations it is the line from one to the next: whatever is smoother lies far off some
-    of them, and a person would take it for what was measured. A long one begins anew where the lr steps down."""
-    return y.copy() if len(y) <= FEW_TO_DRAW else smooth_parts(x, y, steps_down(lr)).fit
+    of them, and a person would take it for what was measured. A long one begins anew where the lr steps down. Where it stays on one side of
+    `ONE_SIDE` dots or more, it is their running mean instead."""
+    if len(y) <= FEW_TO_DRAW:
+        return y.copy()
+    trend = smooth_parts(x, y, steps_down(lr)).fit.copy()
+    padded = np.pad(y, 1, mode="edge")
+    mean = (padded[:-2] + 2 * y + padded[2:]) / 4  # (E,)
+    sides = np.where(np.isfinite(y - trend), np.sign(y - trend), 0)
+    for run in np.split(np.arange(len(y)), np.flatnonzero(np.diff(sides)) + 1):
+        if len(run) >= ONE_SIDE and sides[run[0]] != 0:
+            trend[run] = np.where(np.isfinite(mean[run]), mean[run], trend[run])
+    return trend
 
 
 def repeated(records: Sequence[RunRecord], quantity: str = "val_loss", label: str = "") -> Series:
@@ -93,18 +104,26 @@ def repeated(records: Sequence[RunRecord], quantity: str = "val_loss", label: st
     return replace(line, low=low, high=high, note=f"mean of {len(finished)} runs")
 
 
-def candidate_lines(compared: Compared, name: Callable[[float], str], quantity: str = "val_loss") -> tuple[Series, ...]:
-    """The first run of every candidate, the chosen one marked, with how many seeds it was run with."""
+def candidate_lines(
+    compared: Compared, name: Callable[[float], str], quantity: str = "val_loss", step_is: Mapping[float, float] | None = None
+) -> tuple[Series, ...]:
+    """The first run of every candidate, the chosen one marked, with how many seeds it was run with. `step_is` says what an iteration of
+    each counts for, such as its seconds."""
     lines = []
     for value, records in compared.records.items():
         line = series(curve(records[0]), quantity=quantity, label=name(value))
-        note = f"{len(records)} seeds" if len(records) > 1 else ""
-        lines.append(replace(line, chosen=value == compared.choice.value, note=note))
+        line = line if step_is is None else replace(line, x=tuple(step_is[value] * step for step in line.x))
+        lines.append(replace(line, chosen=value == compared.choice.value, note=note_of(records)))
     return tuple(lines)
+
+
+def note_of(records: Sequence[RunRecord]) -> str:
+    """How many seeds a candidate was run with, and whether the first of its runs diverged."""
+    return ", ".join([f"{len(records)} seeds"] * (len(records) > 1) + ["diverged"] * records[0].diverged)
 
 
 def boxes(clues: Sequence[Clue], x: str = "step") -> tuple[Box, ...]:
     """Clues as boxes over "step" or "lr" (Smith 2018, Fig. 1a)."""
     if x == "lr":
-        return tuple(Box(clue.from_lr, clue.to_lr, clue.kind, describe(clue)) for clue in clues)
-    return tuple(Box(clue.from_step, clue.to_step, clue.kind, describe(clue)) for clue in clues)
+        return tuple(Box(clue.from_lr, clue.to_lr, clue.meaning, describe(clue)) for clue in clues)
+    return tuple(Box(clue.from_step, clue.to_step, clue.meaning, describe(clue)) for clue in clues)

@@ -5,7 +5,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from hpcheck.analysis.beginning import begins_well
-from hpcheck.analysis.choice import Choice
+from hpcheck.analysis.choice import Choice, lowered
 from hpcheck.analysis.lr_range import min_lr, read_range
 from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.analysis.stretch import Bounds
@@ -27,6 +27,7 @@ SOURCE = "section 4.1; section 5, item 1"
 MIN_SOURCE = "section 4.1 (3)"
 FRACTIONS_OF_LIMIT = (2.0, 0.5, 0.125)  # ours: maxima tried first, about the best, which is up to 2-3 times below the extremum
 AROUND_KNOWN = (4.0, 1.0, 0.25)  # ours: maxima tried first when the lr is read again
+NEAR = 1.5  # ours: a maximum this near to the limit tells of it
 MIN_TO_MAX = (1 / 3, 1 / 10, 1 / 30)  # ours: minima tried at constant lr, from the largest that the paper's other rules give down
 CONSTANT_TO_MAX = 1 / 2  # the largest that the paper uses: 0.005 beside 1cycles to 0.01 (4.4); for ResNet-56 0.1 beside 0.8 (Table 1)
 
@@ -119,8 +120,17 @@ def _min_by_runs(asked: Asked, settings: Settings) -> Generator[Sequence[Spec], 
     return Evidence(setting="min_lr", value=value, status="chosen", confidence="low", reason=reason, source=MIN_SOURCE, runs=runs)
 
 
+def beside_cycles(limit: Choice, cycles: Choice) -> Choice:
+    """The limit, no surer than "medium" where no 1cycle with a maximum near it, or above, came through."""
+    through = [maximum for maximum, score, _ in cycles.scores if math.isfinite(score)]
+    if limit.value is None or any(maximum * NEAR >= limit.value for maximum in through):
+        return limit
+    return lowered(limit, "medium", "no short 1cycle with a maximum near it came through")
+
+
 def _reading(asked: Asked, after: Settings, tested: RangeTested, survived: Compared, minimum: Evidence | None) -> Reading:
-    choice, limit = survived.choice, tested.reading.lr_limit
+    choice = survived.choice
+    limit = beside_cycles(tested.reading.lr_limit, choice)
     items = [
         evidence(asked, "learning_rate", choice, SOURCE, [*tested.run_ids, *survived.run_ids]),
         evidence(asked, "lr_limit", limit, SOURCE, tested.run_ids, clues=tested.reading.clues),
@@ -164,8 +174,8 @@ def _stepsize_words(asked: Asked, settings: Settings, tested: RangeTested) -> tu
     least = shortest_sound_stepsize(tested, settings.known_max_lr, settings.known_min_lr)
     has = stepsize_of(asked, full_steps(asked, settings))
     told = "turned clearly earlier" if tested.speed_matters else "read the same limit"
-    words = f"stepsize: {least} iterations or more from min to max lr (a ramp twice as fast {told}); the full training's has {has}"
-    return (words if has >= least else f"{words}: too few, train longer or with a smaller max lr",)
+    words = f"let the lr rise to its maximum over {least} iterations or more: a ramp twice as fast {told}. The full training takes {has}"
+    return (words if has >= least else f"{words}, which is too few: train longer, or with a smaller maximum",)
 
 
 def _overlay_words(tested: RangeTested) -> tuple[str, ...]:
@@ -188,7 +198,7 @@ def _constant_words(asked: Asked, settings: Settings) -> tuple[str, ...]:
     if policy_of(asked) == "constant" or settings.max_lr is None:
         return ()
     lr = two_significant_figures(settings.max_lr * CONSTANT_TO_MAX)
-    return (f"for a constant lr a smaller value is necessary, {lr:g} or less (Smith 2018, 4.1); train.policy: constant tries some",)
+    return (f"to train at a constant lr, take {lr:g} or less (Smith 2018, 4.1). With train.policy: constant, train tries some",)
 
 
 def _range_panels(asked: Asked, tested: RangeTested, max_lr: float | None) -> tuple[Panel, ...]:
@@ -197,7 +207,7 @@ def _range_panels(asked: Asked, tested: RangeTested, max_lr: float | None) -> tu
     ramp_curve = curve(tested.ramp_records)
     limit = tested.reading.lr_limit
     marks = [(limit.value, f"limit {_limit_words(limit)}")] if limit.value is not None else []
-    marks += [(max_lr, f"max_lr {max_lr:.2g}")] if max_lr is not None else []
+    marks += [(max_lr, f"max lr {max_lr:.2g}")] if max_lr is not None else []
     loss = Panel(
         "LR range test",
         "learning rate",

@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hpcheck.config import Config
-from hpcheck.steps import batch, confirm, lr_range, momentum, share_of_search, train, weight_decay
+from hpcheck.steps import batch, confirm, lr_in_full, lr_range, momentum, share_of_search, train, weight_decay
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Facts, Lookup, Missing, replay
 
 REPROBE = "lr-reprobe"  # reads the lr again once the other steps have moved it (Smith 2018, 4.1)
 CONFIRM = "confirm"
+LR_STEPS = frozenset({"lr-range", lr_in_full.STEP})
 # Each step uses what the ones before it recommended.
 STEPS: dict[str, Decide] = {
     "lr-range": lr_range.decide,
+    lr_in_full.STEP: lr_in_full.decide,
     "batch": batch.decide,
     "momentum": momentum.decide,
     "wd-grid": weight_decay.decide,
@@ -42,8 +44,10 @@ def start_settings(config: Config) -> Settings:
 
 def steps_of_run(asked: Asked) -> tuple[str, ...]:
     """The steps of `run`, in order. Full trainings take the place of the short runs at other weight decays and of the second look at the
-    lr, where the config has any."""
-    left_out = {"wd-grid", REPROBE} if trainings_of(asked) else {CONFIRM}
+    lr, where the config has any; of the range test too, where a training is short."""
+    left_out = {"wd-grid", REPROBE} if trainings_of(asked) else {CONFIRM, lr_in_full.STEP}
+    if lr_in_full.is_short(asked):
+        left_out.add("lr-range")
     return tuple(step for step in STEPS if step not in left_out)
 
 
@@ -102,7 +106,11 @@ class Replays:
 
     def unfinished_before(self, step: str) -> Iterator[str]:
         """The steps ahead of `step` that were begun and not finished: `step` goes on without what they would say."""
-        for name, outcome, _ in self._ahead_of(step):
+        ahead = list(self._ahead_of(step))
+        lr_in_full_spoke = any(name == lr_in_full.STEP and says_something for name, _, says_something in ahead)
+        for name, outcome, _ in ahead:
+            if name == "lr-range" and (lr_in_full_spoke or step == lr_in_full.STEP):
+                continue  # they share their sweep
             if isinstance(outcome, Missing) and outcome.done:
                 yield name
 
@@ -111,11 +119,13 @@ class Replays:
         it has a say: a reading of runs, or of settings that the config gives without any (`momentum.values: [0.9]`). The re-probe is
         among them where it is due."""
         settings = start_settings(self.asked.config)
-        lr_was_read, used = False, 0
+        lr_was_read, range_was_read, used = False, False, 0
         for name, decide in STEPS.items():
             if name == step:
                 return
             if name == CONFIRM and not trainings_of(self.asked):
+                continue
+            if name == lr_in_full.STEP and not self._needs_full_trainings(settings, range_was_read):
                 continue
             if name == REPROBE and not (lr_was_read and self._moved(settings)):
                 continue
@@ -126,9 +136,16 @@ class Replays:
                 outcome, says_something = Reading(name, begun_from, (), remarks=(why,)), True
             yield name, outcome, says_something
             used += outcome.examples if isinstance(outcome, Reading) and says_something else 0
-            lr_was_read = lr_was_read or (name == "lr-range" and says_something and self.asked.config.lr_range.cycles)
+            range_was_read = range_was_read or (name == "lr-range" and says_something)
+            lr_was_read = lr_was_read or (name in LR_STEPS and says_something and self.asked.config.lr_range.cycles)
             if isinstance(outcome, Reading) and says_something:
                 settings = outcome.settings
+
+    def _needs_full_trainings(self, settings: Settings, range_was_read: bool) -> bool:
+        """Whether the lr is to be found by full trainings: none was found, and a training is short, or short runs could not be read."""
+        if settings.found is not None or not trainings_of(self.asked) or not self.asked.config.lr_range.cycles:
+            return False
+        return range_was_read or lr_in_full.is_short(self.asked)
 
     def _left_out(self, step: str, settings: Settings, used: int) -> str | None:
         """Why `run` leaves a look out that was not made: the share of the search is used up."""
@@ -152,12 +169,14 @@ class Replays:
 
     def _with_users_lr(self, settings: Settings, step: str) -> Settings:
         start_lr = self.asked.config.start.max_lr
-        if settings.max_lr is not None or start_lr is None or step == "lr-range":
+        if settings.max_lr is not None or start_lr is None or step in LR_STEPS:
             return settings
         return lr_range.with_lr(self.asked, settings, start_lr)
 
     def is_due(self, step: str) -> bool:
         """Whether the checklist has this step now: the re-probe only where the lr was read and may have moved since, the others always."""
+        if step == lr_in_full.STEP:
+            return any(name == step for name, _, _ in self._ahead_of("batch"))
         if step != REPROBE:
             return True
         ahead = list(self._ahead_of("train"))

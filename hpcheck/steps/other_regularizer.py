@@ -83,6 +83,8 @@ def parse(text: str, config: Config) -> Over:
     section, _, option = key.partition(".")
     if section not in KINDS or not option:
         raise _refused(key, "not an option to try", "model.OPTION or data.OPTION, such as model.dropout")
+    if config.task is not None and section == "data":
+        raise _refused(key, "a task has loaders of its own", "model.OPTION, an argument of the task")
     given = getattr(config, section)
     shipped = None if find.is_users_own(given.name) else find.options(KINDS[section], given.name)
     if shipped is not None and option not in shipped:

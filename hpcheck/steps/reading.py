@@ -1,5 +1,6 @@
 """What the checklist sets: the settings known so far, the evidence for each, and a step's reading of both."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,11 +12,12 @@ Finding = Literal["still falling", "overfits", "too short to tell", "cannot be r
 
 @dataclass(frozen=True)
 class FoundLr:
-    """The largest lr as the range test and the short 1cycles read it, at the start's own batch size and momentum; whether they saw no upper
-    limit to it."""
+    """The largest lr that was found, at the start's own batch size and momentum; whether nothing showed an upper limit to it, and what was
+    trained in full to find it, where that was how."""
 
     max_lr: float
     open_above: bool = False
+    trained: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,17 @@ class Reading:
     @property
     def abstained(self) -> bool:
         return self.undone or any(item.status == "abstained" for item in self.evidence)
+
+
+def left_open(readings: Sequence[Reading]) -> list[Reading]:
+    """The readings that abstained from a setting which no later one has answered."""
+    answered = [{item.setting for item in reading.evidence if item.status != "abstained"} for reading in readings]
+
+    def is_open(place: int) -> bool:
+        reading, later = readings[place], set[str]().union(*answered[place + 1 :])
+        return reading.undone or any(item.status == "abstained" and item.setting not in later for item in reading.evidence)
+
+    return [reading for place, reading in enumerate(readings) if is_open(place)]
 
 
 NO_LR = "no learning rate is known; read one first (lr-range)"

@@ -49,6 +49,6 @@ def left_out(asked: Asked, step: str, settings: Settings, used: float, timing: R
     size = asked.config.start.total_batch_size
     had, more, most = (f"{round(examples / size):,}" for examples in (used, wanted, share(asked)))
     return (
-        f"left out, so yours stays: the search may cost {most} iterations of {size} before the full trainings; it has cost {had}, and this "
-        f"would cost about {more} more. hpcheck {step} looks all the same"
+        f"left out, so yours stays. The search may cost {most} iterations of {size} before the full trainings. It has cost {had}, and this "
+        f"step would cost about {more} more. To run it anyway: hpcheck {step}"
     )

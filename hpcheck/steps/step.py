@@ -30,6 +30,7 @@ class Facts:
     metric_fits: bool = True  # False where runs were seen whose outputs no automatic metric fits: their metric is minus the loss
     seeded: bool = True  # False where two runs with one seed were seen to begin otherwise: comparisons are then not paired
     unseen: str = ""  # in words: classes that are validated or tested on and never trained on; "" where there are none
+    found: str = ""  # in words: which data these are, and how many examples each split has; "" where that was not asked
 
 
 @dataclass(frozen=True)

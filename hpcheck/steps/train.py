@@ -10,9 +10,10 @@ import numpy as np
 from hpcheck.analysis.clues import find_clues
 from hpcheck.config.recommended import Schedule
 from hpcheck.drawing.panels import Panel
+from hpcheck.plugins import find
 from hpcheck.runs.records import RunRecord
-from hpcheck.runs.schedules import Knots, constant, inv, multistep
-from hpcheck.runs.spec import RunSpec, evenly
+from hpcheck.runs.schedules import Knots, constant, cosine, inv, multistep
+from hpcheck.runs.spec import PartSpec, RunSpec, evenly
 from hpcheck.steps import overfits
 from hpcheck.steps.build_runs import IN_FULL, curve, cycle, data_spec, eval_size, full_steps
 from hpcheck.steps.confirm_plan import repeats_of, trainings_of
@@ -30,6 +31,7 @@ STEP_MILESTONES = (1 / 2, 3 / 4, 7 / 8, 15 / 16)
 EXP_GAMMA, EXP_EVERY_EPOCHS = 0.94, 2  # what Fig. 16 compares with: x0.94 every two epochs (5.5, after Szegedy et al. 2017)
 INITS = ("xavier", "msra")  # A.1: the four runs alternate between these
 KEPT = ("recommended", "start")  # arms whose first run leaves its weights: either may be the other's run
+TUNING_FREE = {"schedule-free": "schedule_free", "prodigy": "prodigy"}  # what to compare with: the optimizer's file
 EVALUATIONS = 40  # of a full training: enough to see whether its tail has flattened
 
 
@@ -127,10 +129,21 @@ def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
             epochs=asked.config.budget.epochs,
         )
         return repeats(asked, with_lr(asked, had, start.max_lr or settings.known_max_lr), "start")
+    if other in TUNING_FREE:
+        return [_tuning_free(other, spec) for spec in repeats(asked, settings, other)]
     lr = start.max_lr or settings.known_min_lr  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)
     held = constant(settings.max_momentum)
     specs = repeats(asked, settings, other)
     return [replace(spec, lr=lr_by_policy(other, lr, spec.steps, settings.epochs), momentum=held) for spec in specs]
+
+
+def _tuning_free(name: str, spec: RunSpec) -> RunSpec:
+    """The same training by an optimizer that asks for no settings, at its package's own: a constant lr for schedule-free, for Prodigy a
+    cosine, as its authors advise."""
+    optimizer = TUNING_FREE[name]
+    own = find.literal("optimizers", optimizer, "OWN")
+    lr = constant(own["lr"]) if name == "schedule-free" else cosine(own["lr"], spec.steps)
+    return replace(spec, optimizer=PartSpec(optimizer, ()), lr=lr, momentum=constant(own["momentum"]), weight_decay=own["weight_decay"])
 
 
 def lr_by_policy(policy: str, lr: float, steps: int, epochs: float) -> Knots:

@@ -5,7 +5,7 @@ from importlib import metadata
 
 from hpcheck import __version__
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pydantic", "matplotlib")
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "pydantic", "matplotlib", "jinja2")
 
 
 def version(package: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Progress for people: which runs are under way, how far they are and how long they may take; a line at a time without a terminal."""
+"""Progress for people: which runs are under way, how far all of it is and how long it may take; a line at a time without a terminal."""
 
 import math
 import time
@@ -7,30 +7,80 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
-
 from hpcheck.runs.records import Standing, standing
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.terminal import stdout
+from hpcheck.terminal.bars import Bar, lines
+from hpcheck.text import duration
 
 SECONDS_A_LINE = 30.0  # without a terminal: how things stand, at most so often; what has ended is told at once
-BAR = 20  # characters: leaves room for a run's name and its loss in a terminal of 100
+REFRESHES = 4  # a second, of the bars
 
 
 @dataclass
 class Watched:
-    """One of the runs that a step makes together, and where its record grows; once that has ended it is not read again."""
+    """One of the runs that a step makes together, and where its record grows; once that has ended it is not read again.
 
+    `name` says which of them it is.
+    """
+
+    step: str
     name: str
     spec: Spec
     record: Path
     last: Standing = field(default_factory=Standing)
 
+    @property
+    def title(self) -> str:
+        return f"{self.step} {self.name}: {self.spec.label}" if self.name else f"{self.step}: {self.spec.label}"
+
     def standing(self) -> Standing:
         if not self.last.status:
             self.last = standing(self.record)
         return self.last
+
+
+@dataclass
+class Whole:
+    """What the command does in all: its steps, and the work that is expected to be left of them, in examples, as a step begins.
+
+    `left_at` is asked once for each step. `made` is the work done since then, `speed` counts work and seconds of the whole command.
+    """
+
+    steps: tuple[str, ...] = ()
+    left_at: Callable[[str], float] | None = None
+    step: str = ""
+    expected: float = 0.0
+    made: float = 0.0
+    worked: float = 0.0
+    seconds: float = 0.0
+
+    def begins(self, step: str) -> None:
+        if step != self.step:
+            self.step, self.made = step, 0.0
+            self.expected = self.left_at(step) if self.left_at is not None and len(self.steps) > 1 else 0.0
+
+    def ended(self, work: float, seconds: float) -> None:
+        """Runs have ended that were `work` in all."""
+        self.made += work
+        self.worked += work
+        self.seconds += seconds
+
+    @property
+    def title(self) -> str:
+        """
+        >>> Whole(("lr-range", "batch", "train"), step="batch").title, Whole(("batch",), step="batch").title
+        ('step 2 of 3, batch', 'batch')
+        """
+        if len(self.steps) < 2 or self.step not in self.steps:
+            return self.step
+        return f"step {self.steps.index(self.step) + 1} of {len(self.steps)}, {self.step}"
+
+    def done(self, work: float, of: float, seconds: float) -> tuple[float, float | None]:
+        """The share that is done of everything, and the seconds left, where `work` of runs `of` that size is done in `seconds`."""
+        left = max(self.expected - self.made - work, of - work)
+        worked, took = self.worked + work, self.seconds + seconds
+        return worked / max(worked + left, 1e-9), took / worked * left if worked > 0 else None
 
 
 class Progress:
@@ -39,98 +89,135 @@ class Progress:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.console = stdout.console(to_stderr=True, quiet=quiet)
+        self.whole = Whole()
+        self.metric: Callable[[float], str] = "metric {:.3g}".format
+
+    def plans(self, steps: Sequence[str], left_at: Callable[[str], float]) -> None:
+        """Tell of these steps as one whole; `left_at` says how many examples are expected to be left as a step begins."""
+        self.whole = Whole(tuple(steps), left_at)
 
     @contextmanager
     def watching(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> Iterator[Callable[[], None]]:
         """Show these jobs while the body runs; it calls what it is given every now and then."""
-        runs = [Watched(name(step, jobs, at), spec, records / f"{run_id}.jsonl") for at, (run_id, spec) in enumerate(jobs)]
-        if self.console.is_terminal and not self.quiet:
-            with self._bars(runs) as poll:
-                yield poll
-        else:
-            self.say(f"{step}: {announced([spec for _, spec in jobs])}")
-            yield self._lines(step, runs)
+        names = [f"{at}/{len(jobs)}" if len(jobs) > 1 else "" for at in range(1, len(jobs) + 1)]
+        runs = [Watched(step, name, spec, records / f"{run_id}.jsonl") for name, (run_id, spec) in zip(names, jobs, strict=True)]
+        if self.quiet:
+            yield lambda: None
+            return
+        self.whole.begins(step)
+        began = time.monotonic()
+        try:
+            if self.console.is_terminal:
+                with self._bars(runs, began) as poll:
+                    yield poll
+            else:
+                self.say(f"{self.whole.title}: {announced([spec for _, spec in jobs])}")
+                yield self._lines(runs, began)
+        finally:
+            self.whole.ended(sum(amount(spec) for _, spec in jobs), time.monotonic() - began)
 
     @contextmanager
-    def _bars(self, runs: Sequence[Watched]) -> Iterator[Callable[[], None]]:
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(BAR),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[now]}", markup=False),
-            TimeRemainingColumn(),
-        )
-        with Bars(*columns, console=self.console, transient=True) as bars:
-            tasks = [bars.add_task(run.name, total=amount(run.spec), now="") for run in runs]
+    def _bars(self, runs: Sequence[Watched], began: float) -> Iterator[Callable[[], None]]:
+        from rich.console import Group
+        from rich.live import Live
+        from rich.text import Text
+
+        def drawn() -> Group:
+            seconds = time.monotonic() - began
+            plain, size = not self.console.encoding.startswith("utf"), self.console.size
+            bars = [self._bar(run, seconds) for run in runs]
+            texts = lines(self._whole_bar(runs, seconds), bars, size.width, size.height, plain)
+            return Group(*(Text(text, no_wrap=True, style="bold" if at == 0 else "") for at, text in enumerate(texts)))
+
+        with Live(get_renderable=drawn, console=self.console, transient=True, refresh_per_second=REFRESHES):
 
             def poll() -> None:
-                for task, run in zip(tasks, runs, strict=True):
-                    found = run.standing()
-                    bars.update(task, completed=done(run.spec, found), now=now(found))
+                for run in runs:
+                    run.standing()
 
             yield poll
 
-    def _lines(self, step: str, runs: Sequence[Watched]) -> Callable[[], None]:
-        started, total = time.monotonic(), sum(amount(run.spec) for run in runs)
-        last, told = started, set[str]()
+    def _bar(self, run: Watched, seconds: float) -> Bar:
+        share = done(run.spec, run.last) / max(amount(run.spec), 1)
+        left = seconds * (1 - share) / share if 0 < share < 1 else None
+        is_running = bool(run.last.row) and not run.last.status
+        return Bar(run.spec.label, self.now(run.last), share, left, is_running, run.name)
+
+    def _whole_bar(self, runs: Sequence[Watched], seconds: float) -> Bar:
+        work, of = sum(done(run.spec, run.last) for run in runs), sum(amount(run.spec) for run in runs)
+        share, left = self.whole.done(work, of, seconds)
+        return Bar(self.whole.title, "", share, left)
+
+    def _lines(self, runs: Sequence[Watched], began: float) -> Callable[[], None]:
+        total = sum(amount(run.spec) for run in runs)
+        last, told = began, set[str]()
 
         def poll() -> None:
             nonlocal last
-            found = {run.name: run.standing() for run in runs}
-            for ended in [run for run in runs if found[run.name].status and run.name not in told]:
-                told.add(ended.name)
-                self.say(f"{ended.name}: {ending(ended.spec, found[ended.name])}")
-            elapsed = time.monotonic() - started
+            found = {run.title: run.standing() for run in runs}
+            for ended in [run for run in runs if found[run.title].status and run.title not in told]:
+                told.add(ended.title)
+                self.say(f"{ended.title}: {self.ending(ended.spec, found[ended.title])}")
             if time.monotonic() - last < SECONDS_A_LINE:
                 return
             last = time.monotonic()
             for run in runs:
-                at = found[run.name]
+                at = found[run.title]
                 if at.row and not at.status and isinstance(run.spec, RunSpec):
-                    self.say(f"{run.name}: iteration {at.row['step']:.0f} of {run.spec.steps}, {now(at)}")
-            share = sum(done(run.spec, found[run.name]) for run in runs) / total
-            left = f", about {elapsed * (1 - share) / share:.0f} s left" if share > 0 else ""
-            if share < 1:  # at the end only the last evaluation is missing, and the line of the run's ending comes at once
-                self.say(f"{step}: {share:.0%} done{left}")
+                    self.say(f"{run.title}: iteration {at.row['step']:.0f} of {run.spec.steps}, {self.now(at)}")
+            work = sum(done(run.spec, found[run.title]) for run in runs)
+            if work < total:  # at the end only the last evaluation is missing, and the line of the run's ending comes at once
+                self.say(f"{self.whole.title}: {self._how_far(work, total, last - began)}")
 
         return poll
 
-    def say(self, text: str) -> None:
+    def _how_far(self, work: float, total: float, seconds: float) -> str:
+        """How much of the runs under way is done, and how long they and all that follows may take."""
+        said = f"{work / total:.0%} of these runs done"
+        left = self.whole.done(work, total, seconds)[1]
+        return f"{said}, about {duration(left)} left{' of all' * (len(self.whole.steps) > 1)}" if left is not None else said
+
+    def now(self, found: Standing) -> str:
+        """What was measured last; nothing before the first evaluation."""
+        loss, metric = found.row.get("val_loss"), found.row.get("metric")
+        if loss is None or metric is None:
+            return ""
+        return f"loss {loss:.3g}" + (f", {self.metric(metric)}" if math.isfinite(metric) else "")
+
+    def ending(self, spec: Spec, found: Standing) -> str:
+        """How a run ended."""
+        if not isinstance(spec, RunSpec):
+            return "measured"
+        seconds = f"{found.row.get('seconds', 0.0):.1f} s of training"
+        if found.status == "finished":
+            return f"{self.now(found)}, {seconds}"
+        last = f"training loss {found.row.get('train_loss', math.nan):.3g}"  # what divergence is told by
+        return f"{found.status} at iteration {found.row.get('step', 0):.0f} ({last}, {seconds})"
+
+    @contextmanager
+    def loading(self, what: str) -> Iterator[None]:
+        """Say at once to a person at a terminal that data are loaded: large ones take longer than one waits without a word."""
+        if what and self.console.is_terminal and not self.quiet:
+            with self.console.status(f"loading data: {stdout.printable(what)}"):
+                yield
+        else:
+            yield
+
+    def say(self, text: str, whole: bool = False) -> None:
+        """Words for people; `whole`: on one line, to be copied."""
         if not self.quiet:
-            stdout.tell(text)
-
-
-def name(step: str, jobs: Sequence[tuple[str, Spec]], at: int) -> str:
-    """What a run is called: its step, which of the runs made together it is, and its label."""
-    run = f" {at + 1}/{len(jobs)}" if len(jobs) > 1 else ""
-    return f"{step}{run}: {jobs[at][1].label}"
+            stdout.tell(text, whole)
 
 
 def announced(specs: Sequence[Spec]) -> str:
-    """What is about to run: labels, and how many iterations; a run that is made again is longer than it was."""
+    """What is about to run: labels, and how many iterations; a run that is made again is longer than it was. Labels that have commas in
+    them are told apart by semicolons."""
     lengths = [spec.steps - spec.at_step if isinstance(spec, RunSpec) else 0 for spec in specs]
+    between = "; " if any("," in spec.label for spec in specs) else ", "
     if len(set(lengths)) == 1 and lengths[0]:
-        return f"{', '.join(spec.label for spec in specs)} ({lengths[0]} iterations{' each' if len(specs) > 1 else ''})"
-    return ", ".join(f"{spec.label} ({steps})" if steps else spec.label for spec, steps in zip(specs, lengths, strict=True))
-
-
-def now(found: Standing) -> str:
-    """What was measured last; nothing before the first evaluation."""
-    loss, metric = found.row.get("val_loss"), found.row.get("metric")
-    if loss is None or metric is None:
-        return ""
-    return f"loss {loss:.3g}" + (f", metric {metric:.3g}" if math.isfinite(metric) else "")
-
-
-def ending(spec: Spec, found: Standing) -> str:
-    """How a run ended."""
-    if not isinstance(spec, RunSpec):
-        return "measured"
-    seconds = f"{found.row.get('seconds', 0.0):.1f} s of training"
-    if found.status == "finished":
-        return f"{now(found)}, {seconds}"
-    last = f"training loss {found.row.get('train_loss', math.nan):.3g}"  # what divergence is told by
-    return f"{found.status} at iteration {found.row.get('step', 0):.0f} ({last}, {seconds})"
+        each = f"{lengths[0]:,} iterations{' each' if len(specs) > 1 else ''}"
+        return f"{between.join(spec.label for spec in specs)} ({each})"
+    return between.join(f"{spec.label} ({steps:,})" if steps else spec.label for spec, steps in zip(specs, lengths, strict=True))
 
 
 def amount(spec: Spec) -> int:

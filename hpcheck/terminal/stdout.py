@@ -1,6 +1,7 @@
 """All text that leaves for a terminal leaves here, with what a terminal would obey escaped. stdout is for a command's data alone: within a
 command whatever else is printed, by the user's code or a library, goes to stderr."""
 
+import codecs
 import json
 import math
 import os
@@ -10,11 +11,15 @@ from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from hpcheck.terminal.wrap import width_of, wrapped
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 STDOUT, STDERR = 1, 2
 LAYOUT = "\n\t"  # between lines and columns of our own
+ESCAPED = "hpcheck.escaped"  # what is done about characters that an encoding lacks
+SPELLED = {"\u00b1": "+-", "\u00d7": "x", "\u2013": "-", "\u2192": "->", "\u2026": "..."}  # of our own words
 _kept: list[TextIO] = []  # stdout as it was when the command began
 
 
@@ -47,7 +52,7 @@ def _apart(stdout: TextIO | None) -> Iterator[TextIO]:
 def _descriptor(stdout: TextIO) -> Iterator[TextIO]:
     stdout.flush()
     kept = os.dup(STDOUT)
-    data = open(kept, "w", encoding=stdout.encoding, errors=stdout.errors, closefd=False)  # noqa: SIM115
+    data = open(kept, "w", encoding=stdout.encoding, errors=ESCAPED, closefd=False)  # noqa: SIM115
     os.dup2(STDERR, STDOUT)
     try:
         yield data
@@ -56,6 +61,17 @@ def _descriptor(stdout: TextIO) -> Iterator[TextIO]:
             data.close()
         os.dup2(kept, STDOUT)
         os.close(kept)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Our own signs spelled, and others escaped, where the terminal's encoding has no such characters."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(SPELLED.get(one, one.encode("ascii", "backslashreplace").decode()) for one in lacking), error.end
+
+
+codecs.register_error(ESCAPED, _escaped)
 
 
 def stream() -> TextIO:
@@ -74,9 +90,16 @@ def write_lines(lines: Iterable[str]) -> None:
     write("\n".join(map(printable, lines)))
 
 
-def tell(text: str) -> None:
-    """Words for people, to stderr."""
-    print(printable(text, LAYOUT), file=sys.stderr, flush=True)
+def write_words(lines: Iterable[str]) -> None:
+    """The same for sentences, which fit the terminal where stdout is one."""
+    width = width_of(stream())
+    write("\n".join(wrapped(printable(line), width) for line in lines))
+
+
+def tell(text: str, whole: bool = False) -> None:
+    """Words for people, to stderr, broken between words where that is a terminal; `whole`: not broken, to be copied."""
+    width = None if whole else width_of(sys.stderr)
+    print(wrapped(printable(text, LAYOUT), width), file=sys.stderr, flush=True)
 
 
 def printable(text: str, but: str = "") -> str:

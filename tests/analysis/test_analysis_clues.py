@@ -441,3 +441,10 @@ def test_a_long_gradual_rise_to_above_the_start_is_overfitting() -> None:
     clues = kinds(curve(DESCENT + 2.5 * np.clip(U - 0.1, 0, 1) + noise()))
     assert "overfitting" in clues
     assert "divergence" not in clues
+
+
+def test_every_clue_has_a_few_words_for_a_picture() -> None:
+    from hpcheck.analysis.clue import ADVICE, MEANING
+
+    assert MEANING.keys() == ADVICE.keys()
+    assert all(len(words) <= 32 for words in MEANING.values())

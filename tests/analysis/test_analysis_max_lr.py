@@ -107,7 +107,7 @@ def test_where_no_longer_runs_are_left_what_the_noise_hides_is_alike() -> None:
     choice = middle_maximum(rows, Bounds(constant_loss=0.32, coarse=True))
     assert (choice.status, choice.confidence, choice.good) == ("chosen", "low", (0.04, 0.15, 0.6))
     assert 0.04 < (choice.value or 0) < 0.6
-    assert "lose at most a tenth of the descent in validation loss, or no more than the noise hides" in choice.reason
+    assert "trains nearly as well by its validation loss, or no worse than the noise hides" in choice.reason
     assert next_maxima(rows, Bounds(10, 0.32, coarse=True)) == (1.2,)
     nothing = [ends(lr, 0.32) for lr in (0.04, 0.15, 0.6)]
     assert middle_maximum(nothing, Bounds(constant_loss=0.32, coarse=True)).status == "abstained"
@@ -276,7 +276,7 @@ def test_a_stretch_wider_than_ten_times_leaves_its_middle_unsure() -> None:
     middle = middle_maximum(runs(wide)).value or 0.0
     choice = middle_maximum([*runs(wide), *twice({middle: (0.3, 0.3)})])
     assert (choice.value, choice.confidence) == (middle, "low")
-    assert "low confidence, since such good maxima span a factor of 28" in choice.reason
+    assert "low confidence, since these maxima span a factor of 28" in choice.reason
 
 
 def test_maxima_that_two_seeds_order_the_opposite_way_leave_their_middle_unsure() -> None:
@@ -287,6 +287,21 @@ def test_maxima_that_two_seeds_order_the_opposite_way_leave_their_middle_unsure(
         choice = middle_maximum([*others, *twice({middle: at_middle, 0.2: (0.31, 0.325)})])
         assert (choice.value, choice.confidence) == (middle, confidence), at_middle
     assert choice.reason.endswith("two seeds order the candidates the opposite way")
+
+
+def test_scores_are_said_on_the_scale_they_are_judged_on_where_a_seed_shifts_all() -> None:
+    shifted = {0.1: 0.03, 0.2: 0.03}  # what another seed adds
+    candidates = [
+        replace(one, curves=(*one.curves, ends_at(BOWL[one.value] + shifted[one.value]))) if one.value in shifted else one
+        for one in runs(BOWL)
+    ]
+    scores = {value: score for value, score, _ in middle_maximum(candidates).scores}
+    alone = {value: score for value, score, _ in middle_maximum(runs(BOWL)).scores}
+    assert scores == pytest.approx(alone, abs=1e-3)
+    once, again = stretch(runs(BOWL), "loss"), stretch(candidates, "loss")
+    assert once is not None
+    assert again is not None
+    assert (once.low, once.high) == pytest.approx((again.low, again.high), rel=0.01)
 
 
 def test_an_interval_that_had_to_reach_for_the_kept_maximum_makes_it_no_surer() -> None:

@@ -25,8 +25,8 @@ def plan(tmp_path, *overrides):
 
 def test_full_trainings_are_planned_in_place_of_the_weight_decay_grid(tmp_path) -> None:
     found = plan(tmp_path, "confirm.trainings=null")
-    assert list(found["iterations"]) == ["lr-range", "batch", "momentum", "confirm", "train"]
-    assert found["trainings"]["confirm"] == [8, 8]
+    assert list(found["iterations"]) == ["lr-in-full", "batch", "momentum", "confirm", "train"]
+    assert found["trainings"]["confirm"] == [7, 7]  # one of the eight was trained to find the lr
     assert found["trainings"]["train"] == [0, 0]  # it is one of the eight
     assert found["confirm"]["parts"] == {"first": 3, "neighbours": 2, "challenger": 1, "fresh": 2}
     said = "\n".join(plan_lines(found))
@@ -84,10 +84,11 @@ def test_a_training_that_equal_time_may_lengthen_is_counted_at_the_users_epochs(
 
 def test_people_read_the_same(tmp_path) -> None:
     found = plan(tmp_path)
-    text = "\n".join(plan_lines(found))
+    text = " ".join(" ".join(plan_lines(found)).split())
+    assert "Data: digits (train 1,294; validate 144, held out of the training split; test 359)" in text
     assert f"One training of yours: 50 epochs, {found['iterations_of_a_full_training']} iterations of 128" in text
-    assert f"  momentum: {found['trainings']['momentum'][0]:g} to {found['trainings']['momentum'][1]:g} trainings, " in text
-    assert f"its goal is {found['goal']} iterations at most" in text
+    assert f" momentum: {found['trainings']['momentum'][0]:g} to {found['trainings']['momentum'][1]:g} trainings, " in text
+    assert f"Its goal is {found['goal']:,} iterations at most" in text
     assert "lr-reprobe: 0 to " in text
 
 

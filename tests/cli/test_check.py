@@ -142,6 +142,33 @@ def test_github_annotations_and_summary(project, capsys, monkeypatch):
     assert "injected, 100%" in summary
 
 
+def test_the_summary_says_whether_it_is_better_what_it_cost_and_lengths_in_words(project):
+    old, new = copy.deepcopy(BASE), copy.deepcopy(BASE)
+    new["verdict"] = {"says": "better", "words": "Better than yours: 98.4 against 97.1%."}
+    old["verdict"] = {"says": "probably better", "words": "Probably better than yours."}
+    new["provenance"]["cost"] = {"search": {"trainings": 1.8, "runs": 11, "iterations": 1780, "device_seconds": 70.0}}
+    old["settings"]["learning_rate"] |= {"epochs": 25.0, "cycle_epochs": 22.5}
+    new["settings"]["learning_rate"] |= {"epochs": 89.79, "cycle_epochs": 80.8}
+    commit(project[0], old)
+    project[1](new)
+    run(["check", "--markdown", "comment.md"])
+    text = (project[0] / "comment.md").read_text()
+    assert "Better than yours: 98.4 against 97.1%." in text
+    assert "The baseline says" not in text
+    assert "cost 1.8 of your trainings, 70 seconds of computing." in text
+    assert "| learning_rate.cycle | 25 epochs | 90 epochs | drifted | the training was 25 epochs long, and is 90 epochs long now |" in text
+
+
+def test_a_check_that_confirms_nothing_says_what_the_baseline_claims(project):
+    old, new = copy.deepcopy(BASE), copy.deepcopy(BASE)
+    old["verdict"] = {"says": "better", "words": "Better than yours: 98.4 against 97.1%."}
+    new["verdict"] = {"says": "not tested", "words": "Not confirmed: nothing was trained in full."}
+    commit(project[0], old)
+    project[1](new)
+    run(["check", "--markdown", "comment.md"])
+    assert "The baseline says: Better than yours: 98.4 against 97.1%." in (project[0] / "comment.md").read_text()
+
+
 def test_annotations_are_not_in_the_json(project, capsys):
     commit(project[0], edited("learning_rate", 1.2))
     assert run(["check", "--github", "--json"]) == 1
@@ -161,7 +188,7 @@ def test_summary_cells_hold_no_markup():
 def test_picture_puts_old_above_new_on_one_scale():
     new = rerun("learning_rate", 0.1, interval=[0.05, 0.2])
     title, before, now = check.picture(next(one for one in check.drift.compare(BASE, new) if one.setting == "learning_rate"))
-    assert title == "learning_rate, 0.025 to 1.1"
+    assert title == "learning_rate, 0.02 to 2"
     assert before.index("o") > now.index("o")
     assert len(before) == len(now)
 

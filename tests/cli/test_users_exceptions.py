@@ -13,6 +13,7 @@ import torch
 from hpcheck.__main__ import run
 from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.pool import Pool
+from hpcheck.errors import ChangedError
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.identity import identify
 from hpcheck.runs.spec import PartSpec
@@ -66,6 +67,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("own_loader", "own_network"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     worker.of_this_process.cache_clear()
+    worker.on_device.cache_clear()
 
 
 def write(body: str) -> None:
@@ -149,3 +151,30 @@ def test_threads_that_are_left_running_do_not_keep_the_command() -> None:
     assert done.returncode == 0
     assert "threads that your code left running end with the command: of mine" in done.stderr
     assert "lr-range" in done.stdout
+
+
+def test_a_loader_that_draws_at_random_is_named_with_what_to_do(tmp_path: Path) -> None:
+    write("return tuple((np.random.default_rng().normal(size=(40, 3)), np.arange(40) % 2) for _ in range(2))")
+    spec = replace(RUN, data=replace(RUN.data, name="own_loader:load"), total_batch_size=8)
+    with pytest.raises(UsersCodeError, match=r"own_loader:load returns other data each time it is called.*seed it, as in rng = "):
+        worker.work(spec, identify(spec), tmp_path, "cpu", 1)
+    assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_a_loader_whose_order_is_another_in_each_process_is_told_what_may_be_the_cause(tmp_path: Path) -> None:
+    write("return tuple((np.full((40, 3), 1.0 + os.getpid()), np.arange(40) % 2) for _ in range(2))")
+    spec = replace(RUN, data=replace(RUN.data, name="own_loader:load"), total_batch_size=8)
+    elsewhere = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from tests.support.engine_runs import *\nfrom hpcheck.runs.identity import identify\n"
+            "print(identify(replace(RUN, data=replace(RUN.data, name='own_loader:load'), total_batch_size=8)))",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    with pytest.raises(ChangedError, match=r"own_loader:load changed while the command ran; give it again.*a set, hash"):
+        worker.work(spec, elsewhere.stdout.strip(), tmp_path, "cpu", 1)

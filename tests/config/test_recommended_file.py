@@ -45,6 +45,8 @@ COMMANDS = [
     ["train", "c.yaml", "--from", "recommended.yaml"],
 ]
 INJECTED = "0.2; import os; os.system('true') #"
+TEST_SPLIT = TEXT[TEXT.index("      test:\n") : TEXT.index("    schedule:")]
+OVERFITS = "{weight_decay: 1, larger_weight_decays: [1], lowest_after_epochs: 1, of_epochs: 1, budget_epochs: 1}"
 HOSTILE = [
     ("    max: 0.18", f'    max: "{INJECTED}"', "6: settings.learning_rate.max: not a number"),
     ("    epochs: 100.0", f'    epochs: "{INJECTED}"', "10: settings.learning_rate.epochs: not a number"),
@@ -66,6 +68,13 @@ HOSTILE = [
     ("    - step: lr-range", "    - step: [1]", "38: evidence.learning_rate.earlier[0].step: not allowed"),
     ("each: [0.975,", "each: [a,", "130: results.train.recommended.val.each: not allowed"),
     ("metric: 0.9826", "metrics: 0.9826", "131: results.train.recommended.test.metric: is required"),
+    (TEST_SPLIT, "      test: true\n", "131: results.train.recommended.test: not a mapping"),
+    ("      runs: [29ab", "      ran: [29ab", "124: results.train.recommended.runs: is required"),
+    ("      runs: [29ab54d8735678a0,", "      runs: [1,", "125: results.train.recommended.runs: not allowed"),
+    ("    schedule:", "    start: 1\n    schedule:", "135: results.train.start: not a mapping"),
+    ("    schedule:", f"    overfits: {OVERFITS}\n    schedule:", "135: results.train.overfits.steps: is required"),
+    ("results:", "results:\n  confirm: {considered: []}", "123: results.confirm.trainings: is required"),
+    ("results:", "results:\n  confirm: {trainings: 8, considered: [1]}", "123: results.confirm.considered: not allowed"),
     ("      runs: 44", "      runs: many", "152: provenance.cost.search.runs: not allowed"),
     ("    torch: 2.14.1", "    torch: [1] #", "145: provenance.environment.torch: not allowed"),
 ]

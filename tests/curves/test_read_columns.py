@@ -1,10 +1,14 @@
 """Columns are found by the names that people use; what could be two things is an error that lists them."""
 
+from pathlib import Path
+
 import pytest
 
 from hpcheck.curves.columns import assign
+from hpcheck.curves.files import load_one
 from hpcheck.curves.names import is_worse_when_higher
 from hpcheck.curves.table import Row, Table
+from tests.support.read_cases import falling
 
 
 def table(*names: str, rows: int = 3) -> Table:
@@ -111,3 +115,24 @@ def test_a_summary_of_one_value_is_no_curve_beside_one_of_many() -> None:
 @pytest.mark.parametrize(("name", "worse"), [("val_acc", False), ("test_error", True), ("val perplexity", True), ("metric", False)])
 def test_the_direction_of_a_metric_is_in_its_name(name: str, worse: bool) -> None:
     assert is_worse_when_higher(name) is worse
+
+
+@pytest.mark.parametrize("name", ["optim/lr", "lr_backbone", "learning_rate/all", "opt.lr"])
+def test_a_learning_rate_of_any_other_name_is_found(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"{i},0.1,{loss}\n" for i, loss in enumerate(falling(12)))
+    (tmp_path / "a.csv").write_text(f"epoch,{name},val_loss\n{rows}")
+    assert load_one(tmp_path / "a.csv", {}).columns["lr"] == name
+
+
+@pytest.mark.parametrize("name", ["lr_decay", "max_lr", "lr_scale"])
+def test_a_setting_of_the_schedule_is_no_learning_rate(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"{i},0.1,{loss}\n" for i, loss in enumerate(falling(12)))
+    (tmp_path / "a.csv").write_text(f"epoch,{name},val_loss\n{rows}")
+    assert "lr" not in load_one(tmp_path / "a.csv", {}).columns
+
+
+@pytest.mark.parametrize("name", ["tokens_seen", "consumed samples", "total_timesteps"])
+def test_what_was_seen_counts_where_nothing_else_does(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"{100 * i},{loss}\n" for i, loss in enumerate(falling(12)))
+    (tmp_path / "a.csv").write_text(f"{name},val_loss\n{rows}")
+    assert load_one(tmp_path / "a.csv", {}).columns["step"] == name

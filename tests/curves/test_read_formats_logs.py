@@ -184,7 +184,7 @@ def test_a_file_beyond_the_limit_is_refused_by_its_size(tmp_path: Path) -> None:
         file.write(b"step,val_loss\n")
         file.truncate(1 << 31)
     (line,) = refused(path)
-    assert "larger than 64 MiB" in line
+    assert "larger than 512 MiB" in line
 
 
 @pytest.mark.parametrize(("content", "what"), [(b"PK\x03\x04rest", "Excel"), (b"\x1f\x8b\x08", "gzip"), (b"\x80\x04\x95", "pickle")])

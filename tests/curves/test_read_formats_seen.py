@@ -140,4 +140,37 @@ def test_long_stretches_of_spaces_and_words_are_read_in_no_time(tmp_path: Path) 
 
 
 def test_more_than_a_million_rows_are_refused(tmp_path: Path) -> None:
-    assert "more than 1,000,000 rows" in refused(tmp_path / "a.csv", "val_loss\n" + "1\n" * 1_000_001)
+    assert "more than 1,000,000 rows" in refused(tmp_path / "a.jsonl", "{}\n" * 1_000_001)
+
+
+def test_runs_of_other_lengths_are_apart_though_their_iterations_start_over(tmp_path: Path) -> None:
+    """Detectron2 appends; the epochs of one run would all be of one length."""
+    parts = [falling(9), [9 * loss for loss in falling(12)], falling(10)]
+    text = "".join(json.dumps({"iteration": 20 * i, "lr": 0.1, "total_loss": v}) + "\n" for part in parts for i, v in enumerate(part))
+    assert [len(one.curve) for one in load(tmp_path / "metrics.json", text)] == [9, 12, 10]
+
+
+def test_a_total_of_epochs_is_no_epoch(tmp_path: Path) -> None:
+    lines = "".join(f"[train] epoch:{i} iter:0/18 0.00% lr:0.001 loss:{loss:.4f}\n" for i, loss in enumerate(LOSSES))
+    (found,) = load(tmp_path / "a.log", f"Total Epoch:300 Training num:288\n{lines}")
+    assert list(found.curve.step) == list(range(12))
+    assert not any("starts over" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("names", [("train_disc_loss", "train_gen_loss"), ("d_X_loss", "g_loss")])
+def test_of_losses_that_none_is_the_whole_it_is_asked_which(tmp_path: Path, names: tuple[str, str]) -> None:
+    rows = "".join(f"{i},{loss},{loss}\n" for i, loss in enumerate(LOSSES))
+    line = refused(tmp_path / "a.csv", f"iteration,{','.join(names)}\n{rows}")
+    assert f"several columns could be the training loss (got {', '.join(map(repr, names))}" in line
+
+
+def test_a_progress_bars_batches_are_counted(tmp_path: Path) -> None:
+    lines = "".join(f"INFO - {i}%|#   | {i}.00/171 [00:00<02:39, 1.07batch/s, loss={loss:.4f}]\n" for i, loss in enumerate(LOSSES))
+    (found,) = load(tmp_path / "a.log", f"INFO - 0epoch [00:00, ?epoch/s]\n{lines}")
+    assert len(found.curve) == 12
+
+
+def test_an_accuracy_of_any_other_name_is_the_metric(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{loss},{1 - loss / 3}\n" for i, loss in enumerate(LOSSES))
+    (found,) = load(tmp_path / "a.csv", f"epoch,val_loss,val_out_caps_acc\n{rows}")
+    assert found.columns["accuracy"] == "val_out_caps_acc"

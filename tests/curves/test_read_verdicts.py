@@ -186,6 +186,14 @@ def test_a_drawn_trend_passes_through_its_few_dots() -> None:
     assert line.smooth == line.raw
 
 
+def test_a_drawn_trend_does_not_pass_its_dots_by_on_one_side() -> None:
+    """A range test whose end at 40 times the start drew the trend of its good part off all of its dots."""
+    loss = np.array([2.3, 2.15, 1.02, 0.74, 1.04, 0.49, 1.65, 1.77, 5.9, 40.0, 33.0, 2.7, 2.4, 2.4, 2.36, *np.full(13, 2.35)])
+    trend = np.array(series(Curve(np.arange(28.0), np.linspace(0.01, 1.2, 28), loss), "lr").smooth)
+    off = np.sign(np.round(loss - trend, 3))[:7]
+    assert not any(abs(off[at : at + 4].sum()) == 4 for at in range(4))
+
+
 @st.composite
 def curves(draw: st.DrawFn) -> Curve:
     count = draw(st.integers(8, 80))
@@ -238,3 +246,53 @@ def test_no_comparison_depends_on_a_unit(runs: list[Curve], factor: float, shift
         verdict([replace(run, val_loss=run.val_loss + shift, train_loss=np.asarray(run.train_loss) + shift) for run in named]) == expected
     )
     assert verdict([replace(run, accuracy=factor * np.asarray(run.accuracy)) for run in named]) == expected
+
+
+def test_a_metric_of_few_examples_that_returns_to_one_value_now_and_then_is_not_stuck() -> None:
+    """126 examples: six of nineteen accuracies are 0.9127, and others lie above and below."""
+    shares = [113, 111, 114, 117, 116, 116, 113, 115, 114, 115, 115, 115, 116, 113, 116, 111, 111, 117, 115]
+    loss = np.array([0.46, 0.42, 0.34, 0.32, 0.29, 0.31, 0.23, 0.30, 0.36, 0.39, 0.39, 0.38, 0.39, 0.52, 0.33, 0.44, 0.61, 0.40, 0.69])
+    curve = Curve(np.arange(19.0), np.full(19, np.nan), loss, accuracy=np.array(shares) / 126)
+    assert not any("again and again" in line for line in describe.conclusions(one(curve)))
+
+
+@pytest.mark.parametrize(
+    "lr", [np.full(60, 0.1), np.geomspace(1e-4, 1.0, 60), np.linspace(0.01, 0.6, 60)], ids=["constant", "sweep", "ramp"]
+)
+def test_a_curve_that_diverges_gets_no_advice_of_a_larger_lr(lr: np.ndarray) -> None:
+    """It falls, overfits little by little, and then breaks."""
+    at = np.arange(60.0)
+    loss = 0.5 + 1.8 * np.exp(-at / 4) + 0.012 * np.maximum(0, at - 15) + noise(0.005, 60)
+    loss[54:] = np.linspace(2, 40, 6)
+    reading = one(Curve(at, lr, loss))
+    assert ("overfitting", "gradual-rise") in said(reading)
+    assert "divergence" in {kind for kind, _ in said(reading)}
+    assert not any("larger learning rate" in clue.advice for clue in reading.clues)
+
+
+SHORT_NOISE = {
+    "that follows itself": [
+        *(1.8176, 1.8193, 1.8189, 1.8209, 1.8259, 1.8277, 1.8256, 1.8218, 1.8215, 1.8194, 1.8172, 1.8174, 1.8205, 1.8188, 1.8177, 1.8196),
+        *(1.8193, 1.8167, 1.8137, 1.8144, 1.8121, 1.8144, 1.8155, 1.8181, 1.8188, 1.8199, 1.8192, 1.8183, 1.8161, 1.8153, 1.8195, 1.8171),
+    ],
+    "that grows": [
+        *(1.4139, 1.4142, 1.4143, 1.4154, 1.4141, 1.4139, 1.4145, 1.4141, 1.4136, 1.4141, 1.4161, 1.4137, 1.4112, 1.4099, 1.4152, 1.4185),
+        *(1.406, 1.4167, 1.4159, 1.413, 1.4123, 1.4133, 1.4157, 1.4166, 1.414, 1.4125, 1.4174, 1.4159, 1.418),
+    ],
+    "that is skewed": [
+        *(2.6477, 2.6108, 2.5868, 2.576, 2.5851, 2.5784, 2.5767, 2.6478, 2.587, 2.5833, 2.5731, 2.5822, 2.5793, 2.5742, 2.5969, 2.6092),
+        *(2.592, 2.5729, 2.5749, 2.6268, 2.5963, 2.6268),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SHORT_NOISE)
+def test_a_short_sweep_of_noise_does_not_diverge(name: str) -> None:
+    loss = np.array(SHORT_NOISE[name])
+    assert read_sweep(Curve(np.arange(float(len(loss))), np.geomspace(1e-6, 1e-3, len(loss)), loss)).diverges_at is None
+
+
+def test_an_ending_that_falls_by_three_and_a_half_errors_after_a_long_level_is_flat() -> None:
+    """One threshold says what falls and what does not: four errors."""
+    loss = np.array([2.292, 1.291, 0.838, 0.656, 0.575, 0.543, 0.502, 0.509, 0.514, 0.492, 0.512, 0.508, 0.509, 0.501, 0.494, 0.478])
+    assert said(one(Curve(np.arange(16.0), np.full(16, 0.1), loss))) == {("plateau", "flat")}

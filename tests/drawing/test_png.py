@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpcheck.drawing import marks, scale
+from hpcheck.drawing import curve_layout, frame, marks, scale
 from hpcheck.drawing import png as plots
 from hpcheck.drawing import svg as picture
+from hpcheck.drawing.layout import overlap
 from hpcheck.drawing.panels import Box, Panel, Series
 from hpcheck.steps.reading import Reading
 from hpcheck.text import number
@@ -54,26 +55,90 @@ def test_nothing_finite_is_no_picture(tmp_path: Path) -> None:
     assert plots.draw("train", (panel(line(math.nan)),), tmp_path) == []
 
 
-def test_curves_that_end_close_together_are_also_shown_enlarged() -> None:
+def test_curves_that_end_close_together_are_shown_where_they_end() -> None:
     close = panel(cases.falling("a", 0.10), cases.falling("b", 0.12))
     apart = panel(cases.falling("a", 0.1), cases.falling("b", 1.9))
-    views = [(one, scale.view(one)) for one in (close, apart)]
-    found = [scale.enlarged(one, view) for one, view in views if view]
+    found = [scale.view(one) for one in (close, apart, replace(close, whole=True))]
+    assert [view is not None and view.zoomed for view in found] == [True, False, False]
     assert found[0] is not None
-    assert found[0].y[1] < 0.5
-    assert found[1] is None
+    assert 0.12 < found[0].y[1] < 0.5
 
 
-def test_a_second_half_that_one_curve_alone_reaches_is_not_enlarged() -> None:
-    one = panel(cases.falling("a", 0.10, steps=60), cases.falling("b", 0.12, steps=20))
+def test_a_second_half_that_one_curve_alone_reaches_is_not_zoomed_to() -> None:
+    view = scale.view(panel(cases.falling("a", 0.10, steps=60), cases.falling("b", 0.12, steps=20)))
+    assert view is not None
+    assert not view.zoomed
+
+
+def test_a_curve_that_ends_far_worse_than_the_others_leaves_the_picture() -> None:
+    view = scale.view(panel(*(cases.falling(str(to), to) for to in (0.1, 0.11, 0.13, 0.14)), cases.falling("far", 2.0)))
+    assert view is not None
+    assert view.y[1] < 0.5
+
+
+def test_a_range_test_is_shown_around_its_marks() -> None:
+    view = scale.view(panel(cases.ramp(until=3.0, blows_up=False), marks=((0.3, "limit 0.3"),)))
+    assert view is not None
+    assert 0.3 < view.x[1] < 0.7
+
+
+def test_the_clues_of_a_zoomed_picture_are_in_it() -> None:
+    early = panel(cases.falling("a", 0.10), cases.falling("b", 0.12), boxes=(Box(0.0, 30.0, "still falling"),))
+    view = scale.view(early)
+    assert view is not None
+    assert view.y[1] > 2.0
+
+
+@pytest.mark.parametrize("size", [frame.WIDE, frame.NARROW], ids=lambda size: size.name)
+@pytest.mark.parametrize("reading", cases.everything(), ids=lambda reading: reading.step)
+def test_no_words_of_a_picture_overlap_or_leave_it(reading: Reading, size: frame.Size) -> None:
+    for one in reading.panels:
+        view = scale.view(one)
+        assert view is not None
+        words = curve_layout.placed(one, view, size).words
+        for index, first in enumerate(words):
+            left, _, right, lower = first.box
+            assert left >= -1, first
+            assert right <= size.width + 1, first
+            assert lower <= size.height + 1, first
+            assert [other.words for other in words[index + 1 :] if overlap(first, other, -1)] == [], first
+
+
+def test_curves_are_named_at_their_ends_without_the_words_that_all_begin_with() -> None:
+    (one,) = cases.wd_grid().panels
     view = scale.view(one)
     assert view is not None
-    assert scale.enlarged(one, view) is None
+    layout = curve_layout.placed(one, view, frame.WIDE)
+    names = {words.series: words for words in layout.words if words.kind in ("curve", "chosen")}
+    assert [names[index].words for index in range(len(one.series))] == [
+        "0",
+        "1e-05",
+        "0.0001",
+        "0.0003",
+        "0.001",
+        "0.003",
+        "0.01",
+        "0.03",
+        "0.1",
+    ]
+    assert [words.words for words in layout.words if words.kind == "chosen"] == ["0.001"]
+    assert "weight decay" in [words.words for words in layout.words]
+    ends = [curve.pieces[-1][-1][1] for curve in layout.curves]
+    assert sorted(range(9), key=ends.__getitem__) == sorted(range(9), key=lambda index: names[index].y)
 
 
-def test_a_legend_of_long_names_takes_more_rows_than_of_short_ones() -> None:
-    short, long = (panel(*(cases.falling(name, 0.1) for _ in range(4))) for name in ("max 0.1", "falling momentum, 2 seeds, of four"))
-    assert (plots.legend_rows(short), plots.legend_rows(long)) == (1, 2)
+def test_a_box_says_what_it_means_where_it_hides_no_curve() -> None:
+    (one,) = cases.train().panels
+    view = scale.view(one)
+    assert view is not None
+    layout = curve_layout.placed(one, view, frame.WIDE)
+    assert [words.words for words in layout.words if words.kind == "clue"] == ["plateau", "overfitting"]
+
+
+def test_what_a_box_means_stands_whole_below_the_picture() -> None:
+    words = "plateau (flat), iteration 885 to 1011: the loss has become horizontal, which is the goal: going on so gains nothing more"
+    lines = plots.clue_lines(panel(line(2.0, 1.0), boxes=(Box(0.0, 1.0, "flat", f"{words} [section 3.1, Remark 2]"),)))
+    assert " ".join(" ".join(lines).split()) == f"1 {words}"
 
 
 @pytest.mark.parametrize(
@@ -174,14 +239,38 @@ def test_log_axes_are_drawn(tmp_path: Path) -> None:
 
 def test_what_is_larger_is_drawn_higher_and_what_is_beyond_is_marked_at_its_own_edge() -> None:
     view = scale.View((0.0, 1.0), (0.0, 1.0), cut=True)
-    frame = picture.Frame(picture.WIDE, view, False, False, 12.0)
-    _, top, _, bottom = frame.box
-    assert (frame.y(1.0), frame.y(0.0)) == (top, bottom)  # pixels are counted from the top
-    assert frame.x(0.0) < frame.x(1.0)
-    above, below = (str(picture._overflow(frame, line(value), 0)) for value in (9.0, -9.0))
-    assert f" {top + 7:g}l" in above
-    assert f" {bottom - 7:g}l" in below
+    drawn = frame.Frame(panel(line(0.0)), view, frame.WIDE, 12.0, 700.0)
+    _, top, _, bottom = drawn.box
+    assert (drawn.y(1.0), drawn.y(0.0)) == (top, bottom)  # pixels are counted from the top
+    assert drawn.x(0.0) < drawn.x(1.0)
+    above, below = (next(curve_layout._beyond(drawn, line(value))) for value in (9.0, -9.0))
+    assert above[1:] == (top + 4, True)
+    assert below[1:] == (bottom - 4, False)
+
+
+def test_the_svg_and_the_png_draw_the_same_layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = cases.batch().panels
+    view = scale.view(one)
+    assert view is not None
+    layout = curve_layout.placed(one, view, frame.WIDE)
+    svg = str(picture.svg(one, view, frame.WIDE, "a"))
+    drawn: list[str] = []
+    monkeypatch.setattr(plots, "_text", lambda ax, words, *_: drawn.append(words.words))
+    plots.draw_panels((one,), tmp_path / "batch.png")
+    for words in layout.words:
+        assert f">{words.words}</text>" in svg
+        assert words.words in drawn
 
 
 def test_the_same_clue_over_two_stretches_is_two_boxes() -> None:
     assert len(marks.merged([Box(0.1, 0.2, "plateau"), Box(0.5, 0.6, "plateau")])) == 2
+
+
+def test_curves_have_the_colours_of_the_page_and_words_can_be_read_in_them() -> None:
+    style = (Path(plots.__file__).parents[1] / "report" / "report.css").read_text(encoding="utf-8")
+    light = style[: style.index("prefers-color-scheme: dark")]
+    for index, colour in enumerate(plots.COLOURS):
+        assert f"--s{index}: {colour.lower()}" in light
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        assert 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) > 4.5, colour

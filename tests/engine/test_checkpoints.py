@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hpcheck.engine import checkpoints, loop
+from hpcheck.engine import arrays, checkpoints
 from hpcheck.engine.checkpoints import Checkpoints
 from hpcheck.engine.snapshots import SEAL, read_sealed, sealed
 from hpcheck.runs.files import StorageError
@@ -253,6 +253,6 @@ def test_running_out_of_memory_says_what_to_lower(tmp_path: Path, monkeypatch: p
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    monkeypatch.setattr(loop, "update", full)
+    monkeypatch.setattr(arrays, "update", full)
     with pytest.raises(RunFailedError, match=r"out of memory on device cpu at batch size 48; lower start\.total_batch_size"):
         computed(FIFTY, tmp_path)

@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from hpcheck.data.arrays import IGNORED, DataError
-from hpcheck.engine import loop, timing
+from hpcheck.engine import arrays, timing
+from hpcheck.engine.arrays import update
 from hpcheck.engine.batches import BatchStream, augmented, draws, moved
 from hpcheck.engine.divergence import Levels
-from hpcheck.engine.loop import prepare, update
+from hpcheck.engine.loop import prepare
 from hpcheck.engine.objectives import accuracy, cross_entropy, fresh_batchnorm
 from hpcheck.engine.pool import worker
 from hpcheck.runs import records
@@ -318,14 +319,14 @@ def test_a_thread_alone_is_timed_by_its_own_seconds_and_several_by_the_clock(mon
 
 def refusing_above(largest, monkeypatch):
     """Updates run out of memory at batch sizes above `largest`, as they would on a GPU."""
-    honest = timing.update
+    honest = arrays.update
 
-    def update(training, x, y):
+    def update(training, x, y, seed=None):
         if len(y) > largest:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
-        return honest(training, x, y)
+        return honest(training, x, y, seed)
 
-    monkeypatch.setattr(timing, "update", update)
+    monkeypatch.setattr(arrays, "update", update)
 
 
 def test_batch_sizes_that_do_not_fit_are_left_out_and_the_largest_that_does_is_timed(tmp_path, monkeypatch):
@@ -345,8 +346,8 @@ def test_a_batch_that_would_not_fit_in_memory_is_never_run_on_a_cpu(tmp_path, mo
     monkeypatch.setattr(timing, "free_bytes", lambda: 2**30)
     grown = iter([0, 2**20, 25 * 2**20, *[26 * 2**20] * 99])  # a mebibyte an example: 1,024 of them leave no headroom
     monkeypatch.setattr(timing, "_resident_peak", lambda: next(grown))
-    run, honest = [], timing.update
-    monkeypatch.setattr(timing, "update", lambda training, x, y: run.append(len(y)) or honest(training, x, y))
+    run, honest = [], arrays.update
+    monkeypatch.setattr(arrays, "update", lambda training, x, y, seed=None: run.append(len(y)) or honest(training, x, y, seed))
     record = computed(TimingSpec(DIGITS, MLP, PartSpec("sgd"), (16, 1024), rounds=1), tmp_path)
     assert 1024 in record.result["too_large"]
     assert 1024 not in run
@@ -371,7 +372,7 @@ def test_each_seed_has_initial_weights_and_a_data_order_of_its_own(init):
 
 def test_no_two_steps_of_any_two_seeds_draw_the_same_dropout(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(loop, "reseed", lambda device, number: seen.append(number))
+    monkeypatch.setattr(arrays, "reseed", lambda device, number: seen.append(number))
     for seed in (0, 1):
         computed(replace(SHORT, model=DROPOUT, seed=seed), tmp_path)
     assert len(set(seen)) == len(seen) == 16

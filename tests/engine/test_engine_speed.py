@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hpcheck.engine.loop import prepare, reseed
+from hpcheck.engine.arrays import reseed
+from hpcheck.engine.loop import prepare
 from hpcheck.engine.objectives import arithmetic, evaluate
 from hpcheck.engine.pool.malloc import keep_freed_memory
 from hpcheck.engine.pool.worker import on_device

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpcheck.engine import checkpoints, loop
+from hpcheck.engine import arrays, checkpoints
 from hpcheck.engine.checkpoints import Stopped
 from hpcheck.engine.graphs.worker import work_together
 from hpcheck.engine.objectives import evaluate
@@ -60,7 +60,7 @@ def test_a_run_stopped_on_a_gpu_goes_on_where_it_was(tmp_path: Path, monkeypatch
     spec = replace(RESNET, model=PartSpec("mlp", freeze({"hidden": [16], "dropout": 0.5})))
     (tmp_path / "whole").mkdir()
     expected = computed(spec, tmp_path / "whole", "cuda")
-    original, calls = loop.update, iter(range(100))
+    original, calls = arrays.update, iter(range(100))
 
     def update(*arguments: object) -> object:
         if next(calls) == 8:
@@ -69,7 +69,7 @@ def test_a_run_stopped_on_a_gpu_goes_on_where_it_was(tmp_path: Path, monkeypatch
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "_stop", [])
-        patch.setattr(loop, "update", update)
+        patch.setattr(arrays, "update", update)
         with pytest.raises(Stopped):
             computed(spec, tmp_path, "cuda")
     found = computed(spec, tmp_path, "cuda")

@@ -16,6 +16,7 @@ ORDER = (
     ("report",),
     ("curves", "recommendation"),
     ("steps",),
+    ("tasks",),
     ("script",),
     ("init", "drawing", "engine"),
     ("terminal",),
@@ -36,7 +37,14 @@ MAY_NOT_IMPORT = {  # although it stands above
     "runs.files": {"config", "data", "plugins"},
     "drawing": {"runs.spec", "runs.records", "config", "data", "analysis"},
 }
-NEED_TORCH = ("hpcheck.engine.", "hpcheck.models.", "hpcheck.optimizers.", "hpcheck.init.starters.", "hpcheck.script.inside.")
+NEED_TORCH = (
+    "hpcheck.engine.",
+    "hpcheck.models.",
+    "hpcheck.optimizers.",
+    "hpcheck.init.starters.",
+    "hpcheck.script.inside.",
+    "hpcheck.tasks.hf",
+)
 TORCH_FREE_ENGINE = {
     f"hpcheck.engine.{name}"
     for name in (

@@ -1,5 +1,6 @@
-"""The three examples, shortened: their data are made, their first step runs, and what it records is what their own code measures."""
+"""The examples, shortened: their data are made, their first step runs, and what it records is what their own code measures."""
 
+import importlib.util
 import runpy
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.recommendation import recommended
 from hpcheck.runs import records
+from hpcheck.tasks import description, resolved
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SHORT = ["budget.evals=10", "budget.eval_size=60", "budget.short_steps=30", "run.jobs=1", "run.threads=1", "lr_range.max_extensions=0"]
@@ -21,7 +23,11 @@ SMALLER = {
     "images": ["lr_range.max=0.5", "data.limit=200", "model.width=4"],
     "table": ["lr_range.max=0.5"],
     "text": ["lr_range.max=0.05", "data.characters=20000", "data.length=16", "model.width=16"],
+    "task": ["lr_range.max=1", "task.width=4"],
+    "lightning": ["lr_range.max=0.1", "task.width=8"],
 }
+NO_LIGHTNING = pytest.mark.skipif(importlib.util.find_spec("lightning") is None, reason="lightning is not installed")
+LIGHTNING = pytest.param("lightning", marks=[NO_LIGHTNING, pytest.mark.filterwarnings("ignore")])
 SCRIPTS = {"images": "make_images.py", "table": "make_table.py"}
 
 
@@ -53,12 +59,25 @@ def in_this_process(monkeypatch):
             worker.work(spec, run_id, directory, "cpu", 1)
 
     monkeypatch.setattr(Pool, "execute", execute)
+    monkeypatch.setattr(description, "Executor", Here)
+    monkeypatch.setattr(resolved, "_described", {})
     monkeypatch.setattr(png, "draw", lambda name, panels, folder: None)  # drawn and tested elsewhere
     yield
     torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("example", ["images", "table", "text"], indirect=True)
+class Here:
+    """Stands for the worker that looks at a task."""
+
+    def __init__(self, workers, start): ...
+
+    def ask(self, work, *arguments):
+        return work(*arguments)
+
+    def end(self, seconds): ...
+
+
+@pytest.mark.parametrize("example", ["images", "table", "text", "task", LIGHTNING], indirect=True)
 def test_the_first_step_of_the_example_runs(example, tmp_path, in_this_process):
     assert run(["lr-range", "-q", *overrides(example)]) in (0, 6)  # so few iterations may well be unreadable, and then it abstains
     folder = tmp_path / example / "runs" / example
@@ -71,7 +90,7 @@ def test_the_first_step_of_the_example_runs(example, tmp_path, in_this_process):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("example", ["images", "table", "text"], indirect=True)
+@pytest.mark.parametrize("example", ["images", "table", "text", "task", LIGHTNING], indirect=True)
 def test_the_example_runs_whole(example, tmp_path):
     assert run(["run", "-q"]) in (0, 6)
     found = recommended.read(tmp_path / example / "runs" / example / "recommended.yaml", ("settings", "results"))

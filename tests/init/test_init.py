@@ -40,7 +40,7 @@ def test_every_default_written_in_a_comment_is_the_default(tmp_path):
 
 
 def test_every_key_is_explained():
-    text = commented({"data": "digits", "model": "mlp"})
+    text = commented({"data": "digits", "model": "mlp"}) + commented({"task": "a:B"})
     schema = configs.schema()
     sections = [described for name, described in schema["$defs"].items() if name != "MomentumRange"]
     descriptions = [key["description"] for part in sections for key in (part.get("anyOf", [0, part])[1])["properties"].values()]
@@ -127,11 +127,34 @@ def test_a_table_is_recognised_and_the_written_entry_reads_it(tmp_path, monkeypa
     begin(tmp_path)
     monkeypatch.chdir(tmp_path)
     config = configs.load(tmp_path / "hpcheck.yaml")
-    assert config.data.options() == {"file": "prices.csv", "target": "price"}
+    assert config.data.options() == {"file": "prices.csv", "target": "price", "drop": ["town"]}
     scope = {}
     exec(compile((tmp_path / "hpcheck_entry.py").read_text(), "hpcheck_entry.py", "exec"), scope)
     (x, y), (held_x, held_y) = scope["load"](**config.data.options())
     assert (x.shape, held_x.shape, y.shape, held_y.shape) == ((40, 1), (10, 1), (40,), (10,))
+
+
+def test_init_names_the_columns_that_it_leaves_out_and_plan_names_them_again(tmp_path, monkeypatch, capsys):
+    rows = "".join(f"{n},{'Bonn' if n != 40 else ''},{'n/a' if n == 90 else n},{n * 2.5}\n" for n in range(1, 121))
+    (tmp_path / "prices.csv").write_text("size,town,rooms,price\n" + rows)
+    monkeypatch.chdir(tmp_path)
+    assert run(["init"]) == 0
+    assert "left out, since not every row has a number there: town, rooms" in capsys.readouterr().out
+    assert run(["plan"]) == 0
+    told = capsys.readouterr().out.splitlines()[0]
+    named = "hpcheck_entry:load with file prices.csv, target price, drop town and rooms"
+    assert told == f"Data: {named} (train 96; validate 24 from the loader's own split)"
+
+
+def test_the_written_entry_leaves_no_column_out_in_silence(tmp_path, monkeypatch):
+    (tmp_path / "prices.csv").write_text("size,price\n" + "".join(f"{n},{n * 2.5}\n" for n in range(1, 51)))
+    begin(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prices.csv").write_text("size,price\n1,2\nn/a,3\n")
+    scope = {}
+    exec(compile((tmp_path / "hpcheck_entry.py").read_text(), "hpcheck_entry.py", "exec"), scope)
+    with pytest.raises(ValueError, match=r"not every row of prices\.csv has a number under size"):
+        scope["load"](file="prices.csv", target="price")
 
 
 def test_several_data_sets_are_all_named(tmp_path, capsys):
@@ -167,3 +190,26 @@ def test_an_unknown_preset_is_answered_in_a_line_that_can_be_read(tmp_path):
     with pytest.raises(configs.ConfigError, match="quickstart, or one of") as caught:
         begin(tmp_path, preset="quickstar")
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(("option", "entry", "named"), [("--task", "hpcheck_task", "Task"), ("--lightning", "hpcheck_lightning", "Lit")])
+def test_a_task_begins_with_a_config_and_a_class(option, entry, named, tmp_path, capsys):
+    assert run(["init", str(tmp_path / "new"), option]) == 0
+    said = capsys.readouterr().out
+    assert f"wrote {tmp_path / 'new' / 'hpcheck.yaml'}" in said
+    config = configs.load(tmp_path / "new" / "hpcheck.yaml")
+    assert config.model.name == f"{entry}:{named}"
+    assert config.start.total_batch_size == 32
+    compile((tmp_path / "new" / f"{entry}.py").read_text(), entry, "exec")
+    assert run(["init", str(tmp_path / "new"), option]) == 2  # rather than overwrite
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_trainer_of_hugging_face_gets_lines_to_add(capsys):
+    assert run(["init", "--hf"]) == 0
+    assert "callbacks=[Follow(lambda: trainer.evaluate()" in capsys.readouterr().out
+
+
+def test_two_beginnings_at_once_are_refused(capsys):
+    assert run(["init", "--task", "--hf"]) == 2
+    assert "--task and --hf begin different projects; give one of them" in capsys.readouterr().err

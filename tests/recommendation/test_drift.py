@@ -196,14 +196,27 @@ def cycled(**changed):
     ("change", "why"),
     [
         ({"policy": "triangular"}, "policy 1cycle before, triangular now"),
-        ({"min": 0.01}, "max / min 10 before, 40 now"),
-        ({"epochs": 75.0, "cycle_epochs": 67.5}, "epochs 25 before, 75 now"),
-        ({"cycle_epochs": 12.0}, "cycle_epochs / epochs 0.9 before, 0.48 now"),
+        ({"min": 0.01}, "the lr began 10 times below its largest value before, 40 times now"),
+        ({"epochs": 75.0, "cycle_epochs": 67.5}, "the training was 25 epochs long, and is 75 epochs long now"),
+        ({"cycle_epochs": 12.0}, "the cycle took 90% of the training before, 48% now"),
     ],
 )
 def test_another_cycle_is_a_drift(change, why):
     found = verdict(BASE, cycled(**change), "learning_rate.cycle")
     assert (found.status, found.why) == ("drifted", why)
+
+
+@pytest.mark.parametrize(
+    ("size", "machine", "status"), [(1024, "another", "same"), (1024, "same", "drifted"), (2048, "another", "drifted")]
+)
+def test_a_batch_size_one_doubling_away_is_a_drift_on_the_same_machine_alone(size, machine, status):
+    old, new = edited("total_batch_size", 512), edited("total_batch_size", size)
+    for content, value in ((old, 512), (new, size)):
+        content["evidence"].pop("total_batch_size", None)
+        content["settings"]["total_batch_size"] = value
+        content["provenance"]["environment"]["device_name"] = "here"
+    new["provenance"]["environment"]["device_name"] = {"same": "here", "another": "elsewhere"}[machine]
+    assert verdict(old, new, "total_batch_size").status == status
 
 
 def test_what_measured_times_and_runs_move_of_a_cycle_is_none():

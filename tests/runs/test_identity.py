@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hpcheck.errors import InputError
 from hpcheck.runs.identity import Fingerprints, identify, user_sources
 from hpcheck.runs.spec import DataSpec, PartSpec, freeze
 from tests.support.engine_runs import RUN
@@ -148,3 +149,19 @@ def test_a_file_that_is_no_data_is_no_part_of_the_id(images):
     before = as_a_new_command(of_images(images))
     (images / "images" / "README").write_text("hello")
     assert as_a_new_command(of_images(images)) == before
+
+
+def test_a_folder_that_a_model_reads_counts_by_the_contents_of_all_its_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("words/de").mkdir(parents=True)
+    Path("words/de/a.txt").write_text("one")
+    spec = replace(RUN, reads=("words",))
+    fingerprints = Fingerprints()
+    before = fingerprints.users_source(spec)
+    assert fingerprints.users_source(spec) == before == Fingerprints().users_source(spec)
+    Path("words/de/a.txt").write_text("three")
+    changed = fingerprints.users_source(spec)
+    Path("words/b.txt").write_text("")
+    assert len({before, changed, fingerprints.users_source(spec)}) == 3
+    with pytest.raises(InputError, match=r"model\.reads: nowhere cannot be read"):
+        fingerprints.users_source(replace(RUN, reads=("nowhere",)))

@@ -15,6 +15,7 @@ from hpcheck.__main__ import run
 from hpcheck.config import ConfigError
 from hpcheck.recommendation import recommended
 from hpcheck.runs import records
+from hpcheck.runs.spec import RunSpec
 from hpcheck.script import api, command_line, resolved
 from hpcheck.script.advice import advice
 from hpcheck.script.description import Description, hash_of
@@ -98,6 +99,10 @@ def test_the_start_is_what_the_script_has_unless_the_config_says_otherwise():
         10.0,
         False,
     )
+
+
+def test_the_start_has_the_momenta_of_the_scripts_own_cycle():
+    assert resolved_config(momentum=0.95, least_momentum=0.85).start.momentum.model_dump() == {"max": 0.95, "min": 0.85}
 
 
 def test_a_budget_in_steps_holds_at_the_starts_batch_size():
@@ -211,11 +216,18 @@ def test_the_whole_checklist_runs_on_a_script(examples, capsys):
     found = recommended.read(Path("runs/train/recommended.yaml"), ("settings", "provenance", "results"))
     assert found["settings"]["learning_rate"]["max"] > 0
     assert found["results"]["train"]["recommended"]["val"]["metric"] > 0.5
+    made = [records.read(path) for path in Path("runs/train/records").glob("*.jsonl")]
+    in_full = [record for record in made if isinstance(record.spec, RunSpec) and record.spec.outcomes]
+    assert len(in_full) == found["results"]["confirm"]["trainings"] == 8
+    assert all(record.result["outcomes"].keys() == {"metric", "loss"} for record in in_full)
+    assert found["verdict"]["says"] in ("better", "probably better", "not better")
     saved = Path("saved.txt").read_text(encoding="utf-8").splitlines()
     assert saved == [f"{found['settings']['total_batch_size']} 3"]  # the recommended training alone went on
     before = {path: path.read_bytes() for path in Path("runs/train/records").glob("*.jsonl")}
     assert run(["run", "-q", *overrides("batch.sizes=[32, 64]"), *command]) in (0, 6)
     assert {path: path.read_bytes() for path in Path("runs/train/records").glob("*.jsonl")} == before  # nothing is run twice
+    assert run(["confirm", "-q", *overrides("batch.sizes=[32, 64]"), *command]) in (0, 6)
+    assert {path: path.read_bytes() for path in Path("runs/train/records").glob("*.jsonl")} == before
     assert run(["check", "--update", "-q", *overrides("batch.sizes=[32, 64]"), *command]) == 0
     assert run(["check", "-q", *overrides("batch.sizes=[32, 64]"), *command]) in (0, 6)
     capsys.readouterr()
@@ -224,6 +236,19 @@ def test_the_whole_checklist_runs_on_a_script(examples, capsys):
     Path("runs/train/report.html").unlink()
     assert run(["report", "runs/train"]) == 0
     assert "train.py one two" in Path("runs/train/report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_confirm_alone_trains_from_the_lr_that_the_script_has(capsys):
+    command = ["--", sys.executable, "train.py"]
+    assert run(["confirm", "-q", *overrides("confirm.trainings=4"), *command]) in (0, 6)
+    found = recommended.read(Path("runs/train/recommended.yaml"), ("settings", "results"))
+    considered = found["results"]["confirm"]["considered"]
+    assert sum(len(one["runs"]) for one in considered) == 4
+    assert {one["max_lr"] for one in considered} == {0.1}
+    assert [one["weight_decay"] for one in considered if one["start"]] == [1e-4]
+    assert not Path("saved.txt").exists()  # none of these goes on to the script's end
 
 
 @pytest.mark.slow

@@ -10,112 +10,15 @@ import pytest
 import torch
 from torch import nn
 from torch.optim.optimizer import _global_optimizer_post_hooks
-from torch.utils.data import DataLoader, TensorDataset, dataloader
 
 import hpcheck
 from hpcheck.engine.divergence import Levels
 from hpcheck.runs import records, schedules
 from hpcheck.runs.schedules import constant, one_cycle, ramp
-from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, evenly, to_dict
 from hpcheck.script import api
 from hpcheck.script.inside.levels import LossLevels
-from hpcheck.script.job import JOB, Job, ScriptError, told
-
-SPEC = RunSpec(
-    DataSpec("script"),
-    PartSpec("script"),
-    PartSpec("sgd"),
-    total_batch_size=64,
-    steps=40,
-    lr=ramp(0.01, 0.4, 40),
-    momentum=ramp(0.95, 0.85, 40),
-    weight_decay=1e-3,
-    evaluate_after=(0, *evenly(40, 8)),
-)
-
-
-@pytest.fixture
-def drive(tmp_path, monkeypatch):
-    """Have this process launched for a job; `drive(spec)` returns where its record will be."""
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    monkeypatch.setattr(dataloader._BaseDataLoaderIter, "__next__", dataloader._BaseDataLoaderIter.__next__)
-
-    def begin(spec=SPEC, mode="run", run_id="a" * 16, **more):
-        folder = tmp_path / f"job-{run_id}-{mode}"
-        folder.mkdir()
-        job = Job(
-            mode, seed=spec.seed, total_batch_size=spec.total_batch_size, run_id=run_id, records=str(tmp_path), spec=to_dict(spec), **more
-        )
-        job.write(folder)
-        monkeypatch.setenv(JOB, str(folder))
-        api._driven.cache_clear()
-        return tmp_path / f"{run_id}.jsonl"
-
-    yield begin
-    _global_optimizer_post_hooks.clear()
-    api._driven.cache_clear()
-
-
-class Script:
-    """A small training as a user writes it, with what was seen at each update."""
-
-    def __init__(self, optimizer=torch.optim.SGD, groups=True, **options):
-        torch.manual_seed(hpcheck.seed(0))
-        self.batch_size = hpcheck.total_batch_size(32)
-        self.model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, 2))
-        parts = [{"params": self.model[:4].parameters()}, {"params": self.model[4].parameters(), "lr": 0.5, "weight_decay": 0.0}]
-        defaults = {"lr": 0.05, "weight_decay": 1e-2, **({"momentum": 0.9} if optimizer is torch.optim.SGD else {}), **options}
-        self.optimizer = optimizer(parts if groups else self.model.parameters(), **defaults)
-        x = torch.randn(640, 6, generator=torch.Generator().manual_seed(0))
-        self.x, self.y = x, (x[:, 0] > 0).long()
-        self.seen, self.evaluated_at, self.updates = [], [], 0
-
-    def validate(self):
-        self.model.eval()
-        torch.rand(5)  # draws, as augmentation in a validation set does
-        self.evaluated_at.append(self.updates)
-        outputs = self.model(self.x[:200])
-        return nn.functional.cross_entropy(outputs, self.y[:200]), (outputs.argmax(1) == self.y[:200]).float().mean()
-
-    def train(self, hp, loops, accumulate=1, between=lambda: None, clip=None, scaler=None):
-        loader = DataLoader(TensorDataset(self.x, self.y), batch_size=self.batch_size // accumulate, shuffle=True)
-        self.model.train()
-        for _ in loops:
-            for number, (x, y) in enumerate(loader):
-                assert all(module.training for module in self.model.modules())
-                loss = nn.functional.cross_entropy(self.model(x), y) / accumulate
-                loss.backward()
-                hp.loss(loss * accumulate)
-                if (number + 1) % accumulate:
-                    continue
-                if clip is not None:
-                    nn.utils.clip_grad_norm_(self.model.parameters(), clip)
-                self.optimizer.step()
-                self.seen.append(
-                    [
-                        (group["lr"], group.get("momentum", group.get("betas")), group["weight_decay"])
-                        for group in self.optimizer.param_groups
-                    ]
-                )
-                self.updates += 1
-                between()
-                self.optimizer.zero_grad()
-
-    def follow(self, **more):
-        given = {"model": self.model, "train_examples": 640, "val_examples": 200, "metric": "accuracy", **more}
-        return hpcheck.follow(self.optimizer, self.validate, **given)
-
-
-def ended(script, **given):
-    """Train until the follower ends the script; returns the exit code."""
-
-    def train():
-        hp = script.follow()
-        script.train(hp, hp.epochs(1), **given)
-
-    with pytest.raises(SystemExit) as end:
-        train()
-    return end.value.code
+from hpcheck.script.job import ScriptError, told
+from tests.support.followed import SPEC, Script, ended
 
 
 def test_importing_hpcheck_loads_nothing_heavy():
@@ -158,6 +61,24 @@ def test_a_scheduler_of_the_scripts_own_changes_nothing(drive, warm_up):
     rates = schedules.values(SPEC.lr, 40)
     assert [seen[1][0] for seen in script.seen] == pytest.approx(rates[:39], rel=1e-6)
     assert [seen[0][0] for seen in script.seen] == pytest.approx(rates[:39] / 10, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "given", "momenta"),
+    [
+        (torch.optim.SGD, {}, (0.95, 0.85)),
+        (torch.optim.AdamW, {"max_momentum": 0.9, "base_momentum": 0.8}, (0.9, 0.8)),
+        (torch.optim.SGD, {"cycle_momentum": False}, (0.9, 0.9)),
+    ],
+)
+def test_a_one_cycle_of_the_scripts_own_tells_what_the_user_has(drive, tmp_path, optimizer, given, momenta):
+    drive(mode="describe")
+    script = Script(optimizer)
+    torch.optim.lr_scheduler.OneCycleLR(script.optimizer, [0.03, 0.3], total_steps=100, **given)
+    ended(script)
+    found = told(tmp_path / f"job-{'a' * 16}-describe", "described")
+    assert (found["lr"], found["groups"][0][0]) == (pytest.approx(0.3), pytest.approx(0.1))
+    assert (found["momentum"], found["least_momentum"]) == momenta
 
 
 def test_adams_momentum_is_its_beta1_and_a_tensor_lr_is_filled(drive):

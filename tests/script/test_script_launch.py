@@ -1,16 +1,21 @@
 """Scripts that are launched: each thing that can go wrong in one is told in one clear line, and nothing is left running."""
 
 import os
+import socket
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hpcheck.plugins.user_errors import UsersCodeError
+from hpcheck.runs import records
+from hpcheck.runs.spec import DataSpec, PartSpec, TimingSpec
 from hpcheck.script.description import described
-from hpcheck.script.launch import Launcher, Nursery
+from hpcheck.script.engine import Launches
+from hpcheck.script.launch import LOST, Launcher, Nursery, _code_from
 
 HEAD = """
 import sys, os, time
@@ -196,3 +201,43 @@ def test_another_program_that_starts_the_script_leaves_nothing_running(look):
     assert {Path(path).name for path in found.files} == {"train.py", "go.sh"}
     with pytest.raises(ProcessLookupError):
         os.kill(int(Path("pid").read_text(encoding="utf-8")), 0)
+
+
+KILLED_ONCE = """
+import signal
+if not os.path.exists("once") and os.environ.get("HPCHECK_JOB"):
+    open("once", "w").close()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_look_that_is_killed_from_outside_is_made_again(look):
+    found, _ = look(HEAD + KILLED_ONCE + LOOP)
+    assert found.told["lr"] == 0.1
+
+
+def test_a_look_that_is_killed_again_and_again_is_told(look):
+    words = failing(look, HEAD + KILLED_ONCE.replace('not os.path.exists("once") and ', "") + LOOP)
+    assert words.startswith("train.py ended with exit code 137 and no traceback (looking at the script, before hpcheck.follow)")
+
+
+def test_a_batch_size_whose_timing_was_killed_once_is_not_too_large(look, tmp_path):
+    found, _ = look(HEAD + LOOP)
+    Path("train.py").write_text(HEAD + KILLED_ONCE + LOOP, encoding="utf-8")
+    command = [sys.executable, "train.py"]
+    found = replace(found, files={})  # the file is another now, which is not what is asked here
+    engine = Launches(command, found, 1, 1, 60.0, lambda _: None, Shared(command))
+    spec = TimingSpec(DataSpec("script"), PartSpec("script"), PartSpec("sgd"), batch_sizes=(8,))
+    engine.execute([("b" * 16, spec)], tmp_path)
+    result = records.read(tmp_path / f"{'b' * 16}.jsonl").result
+    assert [one["size"] for one in result["sizes"]] == [8]
+    assert result["too_large"] == []
+
+
+def test_a_server_that_is_killed_with_a_request_unread_has_lost_its_launch():
+    """The connection is then reset, not closed."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+    ours.sendall(b"a request that nobody reads")
+    theirs.close()
+    with ours:
+        assert _code_from(ours) == LOST

@@ -287,3 +287,10 @@ def test_a_step_time_between_two_values_of_the_grid_is_told_of() -> None:
 def test_samples_that_do_not_agree_are_told_of() -> None:
     _, reading = runs_asked({64: [1.0, 1.0], 128: [1.0, 1.2], 256: [1.4, 1.4]})
     assert any("was busy while steps were timed" in one and "at batch 128." in one for one in reading.remarks)
+
+
+def test_sizes_are_drawn_over_the_seconds_that_they_were_given() -> None:
+    reading = read(World(), batch.decide, asked("batch.sizes=[64, 128, 256]"), KNOWN)
+    assert {panel.x_label for panel in reading.panels} == {"seconds of training"}
+    ends = [line.x[-1] for panel in reading.panels for line in panel.series]
+    assert max(ends) < 1.1 * min(ends)  # equal time, but for the rounding of the iterations

@@ -1,6 +1,7 @@
 """Full trainings before a recommendation: what they are spent on, that nothing is trained twice, and that settings follow the evidence."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from hpcheck.recommendation.recommended import settings_block
 from hpcheck.recommendation.verdict import against_start
+from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec
 from hpcheck.steps import confirm, train
 from hpcheck.steps.confirm_plan import first_candidates, neighbours, repeats_of, trainings_of, weight_decays
@@ -218,7 +220,7 @@ def test_confirmation_is_on_where_a_training_is_short_and_off_where_it_is_long()
     short, long = asked("confirm.trainings=null"), asked("confirm.trainings=null", "budget.epochs=300")
     assert (trainings_of(short), trainings_of(long)) == (8, 0)
     assert (repeats_of(short), repeats_of(long), repeats_of(asked(ON, "train.repeats=3"))) == (1, 4, 3)
-    assert steps_of_run(short) == ("lr-range", "batch", "momentum", "confirm", "train")
+    assert steps_of_run(short) == ("lr-in-full", "batch", "momentum", "confirm", "train")
     assert steps_of_run(long) == ("lr-range", "batch", "momentum", "wd-grid", "lr-reprobe", "train")
 
 
@@ -235,3 +237,56 @@ def test_sure_trains_the_neighbours_in_lr_and_weight_decay_with_two_fresh_seeds(
     wanted = [(0.3, 1e-3), (0.15, 1e-3), (0.6, 1e-3), (0.3, 3.2e-4), (0.3, 3.2e-3)]
     assert [by_settings[one] for one in wanted] == [3, 3, 3, 3, 3]
     assert reading.results["confidence"]["weight_decay"] == "high"
+
+
+class Odd(Seeded):
+    """Full trainings of which some end as `of` says: by their number, from 1, and their spec; None: as they would."""
+
+    def __init__(self, of: Callable[[int, RunSpec], dict[str, Any] | None]) -> None:
+        super().__init__()
+        self.of, self.number = of, 0
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        self.number += 1
+        found, odd = super().finally_(spec, last), self.of(self.number, spec)
+        return found if odd is None else {split: {**figures, **odd} for split, figures in found.items()}
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("odd", [{"metric": math.nan}, {"metric": -math.inf}, {"loss": math.nan}, {"loss": math.inf}, {"loss": 1e200}])
+def test_a_training_that_came_to_no_number_is_told_and_leads_nobody(at: int, odd: dict[str, float]) -> None:
+    reading = confirmed(Odd(lambda number, spec: odd if number == at else None))
+    said = against_start(asked(ON), [reading])
+    assert "nan" not in said.words
+    name = next(iter(odd))
+    words = f"the {name} is NaN, or too large to compare, after one of eight full trainings, which count as if they had diverged"
+    assert any(remark.startswith(words) for remark in reading.remarks)
+    assert "diverged" not in said.words
+
+
+def test_a_metric_that_is_never_a_number_is_no_divergence() -> None:
+    reading = confirmed(Odd(lambda number, spec: {"metric": math.nan}))
+    assert reading.abstained
+    assert "the metric is NaN, or too large to compare, after three of three full trainings" in reading.remarks[0]
+    assert "diverged: the lr is too large" not in " ".join(reading.remarks)
+
+
+def test_it_is_told_how_many_trainings_of_how_many_diverged() -> None:
+    class OneFreshDiverges(Seeded):
+        def trained(self, spec: RunSpec) -> RunRecord:
+            record = super().trained(spec)
+            return replace(record, status="diverged", result={}) if spec.seed == 1 and spec.weight_decay == 1e-4 else record
+
+    reading = confirmed(OneFreshDiverges(best_weight_decay=1e-2))
+    assert against_start(asked(ON), [reading]).words == "Better than yours: with your settings the training diverged (one of two)."
+
+
+def test_where_a_training_of_both_diverged_that_is_said() -> None:
+    class FreshDiverge(Seeded):
+        def trained(self, spec: RunSpec) -> RunRecord:
+            record = super().trained(spec)
+            return replace(record, status="diverged", result={}) if spec.seed else record
+
+    reading = confirmed(FreshDiverge(best_weight_decay=1e-2))
+    words = "Not better than yours: a full training of both diverged. recommended.yaml keeps yours."
+    assert against_start(asked(ON), [reading]).words == words

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from hpcheck.analysis.choice import Choice
 from hpcheck.recommendation import recommended, wording
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant, values
@@ -62,7 +63,7 @@ def test_a_second_ramp_twice_as_fast_tells_whether_the_first_was_too_fast() -> N
     reading = reading_of(world, *LONG)
     (faster,) = runs(world, "2 times as fast")
     assert faster.run.steps == 400
-    words = [remark for remark in reading.remarks if remark.startswith("stepsize:")]
+    words = [remark for remark in reading.remarks if remark.startswith("let the lr rise")]
     assert len(words) == 1
     assert "read the same limit" in words[0]
 
@@ -74,6 +75,16 @@ def test_a_limit_that_rises_with_the_ramps_length_is_read_from_a_longer_ramp() -
     assert lengths[-1] >= 800
     assert reading.settings.max_lr is not None
     assert reading.settings.max_lr > 0.1  # an eighth of the true limit is what the fast ramps would have given
+
+
+def test_a_limit_near_which_no_1cycle_came_through_is_not_sure() -> None:
+    limit = Choice(0.4, (0.3, 0.5), "high", "chosen", "the loss turns")
+    scores = ((0.05, 0.3, 0.01), (0.2, 0.4, 0.01), (0.8, math.inf, 0.0))
+    cycles = Choice(0.1, (0.05, 0.2), "high", "chosen", "in the middle", scores=scores)
+    lower = lr_range.beside_cycles(limit, cycles)
+    assert lower.confidence == "medium"
+    assert "medium confidence, since no short 1cycle with a maximum near it came through" in lower.reason
+    assert lr_range.beside_cycles(limit, replace(cycles, scores=(*scores, (0.3, 0.5, 0.01)))) == limit
 
 
 @pytest.mark.parametrize(("epochs", "longest"), [(5, 800), (10, 800), (15, 1172), (60, 1600)])  # 781 iterations are ten epochs
@@ -193,7 +204,7 @@ def test_short_runs_and_the_training_follow_the_configs_policy(policy: str) -> N
     block = recommended.settings_block(question, [reading])["learning_rate"]
     assert block["policy"] == policy
     assert "final" not in block
-    assert wording.describe("learning_rate", block).startswith(policy)
+    assert wording.lr_words(block)[1].startswith(policy)
 
 
 def test_momentum_is_smallest_where_the_lr_is_largest_under_every_cyclical_policy() -> None:
@@ -216,7 +227,7 @@ def test_a_constant_lr_is_read_from_constant_runs_and_is_smaller_than_a_cycles_m
 def test_the_authors_advice_on_a_constant_lr_comes_with_a_number() -> None:
     reading = reading_of(World(), *LONG)
     assert reading.settings.max_lr is not None
-    assert any(remark.startswith("for a constant lr a smaller value is necessary, ") for remark in reading.remarks)
+    assert any(remark.startswith("to train at a constant lr, take ") for remark in reading.remarks)
 
 
 def test_no_sweep_is_made_beside_the_last_ramp() -> None:
@@ -262,8 +273,8 @@ def test_an_lr_that_cannot_be_read_again_stays_as_it_was_known() -> None:
 
 
 def test_a_training_whose_stepsize_is_too_short_for_its_lr_is_warned_of() -> None:
-    (words,) = [remark for remark in reading_of(World(), *LONG, "budget.epochs=1").remarks if remark.startswith("stepsize:")]
-    assert "too few, train longer or with a smaller max lr" in words
+    (words,) = [remark for remark in reading_of(World(), *LONG, "budget.epochs=1").remarks if remark.startswith("let the lr rise")]
+    assert "too few: train longer, or with a smaller maximum" in words
 
 
 def test_a_range_that_turns_nowhere_is_the_sign_of_super_convergence() -> None:
@@ -295,8 +306,8 @@ def test_a_smallest_lr_that_was_given_with_the_largest_goes_when_that_moves() ->
 
 def test_the_constant_lr_that_is_advised_is_at_most_half_the_maximum() -> None:
     reading = reading_of(World(), *LONG)
-    (words,) = [remark for remark in reading.remarks if remark.startswith("for a constant lr a smaller value is necessary, ")]
-    assert float(words.split(", ")[1].split()[0]) == pytest.approx((reading.settings.max_lr or 0.0) / 2, rel=0.05)
+    (words,) = [remark for remark in reading.remarks if remark.startswith("to train at a constant lr, take ")]
+    assert float(words.split(", take ")[1].split()[0]) == pytest.approx((reading.settings.max_lr or 0.0) / 2, rel=0.05)
 
 
 def test_a_range_test_that_goes_on_keeps_its_speed_and_the_momentum_it_had_come_down_to() -> None:

@@ -79,7 +79,7 @@ def test_a_recommendation_of_another_policy_says_so_and_offers_no_1cycle() -> No
     reading = train.Reading("train", Replays(question, lambda _: None).settings_before("train"), ())
     block = recommended.settings_block(question, [reading])["learning_rate"]
     assert block == {"policy": "constant", "max": 0.5, "epochs": question.config.budget.epochs}
-    assert wording.describe("learning_rate", block) == "constant, 0.5"
+    assert wording.lr_words(block) == ("0.5", "constant over 10 epochs")
 
 
 SHAPES = {
@@ -93,7 +93,7 @@ SHAPES = {
 def test_the_momentum_that_is_recommended_is_the_one_that_is_trained_with(shape: str, monkeypatch: pytest.MonkeyPatch) -> None:
     question = asked(f"train.momentum={shape}")
     settings = recommended.settings_block(question, [train.Reading("train", KNOWN, ())])
-    assert (settings["momentum"], wording.describe("momentum", settings["momentum"])) == SHAPES[shape]
+    assert (settings["momentum"], wording.short("momentum", settings["momentum"])) == SHAPES[shape]
     panels = []
     monkeypatch.setattr(overview, "figure", lambda panel, *_: panels.append(panel))
     overview.schedule(settings)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hpcheck.engine import checkpoints, loop
+from hpcheck.engine import arrays, checkpoints
 from hpcheck.engine.checkpoints import Stopped
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec
@@ -14,7 +14,7 @@ from tests.support.engine_runs import computed
 def stop_after(step: int, spec: RunSpec, folder: Path) -> None:
     """Compute `spec` until it is asked to stop during update number `step`."""
     with pytest.MonkeyPatch.context() as patch:
-        original = loop.update
+        original = arrays.update
 
         def update(*arguments: object) -> object:
             nonlocal step
@@ -23,7 +23,7 @@ def stop_after(step: int, spec: RunSpec, folder: Path) -> None:
                 checkpoints.ask_to_stop()
             return original(*arguments)  # type: ignore[arg-type]
 
-        patch.setattr(loop, "update", update)
+        patch.setattr(arrays, "update", update)
         with pytest.raises(Stopped):
             computed(spec, folder)
     checkpoints._stop.clear()
@@ -32,11 +32,11 @@ def stop_after(step: int, spec: RunSpec, folder: Path) -> None:
 def gone_on(spec: RunSpec, folder: Path) -> tuple[RunRecord, int]:
     """The record of `spec`, and how many updates were made for it now."""
     with pytest.MonkeyPatch.context() as patch:
-        original, made = loop.update, []
+        original, made = arrays.update, []
 
         def update(*arguments: object) -> object:
             made.append(1)
             return original(*arguments)  # type: ignore[arg-type]
 
-        patch.setattr(loop, "update", update)
+        patch.setattr(arrays, "update", update)
         return computed(spec, folder), len(made)

@@ -23,7 +23,9 @@ optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_dec
 
 def validate():
     outputs = model(x[512:])
-    return nn.functional.cross_entropy(outputs, y[512:]), (outputs.argmax(1) == y[512:]).float().mean()
+    right = (outputs.argmax(1) == y[512:]).float()
+    losses = nn.functional.cross_entropy(outputs, y[512:], reduction="none")
+    return {"loss": losses.mean(), "metric": right.mean(), "scores": right, "losses": losses}
 
 hp = hpcheck.follow(optimizer, validate, model=model, val_examples=128, metric="accuracy", TRAIN_EXAMPLES)
 for step in hp.steps(200):

@@ -2,6 +2,8 @@
 
 import ast
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -100,3 +102,16 @@ def test_text_leaves_in_one_place() -> None:
                 found.append(path.relative_to(PACKAGE).as_posix())
     apart = {"script/nursery.py", "script/warden.py"}  # processes of their own, whose output a driver reads, and tells where it must
     assert set(found) - apart == {"terminal/stdout.py"}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"), [("ascii", "98.2 +- 0.1, n\\xf6"), ("latin-1", "98.2 \xb1 0.1, n\xf6"), ("utf-8", "98.2 \xb1 0.1, n\xf6")]
+)
+def test_what_the_terminals_encoding_lacks_is_spelled_or_escaped(encoding: str, said: str) -> None:
+    script = (
+        "from hpcheck.terminal import stdout\nwith stdout.for_data_alone():\n"
+        "    stdout.write('98.2 \\xb1 0.1, n\\xf6')\n    stdout.console().print('98.2 \\xb1 0.1, n\\xf6')\n"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C"}
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=60, env=environment)
+    assert ended.stdout.decode(encoding).splitlines() == [said, said]

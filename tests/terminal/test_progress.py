@@ -68,9 +68,9 @@ def test_lines_without_a_terminal_say_what_runs_how_far_it_is_and_what_is_left(t
     assert captured.out == ""
     assert captured.err.splitlines() == [
         "lr-range: 1cycle to 0.1 (100), step time",
-        "lr-range: 0% done",
+        "lr-range: 0% of these runs done",
         "lr-range 1/2: 1cycle to 0.1: iteration 50 of 100, loss 0.25, metric 0.9",
-        "lr-range: 50% done, about 62 s left",
+        "lr-range: 50% of these runs done, about 62 seconds left",
     ]
 
 
@@ -95,6 +95,47 @@ def test_a_round_is_announced_with_its_iterations():
     assert progress.announced([TIMING]) == "step time"
 
 
+def test_labels_with_commas_are_told_apart_by_semicolons():
+    two = [replace(RUN, label=f"weight decay {value}, lr 0.1") for value in ("0.001", "0.01")]
+    assert progress.announced(two) == "weight decay 0.001, lr 0.1; weight decay 0.01, lr 0.1 (100 iterations each)"
+
+
+def test_the_metric_has_its_name(tmp_path):
+    shown = Progress()
+    shown.metric = "accuracy {:.1%}".format
+    writer(tmp_path, RUN, 50).close()
+    assert shown.now(standing(tmp_path / "a.jsonl")) == "loss 0.25, accuracy 90.0%"
+
+
+def test_a_step_is_one_of_several_and_the_time_left_is_that_of_all(tmp_path, capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    shown, work = Progress(), amount(RUN)
+    shown.plans(["lr-range", "batch"], {"lr-range": 4.0 * work, "batch": 3.0 * work}.__getitem__)
+    with shown.watching("lr-range", [("a", RUN)], tmp_path) as poll:
+        writer(tmp_path, RUN, 50).close()
+        clock[0] = 31.0  # half of the first of four runs
+        poll()
+    with shown.watching("batch", [("b", RUN)], tmp_path) as poll:
+        clock[0] = 62.0  # the first took 31 seconds, as it seems; three are left
+        poll()
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "step 1 of 2, lr-range: 1cycle to 0.1 (100 iterations)"
+    assert "step 1 of 2, lr-range: 50% of these runs done, about 4 minutes left of all" in said
+    assert said[-1] == "step 2 of 2, batch: 0% of these runs done, about 3 minutes left of all"
+
+
+def test_loading_data_is_said_at_a_terminal_before_they_are_loaded(capsys, monkeypatch):
+    with Progress().loading("digits"):
+        assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with Progress().loading("digits"):
+        pass
+    assert "loading data: digits" in capsys.readouterr().err
+    with Progress(quiet=True).loading("digits"):
+        assert capsys.readouterr().err == ""
+
+
 def test_quiet_says_nothing(tmp_path, capsys):
     with Progress(quiet=True).watching("lr-range", [("a", RUN)], tmp_path) as poll:
         poll()
@@ -110,5 +151,6 @@ def test_bars_on_a_terminal_go_to_stderr_and_leave_nothing_behind(tmp_path, caps
         poll()
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "lr-range: 1cycle to 0.1" in captured.err
+    assert "lr-range" in captured.err
+    assert "1cycle to 0.1" in captured.err
     assert "loss 0.25, metric 0.9" in captured.err

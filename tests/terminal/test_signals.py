@@ -70,6 +70,18 @@ def test_a_command_whose_terminal_closes_ends_with_its_own_code_and_not_by_what_
     assert process.wait(30) == 129
 
 
+def test_a_closed_terminal_leaves_the_process_that_keeps_account_of_semaphores() -> None:
+    """Python's own tracker of resources ignores SIGINT and SIGTERM alone; where it dies, two warnings follow the command's last words."""
+    script = (
+        "from multiprocessing.resource_tracker import _resource_tracker as tracker\n"
+        "from hpcheck.engine.pool.executor import Executor\nimport os, signal, time\n"
+        "signal.signal(signal.SIGHUP, lambda *_: None)\npool = Executor(1, print)\nfirst = tracker._pid\n"
+        "os.killpg(0, signal.SIGHUP)\ntime.sleep(0.3)\npool.end(1)\ndel pool\nassert tracker._pid == first\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=True, capture_output=True, start_new_session=True)
+    assert ended.stderr == b""
+
+
 @pytest.fixture
 def grid(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """`hpcheck train` with two workers busy, in a process group of its own as a terminal has it."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck.curves.formats import dialects
-from hpcheck.curves.formats.content import text_lines
+from hpcheck.curves.formats.content import streamed_lines
+from hpcheck.curves.formats.delimited import holds_drawn_table
 from hpcheck.curves.formats.printed_table import PrintedTable, is_printed
+from hpcheck.curves.formats.thinning import Thinning
 from hpcheck.curves.names import NAMES, REMEMBERED, in_english, is_setting, measures, split_of, words
 from hpcheck.curves.table import Row, Table, refusal
 
@@ -32,8 +34,10 @@ PAIR = re.compile(
     re.IGNORECASE,
 )
 SPLIT = re.compile(r"(?<![A-Za-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uat(?:e|ion|ing))?|dev)(?![a-z])", re.IGNORECASE)
+NO_EPOCH = "".join(f"(?<!{word})" for word in ("total ", "total_", "max ", "max_", "best ", "best_"))  # of all, or the best one so far
 IN_EPOCH = re.compile(
-    r"(?<![A-Za-z])(?:num_)?epoch\b(?:\s*\((\w+)\))?(?:\s*(?:no|nr|number)\b)?['\")]?[\s:=#\[(.]*(\d+(?:\.\d+)?)", re.IGNORECASE
+    rf"(?<![A-Za-z]){NO_EPOCH}(?:num_)?epoch\b(?:\s*\((\w+)\))?(?:\s*(?:no|nr|number)\b)?['\")]?[\s:=#\[(.]*(\d+(?:\.\d+)?)",
+    re.IGNORECASE,
 )
 IN_STEP = re.compile(
     r"(?<![A-Za-z])(?:global_|train_|num_)?(?:step|iter|iteration|it|updates?)s?\b['\")]?(?:\s*(?:no|nr|number)\b)?[\s:=#\[(.]*(\d[\d,]*)(?!\d*\.\d)(?:\s*/\s*(\d+))?",
@@ -44,15 +48,18 @@ SPLIT_WORDS, STEP_WORDS = (
     ("step", "it", "update"),
 )  # without one of these no match of the two above
 TIMM = re.compile(r"\s*(Train): (\d+)(?= \[)")
-BATCH = re.compile(r"(?:\[\s*|batch\s*:?\s*\[?|:\s+)(\d+)\s*/\s*(\d+)", re.IGNORECASE)
+BATCH = re.compile(r"(?:\[\s*|batch\s*:?\s*\[?|:\s+|\|\s*)(\d+)(?:\.0+)?\s*/\s*(\d+)", re.IGNORECASE)
 
 
 def looks(path: Path, head: str) -> bool:
     """Whether several lines name a loss or a metric and its value in words."""
-    if is_printed(head.split("\n")[:LOOKED_AT]):
+    lines = head.split("\n")[:LOOKED_AT]
+    if is_printed(lines):
         return True
+    if holds_drawn_table(lines):
+        return False  # a model card tells a final loss in words too
     found = 0
-    for line in head.split("\n")[:LOOKED_AT]:
+    for line in lines:
         found += _tells(line)
         if found >= FEWEST:
             return True
@@ -76,13 +83,14 @@ def _plain(line: str) -> str:
 
 def read(path: Path) -> list[Table]:
     """A row for each epoch, step or (where none is told) round of names. Batches of validation give way to their last."""
-    reader = _Reader()
-    for at, line in text_lines(path):
+    reader, thinning = _Reader(), Thinning()
+    for at, line in thinning.kept(streamed_lines(path)):
         reader.take(at, ANSI.sub("\n", line) if "\x1b" in line or "\b" in line else line)
     rows = tuple(reader.rows())
     if not any(measures(name) for row in rows for name in row.cells):
         raise refusal(path, None, "a console log whose lines name no loss", "", "lines such as 'epoch 3 val_loss: 0.25', or a CSV file")
-    return [Table(rows, notes=("a console log: the names and values in its lines are read",))]
+    notes = ("a console log: the names and values in its lines are read", *([thinning.note] if thinning.note else []))
+    return [Table(rows, notes=notes)]
 
 
 @dataclass
@@ -100,7 +108,7 @@ class _Reader:
 
     def take(self, at: int, line: str) -> None:
         """One line of the log."""
-        for part in line.split("\n"):
+        for part in (one for one in line.split("\n") if len(one) < LONGEST):
             part = _plain(part)
             special = dialects.parsed(part)
             row = self.table.row(part)
@@ -111,7 +119,7 @@ class _Reader:
                 counted, cells = special
                 self._count(counted.get(EPOCH), counted.get(ITERATION), None)
                 self._put(at, cells)
-            elif part.strip() and len(part) < LONGEST:
+            elif part.strip():
                 self._prose(at, part)
 
     def _prose(self, at: int, line: str) -> None:

@@ -1,23 +1,28 @@
-"""CSV: delimiter sniffed, a header that names the columns, decimal commas where the delimiter is none."""
+"""CSV and tables that are drawn: delimiter sniffed, a line that names the columns, decimal commas where the delimiter is none."""
 
-import csv
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hpcheck.config.problems import Problem, shown
-from hpcheck.curves.formats.content import text_lines
+from hpcheck.curves.formats.content import refuse_many, streamed_lines
+from hpcheck.curves.formats.delimited import SHORT, Line, are_names, header_at, is_prose, is_too_long, sniff, split, undrawn, with_index
 from hpcheck.curves.formats.file_name import of_quantity
-from hpcheck.curves.numbers import is_number
+from hpcheck.curves.formats.thinning import Thinning
+from hpcheck.curves.formats.transposed import transposed
+from hpcheck.curves.names import measures
+from hpcheck.curves.numbers import is_missing, is_number
 from hpcheck.curves.table import Row, Table, refusal
 
-DELIMITERS = ",;\t|"  # else white space
-SHORT = f"at most {csv.field_size_limit():,} characters in a cell"
 TENSORBOARD = ["wall time", "step", "value"]  # the header of what TensorBoard's page downloads: the quantity is in the file's name
 RUNS_TABLE = {"Name", "State", "Created", "Runtime", "Sweep"}  # columns of the runs table that W&B exports
-POINT = re.compile(r"\d\.\d")
-DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?\s*%?")
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?\s*%?")
+LOOKED_AT = 200  # rows that show whether commas are decimal
+WORDS = "words, and neither a table nor names with values"
+VALUES = "a log with its values, such as a CSV file or lines of 'val_loss: 0.25'"
+NAMED = "a first line with the names of the columns"
 
 
 def looks(path: Path, head: str) -> bool:
@@ -26,40 +31,100 @@ def looks(path: Path, head: str) -> bool:
 
 
 def read(path: Path) -> list[Table]:
-    """The rows of a CSV file. Empty lines, comments (#) and headers that are repeated are passed over."""
-    lines = [(at, text) for at, text in text_lines(path) if text.strip(" \t\n,;|")]
+    """The rows of a CSV file. Empty lines, comments (#), rules, words between the rows and headers that are repeated are passed over."""
+    thinning = Thinning()
+    lines = undrawn([(at, text) for at, text in thinning.kept(streamed_lines(path)) if text.strip(" \t\n,;|")])
+    refuse_many(path, len(lines))
     if not lines:
         raise refusal(path, None, "empty file")
-    first, header = lines[0][0], lines[0][1].lstrip("# \t")
-    body = [(at, text) for at, text in lines[1:] if not text.lstrip().startswith("#")]
+    if all(is_number(text) and not is_missing(text) for _, text in lines):
+        return [_one_column(path, lines)]
+    found = header_at(lines)
+    begins = found or 0
+    first = lines[begins][0]
+    body = [(at, text) for at, text in lines[begins + 1 :] if not text.lstrip().startswith("#")]
+    header = with_index(lines[begins][1].lstrip("# \t"), [text for _, text in body])
     delimiter = sniff(header, [text for _, text in body[:20]])
     if is_too_long(header, delimiter):
         raise refusal(path, first, "a cell is too long", f"a line of {len(header.strip()):,} characters", SHORT)
-    names = _names(path, first, split([header], delimiter)[0])
+    names = split([header], delimiter)[0]
+    across = transposed(names, split([text for _, text in body], delimiter) if len(body) < len(names) else [])
+    if across is not None:
+        return [across]
+    numbers = any(is_number(text) and not is_missing(text) for _, text in body)
+    if found is None and body and not any(map(measures, names)) and not any(map(is_number, names)) and not (len(names) == 1 and numbers):
+        raise refusal(path, None, WORDS, "", VALUES)
+    names = _names(path, first, names)
     if len(RUNS_TABLE.intersection(names)) > 2:
         raise refusal(path, None, "a table of runs, a row for each, and no curve", "", "one run's history, or a chart's data")
-    commas = delimiter != "," and not POINT.search("".join(text for _, text in body))
-    rows, notes, problems = [], [], []
-    for (at, text), cells in zip(body, split([text for _, text in body], delimiter), strict=True):
-        if cells[: len(names)] == names:
-            notes.append(f"line {at} repeats the header: the file holds more than one run, or a run that was resumed")
-            continue
-        while len(cells) > len(names) and not cells[-1]:
-            cells.pop()
-        if len(cells) == len(names):
-            rows.append(Row(at, {name: _decimal(cell) if commas else cell for name, cell in zip(names, cells, strict=True)}))
-        elif at == body[-1][0] and not text.endswith("\n") and len(cells) < len(names):
-            notes.append(f"line {at}, the last, is cut short and is passed over")
-        elif is_too_long(text, delimiter):
-            problems.append(Problem(str(path), at, "", "a cell is too long", f"a line of {len(text.strip()):,} characters", SHORT))
-        else:
-            problems.append(
-                Problem(str(path), at, "", "a row of another length", f"{len(cells)} cells", f"{len(names)}, as the header has")
+    reader = _Rows(path, names, delimiter, _commas_are_decimal(split([text for _, text in body[:LOOKED_AT]], delimiter)))
+    reader.take(body)
+    notes = [thinning.note] * bool(thinning.note) + [f"{begins} lines above the names are passed over"] * (begins > 0) + reader.notes
+    return [_named_by_file(path, Table(tuple(reader.rows), notes=tuple(notes), problems=tuple(reader.problems)))]
+
+
+@dataclass
+class _Rows:
+    """The rows so far, under the names that stand above them."""
+
+    path: Path
+    names: list[str]
+    delimiter: str | None
+    commas: bool  # are decimal
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    passed: list[int] = field(default_factory=list)  # lines of words
+
+    def take(self, body: Sequence[Line]) -> None:
+        last = body[-1] if body else None
+        for line in body:
+            cells = split([line[1]], self.delimiter)[0]
+            while len(cells) > len(self.names) and not cells[-1]:
+                cells.pop()
+            self._line(line, cells, is_last=line is last)
+        if len(self.problems) > 1 and self.rows and (self.rows[-1].line or 0) < (self.problems[0].line or 0):
+            got = f"{self.problems[0].got} from line {self.problems[0].line} on; {len(self.names)} names"
+            raise refusal(self.path, None, "the number of columns changes", got, "the file parted where its columns change")
+        if len(self.problems) > len(self.rows):
+            got = f"{len(self.problems)} of {len(body)} lines have not as many cells as the first"
+            raise refusal(self.path, None, "not a table", got, "a line of names above rows of as many cells, or 'name: value' in the lines")
+        if not self.rows:
+            raise refusal(self.path, None, "only a line of names, without rows" if len(self.names) > 1 else WORDS, "", VALUES)
+        if self.passed:
+            more = f" and {len(self.passed) - 1} more" * (len(self.passed) > 1)
+            self.notes.append(f"line {self.passed[0]}{more}: no row of the table, and passed over")
+
+    def _line(self, line: Line, cells: list[str], is_last: bool) -> None:
+        at, text = line
+        words = not any(is_number(cell) and not is_missing(cell) for cell in cells)
+        if words and are_names(cells, self.names):
+            self.notes.append(f"line {at} repeats the header: the file holds more than one run, or a run that was resumed")
+            self.names = _names(self.path, at, cells)
+        elif len(cells) == len(self.names) and not (words and any(not is_missing(cell) for cell in cells)):
+            cells = [_decimal(cell) for cell in cells] if self.commas else cells
+            self.rows.append(Row(at, dict(zip(self.names, cells, strict=True))))
+        elif is_last and not text.endswith("\n") and len(cells) < len(self.names) and not is_prose(cells):
+            self.notes.append(f"line {at}, the last, is cut short and is passed over")
+        elif is_too_long(text, self.delimiter):
+            self.problems.append(
+                Problem(str(self.path), at, "", "a cell is too long", f"a line of {len(text.strip()):,} characters", SHORT)
             )
-    if len(problems) > len(rows):
-        got = f"{len(problems)} of {len(body)} lines have not as many cells as the first"
-        raise refusal(path, None, "not a table", got, "a line of names above rows of as many cells, or 'name: value' in the lines")
-    return [_named_by_file(path, Table(tuple(rows), notes=tuple(notes), problems=tuple(problems)))]
+        elif is_prose(cells):
+            self.passed.append(at)
+        else:
+            expected = f"{len(self.names)}, as the header has"
+            self.problems.append(Problem(str(self.path), at, "", "a row of another length", f"{len(cells)} cells", expected))
+
+
+def _one_column(path: Path, lines: Sequence[Line]) -> Table:
+    """A number a line: the quantity is the one that the file is named after."""
+    name = of_quantity(path).removesuffix(path.suffix)
+    if not measures(name):
+        expected = f"{NAMED}, or a file named after what it holds, such as val_loss.txt"
+        raise refusal(path, lines[0][0], "no header", shown(lines[0][1].strip()), expected)
+    note = f"a number a line: the file's name says that they are {name!r}"
+    return Table(tuple(Row(at, {name: text.strip()}) for at, text in lines), notes=(note,))
 
 
 def _named_by_file(path: Path, table: Table) -> Table:
@@ -73,51 +138,21 @@ def _named_by_file(path: Path, table: Table) -> Table:
     return replace(table, rows=rows, counts=columns[1], notes=(*table.notes, note))
 
 
-def sniff(header: str, rows: Sequence[str]) -> str | None:
-    """The delimiter: what splits the header into most names and most rows into as many cells; else None, white space."""
-    best, most = "", 1
-    for delimiter in DELIMITERS:
-        names = split([header], delimiter)[0]
-        alike = sum(len(cells) == len(names) for cells in split(rows, delimiter)) >= 0.5 * len(rows)
-        if alike and len(names) > most:
-            best, most = delimiter, len(names)
-    if best:
-        return best
-    return None if len(header.split()) > 1 and all(len(row.split()) == len(header.split()) for row in rows[:1]) else ","
-
-
-def split(lines: Sequence[str], delimiter: str | None) -> list[list[str]]:
-    """The cells of each line, stripped; a quoted cell does not go over the end of its line."""
-    if delimiter is None:
-        return [line.split() for line in lines]
-    return [_cells(line, delimiter) for line in lines]
-
-
-def is_too_long(line: str, delimiter: str | None) -> bool:
-    """Whether a cell of the line is longer than Python's reader of CSV takes."""
-    try:
-        list(csv.reader([line], delimiter=delimiter or " ", skipinitialspace=True))
-    except csv.Error:
-        return len(line) > csv.field_size_limit()
-    return False
-
-
-def _cells(line: str, delimiter: str) -> list[str]:
-    try:
-        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
-    except csv.Error:  # a cell beyond the reader's limit: then the row has another length than the header
-        cells = [line]
-    return [cell.strip() for cell in cells]
-
-
 def _names(path: Path, line: int, cells: Sequence[str]) -> list[str]:
+    """The names of the columns; one that stands twice is told apart by its place, but for a loss or a metric."""
     names = [cell or f"column {position}" for position, cell in enumerate(cells, start=1)]
     if all(is_number(cell) for cell in cells):
-        raise refusal(path, line, "no header", shown(", ".join(cells)), "a first line with the names of the columns")
+        raise refusal(path, line, "no header", shown(", ".join(cells)), NAMED)
     twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if any(map(measures, twice)):
         raise refusal(path, line, "a column twice", shown(", ".join(twice)), "one name for each column")
-    return names
+    return [f"{name}, column {at}" if name in names[: at - 1] else name for at, name in enumerate(names, start=1)]
+
+
+def _commas_are_decimal(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether cells have a comma where a number has its point, and none has a point: a date with points is no number."""
+    cells = [cell for row in rows for cell in row]
+    return any(map(DECIMAL_COMMA.fullmatch, cells)) and not any(map(POINT.fullmatch, cells))
 
 
 def _decimal(cell: str) -> str:

@@ -9,7 +9,7 @@ DARKNET = re.compile(
 )
 CATBOOST = re.compile(rf"(\d+):\s+learn: ({NUMBER})(?:\s+test: ({NUMBER}))?.*")
 BOOSTING = re.compile(r"(?:\[.*?\]\s*)?\[(\d+)\]\s+(\S.*)")  # XGBoost, LightGBM: [10] train-rmse:0.5 eval-rmse:0.6
-BOOSTED = re.compile(rf"([A-Za-z_][\w'\- @]*?)\s*:\s*({NUMBER})")
+BOOSTED = re.compile(rf"([A-Za-z_][\w'\- @]{{0,60}}?)\s*:\s*({NUMBER})")  # without a bound on names it takes time in their square
 LLM_C = re.compile(rf"s:(\d+) (tel|trl|eval):({NUMBER})(?:.*?lr:({NUMBER}))?.*")
 BEGINNINGS = "0123456789([s"  # of such lines: nearly all others are told by their first character
 LLM_C_NAMES = {"tel": "val loss", "trl": "train loss", "eval": "hellaswag"}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck.curves.formats.content import refuse_many, text
+from hpcheck.curves.formats.json_lists import STEP, pairs
 from hpcheck.curves.formats.jsonl import parsed
 from hpcheck.curves.names import measures, split_of
 from hpcheck.curves.numbers import is_number
@@ -12,6 +13,7 @@ from hpcheck.curves.table import Row, Table, refusal
 
 COUNTED = "entry"  # the counter that is made where arrays have no step among them
 DEEPEST = 6  # objects inside objects that are looked into
+BESIDE = (("steps", "values"), ("step", "value"), ("x", "y"))  # a quantity's steps and values: Sacred, ClearML
 
 
 def looks(path: Path, head: str) -> bool:
@@ -24,12 +26,42 @@ def looks(path: Path, head: str) -> bool:
     if first.rstrip().endswith("}") and "[" not in first and len(head) > len(first) + 1:
         return False  # an object a line
     content = parsed(text(path))
-    return isinstance(content, dict) and bool(_runs(content))
+    return isinstance(content, dict) and (bool(_runs(content)) or _paired(content) is not None)
+
+
+def _paired(content: Mapping[str, Any]) -> Table | None:
+    """The table of an object whose quantities hold their own steps, as pairs or as arrays beside each other; None where none does."""
+    names = _columns(content)
+    stepped = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in {values for _, values in BESIDE}} - {""}
+    plain = any(measures(name) for name in names if name.rpartition("/")[0] not in stepped)
+    found = {} if plain else _points(content)
+    if not found:
+        return None
+    rows = [Row(None, {STEP: step, name: value}) for name, points in found.items() for step, value in points]
+    return Table(tuple(rows), STEP)
+
+
+def _points(content: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str, list[tuple[float, Any]]]:
+    found: dict[str, list[tuple[float, Any]]] = {}
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, list) and value and isinstance(value[0], list):
+            found[name] = pairs(value) or []
+        elif isinstance(value, dict) and (beside := next((names for names in BESIDE if set(names) <= value.keys()), None)):
+            steps, values = (value[one] for one in beside)
+            numbers = all(isinstance(one, list) and all(map(is_number, one)) and None not in one for one in (steps, values))
+            found[name] = list(zip(map(float, steps), values, strict=False)) if numbers else []
+        elif isinstance(value, dict) and depth < DEEPEST:
+            found |= _points(value, f"{name}/", depth + 1)
+    return {name: points for name, points in found.items() if points and measures(name)}
 
 
 def read(path: Path) -> list[Table]:
     """A table for each object that holds arrays: the one of the file, or one for each run in it."""
     content = parsed(text(path))
+    paired = _paired(content) if isinstance(content, dict) else None
+    if paired is not None:
+        return [paired]
     runs = _runs(content) if isinstance(content, dict) else {}
     if not runs:
         raise refusal(path, None, "no arrays of numbers", "", "an object with an array for each quantity")

@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck.config.problems import Problem, shown
+from hpcheck.curves.formats import mmengine
 from hpcheck.curves.formats.content import text_lines
 from hpcheck.curves.table import Row, Table, refusal
+from hpcheck.files.plain_json import refuse_deep
 from hpcheck.runs import records
+from hpcheck.runs.record_content import is_number
 
 SEALED = re.compile(r"\t[0-9a-f]{8}\n?$")
 BETWEEN = re.compile(r"[\s,]*")
 LARGEST_PRINTED = 4 << 20  # ours: characters that are tried as Python's own notation, which takes a hundred times as much memory
 EXPECTED = "an object a line, a list of objects, or an array for each quantity"
+METRIC = "metric"
+NOTEBOOK = '"nbformat"'
 BARE = re.compile(r"(?<=[:\[,])\s*([+-]?(?:nan|inf))\b", re.IGNORECASE)  # printed by Python and by C, and no JSON
 
 
@@ -35,7 +40,7 @@ def read(path: Path) -> list[Table]:
         return [_record(path, len(lines))]
     whole = _whole("".join(text for _, text in lines)) if len(lines) == 1 or _object(lines[0][1]) is None else None
     if whole is not None:
-        return [Table(tuple(Row(None, dict(flat(entry))) for entry in whole))]
+        return [mmengine.settled(Table(tuple(Row(None, dict(flat(entry))) for entry in whole)))]
     rows, notes, problems = [], [], []
     for at, text in lines:
         found = _object(text)
@@ -46,8 +51,10 @@ def read(path: Path) -> list[Table]:
         else:
             problems.append(Problem(str(path), at, "", "not a JSON object", shown(text.strip()), "one object a line, such as {...}"))
     if len(problems) > len(rows):
+        if any(NOTEBOOK in text for _, text in lines[-20:]):
+            raise refusal(path, None, "a notebook", "", "the log that it printed, as a text file")
         raise refusal(path, problems[0].line, "JSON that holds neither rows nor columns of numbers", problems[0].got, EXPECTED)
-    return [Table(tuple(rows), notes=tuple(notes), problems=tuple(problems))]
+    return [mmengine.settled(Table(tuple(rows), notes=tuple(notes), problems=tuple(problems)))]
 
 
 def _whole(text: str) -> list[Mapping[str, Any]] | None:
@@ -56,7 +63,11 @@ def _whole(text: str) -> list[Mapping[str, Any]] | None:
     content = parsed(text)
     if content is None:
         return _one_after_another(text)
+    if isinstance(content, dict) and content.keys() >= {"cells", "nbformat"}:
+        return None
     entries = _longest_list(content) if isinstance(content, dict) else content
+    if isinstance(content, dict) and entries and isinstance(content.get(METRIC), str) and "value" in entries[0]:
+        entries = [{METRIC: content[METRIC], **entry} for entry in entries]  # trackio's `get metric`: the name stands above its values
     if isinstance(content, dict) and entries is None and len(content) > 1 and all(isinstance(one, dict) for one in content.values()):
         counted = [key for key in content if re.fullmatch(r"\D*\d+", key)]
         entries = [{"step": int(re.sub(r"\D", "", key)), **content[key]} for key in counted] if len(counted) == len(content) else None
@@ -79,6 +90,7 @@ def _one_after_another(text: str) -> list[Mapping[str, Any]] | None:
     while at < len(text):
         try:
             entry, at = decoder.raw_decode(text, at)
+            refuse_deep(entry)
         except (ValueError, RecursionError):
             return None
         entries.append(entry)
@@ -91,7 +103,9 @@ def parsed(text: str) -> Any:
     quoted = BARE.sub(r' "\1"', text.strip())
     for parse in (json.loads, ast.literal_eval)[: 1 if len(quoted) > LARGEST_PRINTED else 2]:
         try:
-            return parse(quoted)
+            found = parse(quoted)
+            refuse_deep(found)
+            return found
         except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
             continue
     return None
@@ -122,6 +136,7 @@ def _record(path: Path, count: int) -> Table:
     notes = [f"line {len(content) + 1} is torn or altered: read up to there"] * (len(content) < count)
     status = content[-1].get("status")
     notes += ["the run is not finished"] * (status is None and not notes)
-    decay = content[0].get("spec", {}).get("weight_decay")
-    constants = {"weight_decay": float(decay)} if isinstance(decay, int | float) else {}
+    spec = content[0].get("spec")
+    decay = spec.get("weight_decay") if isinstance(spec, Mapping) else None
+    constants = {"weight_decay": float(decay)} if decay is not None and is_number(decay) else {}
     return Table(rows, "step", constants, tuple(notes), diverged=status == "diverged")

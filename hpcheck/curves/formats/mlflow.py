@@ -1,7 +1,8 @@
 """MLflow's files: a metric's own file of `timestamp value step` lines, and `mlruns/` with a directory for each run."""
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hpcheck.curves.formats.content import text, text_lines
@@ -31,11 +32,11 @@ def read(path: Path) -> list[Table]:
     """One metric's file, or a table for each run below a directory."""
     if path.is_file():
         note = f"one metric of MLflow's: the file's name says that it is {of_quantity(path)!r}"
-        return [Table(tuple(_points(path, of_quantity(path))), STEP, notes=(note,))]
+        return [Table(tuple(counted(_points(path, of_quantity(path)), STEP)), STEP, notes=(note,))]
     tables = []
     runs = _runs(path)
     for run in runs:
-        rows = [row for name, file in _metrics(run).items() for row in _points(file, name)]
+        rows = counted([row for name, file in _metrics(run).items() for row in _points(file, name)], STEP)
         if rows:
             tables.append(Table(tuple(rows), STEP, constants=_constants(run), run=_name(run) if len(runs) > 1 else ""))
     if not tables:
@@ -64,6 +65,19 @@ def _metrics(run: Path) -> Mapping[str, Path]:
 def _points(path: Path, name: str) -> list[Row]:
     found = ((at, LINE.fullmatch(line)) for at, line in text_lines(path))
     return [Row(at, {STEP: line[3], name: line[2]}) for at, line in found if line]
+
+
+def counted(rows: Sequence[Row], step: str) -> list[Row]:
+    """The rows of metrics, counted by their order where none was logged with a step: MLflow then writes 0 for all."""
+    if len({str(row.cells[step]) for row in rows}) > 1:
+        return list(rows)
+    seen: Counter[str] = Counter()
+    found = []
+    for row in rows:
+        (name,) = (column for column in row.cells if column != step)
+        found.append(Row(row.line, {**row.cells, step: seen[name]}))
+        seen[name] += 1
+    return found
 
 
 def _constants(run: Path) -> dict[str, float]:

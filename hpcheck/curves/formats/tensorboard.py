@@ -11,10 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from hpcheck.curves.formats.content import LARGEST, refuse_many
 from hpcheck.curves.formats.folders import files_below
 from hpcheck.curves.names import TRAINING, VALIDATION, words
 from hpcheck.curves.table import Row, Table, refusal
-from hpcheck.files.regular import opened
+from hpcheck.files.regular import MIB, opened
 
 EVENTS = "tfevents"  # in the name of every event file
 STEP = "step"
@@ -28,6 +29,7 @@ class Damage:
     """What was found wrong with the files of one run."""
 
     notes: list[str] = field(default_factory=list)
+    lost: int = 0  # records of the file that is read
 
 
 def looks(path: Path, head: str) -> bool:
@@ -44,7 +46,12 @@ def read(path: Path) -> list[Table]:
         rows: list[Row] = []
         damage = Damage()
         for prefix, file in parts:
-            rows += (Row(None, {STEP: step, prefix + tag: value}) for tag, step, value in parse(_records(file, damage)) if tag != STEP)
+            points = parse(_records(file, damage), damage)
+            rows += (Row(None, {STEP: step, prefix + tag: value}) for tag, step, value in points if tag != STEP)
+            if damage.lost:
+                damage.notes.append(f"{file.name} is damaged: {damage.lost} of its records are altered and left out")
+                damage.lost = 0
+            refuse_many(file, len(rows))
         if rows:
             tables.append(Table(tuple(rows), STEP, notes=tuple(damage.notes), run=run if len(runs) > 1 else ""))
         elif damage.notes and len(runs) == 1:
@@ -62,21 +69,29 @@ def without_tensorflow() -> None:
 def _parser(path: Path) -> Any:
     without_tensorflow()
     try:
+        from google.protobuf.message import DecodeError
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.util.tensor_util import make_ndarray
     except ImportError as error:
         missing = "reading TensorBoard's event files needs the package tensorboard"
         raise refusal(path, None, missing, f"{error}", "pip install 'hpcheck[tensorboard]'") from error
 
-    def points(records: Iterator[bytes]) -> Iterator[tuple[str, int, float]]:
+    def points(records: Iterator[bytes], damage: Damage) -> Iterator[tuple[str, int, float]]:
         """(tag, step, value) of every scalar; TensorFlow 2 and Keras write them as tensors of one number."""
         for record in records:
-            event = Event.FromString(record)
+            try:
+                event = Event.FromString(record)
+            except DecodeError:  # its checksums hold, and it says nothing
+                damage.lost += 1
+                continue
             for value in event.summary.value:
                 if value.WhichOneof("value") == "simple_value":
                     yield value.tag, int(event.step), float(value.simple_value)
                 elif value.WhichOneof("value") == "tensor" and len(value.tensor.tensor_shape.dim) == 0:
-                    found = make_ndarray(value.tensor)
+                    try:
+                        found = make_ndarray(value.tensor)
+                    except (TypeError, ValueError):  # of a kind that has no numbers
+                        continue
                     if found.size == 1 and found.dtype.kind in "fiu":
                         yield value.tag, int(event.step), float(found.reshape(())[()])
 
@@ -84,10 +99,11 @@ def _parser(path: Path) -> Any:
 
 
 def _records(path: Path, damage: Damage) -> Iterator[bytes]:
-    """The records of one file whose checksums hold. Where a length is damaged nothing after it can be found."""
+    """The records of one file whose checksums hold. Where a length is damaged nothing after it can be found.
 
-    size = path.stat().st_size
-    lost = 0
+    Raises `ConfigError` for more bytes of scalars than are read; pictures and the like do not count, since they are passed over.
+    """
+    size, read = path.stat().st_size, 0
     with opened(path) as file:
         while header := file.read(HEADER):
             at = file.tell() - len(header)
@@ -104,13 +120,16 @@ def _records(path: Path, damage: Damage) -> Iterator[bytes]:
             if length > LARGEST_SCALARS:
                 file.seek(length + FOOTER, 1)
                 continue
+            read += length
+            if read > LARGEST:
+                raise refusal(
+                    path, None, f"more than {LARGEST // MIB} MiB of scalars", "", "fewer evaluations, or the scalars exported as CSV"
+                )
             data, footer = file.read(length), file.read(FOOTER)
             if masked_crc(data) == struct.unpack("<I", footer)[0]:
                 yield data
             else:
-                lost += 1
-    if lost:
-        damage.notes.append(f"{path.name} is damaged: {lost} of its records are altered and left out")
+                damage.lost += 1
 
 
 def _table() -> tuple[int, ...]:

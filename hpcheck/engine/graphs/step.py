@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hpcheck.engine.arrays import ArrayTraining
 from hpcheck.engine.batches import BatchStream, draws, moved
 from hpcheck.engine.graphs.grouping import COMPILED, may_draw, refusal_of
 from hpcheck.engine.graphs.updates import Hyper, state_of, update_of
 from hpcheck.engine.objectives import arithmetic
-from hpcheck.engine.training import Training, draws_random_numbers
+from hpcheck.engine.training import draws_random_numbers
 from hpcheck.errors import InputError
 from hpcheck.runs import schedules
 
@@ -32,7 +33,7 @@ class RefusedError(InputError):
     """These runs cannot be computed together; the message names why. They are computed one by one instead."""
 
 
-def refuse(trainings: Sequence[Training]) -> None:
+def refuse(trainings: Sequence[ArrayTraining]) -> None:
     """Raise `RefusedError` where the members' step is not a function of tensors on the device alone."""
     data = trainings[0].batches.data
     if not isinstance(data.train_x, Tensor):
@@ -84,7 +85,7 @@ class Block:
 class Together:
     """K members at the same step. `advance` makes updates; `losses` (K, T) has the training loss of each, on the device."""
 
-    def __init__(self, trainings: Sequence[Training], mode: str) -> None:
+    def __init__(self, trainings: Sequence[ArrayTraining], mode: str) -> None:
         refuse(trainings)
         self.trainings, self.mode = list(trainings), mode
         for training in trainings:
@@ -175,7 +176,7 @@ def in_parts(model: nn.Module, size: int) -> None:
             layer.forward = parted(layer)  # type: ignore[method-assign, assignment]
 
 
-def loss_of(training: Training, forward: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
+def loss_of(training: ArrayTraining, forward: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
     """Training loss of a batch in the run's precision, as loop.py's `update` has it."""
     with arithmetic(x.device, training.spec.precision):
         return training.loss(forward(x), y)  # ours are means over examples, so that it is the mean of the parts' too
@@ -185,7 +186,7 @@ class Flat:
     """All weights of one optimizer group, of all members, as one (K, P) tensor, of which they and what the optimizer keeps of them are
     views: so an update is a handful of kernels however many weights and members there are."""
 
-    def __init__(self, trainings: Sequence[Training], number: int, names: tuple[str, ...]) -> None:
+    def __init__(self, trainings: Sequence[ArrayTraining], number: int, names: tuple[str, ...]) -> None:
         self.members = [training.optimizer.param_groups[number] for training in trainings]  # their groups
         self.group = self.members[0]
         self.sizes = [weight.numel() for weight in self.group["params"]]

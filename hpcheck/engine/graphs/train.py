@@ -10,14 +10,15 @@ from pathlib import Path
 
 import torch
 
+from hpcheck.engine.arrays import ArrayTraining
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Checkpoints, Stopped, stop_asked
 from hpcheck.engine.divergence import CHECK_EVERY
 from hpcheck.engine.graphs.grouping import BRANCHES, refusal, refusal_of
 from hpcheck.engine.graphs.step import EAGER_STEPS, RefusedError, Together, refuse
-from hpcheck.engine.loop import begin, finish, next_row, prepare, update
+from hpcheck.engine.loop import begin, finish, next_row, prepare
 from hpcheck.engine.timing import is_out_of_memory
-from hpcheck.engine.training import HowFar, Run, Training
+from hpcheck.engine.training import HowFar, Run
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs import schedules
 from hpcheck.runs.records import RecordWriter
@@ -59,13 +60,13 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
     reason = refusal(specs) or refusal_of(specs[0])  # before anything of the user's runs
     if reason is not None:
         raise RefusedError(reason)
-    refuse([prepare(specs[0], data, snapshots)])
+    refuse([prepared(specs[0], data, snapshots)])
     mode = fastest(specs, data, snapshots) if mode == "auto" else mode
     if mode == ONE_BY_ONE:
         raise RefusedError("one by one is as fast")
-    trainings = [prepare(spec, data, snapshots) for spec in specs]
+    trainings = [prepared(spec, data, snapshots) for spec in specs]
     together = Together(trainings, mode)
-    members = _begin(trainings, data, records, snapshots, mode)
+    members = _begin(trainings, records, snapshots, mode)
     spec, first = specs[0], specs[0].at_step
     if first == 0:
         for member in members:
@@ -88,13 +89,20 @@ def train_together(specs: Sequence[RunSpec], data: OnDevice, records: Sequence[R
     return mode
 
 
+def prepared(spec: RunSpec, data: OnDevice, snapshots: Path) -> ArrayTraining:
+    """A member at its first step."""
+    training = prepare(spec, data, snapshots)
+    assert isinstance(training, ArrayTraining)  # `refusal_of` lets nothing else in
+    return training
+
+
 def _stops(spec: RunSpec) -> list[int]:
     """The steps after which loop.py looks at the losses."""
     looks = {*range(CHECK_EVERY, spec.steps, CHECK_EVERY), *spec.evaluate_after, spec.steps}
     return sorted(step for step in looks if spec.at_step < step <= spec.steps)
 
 
-def _begin(trainings: Sequence[Training], data: OnDevice, records: Sequence[RecordWriter], snapshots: Path, mode: str) -> list[Member]:
+def _begin(trainings: Sequence[ArrayTraining], records: Sequence[RecordWriter], snapshots: Path, mode: str) -> list[Member]:
     """Members at their first step; rows that an interrupted process left are cut."""
     all_at = [HowFarInGroup(training.spec.at_step) for training in trainings]
     members = []
@@ -104,7 +112,7 @@ def _begin(trainings: Sequence[Training], data: OnDevice, records: Sequence[Reco
         count = training.spec.steps - training.spec.at_step
         lrs, momenta = (schedules.values(knots, count).tolist() for knots in (training.spec.lr, training.spec.momentum))
         how = f"{mode}, {len(all_at)} members" if len(all_at) > 1 else "one CUDA graph"
-        run = Run(training=training, data=data, record=record, snapshots=snapshots, at=at)
+        run = Run(training=training, record=record, snapshots=snapshots, at=at)
         members.append(Member(run=run, checkpoints=Checkpoints(snapshots, record), lrs=lrs, momenta=momenta, how=how))
     return members
 
@@ -146,7 +154,7 @@ def fastest(specs: Sequence[RunSpec], data: OnDevice, snapshots: Path) -> str:
     alone = len(specs) * _alone(specs[0], data, snapshots)
     seconds = math.inf
     try:
-        together = Together([prepare(spec, data, snapshots) for spec in specs], BRANCHES)
+        together = Together([prepared(spec, data, snapshots) for spec in specs], BRANCHES)
         together.advance(EAGER_STEPS + 1)
         seconds = _timed(partial(together.advance, PROBE_STEPS), data)
         del together
@@ -159,12 +167,12 @@ def fastest(specs: Sequence[RunSpec], data: OnDevice, snapshots: Path) -> str:
 
 def _alone(spec: RunSpec, data: OnDevice, snapshots: Path) -> float:
     """Seconds of `PROBE_STEPS` steps of one run by loop.py's own step."""
-    training = prepare(spec, data, snapshots)
+    training = prepared(spec, data, snapshots)
     set_hyper(training.optimizer, 0.0, 0.0, 0.0)
 
     def steps(count: int) -> None:
         for step in range(count):
-            update(training, *training.batches.batch(step, training.share.rows))
+            training.update(step)
 
     steps(EAGER_STEPS)
     return _timed(partial(steps, PROBE_STEPS), data)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.graphs.grouping import Job
 from hpcheck.engine.graphs.step import RefusedError
 from hpcheck.engine.graphs.train import train_together
@@ -49,6 +50,7 @@ def _compute(jobs: Sequence[Job], directory: Path, device_name: str, threads: in
     specs = [spec for _, spec in jobs if isinstance(spec, RunSpec)]
     found = [worker.begun(spec, run_id, device, threads) for run_id, spec in jobs]
     data, begun_in = found[0]  # members have their data in common
+    assert isinstance(data, OnDevice)  # a task is never a member
     with ExitStack() as stack:
         records = [
             stack.enter_context(closing(RecordWriter(directory / f"{run_id}.jsonl", run_id, spec, begun_in)))

@@ -30,6 +30,7 @@ class Executor:
     def __init__(self, workers: int, start: Callable[[], None]) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([PRELOAD])
+        _start_tracker()  # a pool has locks, and the first one would start it
         self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start)
 
     def submit(self, work: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
@@ -119,10 +120,24 @@ def _at_work(work: Callable[..., Answer], *arguments: Any) -> Answer:
 def _start_server() -> None:
     """Start the server that workers are forked from with SIGINT, SIGTERM and SIGHUP blocked in it and in them: each may go to the whole
     process group, and is the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
-    resource_tracker.ensure_running()  # it unblocks both, so it comes first
+    _start_tracker()  # the server would start it, and it unblocks two of the signals
+    with _blocked():
+        forkserver.ensure_running()
+
+
+def _start_tracker() -> None:
+    """Start the process that removes named semaphores once all others are gone. It ignores SIGINT and SIGTERM by itself, but not a closed
+    terminal's SIGHUP; a signal that is blocked when it starts stays blocked in it."""
+    with _blocked():
+        resource_tracker.ensure_running()
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """Within the body a process begins with the signals blocked that the parent handles."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
-        forkserver.ensure_running()
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from hpcheck.files import plain_json
 from hpcheck.files.regular import MIB, read_whole
 from hpcheck.runs.files import write_whole
 
@@ -38,7 +39,7 @@ def most_threads(directory: Path, cores: int, measure: Measure) -> int:
 def read(directory: Path) -> int | None:
     """What was chosen for this directory; None where nothing was, or the file says no such number."""
     try:
-        threads = json.loads(read_whole(directory / CHOSEN, MIB))["threads"]
+        threads = plain_json.loads(read_whole(directory / CHOSEN, MIB))["threads"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return threads if type(threads) is int and threads >= 1 else None

@@ -19,12 +19,16 @@ from hpcheck.engine import thread_timing
 from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
-from hpcheck.engine.loop import train
+from hpcheck.engine.loop import Data, train
 from hpcheck.engine.pool.executor import is_at_work
 from hpcheck.engine.pool.malloc import keep_freed_memory
+from hpcheck.engine.tasks.contents import fingerprint as contents_of
+from hpcheck.engine.tasks.describe import describe
+from hpcheck.engine.tasks.load import OfTask
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.errors import ChangedError, InputError, RunFailedError
-from hpcheck.plugins.user_errors import as_theirs
+from hpcheck.plugins.find import is_users_own
+from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.records import RecordWriter, begun_with
 from hpcheck.runs.spec import DataSpec, RunSpec, Spec
@@ -35,6 +39,10 @@ CONTEXT_BYTES = 600 * 2**20  # ours, generous: what a process takes of a GPU bef
 ONE_VALUE = (
     "BatchNorm has a single value a channel to take its statistics of; take larger batches (start.total_batch_size, batch.sizes), or fewer "
     "run.bn_splits"
+)
+ONE_VALUE_OF_A_TASK = (
+    "BatchNorm has a single value a channel to take its statistics of; an epoch's last batch may hold one example: give the training "
+    "loader drop_last=True, or take larger batches"
 )
 
 
@@ -70,17 +78,33 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
         if is_out_of_memory(error):
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
         if "more than 1 value per channel" in str(error):  # torch's BatchNorm
-            raise InputError(f"{spec.label or run_id}: {ONE_VALUE}") from None
+            raise InputError(f"{spec.label or run_id}: {ONE_VALUE_OF_A_TASK if spec.data.task else ONE_VALUE}") from None
         raise (as_theirs(error) or error) from None
 
 
-def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[OnDevice, dict[str, Any]]:
+def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[Data, dict[str, Any]]:
     """The data of a run on its device, and what its record says of where it was made. Raises `ChangedError` where the data or the user's
     code are no longer what `run_id` names."""
-    data, fingerprint = on_device(spec.data, str(device))
+    data, fingerprint = data_of(spec, str(device))
     if computed_id(spec, fingerprint, of_this_process().users_source(spec)) != run_id:
+        refuse_random_data(spec.data, fingerprint)
         raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
     return data, environment(device, threads) | {"data": fingerprint[:16]}
+
+
+def refuse_random_data(data: DataSpec, fingerprint: str) -> None:
+    """Raise `UsersCodeError` where the user's loader returns other data whenever it is called: no run would ever be found again."""
+    if not is_users_own(data.name):
+        return
+    if load_raw(data.name, Path(data.root), dict(data.options))[1] != fingerprint:
+        raise UsersCodeError(
+            f"data {data.name} returns other data each time it is called, so no run could be compared with another or found again: "
+            "seed it, as in rng = numpy.random.default_rng(0), and draw from rng alone"
+        )
+    raise ChangedError(
+        f"data {data.name} changed while the command ran; give it again. Where that does not help, the data differ from process to "
+        "process: look for an order that a set, hash() or a listing of files gives, and sort it"
+    )
 
 
 def _record(path: Path, run_id: str, spec: Spec, begun_in: dict[str, Any]) -> RecordWriter:
@@ -138,9 +162,32 @@ def of_this_process() -> Fingerprints:
 def threads_that_pay(spec: Spec, directory: Path, most: int) -> int | None:
     """The number of threads on a CPU, at most `most`, that pays for the steps of a run. None where they fail: the run will say of what."""
     try:
-        return thread_timing.threads_that_pay(spec, on_device(spec.data, "cpu")[0], directory, most)
+        return thread_timing.threads_that_pay(spec, data_of(spec, "cpu")[0], directory, most)
     except BaseException:  # of the user's code too, which may leave by SystemExit
         return None
+
+
+def data_of(spec: Spec, device: str) -> tuple[Data, str]:
+    """What a run is made of on its device, and the fingerprint of its data."""
+    if not spec.data.task:
+        return on_device(spec.data, device)
+    task = OfTask.of(spec, torch.device(device))
+    return task, task_contents(task)
+
+
+@cache
+def task_contents(task: OfTask) -> str:
+    """The fingerprint of a task's data, as this process finds them first."""
+    return contents_of(task.begin())[0]
+
+
+def described(task_of: Spec, device_name: str, batch_size: int | None, default_batch_size: int, seed: int) -> dict[str, Any]:
+    """What is told of a task before anything is planned. What the user's code raises is an `UsersCodeError`."""
+    try:
+        torch.set_num_threads(1)
+        return describe(OfTask.of(task_of, resolve_device(device_name)), batch_size, default_batch_size, seed)
+    except BaseException as error:
+        raise (as_theirs(error) or error) from None
 
 
 @lru_cache(maxsize=2)

@@ -1,9 +1,11 @@
 """Your model and your table, as hpcheck sees them: two functions, named in hpcheck.yaml as hpcheck_entry:load and hpcheck_entry:build.
 
-Change either as you like. Keep keyword parameters for what you want to set in hpcheck.yaml: `file` and `target` stand there under `data`.
+Change either as you like. Keep keyword parameters for what you want to set in hpcheck.yaml: `file`, `target` and `drop` stand there under
+`data`.
 """
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,19 @@ import numpy as np
 from torch import nn
 
 
-def load(*, file: str, target: str, validation_share: float = 0.2) -> Any:
+def load(*, file: str, target: str, drop: Sequence[str] = (), validation_share: float = 0.2) -> Any:
     """Return (train, validation), each a pair (x, y): x floats (N, D); y classes as integers (N,) or values as floats (N,).
 
-    Columns that are not numbers in every row are left out. A target of words, or of at most 20 whole numbers, is taken as classes; any
-    other as values.
+    The columns in `drop` are left out; every other one needs a number in each row. A target of words, or of at most 20 whole numbers, is
+    taken as classes; any other as values.
     """
     with Path(file).open(newline="", encoding="utf-8-sig") as opened:
         rows = list(csv.DictReader(opened))
-    columns = {name: _numbers([row[name] for row in rows]) for name in rows[0] if name != target}
-    x = np.stack([values for values in columns.values() if values is not None], axis=1)  # (N, D)
+    columns = {name: _numbers([row[name] for row in rows]) for name in rows[0] if name not in (target, *drop)}
+    worded = [name for name, values in columns.items() if values is None]
+    if worded:
+        raise ValueError(f"not every row of {file} has a number under {', '.join(worded)}: clean them, or name them under data.drop")
+    x = np.stack(list(columns.values()), axis=1)  # (N, D)
     y = _targets([row[target] for row in rows])  # (N,)
     order = np.random.default_rng(0).permutation(len(x))
     held_out = max(1, round(validation_share * len(x)))

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from hpcheck import __version__
 from hpcheck.engine.divergence import CHECK_EVERY
 from hpcheck.runs import schedules
+from hpcheck.runs.outcomes import packed
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec, from_dict
 from hpcheck.script.inside import ranks
 from hpcheck.script.inside.evaluation import BN_UPDATES, Evaluated, FreshBatchNorm, evaluated, gpu_is_used
-from hpcheck.script.inside.examples import Examples
+from hpcheck.script.inside.examples import FROM, UNTIL, Examples
 from hpcheck.script.inside.follower import Values
 from hpcheck.script.inside.levels import LossLevels
+from hpcheck.script.inside.losses import Loss, Losses
 from hpcheck.script.inside.state import Snapshots
-from hpcheck.script.job import ENDED, EVALUATING, FOLLOWING, Job, Pulse, ScriptError, tell
+from hpcheck.script.job import ENDED, EVALUATING, FOLLOWING, UPDATES, Job, Pulse, ScriptError, tell
 
 NAN_AT_FIRST = (
     "the evaluation gives a loss of NaN before the first update, so no learning rate is at fault: look at the model, the loss and the data"
@@ -38,6 +39,7 @@ class Common:
 
     def __init__(self, job: Job, folder: Path, pulse: Pulse) -> None:
         self.job, self.folder, self.pulse = job, folder, pulse
+        self._cells = pulse.cells
         self.done = 0
         self.over = 0  # how often the script was told that it is over
 
@@ -52,8 +54,8 @@ class Common:
         """The hyper-parameters of the next update; None: the script's own."""
         return None
 
-    def updated(self, loss: Tensor | None) -> bool:
-        """An update was made; returns whether it was the last."""
+    def updated(self, losses: list[Loss]) -> bool:
+        """An update was made, with these losses of its batches; returns whether it was the last."""
         raise NotImplementedError
 
     def stuck(self) -> None:
@@ -83,14 +85,18 @@ class Run(Common):
         assert isinstance(spec, RunSpec)
         self.spec, self.snapshots = spec, snapshots
         self._evaluate, self._val_examples = evaluate, val_examples
-        self.done = spec.at_step
+        self.done = self._first = spec.at_step
         count = spec.steps - spec.at_step
         self._lrs, self._momenta = schedules.values(spec.lr, count).tolist(), schedules.values(spec.momentum, count).tolist()
+        self._values = [(lr, momentum, spec.weight_decay) for lr, momentum in zip(self._lrs, self._momenta, strict=True)]
         self._evaluations = set(spec.evaluate_after)
-        self._fresh_from = {max(at - BN_UPDATES, spec.at_step) for at in spec.evaluate_after}
         self._batchnorm = FreshBatchNorm(model)
+        self._fresh_from = {max(at - BN_UPDATES, spec.at_step) for at in spec.evaluate_after} if self._batchnorm.is_needed else set()
+        self._stops = iter(self._all_stops(spec))
+        self._next_stop = next(self._stops)
         self.levels = LossLevels(spec.total_batch_size)
-        self._local: list[Tensor] = []  # losses since they were last looked at
+        self._losses = Losses()
+        self._is_first = spec.parent is None  # the first loss has not been seen yet
         self._sum, self._count = 0.0, 0  # of all losses since the last row
         self._examples = Examples(spec.total_batch_size, ranks.size())
         self._record: RecordWriter | None = None
@@ -116,29 +122,39 @@ class Run(Common):
         self.pulse.beat(FOLLOWING, self.done)
 
     def values(self) -> Values:
-        at = min(self.done, self.spec.steps - 1) - self.spec.at_step
-        return self._lrs[at], self._momenta[at], self.spec.weight_decay
+        at = self.done - self._first
+        return self._values[at] if at < len(self._values) else self._values[-1]
 
-    def updated(self, loss: Tensor | None) -> bool:
-        if loss is None:
+    def _all_stops(self, spec: RunSpec) -> list[int]:
+        """The updates after which anything is to be done but to count, in order: between them an update costs a few microseconds."""
+        first, last = spec.at_step, spec.steps
+        looks = range(first - first % CHECK_EVERY + CHECK_EVERY, last, CHECK_EVERY)
+        counted = {first + FROM, first + UNTIL, first + 1, last}
+        return sorted(at for at in {*looks, *self._evaluations, *self._fresh_from, *counted} if first < at <= last)
+
+    def updated(self, losses: list[Loss]) -> bool:
+        if not losses:
             raise ScriptError("an update was made and no loss told: call hp.loss(loss) before optimizer.step()")
-        self.done += 1
-        done = self.done
-        self._local.append(loss)
-        self.pulse.beat(FOLLOWING, done)
-        self._examples.updated(done - self.spec.at_step)
-        is_looked_at = done % CHECK_EVERY == 0 or done in self._evaluations or done in (self.spec.at_step + 1, self.spec.steps)
-        if not is_looked_at:
-            self._freshen()
-            return False
-        diverged = self._diverged()
-        if done in self._evaluations or diverged:
+        self.done = done = self.done + 1
+        self._losses.add(losses)
+        self._cells[UPDATES] = done
+        return done == self._next_stop and self._stopped(done)
+
+    def _stopped(self, done: int) -> bool:
+        """What is to be done after this update; returns whether it was the last."""
+        self._next_stop = next(self._stops, 0)
+        if done <= self._first + UNTIL:
+            self._examples.updated(done - self._first)
+        is_row, is_last = done in self._evaluations, done == self.spec.steps
+        diverged = False
+        if is_row or is_last or done % CHECK_EVERY == 0 or done == self._first + 1:
+            diverged = self._diverged(wait=is_row or is_last)
+        if is_row or diverged:
             self._row(self._train_loss())
         self._freshen()
-        if diverged or done == self.spec.steps:
+        if diverged or is_last:
             self._finish(diverged)
-            return True
-        return False
+        return diverged or is_last
 
     def stuck(self) -> None:
         self.done = max(self.done, self.spec.at_step + 1)
@@ -149,13 +165,11 @@ class Run(Common):
         if self.done in self._fresh_from:
             self._batchnorm.begin()
 
-    def _diverged(self) -> bool:
+    def _diverged(self, wait: bool) -> bool:
         """Look at the losses since the last look, as all processes have them."""
-        fresh, self._local = self._local, []
-        losses = torch.stack(fresh).tolist() if fresh else []
-        if ranks.is_up():
-            losses = [one / ranks.size() for one in ranks.summed(losses)]
-        if self.done == self.spec.at_step + 1 and losses and self.spec.parent is None:
+        losses = self._losses.look(wait)
+        if self._is_first and losses:
+            self._is_first = False
             self._compare_first(losses[0])
         self._sum, self._count = self._sum + sum(losses), self._count + len(losses)
         self.levels.add(losses)
@@ -202,7 +216,10 @@ class Run(Common):
         seconds = {"train_seconds": round(total - self._eval_seconds, 4), "eval_seconds": round(self._eval_seconds, 4)}
         final: dict[str, Any] = {}
         if "val" in self.spec.finally_on and not diverged and self._last is not None:
-            final["val"] = {"loss": self._last.loss, "metric": self._last.metric, "examples": self._last.count or self._val_examples}
+            last = self._last
+            final["val"] = {"loss": last.loss, "metric": last.metric, "examples": last.count or self._val_examples}
+            if self.spec.outcomes and last.each:
+                final["outcomes"] = {of: packed(values) for of, values in last.each.items()}
         unseeded = {"unseeded": True} if self._unseeded else {}
         if self._record is not None:
             result = {**seconds, "first_loss": self.levels.first, **final, **unseeded}
@@ -241,7 +258,7 @@ class Timing(Common):
     def values(self) -> Values:
         return 0.0, 0.0, 0.0
 
-    def updated(self, loss: Tensor | None) -> bool:
+    def updated(self, losses: list[Loss]) -> bool:
         self.done += 1
         self.pulse.beat(FOLLOWING, self.done)
         self._examples.updated(self.done)

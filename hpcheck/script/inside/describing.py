@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import Tensor, nn
+from torch import nn
 
 from hpcheck.plugins.user_errors import is_theirs
 from hpcheck.script.inside import ranks
@@ -14,6 +14,7 @@ from hpcheck.script.inside.courses import Common
 from hpcheck.script.inside.evaluation import evaluated, gpu_is_used
 from hpcheck.script.inside.follower import Values
 from hpcheck.script.inside.groups import Groups
+from hpcheck.script.inside.losses import Loss
 from hpcheck.script.inside.state import Snapshots
 from hpcheck.script.job import EVALUATING, FOLLOWING, Job, Pulse, ScriptError, tell
 
@@ -54,12 +55,12 @@ class Describing(Common):
     def values(self) -> Values | None:
         return (0.0, 0.9, 0.0) if self._groups is None else None  # without a torch optimizer nothing is to be learned here
 
-    def updated(self, loss: Tensor | None) -> bool:
-        if loss is None:
+    def updated(self, losses: list[Loss]) -> bool:
+        if not losses:
             raise ScriptError("an update was made and no loss told: call hp.loss(loss) before optimizer.step()")
         self.done += 1
         self.pulse.beat(FOLLOWING, self.done)
-        self._losses.append(float(loss))
+        self._losses.append(sum(map(float, losses)) / len(losses))
         if self.done < UPDATES:
             return False
         self.pulse.beat(EVALUATING, self.done)
@@ -90,6 +91,7 @@ class Describing(Common):
             "lr": None if largest is None else largest.lr,
             "weight_decay": None if groups is None else max(base.weight_decay for base in groups.bases),
             "momentum": None if groups is None else groups.momentum,
+            "least_momentum": None if groups is None else groups.least_momentum,
             "groups": [] if groups is None else [[base.lr_ratio, base.decay_ratio] for base in groups.bases],
             "snapshots": self._snapshots.possible,
             "processes": ranks.size(),

@@ -2,9 +2,9 @@
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,21 +13,22 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from hpcheck.script.inside import ranks
+from hpcheck.script.inside.scores import LOSSES, SCORES, Each, each_of, parts
 from hpcheck.script.job import ScriptError
 
-KEYS = {"loss", "metric", "count", "scores"}
+KEYS = {"loss", "metric", "count", SCORES, LOSSES}
 SAME = 0.01  # ours, relative: processes that evaluate the same examples agree by more than this; shards of a set differ by more
 BN_UPDATES = 4  # ours: BatchNorm statistics are taken over so many updates before an evaluation, as `engine` takes them over batches
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluated:
-    """What an evaluation said; `count` is None where it did not say of how many examples."""
+    """What an evaluation said; `count` is None where it did not say of how many examples. `each`: what it said of single examples."""
 
     loss: float
     metric: float
     count: int | None = None
-    scores: tuple[float, ...] | None = None
+    each: Each = field(default_factory=dict)
 
 
 def evaluated(evaluate: Callable[[], Any], val_examples: int | None) -> Evaluated:
@@ -35,8 +36,13 @@ def evaluated(evaluate: Callable[[], Any], val_examples: int | None) -> Evaluate
     with torch.no_grad(), modes_kept(), random_numbers_kept():
         answer = evaluate()
     if not ranks.is_up():
-        return checked(answer, val_examples)
-    return _of_all(None if answer is None and ranks.rank() else checked(answer, None), val_examples)
+        return _fitting(checked(answer, val_examples))
+    return _fitting(_of_all(None if answer is None and ranks.rank() else checked(answer, None), val_examples))
+
+
+def _fitting(found: Evaluated) -> Evaluated:
+    """The same, with what it said of single examples as parts of metric and loss. Raises `ScriptError` where they are of something else."""
+    return replace(found, each=parts(found.loss, found.metric, found.each))
 
 
 def checked(answer: Any, val_examples: int | None) -> Evaluated:
@@ -44,23 +50,23 @@ def checked(answer: Any, val_examples: int | None) -> Evaluated:
     if isinstance(answer, Mapping):
         if not {"loss", "metric"} <= answer.keys() <= KEYS:
             raise ScriptError(
-                f"the evaluation returned a dict with {', '.join(map(str, answer))}; expected loss and metric (and count, scores)"
+                f"the evaluation returned a dict with {', '.join(map(str, answer))}; expected loss and metric (and count, scores, losses)"
             )
-        parts = dict(answer)
+        given = dict(answer)
     elif isinstance(answer, tuple | list) and len(answer) == 2:
-        parts = {"loss": answer[0], "metric": answer[1]}
+        given = {"loss": answer[0], "metric": answer[1]}
     else:
         raise ScriptError(f"the evaluation returned {_named(answer)}; expected (loss, metric), or a dict with loss and metric")
-    scores = parts.get("scores")
-    each = None if scores is None else tuple(float(score) for score in np.asarray(torch.as_tensor(scores).detach().cpu()).ravel())
-    count = int(parts["count"]) if parts.get("count") is not None else None if each is None else len(each)
-    if each is not None and len(each) != count:
-        raise ScriptError(f"the evaluation returned {len(each)} scores and a count of {count}")
+    each = each_of(given)
+    count = int(given["count"]) if given.get("count") is not None else next(map(len, each.values()), None)
+    for key, values in each.items():
+        if len(values) != count:
+            raise ScriptError(f"the evaluation returned {len(values)} {key}, and looked at {count} examples")
     if count is not None and val_examples is not None and count != val_examples:
         raise ScriptError(
             f"the evaluation looked at {count} examples, and val_examples is {val_examples}: it must see all of them, each time"
         )
-    return Evaluated(_number(parts["loss"], "loss"), _number(parts["metric"], "metric"), count, each)
+    return Evaluated(_number(given["loss"], "loss"), _number(given["metric"], "metric"), count, each)
 
 
 def _number(value: Any, what: str) -> float:
@@ -82,7 +88,7 @@ def _of_all(mine: Evaluated | None, val_examples: int | None) -> Evaluated:
     counts = [one[2] for one in answers]
     if len(answers) > 1 and val_examples is not None and all(counts) and sum(counts) == val_examples and len(answers) == ranks.size():
         loss, metric = (sum(one[at] * one[2] for one in answers) / sum(counts) for at in (0, 1))
-        return Evaluated(loss, metric, val_examples)
+        return Evaluated(loss, metric, val_examples, _each_of_all(mine, [int(count) for count in counts]))
     first = answers[0]
     for number, one in enumerate(answers):
         if abs(one[0] - first[0]) > SAME * abs(first[0]):
@@ -95,7 +101,21 @@ def _of_all(mine: Evaluated | None, val_examples: int | None) -> Evaluated:
         raise ScriptError(
             f"the evaluation looked at {count} examples, and val_examples is {val_examples}: it must see all of them, each time"
         )
-    return Evaluated(first[0], first[1], count, mine.scores if mine is not None and ranks.rank() == 0 else None)
+    return Evaluated(first[0], first[1], count, mine.each if mine is not None and ranks.rank() == 0 else {})
+
+
+def _each_of_all(mine: Evaluated | None, counts: Sequence[int]) -> Each:
+    """What each process said of the examples of its share, in the order of processes; nothing where one said nothing. All processes ask."""
+    found = {}
+    for key in (SCORES, LOSSES):
+        own = np.full(max(counts), math.nan)
+        if mine is not None and key in mine.each:
+            own[: len(mine.each[key])] = mine.each[key]
+        every = ranks.of_all(own.tolist())
+        together = np.concatenate([np.array(one[:count]) for one, count in zip(every, counts, strict=True)])
+        if not np.isnan(together).any():
+            found[key] = together
+    return found
 
 
 @contextmanager
@@ -144,6 +164,11 @@ class FreshBatchNorm:
     def __init__(self, model: Any) -> None:
         self._layers = [one for one in model.modules() if isinstance(one, _BatchNorm)] if isinstance(model, nn.Module) else []
         self._kept: list[tuple[_BatchNorm, float, dict[str, torch.Tensor]]] = []
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there are such layers."""
+        return bool(self._layers)
 
     def begin(self) -> None:
         """From here on statistics are a plain average."""

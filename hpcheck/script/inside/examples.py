@@ -11,13 +11,13 @@ LEAST, MOST = 0.6, 1.6  # ours: of what was asked for; a last, smaller batch of 
 
 
 class Examples:
-    """Counts what data loaders give out, in this process, except while an evaluation is under way."""
+    """Counts what data loaders give out, in this process, except while an evaluation is under way, until it is known."""
 
     def __init__(self, asked: int, processes: int) -> None:
         self._asked, self._processes = asked, processes
         self.given, self._before, self.paused = 0, 0, False
         counting = self
-        original = dataloader._BaseDataLoaderIter.__next__
+        self._original = original = dataloader._BaseDataLoaderIter.__next__
 
         def noting(iterator: Any) -> Any:
             batch = original(iterator)
@@ -31,6 +31,8 @@ class Examples:
         """After so many updates of this launch. Raises `ScriptError` where they are made of other batches than was asked for."""
         if updates == FROM:
             self._before = self.given
+        if updates == UNTIL:
+            self.end()
         if updates == UNTIL and self.given > self._before:
             each = (self.given - self._before) / (UNTIL - FROM) * self._processes
             if not LEAST * self._asked <= each <= MOST * self._asked:
@@ -38,6 +40,10 @@ class Examples:
                     f"updates are made of about {each:.0f} examples, and hpcheck.total_batch_size said {self._asked}: use what it returns "
                     "(divided by processes and by accumulated batches)"
                 )
+
+    def end(self) -> None:
+        """Count no more: loaders are as they were."""
+        dataloader._BaseDataLoaderIter.__next__ = self._original  # type: ignore[method-assign]
 
 
 def size_of(iterator: Any, batch: Any) -> int:

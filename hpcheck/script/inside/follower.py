@@ -1,13 +1,13 @@
 """The follower: hooked into the user's optimizer, it sets hyper-parameters before each update and hands each update to its course."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import torch
-from torch import Tensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from hpcheck.script.inside.groups import Groups
+from hpcheck.script.inside.losses import Loss, taken
 from hpcheck.script.job import ScriptError
 from hpcheck.script.kinds import Hyper, counted
 
@@ -23,7 +23,7 @@ class Course(Protocol):
     def looped(self, kind: str, n: int) -> None: ...
     def begins(self) -> None: ...
     def values(self) -> Values | None: ...
-    def updated(self, loss: Tensor | None) -> bool: ...
+    def updated(self, losses: list[Loss]) -> bool: ...
     def stuck(self) -> None: ...
     def ends(self) -> bool: ...
 
@@ -36,10 +36,11 @@ class Follower:
     def __init__(self, groups: Groups | None, course: Course) -> None:
         self.groups, self.course = groups, course
         self.finished = False
-        self._begun = self._ended = self._own = False
-        self._losses: list[Tensor] = []
+        self._begun = self._ended = False
+        self._losses: list[Loss] = []
         self.yielded = 0  # by `steps`
         if groups is not None:
+            self._set, self._check, self._optimizer = groups.set, groups.check, groups.optimizer
             groups.optimizer.register_step_pre_hook(self._before)
             groups.optimizer.register_step_post_hook(self._after)
             register_optimizer_step_post_hook(self._another)
@@ -59,11 +60,8 @@ class Follower:
         """Take the training loss of a batch. It stays on its device; of accumulated batches the mean counts."""
         if self._ended:
             self._end()
-        taken = value.detach() if isinstance(value, Tensor) else torch.tensor(float(value))
-        if taken.dim():
-            raise ScriptError(f"hp.loss was given {taken.numel()} values; it takes one, the mean over the batch")
-        self._losses.append(taken.clone())
-        if len(self._losses) % NO_UPDATE == 0 and not self.finished:
+        self._losses.append(taken(value))
+        if len(self._losses) >= NO_UPDATE and not self.finished:
             self._look_at_losses()
 
     def step(self, loss: Any = None) -> None:
@@ -89,20 +87,19 @@ class Follower:
     def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         if self._ended:
             self._end()
-        self._begin()
+        if not self._begun:
+            self._begin()
         values = self.course.values()
-        if values is not None and self.groups is not None:
-            self.groups.set(*values)
-        self._own = True
+        if values is not None:
+            self._set(*values)
 
     def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self.groups is not None:
-            self.groups.check()
+        self._check()
         self._updated()
 
     def _another(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """An update of any optimizer of the process."""
-        if self.groups is None or optimizer is self.groups.optimizer or self.finished or self._ended or self._evaluating():
+        if optimizer is self._optimizer or self.finished or self._ended or self._evaluating():
             return
         theirs = {id(one) for group in optimizer.param_groups for one in group["params"]}
         at = f"at update {self.course.done + 1}"
@@ -118,16 +115,15 @@ class Follower:
             self.course.begins()
 
     def _updated(self) -> None:
-        taken, self._losses = self._losses, []
-        if self.finished:
-            return
-        loss = None if not taken else taken[0] if len(taken) == 1 else torch.stack(taken).mean()
-        if self.course.updated(loss):
+        losses, self._losses = self._losses, []
+        if not self.finished and self.course.updated(losses):
             self._end()
 
     def _look_at_losses(self) -> None:
         """Many losses and no update: a scaler that finds no finite gradient, or an optimizer that nobody steps."""
-        if not bool(torch.isfinite(torch.stack(self._losses[-NO_UPDATE:])).any()):
+        if len(self._losses) % NO_UPDATE:
+            return
+        if not any(math.isfinite(float(loss)) for loss in self._losses[-NO_UPDATE:]):
             self.course.stuck()
             self._end()
         elif len(self._losses) >= SURELY_NONE:

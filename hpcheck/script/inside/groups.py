@@ -1,5 +1,6 @@
 """The parameter groups of a user's optimizer: each keeps its ratio of lr and weight decay while hpcheck sets the largest."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,14 +61,17 @@ class Groups:
         missing = [key for key in ("lr", "weight_decay") if any(key not in group for group in groups)]
         if missing:
             raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} has no {missing[0]} in its parameter groups")
-        lrs = [float(group.get("initial_lr", group["lr"])) for group in groups]  # a warm-up may have set lr to 0 by now
+        lrs = [_own_lr(group) for group in groups]
         decays = [float(group["weight_decay"]) for group in groups]
         ratios = zip(_ratios(lrs), _ratios(decays), strict=True)
         self.bases = [Base(lr, decay, *both) for lr, decay, both in zip(lrs, decays, ratios, strict=True)]
         self.largest = max(range(len(groups)), key=lambda at: self.bases[at].lr_ratio)
-        self.momentum = momentum_of(groups[self.largest])
+        self.momentum, self.least_momentum = _own_momenta(groups[self.largest])
         self._floor = ZERO_MOMENTUM if isinstance(optimizer, torch.optim.SGD) else 0.0
-        self._set: list[tuple[float, float]] = []
+        self._shares = [base.lr_ratio for base in self.bases]
+        self._lrs: list[float] = []  # of each group, as they were set last: the very objects that lie in the groups
+        self._decays: list[float] = []
+        self._decay = math.nan  # what the decays were set for
 
     @property
     def kind(self) -> str:
@@ -81,33 +85,49 @@ class Groups:
             raise ScriptError(
                 f"the optimizer has {len(groups)} parameter groups now, and had {len(self.bases)} when hpcheck.follow was called"
             )
-        self._set = []
-        for group, base in zip(groups, self.bases, strict=True):
-            own_lr, own_decay = lr * base.lr_ratio, weight_decay * base.decay_ratio
-            self._set.append((own_lr, own_decay))
-            _put(group, "lr", own_lr)
-            _put(group, "weight_decay", own_decay)
+        if weight_decay != self._decay:
+            self._decay, self._decays = weight_decay, [weight_decay * base.decay_ratio for base in self.bases]
+        self._lrs = [lr * share for share in self._shares]
+        beta1 = momentum if momentum < LARGEST_BETA1 else LARGEST_BETA1
+        momentum = momentum if momentum > self._floor else self._floor
+        for group, own_lr, own_decay in zip(groups, self._lrs, self._decays, strict=True):
+            if type(group["lr"]) is float:
+                group["lr"] = own_lr
+            else:
+                _put(group, "lr", own_lr)
+            if group["weight_decay"] is not own_decay:
+                _put(group, "weight_decay", own_decay)
             if "betas" in group:
-                beta1, beta2 = group["betas"]
-                if isinstance(beta1, torch.Tensor):
-                    beta1.fill_(min(momentum, LARGEST_BETA1))
-                else:
-                    group["betas"] = (min(momentum, LARGEST_BETA1), beta2)
+                _put_beta1(group, beta1)
+            elif type(group.get("momentum")) is float:
+                group["momentum"] = momentum
             elif "momentum" in group:
-                _put(group, "momentum", max(momentum, self._floor))
+                _put(group, "momentum", momentum)
 
     def check(self) -> None:
         """Raise `ScriptError` where something else has set a group since."""
-        for group, (lr, decay) in zip(self.optimizer.param_groups, self._set, strict=False):
-            for key, value in (("lr", lr), ("weight_decay", decay)):
-                now = group[key]
-                if isinstance(now, float) and abs(now - value) > READ_BACK * abs(value):
-                    raise ScriptError(f"the update was made with {key} {now:g}, and hpcheck had set {value:g}: something else sets it too")
+        for group, lr, decay in zip(self.optimizer.param_groups, self._lrs, self._decays, strict=False):
+            if group["lr"] is not lr or group["weight_decay"] is not decay:  # tensors, and values that were put in anew
+                _compare(group, "lr", lr)
+                _compare(group, "weight_decay", decay)
 
     def now(self) -> Hyper:
         """The lr and momentum of the group with the largest lr, and the largest weight decay, as they are now."""
         group = self.optimizer.param_groups[self.largest]
         return Hyper(float(group["lr"]), momentum_of(group), max(float(one["weight_decay"]) for one in self.optimizer.param_groups))
+
+
+def _own_lr(group: dict[str, Any]) -> float:
+    """The lr that the user gave: the maximum of a OneCycleLR, whose initial lr is a 25th of it; else the initial one, since a warm-up may
+    have set the lr to 0 by now."""
+    return float(next(group[key] for key in ("max_lr", "initial_lr", "lr") if isinstance(group.get(key), int | float | torch.Tensor)))
+
+
+def _own_momenta(group: dict[str, Any]) -> tuple[float | None, float | None]:
+    """The largest and the smallest momentum that the user gave: a OneCycleLR has a cycle of its own for it, others have one value."""
+    now = momentum_of(group)
+    largest, least = group.get("max_momentum"), group.get("base_momentum")
+    return (now, now) if now is None or largest is None or least is None else (float(largest), float(least))
 
 
 def momentum_of(group: dict[str, Any]) -> float | None:
@@ -125,6 +145,20 @@ def _ratios(values: list[float]) -> list[float]:
     """
     largest = max(values)
     return [value / largest for value in values] if largest > 0 else [1.0] * len(values)
+
+
+def _compare(group: dict[str, Any], key: str, value: float) -> None:
+    now = group[key]
+    if isinstance(now, float) and abs(now - value) > READ_BACK * abs(value):
+        raise ScriptError(f"the update was made with {key} {now:g}, and hpcheck had set {value:g}: something else sets it too")
+
+
+def _put_beta1(group: dict[str, Any], value: float) -> None:
+    beta1, beta2 = group["betas"]
+    if isinstance(beta1, torch.Tensor):
+        beta1.fill_(value)
+    elif beta1 != value:
+        group["betas"] = (value, beta2)
 
 
 def _put(group: dict[str, Any], key: str, value: float) -> None:

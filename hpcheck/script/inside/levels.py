@@ -22,10 +22,10 @@ class LossLevels:
 
     def add(self, losses: Sequence[float]) -> None:
         """Take the losses of the next updates."""
-        for loss in losses:
-            self._latest = [*self._latest, loss][-self.batches :]
-            if math.isnan(self.first) and len(self._latest) == self.batches:
-                self.first = sum(self._latest) / self.batches
+        together = [*self._latest, *losses]
+        if math.isnan(self.first) and len(together) >= self.batches and losses:
+            self.first = sum(together[: self.batches]) / self.batches
+        self._latest = together[-self.batches :]
         self._stretch = [*self._stretch, *losses][-CHECK_EVERY:]
 
     def row(self) -> None:

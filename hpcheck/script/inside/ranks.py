@@ -38,6 +38,15 @@ def summed(values: Sequence[float]) -> list[float]:
     return [float(figure) for figure in figures.cpu()]
 
 
+def averaged(figures: torch.Tensor) -> torch.Tensor:
+    """The means over all processes, (N,); of one process its own. On the GPU they stay there."""
+    if not is_up():
+        return figures
+    mine = figures.to(_device(), copy=True)
+    dist.all_reduce(mine)
+    return mine / size()
+
+
 def of_first(values: Sequence[float]) -> list[float]:
     """What the first process says, in all of them."""
     if not is_up():

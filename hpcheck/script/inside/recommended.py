@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from hpcheck.config import yaml12
+from hpcheck.config import recommended_file
+from hpcheck.config.problems import ConfigError
 from hpcheck.errors import InputError
 from hpcheck.runs import schedules
 from hpcheck.runs.schedules import Knots
 from hpcheck.script.inside.follower import Follower, Values
 from hpcheck.script.inside.groups import Groups, unwrapped
+from hpcheck.script.inside.losses import Loss
+
+STRETCH = 4096  # ours: updates whose values are computed together; a length that the file gives need not fit in memory
 
 
 class Recommended:
@@ -20,17 +22,14 @@ class Recommended:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            content = yaml12.read(path.read_text(encoding="utf-8")).value
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}); hpcheck run writes a recommended.yaml") from None
-        except yaml12.YamlError as error:
-            raise InputError(f"{path}: {error.problem}") from None
-        settings = content.get("settings") if isinstance(content, dict) else None
-        if not isinstance(settings, dict) or not isinstance(settings.get("learning_rate"), dict):
+            content = recommended_file.read(path, used=True)
+        except ConfigError as error:
+            raise InputError(str(error).removeprefix("error: ")) from None
+        self.settings: Mapping[str, Any] = content["settings"]
+        if "learning_rate" not in self.settings:
             raise InputError(f"{path}: has no settings with a learning rate; hpcheck run writes them")
-        self.settings: Mapping[str, Any] = settings
-        self.provenance: Mapping[str, Any] = content.get("provenance") or {}
-        self.total_batch_size = int(settings["total_batch_size"])
+        self.provenance: Mapping[str, Any] = content.get("provenance", {})
+        self.total_batch_size = int(self.settings["total_batch_size"])
 
     def seed(self, default: int) -> int:
         """The seed of the search."""
@@ -53,8 +52,9 @@ class Schedule:
         an_epoch = train_examples / settings["total_batch_size"]
         self.steps = max(1, round(lr["epochs"] * an_epoch))
         stepsize = max(1, round(lr.get("cycle_epochs", lr["epochs"]) / lr["epochs"] * self.steps / 2))
-        self._lrs = schedules.values(_lr(lr, stepsize, self.steps), self.steps).tolist()
-        self._momenta = schedules.values(_momentum(lr["policy"], momentum, stepsize, self.steps), self.steps).tolist()
+        self._lr = _lr(lr, stepsize, self.steps)
+        self._momentum = _momentum(lr["policy"], momentum, stepsize, self.steps)
+        self._stretch: tuple[int, list[float], list[float]] = (0, [], [])  # from which update on, and the values of some updates
         self._weight_decay = float(settings["weight_decay"])
         self.done = 0
 
@@ -66,9 +66,14 @@ class Schedule:
 
     def values(self) -> Values:
         at = min(self.done, self.steps - 1)
-        return self._lrs[at], self._momenta[at], self._weight_decay
+        first, lrs, momenta = self._stretch
+        if not first <= at < first + len(lrs):
+            first, last = at, min(at + STRETCH, self.steps)
+            lrs, momenta = (schedules.values_between(knots, first, last).tolist() for knots in (self._lr, self._momentum))
+            self._stretch = first, lrs, momenta
+        return lrs[at - first], momenta[at - first], self._weight_decay
 
-    def updated(self, loss: Tensor | None) -> bool:
+    def updated(self, losses: list[Loss]) -> bool:
         self.done += 1
         return bool(self.done >= self.steps)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hpcheck.__main__ import run
-from hpcheck.checklist.try_next import after_abstention
+from hpcheck.report.try_next import after_abstention
 from hpcheck.steps.reading import Evidence, Reading, Settings, nothing_run
 from tests.support.simulated import World, asked, read
 from tests.support.simulated_engine import simulate
