@@ -110,15 +110,18 @@ def of(books: dict[Task, Book]) -> str:
 
 
 def _table(books: dict[Task, Book], what: str) -> list[str]:
-    lines: list[str] = []
+    each = {task: arms_of(book, what) for task, book in books.items()}
+    names = list(dict.fromkeys(name for found, _ in each.values() for name in found))
+    lines = [f"| task | seed deviation | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
     gains: dict[str, list[float]] = {}
-    for task, book in books.items():
-        found, deviation = arms_of(book, what)
-        if not lines:
-            lines = [f"| task | seed deviation | {' | '.join(found)} |", "|---" * (2 + len(found)) + "|"]
+    for task, (found, deviation) in each.items():
         ours = found["hpcheck"]
         cells = [f"{ours.mean:.4f}"]
-        for name, arm in list(found.items())[1:]:
+        for name in names[1:]:
+            if name not in found:
+                cells.append("")
+                continue
+            arm = found[name]
             gain, error = (ours.mean - arm.mean) / deviation, float(np.hypot(ours.error, arm.error)) / deviation
             gains.setdefault(name, []).append(gain)
             cells.append(f"{arm.mean:.4f} ({gain:+.2f} ± {1.96 * error:.2f})")
