@@ -135,14 +135,12 @@ def run_steps(
     from hpcheck.terminal.progress import Progress
 
     progress = Progress(quiet)
-    progress.say(f"{Path(config.run.dir) / config.name}: starting")  # before the imports below, which take half a second
-
-    from hpcheck.checklist.run import Checklist
-    from hpcheck.recommendation import recommended
-    from hpcheck.report.try_next import after_abstention
-    from hpcheck.script import command_line
-    from hpcheck.steps.reading import left_open
-
+    with progress.waiting(f"{Path(config.run.dir) / config.name}: starting"):  # these imports take half a second
+        from hpcheck.checklist.run import Checklist
+        from hpcheck.recommendation import recommended
+        from hpcheck.report.try_next import after_abstention
+        from hpcheck.script import command_line
+        from hpcheck.steps.reading import left_open
     with Checklist(config, progress, tensorboard) as checklist:
         if measure_again:
             checklist.forget_step_times()

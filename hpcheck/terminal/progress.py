@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,13 +195,17 @@ class Progress:
         return f"{found.status} at iteration {found.row.get('step', 0):.0f} ({last}, {seconds})"
 
     @contextmanager
-    def loading(self, what: str) -> Iterator[None]:
-        """Say at once to a person at a terminal that data are loaded: large ones take longer than one waits without a word."""
+    def waiting(self, what: str) -> Iterator[None]:
+        """Say at once to a person at a terminal what is waited for, while it lasts."""
         if what and self.console.is_terminal and not self.quiet:
-            with self.console.status(f"loading data: {stdout.printable(what)}"):
+            with self.console.status(stdout.printable(what)):
                 yield
         else:
             yield
+
+    def loading(self, what: str) -> AbstractContextManager[None]:
+        """Data are loaded: large ones take longer than one waits without a word."""
+        return self.waiting(f"loading data: {what}" if what else "")
 
     def say(self, text: str, whole: bool = False) -> None:
         """Words for people; `whole`: on one line, to be copied."""

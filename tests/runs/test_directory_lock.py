@@ -48,7 +48,7 @@ def test_the_second_process_exits_4_at_once_and_says_who_holds_it(
         started = time.monotonic()
         assert run(["run", "c.yaml"]) == 4
         assert time.monotonic() - started < 5
-        _starting, line = capsys.readouterr().err.splitlines()
+        (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"error: runs/c: process {process.pid} on ")
         assert "works in this run directory" in line
         assert sorted(path.name for path in Path("runs/c").iterdir()) == [LOCK]
