@@ -107,8 +107,12 @@ def search(task: Task, book: Book, arm: str, seed: int, code: Path, runs: Path) 
         str(task.config),
         *(word for key, value in given.items() for word in ("-s", f"{key}={value}")),
     ]
-    paths = os.pathsep.join((str(code.resolve()), str(Path.cwd())))
-    done = subprocess.run(command, cwd=code, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True)
+    alone = runs.resolve() / f"code-of-{arm}"  # the package alone: a checkout has benchmarks of its own, and these name ours
+    alone.mkdir(parents=True, exist_ok=True)
+    if not (alone / "hpcheck").exists():
+        (alone / "hpcheck").symlink_to(code.resolve() / "hpcheck")
+    paths = os.pathsep.join((str(alone), str(Path.cwd())))
+    done = subprocess.run(command, cwd=alone, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True)
     if done.returncode not in (0, 1, 6):  # 6: a reading abstained
         raise SystemExit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr[-2000:]}")
     found: Any = yaml12.read((runs / name / "recommended.yaml").read_text(encoding="utf-8")).value
