@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcheck.data.arrays import Arrays
-from hpcheck.data.sets import mnist as shipped_mnist
-
 Split = tuple[NDArray[Any], NDArray[Any]]
 Splits = tuple[Split, Split, Split]
 SEED = 20261130  # who is in which split, and which labels are wrong
@@ -39,13 +36,14 @@ def noisy_mnist(*, wrong: float = 0.2) -> Splits:
 
 
 def _mnist() -> tuple[Split, Split]:
-    raw = shipped_mnist.load(root())
-    assert raw.test is not None
+    """The files as they are published, without hpcheck: that of before has its own layout."""
 
-    def split(part: Arrays) -> Split:
-        return np.asarray(part.x, np.float32).reshape(len(part), -1) / 255, np.asarray(part.y, np.int64)
+    def split(name: str) -> Split:
+        images = np.fromfile(root() / f"MNIST/raw/{name}-images-idx3-ubyte", np.uint8, offset=16).reshape(-1, 784)
+        labels = np.fromfile(root() / f"MNIST/raw/{name}-labels-idx1-ubyte", np.uint8, offset=8)
+        return images.astype(np.float32) / 255, labels.astype(np.int64)
 
-    return split(raw.train), split(raw.test)
+    return split("train"), split("t10k")
 
 
 def noisy_cifar10(*, side: int = 16) -> Splits:
