@@ -81,7 +81,10 @@ def hash_of(path: Path) -> str:
     """The hash of a file's contents; "" where it cannot be read."""
     try:
         with opened(path) as file:  # a name may come from a run directory, and of a device
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.sha256()
+            while part := file.read(MIB):
+                digest.update(part)
+            return digest.hexdigest()
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return ""
 

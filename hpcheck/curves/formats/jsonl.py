@@ -129,5 +129,5 @@ def _record(path: Path, count: int) -> Table:
     notes += ["the run is not finished"] * (status is None and not notes)
     spec = content[0].get("spec")
     decay = spec.get("weight_decay") if isinstance(spec, Mapping) else None
-    constants = {"weight_decay": float(decay)} if is_number(decay) else {}
+    constants = {"weight_decay": float(decay)} if decay is not None and is_number(decay) else {}
     return Table(rows, "step", constants, tuple(notes), diverged=status == "diverged")
