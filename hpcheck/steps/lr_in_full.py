@@ -25,8 +25,12 @@ MOST = 6  # ours: maxima tried in all, where an edge goes on winning
 
 
 def is_short(asked: Asked) -> bool:
-    """Whether the lr is found by full trainings at once: they are confirmed, and so short that the step's short runs would cost more."""
-    return bool(trainings_of(asked)) and iterations_of_a_training(asked) < SHORT_RUNS * FEWEST_STEPS and asked.config.lr_range.cycles
+    """Whether the lr is found by full trainings at once: they are confirmed, and so short that the step's short runs would cost more. A
+    config that says how its range test is made gets it."""
+    options = asked.config.lr_range
+    if not trainings_of(asked) or not options.cycles or options.max is not None or options.steps is not None:
+        return False
+    return iterations_of_a_training(asked) < SHORT_RUNS * FEWEST_STEPS
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:

@@ -152,7 +152,7 @@ TEXTS: list[tuple[str, str]] = [  # what is added to the least config, what is s
     ("momentum: {values: [0.9, 1.0]}", "momentum.values[1]: out of range"),
     ("wd_grid: {values: []}", "wd_grid.values: empty"),
     ("wd_grid: {values: [1e-3, 1e-3]}", "wd_grid.values: 0.001 is repeated"),
-    ("optimizer: sdg", "did you mean 'sgd'? (got 'sdg'; expected adamw, sgd or pkg.module:function)"),
+    ("optimizer: sdg", "did you mean 'sgd'? (got 'sdg'; expected adamw, prodigy, schedule_free, sgd or pkg.module:function)"),
     ("optimizer: {name: sgd, nestrov: true}", "did you mean 'nesterov'?"),
     ("optimizer: {eps: 1e-8}", "optimizer.eps: unknown key"),
     ("run: {device: gpu}", "run.device: unknown device"),

@@ -150,7 +150,7 @@ def test_threads_that_are_left_running_do_not_keep_the_command() -> None:
     assert time.monotonic() - started < 100
     assert done.returncode == 0
     assert "threads that your code left running end with the command: of mine" in done.stderr
-    assert "lr-range" in done.stdout
+    assert "lr sweep" in done.stdout
 
 
 def test_a_loader_that_draws_at_random_is_named_with_what_to_do(tmp_path: Path) -> None:

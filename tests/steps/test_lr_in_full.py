@@ -45,6 +45,7 @@ def test_a_short_training_has_it_in_the_place_of_the_range_test() -> None:
     assert steps_of_run(short) == ("lr-in-full", "batch", "momentum", "confirm", "train")
     assert steps_of_run(long) == ("lr-range", "lr-in-full", "batch", "momentum", "confirm", "train")
     assert "lr-in-full" not in steps_of_run(unconfirmed)
+    assert "lr-range" in steps_of_run(asked(*SHORT, "lr_range.max=1"))  # the config says how it is made
     assert Replays(short, lambda spec: None).is_due("lr-in-full")
     assert not Replays(long, lambda spec: None).is_due("lr-in-full")
 

@@ -18,6 +18,8 @@ from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
+from hpcheck.engine.pool.ends_with_parent import PARENT
+
 PRELOAD = ["hpcheck.engine.pool.ends_with_parent", "hpcheck.engine.pool.preload"]  # in this order
 ASK_SECONDS = 0.3  # ours: how often a caller that waits for an answer looks whether the pool still lives
 MANAGER_SECONDS = 1.0  # ours: its thread has nothing left to wait for once the workers are gone
@@ -122,7 +124,11 @@ def _start_server() -> None:
     process group, and is the parent's to handle. (A worker takes SIGTERM once it knows what to do with it.)"""
     _start_tracker()  # the server would start it, and it unblocks two of the signals
     with _blocked():
-        forkserver.ensure_running()
+        os.environ[PARENT] = str(os.getpid())
+        try:
+            forkserver.ensure_running()
+        finally:
+            del os.environ[PARENT]
 
 
 def _start_tracker() -> None:
