@@ -1,14 +1,13 @@
 """What the driver knows of a user's script: what its describe launch told, the files that it is made of, and so its identity."""
 
 import hashlib
-import io
 import json
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from hpcheck import __version__
 from hpcheck.config.types import MAX_COUNT
@@ -82,14 +81,10 @@ def hash_of(path: Path) -> str:
     """The hash of a file's contents; "" where it cannot be read."""
     try:
         with opened(path) as file:  # a name may come from a run directory, and of a device
-<<<<<<< HEAD
-            return hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
-=======
             digest = hashlib.sha256()
             while part := file.read(MIB):
                 digest.update(part)
             return digest.hexdigest()
->>>>>>> trust
     except (OSError, ValueError):  # ValueError: a NUL in the name
         return ""
 
