@@ -142,7 +142,7 @@ def main() -> None:
     of = corpus(given.each, given.seed)
     every: list[Switch] = [(module, name, off) for module, offs in SWITCHES for name, off in offs.items()]
     chosen = [switch for switch in every if not given.only or switch[1] in given.only]
-    divergence.once = _anew  # type: ignore[attr-defined]  # of what is remembered only trends are as they were
+    divergence.once = _anew  # type: ignore[assignment]  # of what is remembered only trends are as they were
     with Memory():
         before = read(of)
         print(
@@ -180,11 +180,11 @@ def _anew(_key: object, compute: Callable[[], Any]) -> Any:
 def read_anew(of: Corpus) -> Read:
     """The same with trends that are computed anew."""
     kept = smooth.once
-    smooth.once = _anew  # type: ignore[attr-defined]
+    smooth.once = _anew  # type: ignore[assignment]
     try:
         return read(of)
     finally:
-        smooth.once = kept  # type: ignore[attr-defined]
+        smooth.once = kept
 
 
 if __name__ == "__main__":

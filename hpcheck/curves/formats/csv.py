@@ -83,7 +83,7 @@ class _Rows:
             while len(cells) > len(self.names) and not cells[-1]:
                 cells.pop()
             self._line(line, cells, is_last=line is last)
-        if len(self.problems) > 1 and self.rows and self.rows[-1].line < (self.problems[0].line or 0):
+        if len(self.problems) > 1 and self.rows and (self.rows[-1].line or 0) < (self.problems[0].line or 0):
             got = f"{self.problems[0].got} from line {self.problems[0].line} on; {len(self.names)} names"
             raise refusal(self.path, None, "the number of columns changes", got, "the file parted where its columns change")
         if len(self.problems) > len(self.rows):

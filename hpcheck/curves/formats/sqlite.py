@@ -102,7 +102,7 @@ def _tables(path: Path, what: str, runs: Mapping[str, list[Row]], settings: Mapp
 
 def _optuna(path: Path, database: sqlite3.Connection, columns: Columns) -> list[Table]:
     """Optuna's store: the values that trials reported."""
-    directions = {}
+    directions: dict[int, list[str]] = {}
     if {"study_id", "direction"} <= columns.get("study_directions", set()):
         for study, direction in database.execute("SELECT study_id, direction FROM study_directions"):
             directions[study] = [*directions.get(study, []), str(direction)]
