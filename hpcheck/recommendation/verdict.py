@@ -144,7 +144,9 @@ def _words(asked: Asked, found: Mapping[str, Any]) -> str:
     if found["says"] == PROBABLY:
         return f"Probably better than yours: {_probably(asked, found, pair)}"
     chance = "beyond chance" if metric["interval"][1] < 0 else "within chance"
-    return f"Not better than yours: {pair}, {seeds}, {chance}. recommended.yaml keeps yours; raise confirm.trainings to look further."
+    pair = pair.replace(" against ", " against your ")
+    at = "" if asked.config.start.max_lr is not None else ", at the learning rate that was found"
+    return f"Not better than yours: {pair}, {seeds}, {chance}. recommended.yaml keeps yours{at}; raise confirm.trainings to look further."
 
 
 def _probably(asked: Asked, found: Mapping[str, Any], pair: str) -> str:

@@ -8,11 +8,13 @@ from hpcheck.config.recommended import rises
 from hpcheck.recommendation import recommended
 from hpcheck.recommendation.cost import cost_words
 from hpcheck.recommendation.metric import Metric
+from hpcheck.recommendation.verdict import keeps_yours
 from hpcheck.text import bound, duration, epochs, listed, number, trainings
 
 ARMS = {"start": "yours"}
 SPLITS = {"test": "the test split", "val": "the held-out split"}
 PARTS = {"search": "search", "confirmation": "full trainings", "training": "final training"}
+STAYS = "yours stays"
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
 
 
@@ -20,10 +22,19 @@ def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
     """Value, interval and how it was read, of one setting."""
     evidence = content["evidence"].get(name, {})
     interval = " to ".join(bound(end) for end in evidence.get("interval") or ())
-    status = evidence.get("status")
+    status = status_of(name, content)
     sure = evidence.get("confidence", "none")
-    reading = status + (f", {sure} confidence" if sure != "none" else "") if status else "not read: yours stays"
+    if not status:
+        return short(name, content["settings"].get(name)), interval, "not read: yours stays"
+    reading = status + (f", {sure} confidence" if sure != "none" and status != STAYS else "")
     return short(name, content["settings"].get(name)), interval, reading
+
+
+def status_of(name: str, content: Mapping[str, Any]) -> str:
+    """How a setting was read; of one that full trainings left as the user has it, that it stays. "" where it was not read."""
+    status = str(content["evidence"].get(name, {}).get("status") or "")
+    kept = keeps_yours(content) and name != "learning_rate" and status in ("chosen", "tied")
+    return STAYS if kept else status
 
 
 def reason_lines(content: Mapping[str, Any]) -> list[str]:
@@ -40,9 +51,8 @@ def reason_lines(content: Mapping[str, Any]) -> list[str]:
 
 def carried_words(read_at: float, settings: Mapping[str, Any]) -> str:
     """What became of an lr that was read before other settings moved it."""
-    return (
-        f"{read_at:.3g} was carried over to {settings['learning_rate']['max']:.3g} with the batch size, and is read again before training"
-    )
+    now = f"{settings['learning_rate']['max']:.3g}"
+    return f"{read_at:.3g} was carried over to {now} with the batch size or the momentum, and is read again before training"
 
 
 def short(name: str, value: Any) -> str:

@@ -107,7 +107,7 @@ def _row(name: str, label: str, content: Mapping[str, Any]) -> SettingRow:
     if read_at is not None:
         why = f"{why} {sentence(wording.carried_words(read_at, content['settings']))}"
     value, course = value_of(name, content["settings"].get(name))
-    status = evidence.get("status") or "not read"
+    status = wording.status_of(name, content) or "not read"
     link = f"setting-{name}" if evidence else ""
     return SettingRow(label, link, value, course, interval or "\u2013", status, evidence.get("confidence", ""), why)
 

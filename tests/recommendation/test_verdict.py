@@ -91,8 +91,10 @@ def test_probably_better_says_what_led_and_what_is_within_chance() -> None:
 
 def test_not_better_says_that_yours_is_kept_and_how_to_look_further() -> None:
     found = verdict.against_start(classes(), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
-    kept = "recommended.yaml keeps yours; raise confirm.trainings to look further."
-    assert found.words == f"Not better than yours: 96.7 against 97.5%, one fresh seed each, within chance. {kept}"
+    kept = "recommended.yaml keeps yours, at the learning rate that was found; raise confirm.trainings to look further."
+    assert found.words == f"Not better than yours: 96.7 against your 97.5%, one fresh seed each, within chance. {kept}"
+    own = verdict.against_start(classes("start.max_lr=0.1"), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
+    assert "keeps yours; raise" in own.words
 
 
 def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
