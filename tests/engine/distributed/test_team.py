@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from hpcheck.engine import timing
+from hpcheck.engine import arrays
 from hpcheck.engine.batches import BatchStream
 from hpcheck.engine.distributed import team
 from hpcheck.engine.pool import worker
@@ -114,13 +114,13 @@ def test_steps_are_timed_together_at_every_size_that_can_be_shared_out(by_two: P
 
 
 def test_a_size_is_timed_with_all_its_examples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    seen, honest = set(), timing.update
+    seen, honest = set(), arrays.update
 
-    def update(training: Training, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def update(training: Training, x: torch.Tensor, y: torch.Tensor, seed: int | None = None) -> torch.Tensor:
         seen.add((training.spec.total_batch_size, len(y), training.share.part))
-        return honest(training, x, y)
+        return honest(training, x, y, seed)
 
-    monkeypatch.setattr(timing, "update", update)
+    monkeypatch.setattr(arrays, "update", update)
     spec = replace(TIMING, devices=1, model=RUN.model)
     worker.work(spec, identify(spec), tmp_path, "cpu", 1)
     assert {(size, size, size // 2) for size in spec.batch_sizes} <= seen
