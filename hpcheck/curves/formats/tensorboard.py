@@ -69,7 +69,7 @@ def without_tensorflow() -> None:
 def _parser(path: Path) -> Any:
     without_tensorflow()
     try:
-        from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+        from google.protobuf.message import DecodeError
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.util.tensor_util import make_ndarray
     except ImportError as error:
