@@ -209,7 +209,9 @@ def main(arguments: list[str]) -> None:
 
         torch.set_num_threads(1)
     for name in given.names or STARTS:
-        if given.table:
-            print(row(Kept(given.folder / f"{name}.jsonl")))
+        if given.table and (kept := Kept(given.folder / f"{name}.jsonl")).of("best"):
+            print(row(kept))
+        elif given.table:
+            print(f"{name}: not measured to its end", file=sys.stderr)
         else:
             measure(name, given.folder, given.torchrun)
