@@ -95,6 +95,8 @@ def test_records_of_another_precision_are_told_of_where_there_are_none_of_the_co
         assert made is not None
         spec = replace(made.spec, precision="bf16")
         with closing(records.RecordWriter(tmp_path / "table2-lenet-12" / path.name, made.run_id, spec, dict(made.environment))) as written:
+            for row in made.rows:
+                written.row(**row)
             written.finish(made.status, dict(made.result))
     assert not states.standing(experiment, Kept([tmp_path])).found[0].finals  # to be run
     state = states.standing(experiment, Kept([tmp_path], any_precision=True))

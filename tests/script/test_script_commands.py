@@ -125,7 +125,7 @@ def test_the_resolved_config_is_read_back_the_same():
         ("script: python train.py", "script: not a list"),
         ("script: []", "script: empty"),
         ("script: [python, train.py]\nrun: {precision: bf16}", "run.precision: is decided by the script"),
-        ("data: digits\nmodel: mlp\nbudget: {steps: 100}", "budget.steps: is for a script alone"),
+        ("data: digits\nmodel: mlp\nbudget: {steps: 100}", "budget.steps: is for a script or a task"),
     ],
 )
 def test_what_does_not_fit_beside_a_script_is_refused(text, words):
