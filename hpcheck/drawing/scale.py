@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hpcheck.drawing.panels import Box, Panel, Series
 
 BEYOND_START = 0.2  # ours: a picture ends this share of the way from the best to the worst start beyond that start
+MOST_RISE = 3.0  # ours: where all curves end above every start, a picture goes up to the best end, unless it is so many starts above
 MARGIN = 0.04  # ours: room around the curves, as a share of the axis
 LATE, LAST = 0.6, 0.8  # ours: from these shares of the way on, the trends, and the raw values too, are where a decision is made
 SQUASHED = 0.3  # ours: where that takes less of the height than this, the picture is of it
@@ -130,7 +131,11 @@ def _without_divergence(panel: Panel, ys: Sequence[float]) -> Span:
         worst = min(starts)
         return max(low, worst - BEYOND_START * max(high - worst, 0.0)), high
     worst = max(starts)
-    return low, max(min(high, worst + BEYOND_START * max(worst - low, 0.0)), low)
+    most = worst + BEYOND_START * max(worst - low, 0.0)
+    best_end = min((next(filter(math.isfinite, reversed(line.smooth or line.raw)), math.inf) for line in panel.series), default=math.inf)
+    if most < best_end <= worst + MOST_RISE * max(abs(worst), worst - low):
+        most = best_end  # all ended above their start: that is what there is to see
+    return low, max(min(high, most), low)
 
 
 def _widened(span: Span, log: bool) -> Span:

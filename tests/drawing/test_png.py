@@ -27,6 +27,13 @@ def line(*ys: float) -> Series:
     return Series("a", tuple(map(float, range(len(ys)))), ys, ys)
 
 
+def test_a_curve_that_ends_above_its_start_is_seen_to_its_end() -> None:
+    view = scale.view(panel(line(2.2, 2.4, 3.1, 3.3, 3.2)))
+    assert view is not None
+    assert view.y[0] < 2.2
+    assert view.y[1] > 3.2
+
+
 def test_a_divergence_does_not_squash_the_picture() -> None:
     view = scale.view(panel(line(2.3, 0.3, 0.2, 640.0, 8e4, math.inf, math.nan)))
     assert view is not None
