@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hpcheck.drawing.panels import Box, Panel, Series
 
 BEYOND_START = 0.2  # ours: a picture ends this share of the way from the best to the worst start beyond that start
-MOST_RISE = 3.0  # ours: where all curves end above every start, a picture goes up to the best end, unless it is so many starts above
+MOST_RISE = 3.0  # ours: where all curves end above every start, a picture goes up to so many starts above them
 MARGIN = 0.04  # ours: room around the curves, as a share of the axis
 LATE, LAST = 0.6, 0.8  # ours: from these shares of the way on, the trends, and the raw values too, are where a decision is made
 SQUASHED = 0.3  # ours: where that takes less of the height than this, the picture is of it
@@ -72,6 +72,8 @@ def _where_they_end(panel: Panel, across: Span, whole: Span) -> Span | None:
     apart well enough, and where the curves end at different places: what is late for one is early for another."""
     ends = [(line, _end(line, whole)) for line in panel.series]
     finished = [(line, end) for line, end in ends if end is not None]
+    if not panel.higher_is_better and _all_rose(panel, max(next(filter(math.isfinite, line.raw), math.inf) for line in panel.series)):
+        return None
     if panel.whole or panel.marks or not finished or min(end for _, end in finished) < across[1] - SQUASHED * (across[1] - across[0]):
         return None
     late = [y for line in _near(panel, [line for line, _ in finished]) for y in _late(line, across, panel)]
@@ -132,10 +134,15 @@ def _without_divergence(panel: Panel, ys: Sequence[float]) -> Span:
         return max(low, worst - BEYOND_START * max(high - worst, 0.0)), high
     worst = max(starts)
     most = worst + BEYOND_START * max(worst - low, 0.0)
-    best_end = min((next(filter(math.isfinite, reversed(line.smooth or line.raw)), math.inf) for line in panel.series), default=math.inf)
-    if most < best_end <= worst + MOST_RISE * max(abs(worst), worst - low):
-        most = best_end  # all ended above their start: that is what there is to see
+    farthest = worst + MOST_RISE * max(abs(worst), worst - low)
+    if _all_rose(panel, most) and not _all_rose(panel, farthest):
+        most = farthest  # that is what there is to see
     return low, max(min(high, most), low)
+
+
+def _all_rose(panel: Panel, above: float) -> bool:
+    """Whether every curve of a loss ends at a number above this."""
+    return min((next(filter(math.isfinite, reversed(line.raw)), -math.inf) for line in panel.series), default=-math.inf) > above
 
 
 def _widened(span: Span, log: bool) -> Span:
