@@ -47,7 +47,7 @@ def test_the_words_say_what_was_measured_and_sum_it_up():
 
 
 def test_a_batch_size_that_does_not_fit_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(probe, "_measured", lambda config, spec: type("Record", (), {"result": {"sizes": []}, "environment": {}}))
+    monkeypatch.setattr(probe, "_measured", lambda config, spec, run_id: type("Record", (), {"result": {"sizes": []}, "environment": {}}))
     (tmp_path / "small.yaml").write_text(SMALL)
     with pytest.raises(InputError, match="does not fit"):
         probe.probe(probe_config(tmp_path / "small.yaml"))
