@@ -76,7 +76,7 @@ def test_what_is_timed_is_what_the_checklist_would_compute_with(tmp_path, monkey
     monkeypatch.setattr(engine, "execute", made)
     loaded = probe_config(tmp_path / "small.yaml")
     with pytest.raises(MadeError):
-        probe._measured(loaded, timing_spec(Asked(loaded, Facts(300, 30)), (32,)))
+        probe._measured(loaded, timing_spec(Asked(loaded, Facts(300, 30)), (32,)), "0123456789abcdef")
     assert type(pipeline.engine(loaded)) is engine
 
 
