@@ -89,7 +89,8 @@ def arms_of(book: Book, what: str) -> tuple[dict[str, Arm], float]:
     }
     if book.of("tpe"):
         best = max(book.of("tpe"), key=by_validation)
-        found["TPE 60"] = Arm(anew.means[key(best["params"])], anew.deviation / 2)
+        if key(best["params"]) in anew.means:
+            found["TPE 60"] = Arm(anew.means[key(best["params"])], anew.deviation / 2)
     for name in TUNING_FREE:
         if by_itself := [value(line, what) for line in book.of(name)]:
             found[name] = Arm(float(np.mean(by_itself)), anew.deviation / np.sqrt(len(by_itself)))
