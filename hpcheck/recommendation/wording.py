@@ -114,12 +114,15 @@ def result_lines(content: Mapping[str, Any]) -> list[str]:
 
 def arms_of(content: Mapping[str, Any]) -> dict[str, Any]:
     """The final trainings by what was trained. Those of `confirm` are fresh seeds, which chose nothing: they stand for the settings unless
-    `train` has more of them, or trained on all the data."""
+    `train` has more of them, or trained on all the data. Where yours stays, both are the same trainings, and they are shown once."""
     found = content.get("results", {})
     confirmed, final = found.get("confirm", {}), found.get("train", {})
     fresh = {name: confirmed[name] for name in ("recommended", "start") if name in confirmed}
     again = {name for name in fresh if name in final and len(final[name]["runs"]) > len(fresh[name]["runs"])}
-    return {**final, **{name: arm for name, arm in fresh.items() if name not in again}}
+    arms = {**final, **{name: arm for name, arm in fresh.items() if name not in again}}
+    ours, yours = arms.get("recommended"), arms.get("start")
+    same = isinstance(ours, Mapping) and isinstance(yours, Mapping) and ours.get("runs") == yours.get("runs")
+    return {name: arm for name, arm in arms.items() if not (same and name == "recommended")}
 
 
 def cost_line(content: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ SOURCE = "hpcheck's own full trainings, from where the sweep diverges (section 4
 SHORT_RUNS = 5  # ours: a training of fewer iterations than so many of the shortest runs that can be read; the step makes ten to fourteen
 APART = 4.0  # ours: between the maxima tried, so that the best is missed by a factor of 2 at most
 UNSEEN = 64.0  # ours: the lr that a sweep begins to learn at lies so far below where it diverges, where it did not show it
-MOST = 6  # ours: maxima tried in all, where an edge goes on winning
+MOST = 5  # ours: maxima tried in all, where an edge goes on winning: with confirm's own, 12 trainings at the most
 
 
 def is_short(asked: Asked) -> bool:
@@ -66,7 +66,9 @@ def _reading(contest: Contest, best: Settings, diverges_at: float) -> Reading:
     tried = sorted(one.known_max_lr for one in contest.candidates)
     found = FoundLr(best.known_max_lr, open_above=best.known_max_lr == tried[-1], trained=tuple(tried))
     item = in_full(contest, best, f"{best.known_max_lr:g} was the best of {len(tried)} full trainings from {tried[0]:g} to {tried[-1]:g}")
-    words = f"no range test: a training has few iterations, or short runs could not be read; the sweep diverged at {diverges_at:.2g}"
+    asked = contest.asked
+    few = f"a training has only {iterations_of_a_training(asked):,} iterations, so no range test was made"
+    words = f"{few if is_short(asked) else 'short runs could not be read'}. The sweep diverged at {diverges_at:.2g}"
     return Reading(STEP, replace(best, found=found), (item,), _panels(contest, best), (words,))
 
 

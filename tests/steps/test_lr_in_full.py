@@ -36,7 +36,7 @@ def test_they_lie_about_the_users_own_where_there_is_one() -> None:
     assert {0.05, 0.2} <= {*tried(reading)}
 
 
-def test_no_more_than_six_are_tried() -> None:
+def test_no_more_than_five_are_tried() -> None:
     assert len(tried(found_by(World(), "start.max_lr=1e-6"))) <= lr_in_full.MOST
 
 
