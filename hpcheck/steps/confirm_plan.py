@@ -52,15 +52,7 @@ def repeats_of(asked: Asked) -> int:
 def start_in_full(asked: Asked, settings: Settings) -> Settings:
     """What the user has today, as a training: the start's own batch size, momentum and weight decay, at the start's own lr. Where none was
     given, at the lr that was found for them."""
-    start = asked.config.start
-    own = replace(
-        settings,
-        total_batch_size=start.total_batch_size,
-        max_momentum=start.momentum.max,
-        min_momentum=start.momentum.min,
-        weight_decay=start.weight_decay,
-        epochs=asked.config.budget.epochs,
-    )
+    start, own = asked.config.start, _all_but_lr(asked, settings)
     if start.max_lr is not None:
         return with_lr(asked, own, start.max_lr)
     if replace(own, weight_decay=settings.weight_decay) == settings or settings.found is None:
@@ -72,16 +64,21 @@ def lrs_trained(asked: Asked, settings: Settings) -> list[Settings]:
     """The start at the other lrs that were trained in full to find one: candidates like the rest, and paid for already."""
     if settings.found is None:
         return []
-    own, start = asked.config.start, start_in_full(asked, settings)
-    found = replace(
+    own, start = _all_but_lr(asked, settings), start_in_full(asked, settings)
+    return [one for lr in settings.found.trained if (one := with_lr(asked, own, lr)) != start]
+
+
+def _all_but_lr(asked: Asked, settings: Settings) -> Settings:
+    """The user's batch size, momentum, weight decay and length, at the settings' lr."""
+    start = asked.config.start
+    return replace(
         settings,
-        total_batch_size=own.total_batch_size,
-        max_momentum=own.momentum.max,
-        min_momentum=own.momentum.min,
-        weight_decay=own.weight_decay,
+        total_batch_size=start.total_batch_size,
+        max_momentum=start.momentum.max,
+        min_momentum=start.momentum.min,
+        weight_decay=start.weight_decay,
         epochs=asked.config.budget.epochs,
     )
-    return [one for lr in settings.found.trained if (one := with_lr(asked, found, lr)) != start]
 
 
 def first_candidates(asked: Asked, settings: Settings) -> list[Settings]:
