@@ -4,6 +4,7 @@ Workers are forked from a server that has imported torch once and computed nothi
 to kill its workers without a private attribute, starts each by a new interpreter, which would import torch anew in every one.
 """
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -21,6 +22,7 @@ from typing import Any, TypeVar, cast
 from hpcheck.engine.pool.ends_with_parent import PARENT
 
 PRELOAD = ["hpcheck.engine.pool.ends_with_parent", "hpcheck.engine.pool.preload"]  # in this order
+CLOSED = (None, errno.EBADF)  # of an error: the handle is closed, as multiprocessing finds it, or as the system does
 ASK_SECONDS = 0.3  # ours: how often a caller that waits for an answer looks whether the pool still lives
 MANAGER_SECONDS = 1.0  # ours: its thread has nothing left to wait for once the workers are gone
 Answer = TypeVar("Answer")
@@ -43,6 +45,10 @@ class Executor:
                 return self._pool.submit(_at_work, work, *arguments)
         except (ConnectionError, EOFError) as error:  # the server that forks workers is gone
             raise BrokenProcessPool(str(error)) from error
+        except OSError as error:
+            if error.errno not in CLOSED:
+                raise
+            raise BrokenProcessPool(str(error)) from error  # the pool is closing, since a worker was killed at this moment
 
     def ask(self, work: Callable[..., Answer], *arguments: Any) -> Answer:
         """What `work` returns. Raises as `submit` does, and what `work` raises."""

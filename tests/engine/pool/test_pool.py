@@ -255,3 +255,22 @@ def test_work_that_a_broken_pool_has_forgotten_is_cancelled(folder):
         time.sleep(0.05)
     assert forgotten.cancelled()
     executor.end(1.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "broken"), [(OSError("handle is closed"), True), (OSError(9, "bad"), True), (OSError(24, "many"), False)]
+)
+def test_a_pool_that_closes_while_work_is_handed_in_is_a_broken_one(monkeypatch, error, broken):
+    """Its own thread closes it at the moment at which it notices a worker that was killed."""
+    executor = Executor(1, time.time)
+
+    def submit(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(executor._pool, "submit", submit)
+    try:
+        with pytest.raises(BrokenProcessPool if broken else OSError):
+            executor.submit(time.time)
+    finally:
+        monkeypatch.undo()
+        executor.end(1.0)
