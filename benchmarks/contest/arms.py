@@ -16,7 +16,7 @@ from benchmarks.contest.tasks import Params, Task
 from benchmarks.tuning.trials import trained
 from hpcheck.config import yaml12
 from hpcheck.runs.spec import RunSpec
-from hpcheck.steps.order import start_settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.train import TUNING_FREE, comparison
 
 POOL = TPE_TRIALS = 60

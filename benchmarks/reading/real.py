@@ -28,8 +28,8 @@ from hpcheck.runs.schedules import constant, ramp
 from hpcheck.runs.spec import RunSpec
 from hpcheck.steps import lr_range
 from hpcheck.steps.build_runs import cycle, full_steps, run
-from hpcheck.steps.order import start_settings
 from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked, replay
 
 GRID = [2.0**power for power in range(-12, 4)]  # 2.4e-4 to 8: the maxima that are trained in full

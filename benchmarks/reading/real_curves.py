@@ -20,7 +20,7 @@ from benchmarks.reading.real import Bench, Subject
 from hpcheck.runs.schedules import Knots, constant, one_cycle, ramp, values
 from hpcheck.runs.spec import evenly
 from hpcheck.steps.build_runs import run
-from hpcheck.steps.order import start_settings
+from hpcheck.steps.start import start_settings
 
 SEEDS = 3
 GOES_ON = 0.5  # of the seen length

@@ -10,8 +10,9 @@ from hpcheck.steps import lr_in_full
 from hpcheck.steps.batch import candidate_sizes, measurement
 from hpcheck.steps.build_runs import short_steps
 from hpcheck.steps.confirm_plan import trainings_of
-from hpcheck.steps.order import REPROBE, STEPS, Replays, start_settings, steps_of_run
+from hpcheck.steps.order import REPROBE, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked, Decide, Lookup, replay
 
 # Ours, chosen so that every step is made as short, or as long, as searches of real networks were (docs/results/records).

@@ -19,7 +19,7 @@ from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.spec import DataSpec, RunSpec, can_be_cut
 from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import data_spec
-from hpcheck.steps.order import start_settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked, Facts
 
 MOST_NAMED = 5  # classes that are named; the rest is counted

@@ -10,8 +10,9 @@ from hpcheck.recommendation.cost import in_trainings
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import full_steps
-from hpcheck.steps.order import CONFIRM, STEPS, Replays, start_settings, steps_of_run
+from hpcheck.steps.order import CONFIRM, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Reading
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked
 from hpcheck.text import epochs
 

@@ -19,8 +19,9 @@ from hpcheck.runs.files import write_whole
 from hpcheck.runs.schedules import FLOOR_DIVISOR
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.confirm_plan import trainings_of
-from hpcheck.steps.order import CONFIRM, start_settings
+from hpcheck.steps.order import CONFIRM
 from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import schedule
 

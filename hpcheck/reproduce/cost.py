@@ -7,7 +7,8 @@ from hpcheck.config import Config, ConfigError, Problem
 from hpcheck.reproduce.experiments import Run
 from hpcheck.reproduce.lookup import Found, decides, official_facts
 from hpcheck.steps.build_runs import full_steps
-from hpcheck.steps.order import Replays, start_settings
+from hpcheck.steps.order import Replays
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import trained_on
 

@@ -10,6 +10,7 @@ from hpcheck.runs.spec import can_be_cut
 from hpcheck.steps.build_runs import full_steps
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.reading import Settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked
 
 USUAL = 8  # ours: full trainings where one is short enough: three weight decays, two neighbours, one more, a fresh seed of two settings
@@ -70,15 +71,7 @@ def lrs_trained(asked: Asked, settings: Settings) -> list[Settings]:
 
 def _all_but_lr(asked: Asked, settings: Settings) -> Settings:
     """The user's batch size, momentum, weight decay and length, at the settings' lr."""
-    start = asked.config.start
-    return replace(
-        settings,
-        total_batch_size=start.total_batch_size,
-        max_momentum=start.momentum.max,
-        min_momentum=start.momentum.min,
-        weight_decay=start.weight_decay,
-        epochs=asked.config.budget.epochs,
-    )
+    return replace(start_settings(asked.config), max_lr=settings.max_lr, min_lr=settings.min_lr, found=settings.found)
 
 
 def first_candidates(asked: Asked, settings: Settings) -> list[Settings]:

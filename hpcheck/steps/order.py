@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hpcheck.config import Config
 from hpcheck.steps import batch, confirm, lr_in_full, lr_range, momentum, share_of_search, train, weight_decay
 from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked, Decide, Facts, Lookup, Missing, replay
 
 REPROBE = "lr-reprobe"  # reads the lr again once the other steps have moved it (Smith 2018, 4.1)
@@ -26,20 +26,6 @@ STEPS: dict[str, Decide] = {
 
 
 FEWEST_VALIDATION = 100  # ours: with fewer, the standard error of an accuracy of 0.9 is beyond three points
-
-
-def start_settings(config: Config) -> Settings:
-    """Where the checklist begins, before a step has spoken."""
-    start = config.start
-    return Settings(
-        total_batch_size=start.total_batch_size,
-        max_lr=None,
-        min_lr=None,
-        max_momentum=start.momentum.max,
-        min_momentum=start.momentum.min,
-        weight_decay=start.weight_decay,
-        epochs=config.budget.epochs,
-    )
 
 
 def steps_of_run(asked: Asked) -> tuple[str, ...]:

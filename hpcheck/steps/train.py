@@ -24,6 +24,7 @@ from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.momentum import shape_knots
 from hpcheck.steps.policies import stepsize_of
 from hpcheck.steps.reading import Finding, Reading, Settings, nothing_run
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked, Steps
 
 STEP_GAMMA = 0.316  # the author's "step" policy on CIFAR: half a decade at 1/2, 3/4, 7/8 and 15/16 of training
@@ -119,16 +120,7 @@ def comparison(asked: Asked, settings: Settings, other: str) -> list[RunSpec]:
     """The same number of runs by another policy at the same budget: the start's own settings, or step, inv or constant lr."""
     start = asked.config.start
     if other == "start":
-        had = Settings(
-            total_batch_size=start.total_batch_size,
-            max_lr=None,
-            min_lr=None,
-            max_momentum=start.momentum.max,
-            min_momentum=start.momentum.min,
-            weight_decay=start.weight_decay,
-            epochs=asked.config.budget.epochs,
-        )
-        return repeats(asked, with_lr(asked, had, start.max_lr or settings.known_max_lr), "start")
+        return repeats(asked, with_lr(asked, start_settings(asked.config), start.max_lr or settings.known_max_lr), "start")
     if other in TUNING_FREE:
         return [_tuning_free(other, spec) for spec in repeats(asked, settings, other)]
     lr = start.max_lr or settings.known_min_lr  # a constant lr must be smaller than 1cycle's maximum (Smith 2018, 4.1)

@@ -16,7 +16,7 @@ from hpcheck.runs.schedules import constant
 from hpcheck.runs.spec import DataSpec
 from hpcheck.steps.confirm_words import metric_name
 from hpcheck.steps.contest import full_training
-from hpcheck.steps.order import start_settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Facts
 from hpcheck.terminal.progress import Progress
 from tests.support.engine_runs import computed

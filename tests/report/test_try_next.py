@@ -19,7 +19,7 @@ def reading(step, *runs, evidence=ABSTAINED):
 def test_runs_twice_as_long_as_the_longest_are_tried_with_the_config_that_was_given():
     world = World()
     from hpcheck.steps.lr_range import decide
-    from hpcheck.steps.order import start_settings
+    from hpcheck.steps.start import start_settings
 
     question = asked("start.max_lr=0.1")
     runs = read(world, decide, question, start_settings(question.config)).runs

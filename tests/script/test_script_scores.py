@@ -17,7 +17,7 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.runs.schedules import constant
 from hpcheck.script.job import ScriptError
 from hpcheck.steps.contest import full_training, outcome
-from hpcheck.steps.order import start_settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked, Facts
 from hpcheck.steps.train import repeats
 from tests.support.followed import SPEC, Script

@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 
 from hpcheck.steps import confirm, lr_in_full, lr_range
-from hpcheck.steps.order import Replays, start_settings, steps_of_run
+from hpcheck.steps.order import Replays, steps_of_run
 from hpcheck.steps.reading import Evidence, Reading, Settings, left_open
+from hpcheck.steps.start import start_settings
 from tests.support.simulated import World, asked, read
 
 SHORT = ("confirm.trainings=8",)  # 781 iterations of 128 here

@@ -7,8 +7,9 @@ import pytest
 from hpcheck.runs.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch, lr_range, momentum, train, weight_decay
 from hpcheck.steps.build_runs import evaluations, part, short_steps
-from hpcheck.steps.order import STEPS, Replays, start_settings
+from hpcheck.steps.order import STEPS, Replays
 from hpcheck.steps.reading import Settings
+from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Facts, Missing, replay
 from tests.support.simulated import World, asked, read
 

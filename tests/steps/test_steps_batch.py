@@ -10,8 +10,8 @@ from hpcheck.runs.spec import RunSpec, TimingSpec
 from hpcheck.steps import batch
 from hpcheck.steps.build_runs import examples_of_share
 from hpcheck.steps.compare import counting
-from hpcheck.steps.order import start_settings
 from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.start import start_settings
 from tests.support.simulated import World, asked, read
 
 KNOWN = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0)

@@ -13,10 +13,10 @@ from hpcheck.runs.schedules import constant, values
 from hpcheck.runs.spec import RunSpec, run_id
 from hpcheck.steps import lr_range, train
 from hpcheck.steps.build_runs import cycle, short_steps
-from hpcheck.steps.order import start_settings
 from hpcheck.steps.policies import lr_over, momentum_over
 from hpcheck.steps.range_tests import sweep_spec
 from hpcheck.steps.reading import Reading, Settings
+from hpcheck.steps.start import start_settings
 from tests.support.simulated import World, asked, read
 
 KNOWN = Settings(100, 0.5, 0.05, 0.95, 0.85, 1e-4, 10.0)  # 1,000 steps of the simulated 10,000 examples
