@@ -93,13 +93,14 @@ class Checklist:
 
     def _run_or_leave_out(self, step: str) -> list[Reading]:
         """A step of `run`; a look is left out where the share of the search is used up."""
-        if step == "batch" and trainings_of(self.asked):
-            self._measure()
         left_out = self.replays.left_out(step)
+        if left_out is None and step == "batch" and trainings_of(self.asked):
+            self._measure()
+            left_out = self.replays.left_out(step)
         return self.run_step(step) if left_out is None else [left_out]
 
     def _measure(self) -> None:
-        """Measure step times before the batch step: what it would cost follows from them, and so whether the search has room for it."""
+        """Measure step times before the batch step, where there is room for the least it may cost: what it will cost follows from them."""
         settings = self.replays.settings_before("batch")
         spec = batch.measurement(self.asked, settings)
         if settings.max_lr is not None and self.runs.find(spec) is None:
