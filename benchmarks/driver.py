@@ -44,7 +44,12 @@ class Fake:
         self.seconds = 0.0
 
     def execute(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+        self,
+        jobs: Sequence[Job],
+        directory: Path,
+        on_poll: Callable[[], None] = lambda: None,
+        asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None:
         started = polled = time.perf_counter()
         for run_id, spec in jobs:

@@ -79,7 +79,7 @@ def costs(asked: Asked, world: World, known: Lookup = lambda _: None) -> dict[st
     replays = Replays(asked, lookup)
     for step in steps_of_run(asked):
         settings = replays.settings_before(step)
-        if step == "batch" and settings.max_lr is not None and trainings_of(asked):
+        if step == "batch" and settings.max_lr is not None and trainings_of(asked) and replays.left_out(step) is None:
             _ = known(measurement(asked, settings)) or world.answer(measurement(asked, settings))  # is there room for the rest?
         if replays.is_due(step) and replays.left_out(step) is None:
             is_made = True

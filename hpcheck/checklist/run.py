@@ -1,6 +1,6 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,12 @@ from hpcheck.config import Config
 from hpcheck.drawing import png
 from hpcheck.engine.choose_engine import Engine, engine_of
 from hpcheck.engine.distributed.ddp import join_outer
-from hpcheck.engine.pool.pool import Pool
+from hpcheck.engine.pool.pool import Job, Pool
 from hpcheck.recommendation import recommended
 from hpcheck.recommendation.metric import Metric
 from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.spec import Spec
 from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
 from hpcheck.steps import batch, lr_in_full
@@ -92,13 +93,14 @@ class Checklist:
 
     def _run_or_leave_out(self, step: str) -> list[Reading]:
         """A step of `run`; a look is left out where the share of the search is used up."""
-        if step == "batch" and trainings_of(self.asked):
-            self._measure()
         left_out = self.replays.left_out(step)
+        if left_out is None and step == "batch" and trainings_of(self.asked):
+            self._measure()
+            left_out = self.replays.left_out(step)
         return self.run_step(step) if left_out is None else [left_out]
 
     def _measure(self) -> None:
-        """Measure step times before the batch step: what it would cost follows from them, and so whether the search has room for it."""
+        """Measure step times before the batch step, where there is room for the least it may cost: what it will cost follows from them."""
         settings = self.replays.settings_before("batch")
         spec = batch.measurement(self.asked, settings)
         if settings.max_lr is not None and self.runs.find(spec) is None:
@@ -179,15 +181,23 @@ class Checklist:
             outcome = self.replays.outcome(decide, settings)
             if isinstance(outcome, Reading):
                 return outcome
-            self._execute(step, outcome)
+            self._execute(step, outcome, lambda: self._sure(decide, settings))
         raise RuntimeError(f"{step}: still asking for runs after {MOST_ROUNDS} rounds")
 
-    def _execute(self, step: str, missing: Missing) -> None:
-        jobs = list({self.runs.fingerprints.identify(spec): spec for spec in missing.specs}.items())
+    def _sure(self, decide: Decide, settings: Settings) -> Sequence[Spec]:
+        """What a step is certain to ask for later, by the records that there are now."""
+        outcome = self.replays.outcome(decide, settings)
+        return outcome.sure if isinstance(outcome, Missing) else ()
+
+    def _execute(self, step: str, missing: Missing, sure: Callable[[], Sequence[Spec]] = lambda: ()) -> None:
+        jobs = self._jobs(missing.specs)
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
-            self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
+            self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once, lambda: self._jobs(sure()))
         self._note_unseeded()
         self._note_metric()
+
+    def _jobs(self, specs: Sequence[Spec]) -> list[Job]:
+        return list({self.runs.fingerprints.identify(spec): spec for spec in specs}.items())
 
     def _note_metric(self) -> None:
         """Judge by the loss, and say so, once runs were seen whose outputs no automatic metric fits."""

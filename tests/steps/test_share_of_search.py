@@ -1,5 +1,7 @@
 """What the search may cost before full trainings: momentum's look is left out first, then batch's, and it is said."""
 
+import pytest
+
 from hpcheck.runs.records import RunRecord
 from hpcheck.steps import batch, momentum
 from hpcheck.steps.order import STEPS, Replays
@@ -28,7 +30,6 @@ def test_the_share_is_two_trainings_or_3000_iterations_whichever_is_more() -> No
 def test_a_look_is_made_where_there_is_room_and_left_out_where_there_is_none() -> None:
     question = asked(ON)
     wanted = expected(question, "momentum", KNOWN, None)
-    assert wanted is not None
     assert left_out(question, "momentum", KNOWN, share(question) - wanted, None) is None
     why = left_out(question, "momentum", KNOWN, share(question) - wanted + 1, None)
     assert why is not None
@@ -38,12 +39,21 @@ def test_a_look_is_made_where_there_is_room_and_left_out_where_there_is_none() -
 
 def test_what_batch_sizes_would_cost_is_known_once_their_steps_are_timed() -> None:
     question, world = asked(ON), World()
-    assert expected(question, "batch", KNOWN, None) is None
-    assert left_out(question, "batch", KNOWN, 1e12, None) is None
     wanted = expected(question, "batch", KNOWN, timing(world))
     looked = read(world, batch.decide, question, KNOWN)
-    assert wanted is not None
     assert looked.examples <= wanted
+
+
+@pytest.mark.parametrize("proportional", [False, True])
+def test_before_steps_are_timed_the_least_that_batch_sizes_may_cost_decides(proportional: bool) -> None:
+    question = asked(ON)
+    world = World(seconds_a_step=0.0) if proportional else World(seconds_an_example=0.0)
+    least, wanted = expected(question, "batch", KNOWN, None), expected(question, "batch", KNOWN, timing(world))
+    assert 0 < least <= wanted
+    assert left_out(question, "batch", KNOWN, share(question) - least, None) is None
+    why = left_out(question, "batch", KNOWN, share(question) - least + 1, None)
+    assert why is not None
+    assert "this step would cost at least " in why
 
 
 def test_nothing_is_left_out_where_nothing_is_confirmed_and_nothing_of_other_steps() -> None:
