@@ -21,9 +21,7 @@ class Grouped(Pool):
         super().__init__(device, jobs, threads)
         self.together = together
 
-    def _all(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int, ahead: Ahead = nothing
-    ) -> None:
+    def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int, ahead: Ahead = nothing) -> None:
         of_arrays = [job for job in jobs if isinstance(job[1], RunSpec) and not job[1].data.task]
         runs = [job for job in of_arrays if isinstance(job[1], RunSpec) and (self.together != "auto" or refusal_of(job[1]) is None)]
         if runs:

@@ -76,9 +76,7 @@ class Pool:
                 self.close()
                 raise
 
-    def _all(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int, ahead: Ahead = nothing
-    ) -> None:
+    def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int, ahead: Ahead = nothing) -> None:
         running, awaited = self._running, {run_id for run_id, _ in jobs}
         waiting = sorted([job for job in jobs if job[0] not in _ids(running)], key=cost)  # the longest last: it is taken first
         lost: Counter[str] = Counter()  # by run, how often its worker was killed
