@@ -23,7 +23,7 @@ import numpy as np
 
 from hpcheck.checklist import run as pipeline
 from hpcheck.config import parse
-from hpcheck.engine.pool.pool import POLL_SECONDS, Job
+from hpcheck.engine.pool.pool import POLL_SECONDS, Ahead, Job, nothing
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.schedules import constant
 from hpcheck.steps.build_runs import run

@@ -61,7 +61,10 @@ class Workers:
         """Until the next run ends."""
         self.now = max(self.now, min(self.ends.values()))
         self.ends = {spec: end for spec, end in self.ends.items() if end > self.now}
+
+
 GUARD = 0.5
+
 
 def missing_now(replays: Replays) -> Missing | None:
     """What the first step that is not complete asks for; None where all is done."""
@@ -115,7 +118,10 @@ def main(arguments: list[str] | None = None) -> None:
                 rows.append((before.busy / (count * before.now), after.busy / (count * after.now), after.now / before.now))
             used = [statistics.mean(column) for column in zip(*rows, strict=True)]
             least, most = min(row[2] for row in rows), max(row[2] for row in rows)
-            print(f"{name:22} {count} workers: busy {used[0]:.0%} -> {used[1]:.0%}, time x {used[2]:.3f} ({least:.2f} to {most:.2f})", flush=True)
+            print(
+                f"{name:22} {count} workers: busy {used[0]:.0%} -> {used[1]:.0%}, time x {used[2]:.3f} ({least:.2f} to {most:.2f})",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -194,8 +194,14 @@ class Checklist:
 
     def _execute(self, step: str, missing: Missing, sure: Callable[[], Sequence[Spec]] = lambda: ()) -> None:
         jobs = self._jobs(missing.specs)
+
+        def ahead() -> list[Job]:
+            certain = self._jobs(sure())
+            self.progress.early(step, certain, self.runs.records)
+            return certain
+
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
-            self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once, lambda: self._jobs(sure()))
+            self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once, ahead)
         self._note_unseeded()
         self._note_metric()
 

@@ -92,8 +92,11 @@ def _train(contest: Contest, wanted: Sequence[Settings]) -> Training:
 
 
 def _fresh_of_start(contest: Contest, found: Sequence[RunRecord]) -> list[Spec]:
-    """The start's trainings with fresh seeds that are made whatever leads in the end: one, or those of `confirm.sure`. They are certain
-    once a training has ended well and learnt something: then `decide` comes to its last round, and the start is one of that round's pair."""
+    """The start's trainings with fresh seeds that are made whatever leads in the end: one, or those of `confirm.sure`.
+
+    They are certain once a training has ended well and learnt something. Then `decide` comes to its last round, and the start is one of
+    that round's pair.
+    """
     known = [*found, *(record for several in contest.records.values() for record in several)]
     if not any(nothing_learnt.learnt(contest.asked, one) and not outcome(contest.asked, one).diverged for one in known):
         return []

@@ -14,7 +14,7 @@ from hpcheck.steps.evidence import series
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.range_tests import sweep_spec
 from hpcheck.steps.reading import Evidence, FoundLr, Reading, Settings
-from hpcheck.steps.step import Asked, Round, Steps
+from hpcheck.steps.step import Asked, Steps
 
 STEP = "lr-in-full"
 SOURCE = "hpcheck's own full trainings, from where the sweep diverges (section 4.1)"
@@ -38,7 +38,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     the sweep learns and diverges at, with one on either side of the best."""
     own = asked.config.start.max_lr
     about_own = [] if own is None else [full_training(asked, one, 0) for one in _about(asked, settings, own)]
-    (sweep,) = yield Round([sweep_spec(asked, settings, short_steps(asked, "lr_range", settings))], lambda _: about_own)
+    sweep, *_ = yield [sweep_spec(asked, settings, short_steps(asked, "lr_range", settings)), *about_own]
     read = read_sweep(curve(sweep))
     diverges_at = read.diverges_at or sweep.run.lr.largest
     middle = own or math.sqrt((read.learns_from or diverges_at / UNSEEN) * diverges_at)

@@ -20,8 +20,8 @@ Lookup = Callable[[Spec], RunRecord | None]
 class Round:
     """Runs that a step waits for, and those that it will ask for later whatever the answers are: an idle worker may begin with them.
 
-    `sure` is told the records of this round that are there and says what is certain by them. It may only name runs that are asked for in
-    every case, since no run is made that the step would not make anyway.
+    `sure` is told the records of this round that are there, and says what is certain by them. It names only runs that are asked for in
+    every case: no run is made that the step would not make anyway.
     """
 
     specs: Sequence[Spec]
