@@ -35,7 +35,7 @@ class Executor:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOAD)
         _start_tracker()  # a pool has locks, and the first one would start it
-        self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start)
+        self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(start,))
 
     def submit(self, work: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
         """Hand work to a worker. Raises `BrokenProcessPool` where a worker was killed before, an idle one too, or where the server was."""
@@ -95,6 +95,19 @@ class Executor:
             process.kill()
         if manager is not None:
             manager.join(MANAGER_SECONDS)
+
+
+def _begin(start: Callable[[], None]) -> None:
+    """The first that a worker does: look after its parent, and only then what takes long. On a busy machine `start` imports for seconds."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    start()
+
+
+def _end_with(parent_sentinel: int) -> None:
+    connection.wait([parent_sentinel])
+    os._exit(1)
 
 
 def is_at_work() -> bool:
