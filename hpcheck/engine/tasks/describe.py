@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hpcheck.engine.randomness import seed_all
 from hpcheck.engine.tasks.batches import (
     Epochs,
     can_be_thinned,
@@ -18,7 +19,6 @@ from hpcheck.engine.tasks.batches import (
 from hpcheck.engine.tasks.contents import fingerprint
 from hpcheck.engine.tasks.evaluation import STEP, WHOLE, checked, evaluated
 from hpcheck.engine.tasks.load import Loaders, OfTask, Task
-from hpcheck.engine.tasks.randomness import seed_all
 from hpcheck.engine.tasks.words import in_users_words
 from hpcheck.optimizers.groups import ratios
 from hpcheck.plugins.user_errors import UsersCodeError

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hpcheck.engine.tasks.randomness import seed_all
+from hpcheck.engine.randomness import seed_all, tell_own_seed
 from hpcheck.engine.tasks.words import described
 from hpcheck.engine.user_files import declared
 from hpcheck.optimizers.groups import ratios
 from hpcheck.plugins import find
-from hpcheck.plugins.user_errors import UsersCodeError, undisturbed
+from hpcheck.plugins.undisturbed import undisturbed
+from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.spec import DataSpec, PartSpec, Spec
 
 NEEDED = ("build", "loaders", "training_step")
@@ -95,6 +96,7 @@ class Task:
         seed_all(torch.device("cpu"), seed)
         with undisturbed(), declared("task", self.name, self._reads):
             model = self.made.build()
+        tell_own_seed("task", self.name, seed)
         if not isinstance(model, nn.Module):
             raise UsersCodeError(f"task {self.name}: build returned {described(model)}; expected a torch.nn.Module")
         if not any(parameter.requires_grad for parameter in model.parameters()):
