@@ -13,20 +13,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from hpcheck.runs.schedules import constant
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, evenly, freeze
 
-MIB = 2**20
-PAGE = os.sysconf("SC_PAGE_SIZE")
 SAMPLED_SECONDS = 0.1
 MLP = PartSpec("mlp", freeze({"hidden": [64, 64]}))
 CONFIG = "data: {{name: digits, val_fraction: 0.25}}\nmodel: mlp\nbudget: {{epochs: {epochs}}}\nstart: {{total_batch_size: 32}}\n"
+T = TypeVar("T")
 LOADER = """
 import numpy as np
 def load(*, rows):
@@ -75,9 +76,28 @@ def small(steps: int, evaluations: int) -> RunSpec:
     )
 
 
-def resident() -> float:
-    """MiB of this process now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / MIB
+def resident(kind: str = "VmRSS") -> float:
+    """MiB of this process now: VmRSS of all, RssAnon of its own, RssFile of mapped files."""
+    fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
+    return int(fields[kind].split()[0]) / 1024
+
+
+@contextmanager
+def sampled(sample: Callable[[], T]) -> Iterator[list[T]]:
+    """What `sample` says again and again while the body runs."""
+    samples, ended = list[T](), threading.Event()
+
+    def take() -> None:
+        while not ended.wait(SAMPLED_SECONDS):
+            samples.append(sample())
+
+    sampler = threading.Thread(target=take)
+    sampler.start()
+    try:
+        yield samples
+    finally:
+        ended.set()
+        sampler.join()
 
 
 def run_inside(steps: int, evaluations: int) -> None:
@@ -87,18 +107,9 @@ def run_inside(steps: int, evaluations: int) -> None:
     from hpcheck.runs.records import standing
 
     spec = small(steps, evaluations)
-    run_id, samples, ended = identify(spec), list[tuple[float, float]](), threading.Event()
-
-    def sample() -> None:
-        while not ended.wait(SAMPLED_SECONDS):
-            row = standing(Path(f"{run_id}.jsonl")).row
-            samples.append((row.get("step", 0.0) / steps, resident()))
-
-    sampler = threading.Thread(target=sample)
-    sampler.start()
-    worker.work(spec, run_id, Path(), "cpu", 1)
-    ended.set()
-    sampler.join()
+    run_id = identify(spec)
+    with sampled(lambda: (standing(Path(f"{run_id}.jsonl")).row.get("step", 0.0) / steps, resident())) as samples:
+        worker.work(spec, run_id, Path(), "cpu", 1)
     at = {share: max((mib for done, mib in samples if done <= share), default=0.0) for share in (0.1, 0.25, 0.5, 1.0)}
     Path("memory.json").write_text(json.dumps(at))
 
@@ -120,14 +131,13 @@ def data_inside(rows: int, steps: int) -> None:
     from hpcheck.runs.identity import identify
 
     spec = replace(small(steps, 1), data=DataSpec("mapped:load", options=freeze({"rows": rows})))
-    run_id = identify(spec)
-    begun = time.process_time()
-    worker.on_device(spec.data, "cpu")
-    loaded = time.process_time() - begun
-    worker.work(spec, run_id, Path(), "cpu", 1)
-    fields = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
-    own = {name: int(fields[name].split()[0]) / 1024 for name in ("RssAnon", "RssFile")}
-    Path("memory.json").write_text(json.dumps({**own, "seconds_to_load": loaded}))
+    with sampled(lambda: (resident("RssAnon"), resident("RssFile"))) as samples:
+        before, begun = resident("RssAnon"), time.process_time()
+        worker.on_device(spec.data, "cpu")
+        loaded = time.process_time() - begun
+        worker.work(spec, identify(spec), Path(), "cpu", 1)
+    own, of_files = (max(column) for column in zip(*samples, strict=True))
+    Path("memory.json").write_text(json.dumps({"own": own - before, "files": of_files, "seconds": loaded}))
 
 
 def steps_table(folder: Path) -> Iterator[str]:
@@ -158,20 +168,18 @@ def members_table(folder: Path) -> Iterator[str]:
 
 
 def data_table(folder: Path, gib: float) -> Iterator[str]:
-    yield "| mapped file | CPU s to load | MiB of its own, MiB of mapped files |"
+    yield "| mapped file | CPU s to load | at the most MiB of its own more than before, MiB of mapped files |"
     for dtype, shape, bytes_a_row in (("uint8", "32, 32, 3", 3072), ("float32", "1024", 4096)):
         for size in (gib / 8, gib):
             rows = int(size * 2**30 / bytes_a_row)
             at = folder / f"{dtype}-{size}"
             at.mkdir()
             (at / "mapped.py").write_text(LOADER.format(dtype=dtype, shape=shape))
-            np.memmap(at / "x.dat", dtype=np.uint8, mode="w+", shape=(rows * bytes_a_row,))[: 1024 * bytes_a_row] = 1
-            _, most = here("data", str(rows), "20", folder=at)
+            values = np.memmap(at / "x.dat", dtype=dtype, mode="w+", shape=(rows, bytes_a_row // np.dtype(dtype).itemsize))
+            values[:1024] = np.random.default_rng(0).integers(0, 255, values[:1024].shape)
+            here("data", str(rows), "20", folder=at)
             found = json.loads((at / "memory.json").read_text())
-            yield (
-                f"| {dtype}, {size:g} GiB | {found['seconds_to_load']:.1f} | {found['RssAnon']:.0f}, {found['RssFile']:.0f} "
-                f"(at the most {most:.0f} in all) |"
-            )
+            yield f"| {dtype}, {size:g} GiB | {found['seconds']:.1f} | {found['own']:.0f}, {found['files']:.0f} |"
             (at / "x.dat").unlink()
 
 
