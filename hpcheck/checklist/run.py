@@ -99,7 +99,7 @@ class Checklist:
         if left_out is None and step == "batch" and trainings_of(self.asked):
             self._measure()
             left_out = self.replays.left_out(step)
-        return self.run_step(step) if left_out is None else [left_out]
+        return self.run_step(step, in_share=True) if left_out is None else [left_out]
 
     def _measure(self) -> None:
         """Measure step times before the batch step, where there is room for the least it may cost: what it will cost follows from them."""
@@ -108,8 +108,9 @@ class Checklist:
         if settings.max_lr is not None and self.runs.find(spec) is None:
             self._execute("batch", Missing((spec,), 1))
 
-    def run_step(self, step: str) -> list[Reading]:
-        """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
+    def run_step(self, step: str, in_share: bool = False) -> list[Reading]:
+        """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved. `in_share`: a
+        look goes no further than the share of the search."""
         if not self.replays.is_due(step):
             return []
         before = self.run_step(REPROBE) if step == "train" else []
@@ -117,7 +118,7 @@ class Checklist:
             before = self.run_step(lr_in_full.STEP)
         for name in self.replays.unfinished_before(step):
             self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
-        reading = self._read(step)
+        reading = self._read(step, in_share)
         self._draw(reading)
         self.write()
         for words in self._weights(reading):
@@ -175,14 +176,16 @@ class Checklist:
         if self.tensorboard:
             event_files.write(self.runs, reading.step, reading.runs)
 
-    def _read(self, step: str) -> Reading:
-        return self._answer(step, STEPS[step], self.replays.settings_before(step))
+    def _read(self, step: str, in_share: bool) -> Reading:
+        return self._answer(step, STEPS[step], self.replays.settings_before(step), in_share)
 
-    def _answer(self, step: str, decide: Decide, settings: Settings) -> Reading:
+    def _answer(self, step: str, decide: Decide, settings: Settings, in_share: bool = False) -> Reading:
         for _ in range(MOST_ROUNDS):
             outcome = self.replays.outcome(decide, settings)
             if isinstance(outcome, Reading):
                 return outcome
+            if in_share and (left_out := self.replays.left_out(step)) is not None:
+                return left_out
             self._execute(step, outcome, lambda: self._sure(decide, settings))
         raise RuntimeError(f"{step}: still asking for runs after {MOST_ROUNDS} rounds")
 

@@ -45,7 +45,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     contest = Contest(asked, start_in_full(asked, settings), MOST)
     yield from _bracketed(contest, settings, _about(asked, settings, middle))
     best, _ = contest.best()
-    return _abstained(contest, settings) if best is None else _reading(contest, best, diverges_at)
+    return _abstained(contest, settings) if best is None else _reading(contest, _middle(contest, best), diverges_at)
 
 
 def _about(asked: Asked, settings: Settings, middle: float) -> list[Settings]:
@@ -69,10 +69,20 @@ def _bracketed(contest: Contest, settings: Settings, first: Sequence[Settings]) 
         yield from contest.train([with_lr(asked, settings, two_significant_figures(further))])
 
 
+def _middle(contest: Contest, best: Settings) -> Settings:
+    """The middle of the maxima that the best does not lead by an error, of two the smaller: a step above the best may be a cliff, and the
+    chance that chose it says nothing about that. `confirm` has all of them as candidates."""
+    level = [one for one in contest.candidates if one == best or not contest.judged(best, one, first=True).leads]
+    level.sort(key=lambda one: one.known_max_lr)
+    return level[(len(level) - 1) // 2]
+
+
 def _reading(contest: Contest, best: Settings, diverges_at: float) -> Reading:
     tried = sorted(one.known_max_lr for one in contest.candidates)
     found = FoundLr(best.known_max_lr, open_above=best.known_max_lr == tried[-1], trained=tuple(tried))
-    item = in_full(contest, best, f"{best.known_max_lr:g} was the best of {len(tried)} full trainings from {tried[0]:g} to {tried[-1]:g}")
+    leads = all(one == best or contest.judged(best, one, first=True).leads for one in contest.candidates)
+    place = "was the best of" if leads else "is the middle of those that none led, of"
+    item = in_full(contest, best, f"{best.known_max_lr:g} {place} {len(tried)} full trainings from {tried[0]:g} to {tried[-1]:g}")
     asked = contest.asked
     few = f"a training has only {iterations_of_a_training(asked):,} iterations, so no range test was made"
     words = f"{few if is_short(asked) else 'short runs could not be read'}. The sweep diverged at {diverges_at:.2g}"

@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 
 from hpcheck.runs.records import RunRecord
+from hpcheck.runs.spec import RunSpec
 from hpcheck.steps import batch, momentum
 from hpcheck.steps.build_runs import short_steps
 from hpcheck.steps.confirm_plan import iterations_of_a_training, trainings_of
 from hpcheck.steps.policies import policy_of
 from hpcheck.steps.reading import Settings
-from hpcheck.steps.step import Asked
+from hpcheck.steps.step import Asked, Missing
 
 SHARE_TRAININGS, SHARE_ITERATIONS = 2.0, 3000  # ours: the search before `confirm` costs at most so many of the user's trainings, or so many
 AGAIN = 2  # ours: runs made again with another seed, beyond the first of each candidate, that a look is expected to need
 LOOKS = ("batch", "momentum")
+NOT_BEGUN = Missing((), 0)
 
 
 def share(asked: Asked) -> float:
@@ -48,16 +50,28 @@ def _of_sizes(examples: Mapping[int, float], reference: int) -> float:
     return sum(lrs[size] * of_run for size, of_run in examples.items()) * (1 + AGAIN / sum(lrs.values()))
 
 
-def left_out(asked: Asked, step: str, settings: Settings, used: float, timing: RunRecord | None) -> str | None:
-    """Why a look is left out, in words; None where there is room for it. `used`: examples that the search has cost before it."""
+def left_out(
+    asked: Asked, step: str, settings: Settings, used: float, timing: RunRecord | None, missing: Missing = NOT_BEGUN
+) -> str | None:
+    """Why a look is left out, or goes no further, in words; None where there is room for it. `used`: examples that the search has cost
+    before it; `missing`: what it needs now, and what it has cost."""
     if step not in LOOKS or not trainings_of(asked):
         return None
-    wanted = expected(asked, step, settings, timing)
-    if used + wanted <= share(asked):
+    runs = [spec for spec in missing.specs if isinstance(spec, RunSpec)]
+    has_begun = missing.done > (timing is not None) and runs
+    more = sum(examples_of(spec) for spec in runs) if has_begun else expected(asked, step, settings, timing)
+    used += missing.examples
+    if used + more <= share(asked):
         return None
     size = asked.config.start.total_batch_size
-    had, more, most = (f"{round(examples / size):,}" for examples in (used, wanted, share(asked)))
+    had, next_, most = (f"{round(examples / size):,}" for examples in (used, more, share(asked)))
+    about = "" if has_begun else "at least " if step == "batch" and timing is None else "about "
     return (
         f"left out, so yours stays. The search may cost {most} iterations of {size} before the full trainings. It has cost {had}, and this "
-        f"step would cost {'at least' if step == 'batch' and timing is None else 'about'} {more} more. To run it anyway: hpcheck {step}"
+        f"step would cost {about}{next_} more. To run it anyway: hpcheck {step}"
     )
+
+
+def examples_of(spec: RunSpec) -> int:
+    """Training examples of a run that does not diverge."""
+    return (spec.steps - spec.at_step) * spec.total_batch_size

@@ -61,13 +61,15 @@ Decide = Callable[[Asked, Settings], Steps]
 
 @dataclass(frozen=True)
 class Missing:
-    """The runs that a step still needs now, of so many that it asked for together; how many of its runs there are already; and the runs
-    that it will need in any case, but not now."""
+    """The runs that a step still needs now, of so many that it asked for together; how many of its runs there are already; the runs that it
+    will need in any case, but not now; and those that it has looked at, with the examples that they trained on."""
 
     specs: tuple[Spec, ...]
     asked_at_once: int
     done: int = 0
     sure: tuple[Spec, ...] = ()
+    made: tuple[str, ...] = ()
+    examples: int = 0
 
 
 def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> Missing | Reading:
@@ -92,7 +94,8 @@ def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> 
             records = [record for _, record in found if record is not None]
             if missing:
                 sure = tuple(spec for spec in wanted.sure(records) if spec not in missing and lookup(spec) is None)
-                return Missing(missing, len(found), len(seen) + len(records), sure)
+                made = seen | {record.run_id: examples_processed(record) for record in records}
+                return Missing(missing, len(found), len(seen) + len(records), sure, tuple(made), sum(made.values()))
             seen.update((record.run_id, examples_processed(record)) for record in records)
             wanted = as_round(step.send(records))
     except StopIteration as finished:
