@@ -187,7 +187,8 @@ def row(kept: Kept, arm: str) -> str:
     training = statistics.median(line["cpu_seconds"] for line in kept.of("grid"))
     held = "yes" if ours >= statistics.mean(fresh) - spread else "**no**"
     return (
-        f"| `{name}.py`{NAMES[arm]} | {lines} | {found['settings']['total_batch_size']} | {lr:.2g} | {found['settings']['weight_decay']:g} | "
+        f"| `{name}.py`{NAMES[arm]} | {lines} | {found['settings']['total_batch_size']} | {lr:.2g} | "
+        f"{found['settings']['weight_decay']:g} | "
         f"{abs(ours):.4f} | {best[0]:.2g}, {best[1]:g} | {abs(statistics.mean(fresh)):.4f} +- {spread:.4f} | "
         f"{factor:.1f}{'' if factor <= 2 else ' (**no**)'} | {held} | {found['verdict']['says']} | {found['runs']} | "
         f"{found['cpu_and_wall_seconds'][0] / training:.0f} |"

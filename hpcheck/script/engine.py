@@ -49,6 +49,7 @@ class Launches:
         self._most_threads = available_cores()
         self._running: dict[str, tuple[Launch, Spec]] = {}
         self._said: set[str] = set()
+        self._since = time.time()
 
     def execute(
         self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
@@ -138,8 +139,8 @@ class Launches:
         if record.result.get("unseeded"):
             self.description.seeded = False
             self._once(
-                f"{name} draws random numbers that hpcheck.seed does not set: two runs with one seed began with other losses, so "
-                "comparisons are not paired, intervals are wider and confidence is lower"
+                f"{name} draws random numbers that hpcheck.seed does not set (or goes on from what an earlier run saved): two runs with "
+                "one seed began with other losses, so comparisons are not paired, intervals are wider and confidence is lower"
             )
 
     def _once(self, words: str) -> None:
@@ -165,6 +166,7 @@ class Launches:
             threads=threads,
             goes_on=bool(spec.finally_on and spec.keep) and not spec.label.startswith("start"),
             told=self.description.told,
+            since=self._since,
         )
 
     def _time(self, run_id: str, spec: TimingSpec, directory: Path, on_poll: Callable[[], None]) -> None:
