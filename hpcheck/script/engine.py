@@ -43,7 +43,7 @@ class Launches:
     ) -> None:
         self.command, self.description, self.limit = list(command), description, limit
         self._launcher = launcher or Launcher(command)
-        if description.device != "cpu" or description.processes > 1:
+        if description.device != "cpu" or (description.processes > 1 and not self._launcher.forks_ranks):
             self._launcher.by_itself()
         self._jobs, self._threads, self._say = jobs, threads, say
         self._most_threads = available_cores()

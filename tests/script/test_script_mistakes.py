@@ -103,7 +103,7 @@ def test_a_loop_in_which_nothing_is_computed_ends(drive):
     hp = script.follow()
     used_up = iter(DataLoader(TensorDataset(script.x[:32]), batch_size=64, drop_last=True))
     with pytest.raises(ScriptError, match="3 epochs passed without an update or a loss: do the batches fit into the data"):
-        list(batch for _ in hp.epochs(5) for batch in used_up)
+        [batch for _ in hp.epochs(5) for batch in used_up]
 
 
 def test_an_optimizer_that_chooses_its_own_lr_is_refused(drive):
