@@ -7,6 +7,8 @@ from pathlib import Path
 from hpcheck.errors import InputError
 from hpcheck.script.look import Found, Loop, Seen, look, loops_around, makes_optimizer, of_train
 
+SEVERAL = {"init_process_group", "get_world_size", "DistributedSampler", "DistributedDataParallel", "Accelerator", "Fabric"}  # processes
+
 
 def advice(path: Path) -> list[str]:
     """The lines to add, in words. Raises `InputError` where the script cannot be read."""
@@ -53,6 +55,7 @@ class Training:
         self.loop: Loop | None = self.chain[0][1] if self.chain else None
         self.loss = next((one for one in seen.losses if self.update and one.scope == self.update.scope), next(iter(seen.losses), None))
         self.accumulated = _accumulated(self.update)
+        self.several = any(one.text.split(".")[-1] in SEVERAL for one in seen.calls)
         own = "self." if self.at is not None and _class(self.at.scope) and self.loss and _class(self.loss.scope) else ""
         self.hp = f"{own}hp"
 
@@ -82,7 +85,7 @@ class Training:
             whole, many = ast.unparse(size.left), f" // {ast.unparse(size.right)}{many}"
         if self.accumulated and "//" not in text:
             whole = f"{self.accumulated} * {whole}"
-        divided = "" if many else "; divide it by the number of processes, if there are several"
+        divided = "; divide it by the number of processes" if self.several and not many else ""
         return f"  batch_size=hpcheck.total_batch_size({whole}){many}    # {place}{divided}"
 
     def _follow(self) -> Iterator[str]:

@@ -156,6 +156,9 @@ def test_accumulated_batches_make_one_update():
 def test_a_batch_size_that_is_divided_among_processes_is_asked_for_as_a_whole():
     _, lines = advised(HEAD.replace("train_set, 32", "train_set, size // world") + LOOP)
     assert "batch_size=hpcheck.total_batch_size(size) // world" in lines
+    words, _ = advised(f"dist.init_process_group('gloo')\n{HEAD}{LOOP}")
+    assert "divide it by the number of processes" in words
+    assert "number of processes" not in advised(HEAD + LOOP)[0]
 
 
 def test_a_scaler_and_accelerate_have_the_loss_and_the_optimizer_inside():

@@ -17,7 +17,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks
 from torch.utils.data import DataLoader, TensorDataset
 
 from hpcheck.runs import records
-from hpcheck.script.description import described, files_in
+from hpcheck.script.description import _unnamed, described, files_in
 from hpcheck.script.inside import opened
 from hpcheck.script.job import ScriptError
 from hpcheck.script.launch import Launcher
@@ -189,14 +189,14 @@ def test_a_config_that_a_script_reads_is_spoken_of_unless_it_is_named(tmp_path, 
                 optimizer.step()
     """
     Path("train.py").write_text(textwrap.dedent(text), encoding="utf-8")
-    for words, reads, expected in (([], [], True), ([], ["hp.json"], False), (["--config=hp.json"], [], False)):
-        said, command = [], [sys.executable, "train.py", *words]
-        launcher = Launcher(command)
-        found = described(command, 0, None, reads, "", 60.0, launcher, said.append)
-        launcher.close()
-        assert any("train.py reads hp.json: name it in script_reads" in line for line in said) is expected
-        assert (str(Path("hp.json").resolve()) in found.files) is not expected
-        assert math.isclose(found.told["lr"], 0.25)
+    said: list[str] = []
+    launcher = Launcher([sys.executable, "train.py"])
+    found = described(launcher.command, 0, None, [], "", 60.0, launcher, said.append)
+    launcher.close()
+    assert any("train.py reads hp.json: name it in script_reads" in line for line in said)
+    assert math.isclose(found.told["lr"], 0.25)
+    assert _unnamed([str(Path("hp.json").resolve()), "/elsewhere/x.json"], {}) == ["hp.json"]
+    assert _unnamed(["hp.json"], {str(Path("hp.json").resolve()): "its hash"}) == []
 
 
 def test_files_that_a_command_names_are_found_after_an_equals_sign_too(tmp_path, monkeypatch):
