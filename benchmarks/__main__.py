@@ -16,6 +16,7 @@ NAMES = {
     "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
     "task": "benchmarks.task",
+    "starts": "benchmarks.starts",
     "setups": "benchmarks.setups",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",

@@ -16,7 +16,7 @@ from hpcheck.runs.outcomes import packed
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec, from_dict
 from hpcheck.script.inside import ranks
-from hpcheck.script.inside.evaluation import BN_UPDATES, Evaluated, FreshBatchNorm, evaluated, gpu_is_used
+from hpcheck.script.inside.evaluation import Evaluated, FreshBatchNorm, bn_begins, evaluated, gpu_is_used
 from hpcheck.script.inside.examples import FROM, UNTIL, Examples
 from hpcheck.script.inside.follower import Values
 from hpcheck.script.inside.levels import LossLevels
@@ -91,7 +91,8 @@ class Run(Common):
         self._values = [(lr, momentum, spec.weight_decay) for lr, momentum in zip(self._lrs, self._momenta, strict=True)]
         self._evaluations = set(spec.evaluate_after)
         self._batchnorm = FreshBatchNorm(model)
-        self._fresh_from = {max(at - BN_UPDATES, spec.at_step) for at in spec.evaluate_after} if self._batchnorm.is_needed else set()
+        begins = bn_begins(sorted(spec.evaluate_after), spec.at_step, spec.total_batch_size)
+        self._fresh_from = begins if self._batchnorm.is_needed else set()
         self._stops = iter(self._all_stops(spec))
         self._next_stop = next(self._stops)
         self.levels = LossLevels(spec.total_batch_size)
