@@ -37,6 +37,7 @@ STARTS = {  # each script's own lr and weight decay, and whether less of its met
     "scaler": (0.05, 1e-3, False),
 }
 TORCHRUN = {"ranks": ["torchrun", "--nproc_per_node=2", "--master_port=29533"]}  # with --torchrun; else as one process
+NAMES = {"hpcheck": "", "torchrun": ", two processes", "before": ", before"}  # of arms; before: momenta of a OneCycleLR not yet read
 LR_OF_GROUP = {"head": 10.0}  # the script's --lr is that of the body; hpcheck tells that of the largest group
 LRS, DECAYS = (0.1, 10**-0.5, 1.0, 10**0.5, 10.0), (0.1, 1.0, 10.0)
 SEEDS, FRESH = (0, 1), (10, 11, 12, 13, 14)
@@ -156,11 +157,11 @@ def by_cell(kept: Kept) -> dict[tuple[float, float], float]:
 
 def measure(name: str, folder: Path, torchrun: bool) -> None:
     """All of one script that its records lack."""
-    kept = Kept(folder / f"{name}.jsonl")
+    kept, arm = Kept(folder / f"{name}.jsonl"), "torchrun" if torchrun and name in TORCHRUN else "hpcheck"
     if not kept.lines:
         kept.add("conditions", conditions())
-    if not kept.of("hpcheck"):
-        kept.add("hpcheck", searched(name, torchrun))
+    if not kept.of(arm):
+        kept.add(arm, {"conditions": conditions(), **searched(name, torchrun)})
     for cell in cells(name):
         if not kept.has("grid", *cell):
             kept.add("grid", trained(name, *cell))
@@ -171,13 +172,13 @@ def measure(name: str, folder: Path, torchrun: bool) -> None:
             kept.add("best", trained(name, *best, seed))
 
 
-def row(kept: Kept) -> str:
-    """One script's line of the table."""
+def row(kept: Kept, arm: str) -> str:
+    """One script's line of the table, for one arm's search."""
     name = kept.path.stem
     sign = -1.0 if STARTS[name][2] else 1.0
     means, fresh = by_cell(kept), [sign * line["metric"] for line in kept.of("best")]
     best = max(means, key=lambda cell: means[cell])
-    spread, found = statistics.stdev(fresh), kept.of("hpcheck")[0]
+    spread, found = statistics.stdev(fresh), kept.of(arm)[0]
     near = [cell for cell, mean in means.items() if mean >= means[best] - spread]
     lr = found["settings"]["learning_rate"]["max"] / LR_OF_GROUP.get(name, 1.0)
     factor = min(max(lr / cell[0], cell[0] / lr) for cell in near)
@@ -186,7 +187,8 @@ def row(kept: Kept) -> str:
     training = statistics.median(line["cpu_seconds"] for line in kept.of("grid"))
     held = "yes" if ours >= statistics.mean(fresh) - spread else "**no**"
     return (
-        f"| `{name}.py` | {lines} | {found['settings']['total_batch_size']} | {lr:.2g} | {found['settings']['weight_decay']:g} | "
+        f"| `{name}.py`{NAMES[arm]} | {lines} | {found['settings']['total_batch_size']} | {lr:.2g} | "
+        f"{found['settings']['weight_decay']:g} | "
         f"{abs(ours):.4f} | {best[0]:.2g}, {best[1]:g} | {abs(statistics.mean(fresh)):.4f} +- {spread:.4f} | "
         f"{factor:.1f}{'' if factor <= 2 else ' (**no**)'} | {held} | {found['verdict']['says']} | {found['runs']} | "
         f"{found['cpu_and_wall_seconds'][0] / training:.0f} |"
@@ -210,7 +212,7 @@ def main(arguments: list[str]) -> None:
         torch.set_num_threads(1)
     for name in given.names or STARTS:
         if given.table and (kept := Kept(given.folder / f"{name}.jsonl")).of("best"):
-            print(row(kept))
+            print("\n".join(row(kept, arm) for arm in NAMES if kept.of(arm)))
         elif given.table:
             print(f"{name}: not measured to its end", file=sys.stderr)
         else:

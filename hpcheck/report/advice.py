@@ -33,6 +33,8 @@ def next_of(content: Mapping[str, Any]) -> list[Line]:
     lines = [*after_training(content), *_further(content)]
     if lines or any(item.get("status") == "abstained" for item in content["evidence"].values()):
         return lines
+    if content["evidence"] and "script" in content.get("provenance", {}):  # only the script knows its groups, clipping and loop
+        return [("Use the settings, by a line in the script", "hpcheck show --snippet hpcheck")]
     return [("Use the settings, here as code to paste", "hpcheck show --snippet pytorch")] if content["evidence"] else []
 
 

@@ -148,6 +148,8 @@ def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -
     assert lines[-1] == "next: keep your own settings: in full trainings these were not better"
     better = {**beaten(), "verdict": judged(arm(*OURS), arm(0.9, 0.9)).block()}
     assert lines_in_the_terminal(better)[-1] == "next: use the settings, here as code to paste: hpcheck show --snippet pytorch"
+    scripts = {**better, "provenance": {**better["provenance"], "script": {"train_examples": 900}}}
+    assert lines_in_the_terminal(scripts)[-1] == "next: use the settings, by a line in the script: hpcheck show --snippet hpcheck"
 
 
 def test_the_report_begins_with_the_verdict() -> None:

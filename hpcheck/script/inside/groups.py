@@ -61,6 +61,8 @@ class Groups:
         missing = [key for key in ("lr", "weight_decay") if any(key not in group for group in groups)]
         if missing:
             raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} has no {missing[0]} in its parameter groups")
+        if any(group["lr"] is None for group in groups):
+            raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} chooses its own lr (it is None in its groups): give it one")
         lrs = [_own_lr(group) for group in groups]
         decays = [float(group["weight_decay"]) for group in groups]
         ratios = zip(_ratios(lrs), _ratios(decays), strict=True)
