@@ -16,7 +16,7 @@ NAMES = {
     "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
     "task": "benchmarks.task",
-    "setups": "benchmarks.setups",
+    "tasks": "benchmarks.tasks",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",
     "contest": "benchmarks.contest.main",
