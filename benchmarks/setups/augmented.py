@@ -1,4 +1,4 @@
-"""Random augmentation in `__getitem__`: 2,000 handwritten digits, moved and partly covered. The last lines and augmented.yaml are for hpcheck."""
+"""Random augmentation in `__getitem__`: 2,000 handwritten digits, moved and covered. The last lines and augmented.yaml are for hpcheck."""
 
 import functools
 import os
