@@ -17,6 +17,7 @@ NAMES = {
     "tuning": "benchmarks.tuning.compare",
     "task": "benchmarks.task",
     "tasks": "benchmarks.tasks",
+    "starts": "benchmarks.starts",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",
     "contest": "benchmarks.contest.main",

@@ -18,6 +18,12 @@ def is_value(y: FloatArray) -> NDArray[np.bool_]:
         return np.asarray(np.abs(y) <= LARGEST)
 
 
+def _bounded(y: FloatArray) -> FloatArray:
+    """`y` with what lies beyond 1e30 infinite, so that no sum or power of what is left overflows; the same array if none does."""
+    beyond = np.abs(y) > LARGEST
+    return np.where(beyond, np.copysign(np.inf, y), y) if beyond.any() else y
+
+
 ARRAYS = ("step", "lr", "val_loss", "accuracy", "train_loss", "momentum")
 
 
@@ -25,7 +31,8 @@ ARRAYS = ("step", "lr", "val_loss", "accuracy", "train_loss", "momentum")
 class Curve:
     """One run's raw evaluations; all arrays are (E,), and E may be 0. They are kept in the order of their steps, NaN steps last.
 
-    NaN and inf in the losses are values: the run had no loss there. An lr that is missing is NaN. `accuracy` is the metric, whatever it
+    NaN and inf in the losses are values: the run had no loss there. A value beyond 1e30 becomes infinite,
+    and a step beyond it NaN. An lr that is missing is NaN. `accuracy` is the metric, whatever it
     is; `higher_is_better` gives its direction. `train_loss` is the mean over the stretch before the evaluation. `diverged` says that the
     engine stopped the run (NaN, inf or a loss far above its start). `continued` says that the run goes on from another one, so that its
     first loss is not where training began.
@@ -51,8 +58,9 @@ class Curve:
             array = np.asarray(given, dtype=np.float64)
             if array.ndim != 1 or len(array) != len(self.step):
                 raise ValueError(f"a curve's {name} must be one value for each of its {len(self.step)} steps (got shape {array.shape})")
-            object.__setattr__(self, name, array)
-        if np.any(np.diff(self.step) < 0):
+            bounded = _bounded(array)
+            object.__setattr__(self, name, np.where(np.isinf(bounded), np.nan, bounded) if name == "step" else bounded)
+        if not np.all(self.step[1:] >= self.step[:-1]):
             self._sort()
 
     def _sort(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpcheck.analysis.clue import PLATEAU, UNDERFITTING, Clue, clue
+from hpcheck.analysis.curve import LARGEST
 from hpcheck.analysis.readable import Sound
 
 LAST = 0.3  # ours: the share of the curve that its ending is read from, six evaluations at least
@@ -157,7 +158,7 @@ def ending_clues(sound: Sound) -> tuple[Clue, ...]:
     whole = ending(sound)
     if whole is None or not sound.learnt or sound.divergence is not None:
         return ()
-    last, noise = int(sound.index[-1]), whole.noise or np.finfo(float).tiny
+    last, noise = int(sound.index[-1]), max(whole.noise, 1 / LARGEST)
     since = steady_since(sound)
     end = ending(sound, since=since) if len(sound.x) - since >= FEWEST_SECOND else None
     if end is not None and is_falling(sound, end):

@@ -8,11 +8,17 @@ import numpy as np
 
 from hpcheck.analysis.curve import FloatArray
 from hpcheck.analysis.distributions import student_quantile
+from hpcheck.analysis.smooth import MAD_TO_SD
 
 # Ours: what another seed is supposed to do to the figure of all examples before a search has pairs of seeds, as a share of the loss or of
-# what the metric lacks, and as how many pairs of seeds this counts (docs/decisions/confirm-before-you-recommend.md).
+# what the metric lacks, and as how many pairs of seeds this counts (docs/decisions/019-confirm-before-you-recommend.md). Settings that lie
+# closer together than that show that seeds do less: their own spread is supposed then, where so many finished.
 PRIOR_SHARE = 0.05
 PRIOR_PAIRS = 4.0
+FEWEST_SPREAD = 4
+LEAST_OF_DEVIATION = (
+    0.5  # ours: their spread is at least this share of their standard deviation, so that a few that are equal don't make it 0
+)
 # Ours: the deviation of one example's difference in loss, as a share of the mean loss, where no example's loss is known. Pairs of trainings
 # on the quickstart's digits have 1.2 to 5.8, 3.8 in the middle.
 LOSS_SPREAD = 4.0
@@ -93,7 +99,8 @@ def seeds_of(groups: Sequence[Sequence[Trained]], by: By) -> Seeds:
         total += float(((figures - figures.mean()) ** 2).sum()) - (len(group) - 1) * _flips(group, by)
         freedom += len(group) - 1
     known = [one for group in finished for one in group]
-    prior = float(np.median([_supposed(one, by) for one in known])) if known else 0.0
+    widest = _spread([group[0].figure(by) for group in finished if group])
+    prior = float(np.median([_supposed(one, by, widest) for one in known])) if known else 0.0
     pooled = (total + PRIOR_PAIRS * prior**2) / (freedom + PRIOR_PAIRS)
     return Seeds(max(pooled, 0.0), freedom + PRIOR_PAIRS)
 
@@ -108,9 +115,19 @@ def _flips(group: Sequence[Trained], by: By) -> float:
     return float(np.stack(rows).var(axis=0, ddof=1).mean()) / len(rows[0])
 
 
-def _supposed(one: Trained, by: By) -> float:
-    """A seed's deviation before any pair has spoken; of a share of examples that are not at hand, no less than their binomial error."""
-    of_size = PRIOR_SHARE * one.size(by)
+def _spread(figures: Sequence[float]) -> float:
+    """The robust deviation of the settings' figures, which holds what their seeds do and what the settings do; inf where they are few."""
+    if len(figures) < FEWEST_SPREAD:
+        return np.inf
+    values = np.asarray(figures)
+    middle = MAD_TO_SD * float(np.median(np.abs(values - np.median(values))))
+    return max(middle, LEAST_OF_DEVIATION * float(values.std(ddof=1)))
+
+
+def _supposed(one: Trained, by: By, widest: float) -> float:
+    """A seed's deviation before any pair has spoken, at most `widest`; of a share of examples that are not at hand, no less than their
+    binomial error."""
+    of_size = min(PRIOR_SHARE * one.size(by), widest)
     if by == "metric" and one.share_of and one.costs is None:
         return float(np.hypot(of_size, one.whole * binomial(one.metric / one.whole, one.share_of)))
     return of_size

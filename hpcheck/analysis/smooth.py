@@ -267,8 +267,8 @@ def _local_lines(
 ) -> tuple[FloatArray, FloatArray]:
     """Weighted lines through each point's neighbourhood, evaluated at the point: values and standard errors, (F,) each."""
     width = np.maximum(reach * 1.05, 1e-300)[:, None]
-    weight = np.maximum(1 - (distance / width) ** 3, 0.0) ** 3 * kept[None, :]  # (F, F) tricube
-    offset = (x[None, :] - x[:, None]) / width
+    weight = (1 - (np.minimum(distance, width) / width) ** 3) ** 3 * kept[None, :]  # (F, F) tricube
+    offset = np.clip(x[None, :] - x[:, None], -width, width) / width  # beyond the width the weight is 0
     s0, s1, s2 = weight.sum(1), (weight * offset).sum(1), (weight * offset**2).sum(1)
     spread = s0 * s2 - s1**2
     flat = spread <= 1e-9 * s0 * s2

@@ -4,6 +4,7 @@ import difflib
 import math
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from hpcheck.recommendation import drift, recommended
 from hpcheck.recommendation.drift import Content, Stated, Verdict, number
 from hpcheck.recommendation.verdict import first_line
 from hpcheck.recommendation.wording import cost_line
-from hpcheck.runs.files import naming, write_whole
+from hpcheck.runs.files import Growing, naming, write_whole
+from hpcheck.runs.target import refuse_target
 from hpcheck.steps.nothing_learnt import NOT_TESTED
 from hpcheck.terminal import exit_codes, stdout
 from hpcheck.text import epochs
@@ -58,8 +60,10 @@ def check(config: Config, baseline: Path, update: bool, quiet: bool = False, ful
     Where full trainings confirmed the baseline, the short steps are run, and what it recommends and the start are trained once each; `full`
     runs all that `run` does but for the final training, and so does an update of what has drifted.
 
-    Raises `ConfigError` before anything runs where the baseline cannot be compared with.
+    Before anything runs, raises `ConfigError` where the baseline cannot be compared with, `StorageError` where an update cannot write it.
     """
+    if update:
+        refuse_target(baseline, makes_folder=True)
     old = read_baseline(baseline, update)
     new_text = regenerate(config, quiet, None if full else old)
     new = yaml12.read(new_text).value
@@ -159,12 +163,18 @@ def escaped_property(text: str) -> str:
     return escaped(text).replace(":", "%3A").replace(",", "%2C")
 
 
+def summary_file() -> Path | None:
+    """The file of the job's summary, where GitHub gives one."""
+    given = os.environ.get("GITHUB_STEP_SUMMARY")
+    return Path(given) if given else None
+
+
 def write_summary(checked: Checked) -> None:
     """Append the table and the picture to the job's summary, where GitHub gives one."""
-    given = os.environ.get("GITHUB_STEP_SUMMARY")
-    if given:
-        with naming(Path(given)), Path(given).open("a", encoding="utf-8") as file:
-            file.write(markdown(checked))
+    path = summary_file()
+    if path is not None:
+        with closing(Growing(path)) as file:
+            file.append(markdown(checked).encode())
 
 
 def write_markdown(checked: Checked, path: Path) -> None:

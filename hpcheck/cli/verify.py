@@ -23,7 +23,11 @@ def check(
 ) -> None:
     """Compare the committed recommendation with a fresh one, in CI. Exit 0 same, 1 drifted, 2 unusable."""
     from hpcheck.cli import check as checking
+    from hpcheck.runs.target import refuse_target
 
+    for named in (markdown, checking.summary_file() if github else None):
+        if named is not None:
+            refuse_target(named)
     found = checking.check(load_config(config, set_, None), baseline, update, quiet, full)
     (stdout.write_lines if as_json else stdout.write_words)(checking.told(found, diff, as_json))
     if markdown is not None:

@@ -161,7 +161,11 @@ def read(
     from hpcheck.curves import describe, files, judge
     from hpcheck.curves import terminal as show
     from hpcheck.drawing import png
+    from hpcheck.runs.target import refuse_target
 
+    if plot is not None:
+        png.refuse_unknown_kind(plot)
+        refuse_target(plot)
     given = {"step": step, "lr": lr, "train_loss": train_loss, "accuracy": accuracy}
     wanted = {quantity: name for quantity, name in given.items() if name is not None}
     parts = val_loss or []

@@ -18,7 +18,7 @@ from hpcheck.data.arrays import Arrays, DataError, Raw
 from hpcheck.data.streamed import Streamed
 from hpcheck.data.users import from_users
 from hpcheck.plugins import find
-from hpcheck.plugins.user_errors import undisturbed
+from hpcheck.plugins.undisturbed import undisturbed
 
 FORMAT = 1  # raised whenever the entries of this cache are written differently
 META = "meta.json"

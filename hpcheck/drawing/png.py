@@ -14,6 +14,7 @@ from hpcheck.drawing.layout import CHARACTER, Stroke, Words
 from hpcheck.drawing.marks import merged, spoken
 from hpcheck.drawing.panels import Box, Panel
 from hpcheck.drawing.same import digest, shown_by
+from hpcheck.errors import InputError
 from hpcheck.runs.files import write_whole
 from hpcheck.text import number
 
@@ -24,6 +25,7 @@ MARGIN, TITLE, LINE = 14.0, 26.0, 17.0  # pixels around the file, for a panel's 
 SMALL = 12.0  # pixels of the words below a panel
 PER_INCH, DPI = 100.0, 120  # pixels of the layout to an inch, and of the file
 POINT = 72.0 / PER_INCH
+KINDS = ("png", "svg", "pdf")
 STROKES: dict[str, dict[str, Any]] = {
     "grid": {"color": GRID, "linewidth": 0.7, "zorder": 0},
     "tick": {"color": MUTED, "linewidth": 0.8},
@@ -43,6 +45,12 @@ def draw(name: str, panels: Sequence[Panel], folder: Path) -> list[Path]:
         if not shown_by(path, shows):
             draw_panels(panels, path, shows)
     return paths
+
+
+def refuse_unknown_kind(path: Path) -> None:
+    """Raise `InputError` for a file whose name ends in no kind of picture that is drawn here."""
+    if _kind(path) not in KINDS:
+        raise InputError(f"{path}: a picture is drawn as {', '.join(KINDS[:-1])} or {KINDS[-1]}, by what its name ends in")
 
 
 def draw_panels(panels: Sequence[Panel], path: Path, shows: str | None = None) -> None:
@@ -73,11 +81,15 @@ def draw_panels(panels: Sequence[Panel], path: Path, shows: str | None = None) -
 
 def _save(figure: Any, path: Path, shows: str | None) -> None:
     """Write the file so that no reader sees a part of it; the same picture gives the same bytes."""
-    kind, picture = path.suffix.removeprefix(".") or "png", BytesIO()
+    kind, picture = _kind(path), BytesIO()
     undated: dict[str, dict[str, str | None]] = {"svg": {"Date": None}, "png": {"Software": None}, "pdf": {"CreationDate": None}}
     described = {} if shows is None else {"Description": shows}
     figure.savefig(picture, dpi=DPI, format=kind, metadata={**undated.get(kind, {}), **described})
     write_whole(path, picture.getbuffer())
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.removeprefix(".").lower() or KINDS[0]
 
 
 def _draw(ax: Any, layout: CurveLayout, left: float, top: float) -> None:

@@ -22,13 +22,14 @@ from hpcheck.engine.objectives import (
     objectives,
     predicted,
 )
+from hpcheck.engine.randomness import seed_all, tell_own_seed
 from hpcheck.engine.training import STEP_SEED, Training, draws_random_numbers
 from hpcheck.engine.user_files import declared
 from hpcheck.engine.user_model import fitting_metric, refuse_not_a_number, refuse_other_than_module, refuse_what_does_not_fit
 from hpcheck.models.init import reinitialize
 from hpcheck.optimizers.groups import parameter_groups
 from hpcheck.plugins import find
-from hpcheck.plugins.user_errors import undisturbed
+from hpcheck.plugins.undisturbed import undisturbed
 from hpcheck.runs.outcomes import packed
 from hpcheck.runs.spec import RunSpec
 
@@ -85,13 +86,14 @@ class ArrayTraining(Training):
 def prepare(spec: RunSpec, data: OnDevice) -> ArrayTraining:
     """Model, optimizer and data stream of a run before its first update."""
     device = data.device
-    torch.manual_seed(spec.seed)
+    seed_all(device, spec.seed)  # a builder may draw weights from numpy
     prepared = data.prepared
     builder = find.load("models", spec.model.name)
     watched = declared("model", spec.model.name, spec.reads) if find.is_users_own(spec.model.name) else nullcontext()
     with undisturbed(), watched:
         model: nn.Module = find.call(spec.model.name, builder, prepared.input_shape, prepared.outputs, **dict(spec.model.options))
     refuse_other_than_module(spec.model.name, model)
+    tell_own_seed("model", spec.model.name, spec.seed)
     if spec.init is not None:
         reinitialize(model, spec.init, spec.seed)
     model = model.to(device)

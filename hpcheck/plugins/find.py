@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hpcheck.errors import InputError
-from hpcheck.plugins.user_errors import UsersCodeError, undisturbed
+from hpcheck.plugins.undisturbed import undisturbed
+from hpcheck.plugins.user_errors import UsersCodeError
 
 PACKAGE = Path(__file__).parent.parent
 SCRIPT = "script"  # what data and model are called where the user's own script is both

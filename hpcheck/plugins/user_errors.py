@@ -1,43 +1,13 @@
 """When code that the user's config names fails: their traceback without hpcheck's frames, or a line on what it should have returned."""
 
-import os
-import signal
 import sys
 import sysconfig
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 OURS = str(Path(__file__).parent.parent)
 PACKAGES = {"site-packages", "dist-packages"}
 INSTALLED = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")} | {sys.base_prefix})
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """What the user's code changes in the body for the whole process is put back after it: the working directory, which the run directory
-    is found from, torch's default dtype, and what is done at Ctrl-C and SIGTERM."""
-    folder, dtype = Path.cwd(), _default_dtype()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        os.chdir(folder)
-        if dtype != _default_dtype():
-            sys.modules["torch"].set_default_dtype(dtype or sys.modules["torch"].float32)
-        for number, handler in handlers.items():
-            now = signal.getsignal(number)
-            ours = getattr(now, "__module__", "").startswith("hpcheck.")  # a first Ctrl-C has changed what the second does
-            if now != handler and not ours and threading.current_thread() is threading.main_thread():
-                signal.signal(number, handler)
-
-
-def _default_dtype() -> object:
-    """None where nobody has imported torch."""
-    asked = getattr(sys.modules.get("torch"), "get_default_dtype", None)
-    return asked() if asked else None
 
 
 class UsersCodeError(Exception):

@@ -10,25 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck import __version__
-from hpcheck.config.types import MAX_COUNT
 from hpcheck.engine.pool.pool import MOST_RETRIES, available_cores
 from hpcheck.errors import ChangedError, InputError
 from hpcheck.files import plain_json
 from hpcheck.files.regular import MIB, opened, read_whole
-from hpcheck.plugins import find
+from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.files import write_whole
-from hpcheck.runs.record_content import is_count, is_finite
+from hpcheck.runs.told import COUNT, FLAG, LOOPS, WORD, first_wrong
 from hpcheck.script import outcome
 from hpcheck.script.job import Job, told
 from hpcheck.script.launch import Launcher
 
 FILE = "script.json"  # in the run directory: values only, checked against the files before it is believed
 LOOK_SECONDS = 0.02
-LARGEST_SETTING = 1e9  # of an lr, as a config may have it
-ALWAYS_TOLD = {
-    *("train_examples", "validation", "loops", "total_batch_size", "metric", "metric_is", "processes"),
-    *("optimizer", "kind", "lr", "weight_decay", "momentum", "groups", "snapshots", "device"),
-}
+OF_A_SCRIPT = {"loops": LOOPS, "processes": COUNT, "snapshots": FLAG, "device": WORD}
 
 
 @dataclass
@@ -109,24 +104,7 @@ def saved(folder: Path, command: Sequence[str], version: str, reads: Sequence[st
 
 def is_told(told: Any) -> bool:
     """Whether these are values such as a describe launch tells: in a run directory that came from elsewhere they may be anything."""
-    if not isinstance(told, dict) or not told.keys() >= ALWAYS_TOLD:
-        return False
-    counts = [told["validation"], told["total_batch_size"], told["processes"], told["train_examples"]]
-    numbers = [told[name] for name in ("lr", "weight_decay", "momentum")]
-    loops, words = told["loops"], [told[name] for name in ("metric", "metric_is", "kind", "optimizer", "device")]
-    return (
-        all(is_count(one) and 0 < one <= MAX_COUNT for one in counts if one is not None)
-        and None not in counts[:3]
-        and all(is_finite(one) and 0 <= one <= LARGEST_SETTING for one in numbers if one is not None)
-        and (told["momentum"] is None or told["momentum"] < 1)
-        and isinstance(loops, dict)
-        and all(is_finite(one) and 0 < one <= MAX_COUNT for one in loops.values())
-        and all(isinstance(word, str) and word.isprintable() for word in words)
-        and told["metric_is"] in ("higher", "lower")
-        and told["kind"] in ("", *find.known("optimizers"))
-        and isinstance(told["snapshots"], bool)
-        and isinstance(told["groups"], list)
-    )
+    return first_wrong(told, OF_A_SCRIPT) is None
 
 
 def described(
@@ -150,6 +128,8 @@ def described(
     assert found is not None
     given = {str(Path(word).resolve()): hash_of(Path(word)) for word in [*command[1:], *reads] if Path(word).is_file()}
     files: Mapping[str, str] = found.pop("files")
+    if wrong := first_wrong(found, OF_A_SCRIPT):
+        raise UsersCodeError(f"{outcome.named(command)}: {wrong}")
     say(f"{outcome.named(command)}: {in_words(found)} ({time.monotonic() - started:.1f} s to look at it)")
     if not found["seed_asked"]:
         say(f"{outcome.named(command)} never calls hpcheck.seed: if its runs draw random numbers, comparisons are not paired")

@@ -9,7 +9,7 @@ from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.drawing.panels import Panel
 from hpcheck.steps.build_runs import FEWEST_STEPS, curve, short_steps
 from hpcheck.steps.confirm_plan import iterations_of_a_training, start_in_full, trainings_of
-from hpcheck.steps.contest import Contest, Training
+from hpcheck.steps.contest import Contest, Training, full_training
 from hpcheck.steps.evidence import series
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.range_tests import sweep_spec
@@ -36,20 +36,27 @@ def is_short(asked: Asked) -> bool:
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set max_lr and min_lr: the best of full trainings at maxima a factor of four apart, about the user's own, or about the middle of what
     the sweep learns and diverges at, with one on either side of the best."""
-    (sweep,) = yield [sweep_spec(asked, settings, short_steps(asked, "lr_range", settings))]
+    own = asked.config.start.max_lr
+    about_own = [] if own is None else [full_training(asked, one, 0) for one in _about(asked, settings, own)]
+    sweep, *_ = yield [sweep_spec(asked, settings, short_steps(asked, "lr_range", settings)), *about_own]
     read = read_sweep(curve(sweep))
     diverges_at = read.diverges_at or sweep.run.lr.largest
-    middle = asked.config.start.max_lr or math.sqrt((read.learns_from or diverges_at / UNSEEN) * diverges_at)
+    middle = own or math.sqrt((read.learns_from or diverges_at / UNSEEN) * diverges_at)
     contest = Contest(asked, start_in_full(asked, settings), MOST)
-    yield from _bracketed(contest, settings, [middle * APART, middle, middle / APART])
+    yield from _bracketed(contest, settings, _about(asked, settings, middle))
     best, _ = contest.best()
-    return _abstained(contest, settings) if best is None else _reading(contest, best, diverges_at)
+    return _abstained(contest, settings) if best is None else _reading(contest, _middle(contest, best), diverges_at)
 
 
-def _bracketed(contest: Contest, settings: Settings, first: Sequence[float]) -> Training:
+def _about(asked: Asked, settings: Settings, middle: float) -> list[Settings]:
+    """The first maxima that are tried: the middle, and one on either side."""
+    return [with_lr(asked, settings, two_significant_figures(lr)) for lr in (middle * APART, middle, middle / APART)]
+
+
+def _bracketed(contest: Contest, settings: Settings, first: Sequence[Settings]) -> Training:
     """Train the first maxima, and on beyond the edge that wins, while there are trainings."""
     asked = contest.asked
-    yield from contest.train([with_lr(asked, settings, two_significant_figures(lr)) for lr in first])
+    yield from contest.train(first)
     while contest.left:
         best, _ = contest.best()
         tried = sorted(one.known_max_lr for one in contest.candidates)
@@ -62,10 +69,20 @@ def _bracketed(contest: Contest, settings: Settings, first: Sequence[float]) -> 
         yield from contest.train([with_lr(asked, settings, two_significant_figures(further))])
 
 
+def _middle(contest: Contest, best: Settings) -> Settings:
+    """The middle of the maxima that the best does not lead by an error, of two the smaller: a step above the best may be a cliff, and the
+    chance that chose it says nothing about that. `confirm` has all of them as candidates."""
+    level = [one for one in contest.candidates if one == best or not contest.judged(best, one, first=True).leads]
+    level.sort(key=lambda one: one.known_max_lr)
+    return level[(len(level) - 1) // 2]
+
+
 def _reading(contest: Contest, best: Settings, diverges_at: float) -> Reading:
     tried = sorted(one.known_max_lr for one in contest.candidates)
     found = FoundLr(best.known_max_lr, open_above=best.known_max_lr == tried[-1], trained=tuple(tried))
-    item = in_full(contest, best, f"{best.known_max_lr:g} was the best of {len(tried)} full trainings from {tried[0]:g} to {tried[-1]:g}")
+    leads = all(one == best or contest.judged(best, one, first=True).leads for one in contest.candidates)
+    place = "was the best of" if leads else "is the middle of those that none led, of"
+    item = in_full(contest, best, f"{best.known_max_lr:g} {place} {len(tried)} full trainings from {tried[0]:g} to {tried[-1]:g}")
     asked = contest.asked
     few = f"a training has only {iterations_of_a_training(asked):,} iterations, so no range test was made"
     words = f"{few if is_short(asked) else 'short runs could not be read'}. The sweep diverged at {diverges_at:.2g}"

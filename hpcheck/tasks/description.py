@@ -11,13 +11,28 @@ from typing import Any
 from hpcheck.config import Config
 from hpcheck.config.tasks import kind
 from hpcheck.engine.pool.executor import Executor
+from hpcheck.engine.pool.pool import MOST_RETRIES
 from hpcheck.errors import InputError, RunFailedError
+from hpcheck.files import plain_json
+from hpcheck.files.regular import MIB, read_whole
+from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.files import write_whole
+from hpcheck.runs.record_content import is_count
 from hpcheck.runs.spec import DataSpec, PartSpec, TimingSpec, freeze
+from hpcheck.runs.told import COUNT, FLAG, WORD, Kind, first_wrong, optional
 
-FILE = "task.json"  # in the run directory: values only
+FILE = "task.json"  # in the run directory: values only, checked before they are believed
+OF_A_TASK = {
+    "batches": optional(COUNT),
+    "parameters": Kind(lambda value: is_count(value) and value > 0, "a whole number above 0"),
+    "test": FLAG,
+    "thinned": FLAG,
+    "repeats": FLAG,
+    "fingerprint": WORD,
+    "remarks": Kind(lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value), "lines of text"),
+}
 END_SECONDS = 1.0  # ours: a worker that has answered is gone at once; one that was interrupted is not waited for
-KILLED = "the process that looked at the task was killed, most likely for want of memory"
+KILLED = "the process that looked at the task was killed again and again, most likely for want of memory"
 
 
 @dataclass(frozen=True)
@@ -70,16 +85,16 @@ def given_batch_size(config: Config) -> int | None:
 def saved(folder: Path, config: Config) -> Description | None:
     """The description that lies in a run directory, where it is of this task."""
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content = plain_json.loads(read_whole(folder / FILE, MIB))
         found = Description(str(content["about"]), content["told"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found.told, dict) and found.about == about(config) else None
+    return found if first_wrong(found.told, OF_A_TASK) is None and found.about == about(config) else None
 
 
 def described(config: Config) -> tuple[Description, float]:
     """Have a worker look at the task; and the seconds that it took. Raises `UsersCodeError` for what cannot be driven."""
-    started, executor = time.monotonic(), Executor(1, _start)
+    started = time.monotonic()
     default = type(config.start).model_fields["total_batch_size"].default
     spec = TimingSpec(
         data=DataSpec(config.data.name, task=kind(config)),
@@ -89,13 +104,23 @@ def described(config: Config) -> tuple[Description, float]:
         reads=config.model.reads,
     )
     _refuse_missing(config.model.reads)
-    try:
-        told = executor.ask(_described, spec, config.run.device, given_batch_size(config), default, config.seed)
-    except BrokenProcessPool:
-        raise RunFailedError(KILLED) from None
-    finally:
-        executor.end(END_SECONDS)
+    told = _asked(spec, config.run.device, given_batch_size(config), default, config.seed)
+    if wrong := first_wrong(told, OF_A_TASK):
+        raise UsersCodeError(f"task {config.model.name}: {wrong}")
     return Description(about(config), told), time.monotonic() - started
+
+
+def _asked(*of_a_worker: Any) -> dict[str, Any]:
+    """What a worker says of the task; another worker where one was killed."""
+    for _ in range(1 + MOST_RETRIES):
+        executor = Executor(1, _start)
+        try:
+            return executor.ask(_described, *of_a_worker)
+        except BrokenProcessPool:
+            continue
+        finally:
+            executor.end(END_SECONDS)
+    raise RunFailedError(KILLED)
 
 
 def _refuse_missing(reads: tuple[str, ...]) -> None:

@@ -379,6 +379,22 @@ def test_any_curve_can_be_read(rows: list[tuple[float, float, float, float]], di
     assert all(isinstance(clue, Clue) for clue in find_clues(of))
 
 
+@pytest.mark.parametrize("array", ["step", "lr", "val_loss", "accuracy", "train_loss"])
+def test_values_near_the_largest_float_overflow_nowhere(array: str) -> None:
+    huge = np.array([-4.6e304, 1.7e308] * 10)
+    given = {name: np.linspace(2.0, 1.0, 20) for name in ("step", "lr", "val_loss", "accuracy", "train_loss")} | {array: huge}
+    assert all(isinstance(clue, Clue) for clue in find_clues(Curve(**given)))  # type: ignore[arg-type]
+
+
+def test_a_far_step_among_equal_ones_overflows_nowhere() -> None:
+    find_clues(Curve(np.array([0.0, 1.0, *np.zeros(6)]), np.zeros(8), np.array([1.0, *np.zeros(7)])))  # a warning is an error here
+
+
+def test_a_fall_without_any_noise_has_a_finite_strength() -> None:
+    loss = np.array([*np.zeros(7), -4.0])
+    assert all(np.isfinite(clue.strength) for clue in find_clues(Curve(np.zeros(8), np.zeros(8), loss)))
+
+
 def test_analysis_imports_neither_torch_nor_matplotlib() -> None:
     code = (
         "import sys, hpcheck.analysis.choose, hpcheck.analysis.lr_range, hpcheck.analysis.optimum;"

@@ -81,6 +81,24 @@ def test_pairs_of_seeds_speak_against_what_was_supposed() -> None:
     assert seeds(0.0) < 0.05**2 < seeds(0.2)
 
 
+def test_a_loss_that_is_mostly_constant_is_judged_by_how_far_the_settings_lie_apart() -> None:
+    """Seeds differ by .05 here, and 5% of the loss is 1.26."""
+    found = [25.2, 25.35, 25.4, 25.6, 25.9, 26.6]
+    arms = [[Trained(loss, loss)] for loss in found]
+    arms[0].append(Trained(25.25, 25.25))
+    arms[4].append(Trained(25.85, 25.85))
+    assert judged(arms[0], arms[4], arms).passes
+    assert not judged(arms[0], arms[1], arms).passes
+
+
+def test_a_constant_added_to_all_losses_widens_no_error_where_settings_lie_close() -> None:
+    def error(constant: float) -> float:
+        arms = [[Trained(constant + loss, 0.0)] for loss in (0.1, 0.101, 0.102, 0.103, 0.104)]
+        return ahead(arms[0], arms[4], "loss", seeds_of(arms, "loss")).error
+
+    assert error(0.0) == pytest.approx(error(30.0))
+
+
 def test_what_examples_do_at_random_is_not_counted_twice() -> None:
     random = np.random.default_rng(0)
     groups = [[of_classes((random.random(500) < 0.9).astype(float)) for _ in range(2)] for _ in range(20)]
@@ -111,6 +129,17 @@ def regression(random: np.random.Generator, examples: int, common: float) -> Mak
     return train
 
 
+def mostly_constant(random: np.random.Generator, examples: int, common: float) -> Make:
+    """Equal settings whose loss is mostly what no training can remove, as in an autoencoder: 25, and seeds of .1 to .5."""
+    losses = random.gamma(25, 1, examples)
+
+    def train() -> Trained:
+        found = losses + random.normal(0, common) + random.normal(0, 1, examples)
+        return Trained(float(found.mean()), float(found.mean()), found, found)
+
+    return train
+
+
 def search(train: Make, random: np.random.Generator, count: int = 6) -> tuple[bool, bool]:
     """One search among equal settings, one of them the start: whether its verdict is better, and whether its settings change."""
     arms = [[train()] for _ in range(count)]
@@ -129,7 +158,7 @@ def search(train: Make, random: np.random.Generator, count: int = 6) -> tuple[bo
 
 @pytest.mark.parametrize(
     ("world", "examples", "common"),
-    [(classes, 360, 0.05), (regression, 100, 0.03), (regression, 100, 0.07)],
+    [(classes, 360, 0.05), (regression, 100, 0.03), (regression, 100, 0.07), (mostly_constant, 200, 0.1), (mostly_constant, 200, 0.5)],
 )
 def test_equal_candidates_are_called_better_in_at_most_one_search_of_twenty(
     world: Callable[[np.random.Generator, int, float], Make], examples: int, common: float

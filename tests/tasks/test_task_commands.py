@@ -88,7 +88,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worker.task_contents.cache_clear()
     threads = torch.get_num_threads()
 
-    def execute(self: Pool, jobs: Any, directory: Path, on_poll: Any = None, asked_at_once: Any = None) -> None:
+    def execute(self: Pool, jobs: Any, directory: Path, on_poll: Any = None, asked_at_once: Any = None, ahead: Any = None) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         for run_id, spec in jobs:
             worker.work(spec, run_id, directory, "cpu", 1)

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(3600)]
 KILLS = int(os.environ.get("HPCHECK_TEST_KILLS", "40"))
 LOAD = int(os.environ.get("HPCHECK_TEST_LOAD", "6"))  # processes that only want a core
 GONE_SECONDS = 5.0
+PATIENCE_SECONDS = 120.0
 VICTIMS = ("worker", "worker", "server")  # then the command: a run whose worker is killed four times would fail
 
 
@@ -41,8 +42,17 @@ def server_and_workers(command: int) -> tuple[list[int], list[int]]:
     return servers, [pid for server in servers for pid in children(server)]
 
 
-def wait_for_workers(command: int) -> None:
-    patiently(lambda: all(server_and_workers(command)))
+def wait_for_workers(process: subprocess.Popen[str]) -> None:
+    """Wait until there are some to kill. Where none appear, fail with what the command said and was doing."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not all(server_and_workers(process.pid)):
+        if process.poll() is not None:
+            pytest.fail(f"the command ended with exit code {process.returncode}: {process.communicate()[1]}")
+        if time.monotonic() > until:
+            found = told([process.pid, *children(process.pid)])
+            process.send_signal(signal.SIGABRT)  # Python's faulthandler writes what each thread was doing
+            pytest.fail(f"no server with workers within {PATIENCE_SECONDS} s; {found}; the command wrote: {process.communicate()[1]}")
+        time.sleep(0.05)
 
 
 def wait_for_end(pid: int) -> None:
@@ -51,12 +61,17 @@ def wait_for_end(pid: int) -> None:
 
 def told(pids: list[int]) -> list[str]:
     """What each of them is."""
-    kinds = ("resource_tracker", "forkserver")
-    words = {pid: said(Path(f"/proc/{pid}/cmdline")) for pid in pids}
-    threads = {pid: len(list(Path(f"/proc/{pid}/task").glob("*"))) for pid in pids}
-    return [
-        f"{next((kind for kind in kinds if kind in words[pid]), 'other')}, {threads[pid]} threads, parent {parent(pid)}" for pid in pids
-    ]
+    return [one_told(pid) for pid in pids]
+
+
+def one_told(pid: int) -> str:
+    place = Path(f"/proc/{pid}")
+    words, fields = said(place / "cmdline"), said(place / "stat").rpartition(")")[2].split()
+    kind = next((kind for kind in ("resource_tracker", "forkserver", "hpcheck") if kind in words), "other")
+    torch = "with torch" if "libtorch" in said(place / "maps") else "without torch"
+    seconds = sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+    threads = [said(thread / "wchan") for thread in place.glob("task/*")]
+    return f"{pid}: {kind} {torch}, state {fields[0]}, {seconds} CPU s, threads at {threads}, parent {parent(pid)}"
 
 
 def parent(pid: int) -> int:
@@ -68,13 +83,14 @@ def parent(pid: int) -> int:
 def test_killed_at_random(tmp_path: Path, busy: None) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     command = [sys.executable, "-m", "hpcheck", "train", "c.yaml", "-q"]
+    environment = os.environ | {"PYTHONFAULTHANDLER": "1"}
     chance, kills, left_after = random.Random(0), {"worker": 0, "server": 0, "command": 0}, []
     while sum(kills.values()) < KILLS:
-        process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
         try:
             known: set[int] = set()
             for victim in VICTIMS:
-                wait_for_workers(process.pid)
+                wait_for_workers(process)
                 time.sleep(chance.uniform(0.0, 3.0))
                 servers, workers = server_and_workers(process.pid)
                 known |= {*servers, *workers}

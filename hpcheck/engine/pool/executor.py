@@ -14,12 +14,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
 from hpcheck.engine.pool.ends_with_parent import PARENT
+from hpcheck.engine.pool.handles import Handle
 
 PRELOAD = ["hpcheck.engine.pool.ends_with_parent", "hpcheck.engine.pool.preload"]  # in this order
 CLOSED = (None, errno.EBADF)  # of an error: the handle is closed, as multiprocessing finds it, or as the system does
@@ -35,15 +36,20 @@ class Executor:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(PRELOAD)
         _start_tracker()  # a pool has locks, and the first one would start it
-        self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start)
+        self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(start,))
+        self._handles: dict[int, Handle] = {}  # by process id
 
     def submit(self, work: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
         """Hand work to a worker. Raises `BrokenProcessPool` where a worker was killed before, an idle one too, or where the server was."""
         _start_server()  # it runs, unless it was killed
         try:
             with _without_main():
-                return self._pool.submit(_at_work, work, *arguments)
-        except (ConnectionError, EOFError) as error:  # the server that forks workers is gone
+                future = self._pool.submit(_at_work, work, *arguments)
+            self._take_handles()
+            return future
+        except (ConnectionError, EOFError) as error:  # the server that forks workers is gone, or going
+            if isinstance(error, ConnectionRefusedError | EOFError):
+                _end_server()  # on a busy machine it counts as running for a while, in which each further try would find it closed
             raise BrokenProcessPool(str(error)) from error
         except OSError as error:
             if error.errno not in CLOSED:
@@ -82,19 +88,46 @@ class Executor:
         """End the workers: by SIGTERM, and after so many seconds by SIGKILL. Then every future is done, save forgotten ones."""
         if self._pool._processes == {}:
             _end_server()
-        alive = {process.sentinel: process for process in list((self._pool._processes or {}).values())}
-        for process in alive.values():
-            process.terminate()
+        self._take_handles()
         manager = self._manager()  # `shutdown` forgets it
+        self._ask_all_to_end()
         self._pool.shutdown(wait=False, cancel_futures=True)
         until = time.monotonic() + seconds
-        while alive and time.monotonic() < until:
-            for sentinel in connection.wait(list(alive), until - time.monotonic()):
-                del alive[sentinel]  # type: ignore[arg-type]
-        for process in alive.values():
-            process.kill()
+        while self._handles and (left := until - time.monotonic()) > 0:
+            ends = {handle.end: pid for pid, handle in self._handles.items()}
+            for end in connection.wait(list(ends), min(left, ASK_SECONDS)):
+                self._handles.pop(ends[end]).close()  # type: ignore[index]
+            if manager is None or not manager.is_alive():  # one that was at work has stopped, and waits for a pool that is gone
+                self._ask_all_to_end()
+        for handle in self._handles.values():
+            handle.kill()
+            handle.close()
+        self._handles = {}
         if manager is not None:
             manager.join(MANAGER_SECONDS)
+
+    def _take_handles(self) -> None:
+        """Of the workers that have been started since."""
+        for pid, process in list((self._pool._processes or {}).items()):
+            if pid not in self._handles:
+                self._handles[pid] = Handle(process)
+
+    def _ask_all_to_end(self) -> None:
+        for handle in self._handles.values():
+            handle.ask_to_end()
+
+
+def _begin(start: Callable[[], None]) -> None:
+    """The first that a worker does: look after its parent, and only then what takes long. On a busy machine `start` imports for seconds."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    start()
+
+
+def _end_with(parent_sentinel: int) -> None:
+    connection.wait([parent_sentinel])
+    os._exit(1)
 
 
 def is_at_work() -> bool:
@@ -155,8 +188,11 @@ def _blocked() -> Iterator[None]:
 
 
 def _end_server() -> None:
-    """Kill the server where no worker has come of it yet: it may be importing torch still, and would then fork one for a command that is
-    gone, which writes a traceback over the last words."""
-    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # multiprocessing starts another where it is wanted
+    """Kill the server and wait for its end: it has closed already, or no worker has come of it yet. It may be importing torch still, and
+    would then fork a worker for a command that is gone, which writes a traceback over the last words."""
+    server = forkserver._forkserver  # multiprocessing starts another where it is wanted
+    pid = server._forkserver_pid  # type: ignore[attr-defined]
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
+        with suppress(FileNotFoundError):  # of its socket
+            server._stop()  # type: ignore[attr-defined]

@@ -3,10 +3,8 @@
 import os
 import platform
 import signal
-import threading
 from contextlib import closing
 from functools import cache, lru_cache
-from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any, cast
 
@@ -47,16 +45,12 @@ ONE_VALUE_OF_A_TASK = (
 
 
 def start() -> None:
-    """Set a worker up: it ends when its parent does, however that ends, and its run stops when asked by SIGTERM, at once where there is
-    none; stdout is for data."""
+    """Set a worker up: its run stops when asked by SIGTERM, at once where there is none; stdout is for data."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _asked_to_end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.dup2(2, 1)
     keep_freed_memory()
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
 def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: int) -> None:
@@ -225,8 +219,3 @@ def _asked_to_end(*_: object) -> None:
     if not is_at_work():
         os._exit(0)  # it may wait for a lock that a killed worker held
     ask_to_stop()
-
-
-def _end_with(parent_sentinel: int) -> None:
-    connection.wait([parent_sentinel])
-    os._exit(1)

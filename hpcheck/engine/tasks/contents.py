@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hpcheck.engine.randomness import seed_all
 from hpcheck.engine.tasks.batches import CPU, can_be_thinned, examples, in_this_process, length
 from hpcheck.engine.tasks.load import SAME_IN_ALL_RUNS, Loaders, Task
-from hpcheck.engine.tasks.randomness import seed_all
 
 LOOKED_AT = 32  # ours: examples of each data set whose contents count, evenly spread; more would decode for long
 BATCHES = 2  # ours: ... and batches of what is no data set that is indexed

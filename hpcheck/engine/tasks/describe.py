@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from hpcheck.engine.randomness import seed_all
 from hpcheck.engine.tasks.batches import (
     Epochs,
     can_be_thinned,
@@ -18,7 +19,6 @@ from hpcheck.engine.tasks.batches import (
 from hpcheck.engine.tasks.contents import fingerprint
 from hpcheck.engine.tasks.evaluation import STEP, WHOLE, checked, evaluated
 from hpcheck.engine.tasks.load import Loaders, OfTask, Task
-from hpcheck.engine.tasks.randomness import seed_all
 from hpcheck.engine.tasks.words import in_users_words
 from hpcheck.optimizers.groups import ratios
 from hpcheck.plugins.user_errors import UsersCodeError
@@ -38,15 +38,15 @@ def _described(data: OfTask, batch_size: int | None, default_batch_size: int, se
     contents, repeats = fingerprint(data.begin())
     task = data.begin()
     model = task.build(seed).to(data.device)
-    size = batch_size or int(getattr(task.made, "batch_size", default_batch_size))
+    size = batch_size or task.own_count("batch_size") or default_batch_size
     loaders = task.loaders(size, seed)
     told = _optimizer(task, model)
     _try(task, model, loaders, data.device, size, seed)
-    train = getattr(task.made, "train_examples", None) or examples(loaders.train)
+    train = task.own_count("train_examples") or examples(loaders.train)
     return {
         **told,
         "total_batch_size": size,
-        "train_examples": None if train is None else int(train),
+        "train_examples": train,
         "batches": length(loaders.train),
         "validation": examples(loaders.val) or _counted(task, model, loaders.val, data.device),
         "test": loaders.test is not None,
@@ -129,8 +129,8 @@ def _refuse_another_size(task: Task, loaders: Loaders, batch: Any, size: int) ->
 
 def _counted(task: Task, model: nn.Module, loader: Any, device: torch.device) -> int:
     """Validation examples, counted by evaluating all of them, where no data set says how many there are."""
-    own = getattr(task.made, "val_examples", None)
-    found = int(own) if own is not None else round(evaluated(task, model, loader, device).count)
+    own = task.own_count("val_examples")
+    found = own if own is not None else round(evaluated(task, model, loader, device).count)
     if own is None and hasattr(task.made, WHOLE) and found <= 1:
         raise UsersCodeError(f"task {task.name}: nobody knows how many validation examples there are; return a count, or set val_examples")
     return found

@@ -1,5 +1,6 @@
 """A task of the user's own: made anew for each run, and each of its answers checked before anything uses it."""
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hpcheck.engine.tasks.randomness import seed_all
+from hpcheck.engine.randomness import seed_all, tell_own_seed
 from hpcheck.engine.tasks.words import described
 from hpcheck.engine.user_files import declared
 from hpcheck.optimizers.groups import ratios
 from hpcheck.plugins import find
-from hpcheck.plugins.user_errors import UsersCodeError, undisturbed
+from hpcheck.plugins.undisturbed import undisturbed
+from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.spec import DataSpec, PartSpec, Spec
+from hpcheck.runs.told import COUNT, shown
 
 NEEDED = ("build", "loaders", "training_step")
 SAME_IN_ALL_RUNS = 0  # seeds the constructor and `loaders`: what is split at random there is split alike, whatever a run's own seed
@@ -87,14 +90,29 @@ class Task:
 
     @property
     def remarks(self) -> list[str]:
-        """What a person should know of how it is driven, one line each."""
-        return list(getattr(self.made, "remarks", ()))
+        """What a person should know of how it is driven, one line each; a user's task may keep something else by that name."""
+        given = getattr(self.made, "remarks", ())
+        return [one for one in given if isinstance(one, str)] if isinstance(given, list | tuple) else []
+
+    def own_count(self, name: str) -> int | None:
+        """A number of examples that the task has as an attribute; None where it has none. Raises `UsersCodeError` for what is no count."""
+        value = getattr(self.made, name, None)
+        if value is None:
+            return None
+        try:
+            count = operator.index(value)
+        except TypeError:
+            count = 0
+        if not COUNT.fits(count):
+            raise UsersCodeError(f"task {self.name}: {name} is {shown(value)}; expected {COUNT.words}")
+        return count
 
     def build(self, seed: int) -> nn.Module:
         """The model with the initial weights of a seed."""
         seed_all(torch.device("cpu"), seed)
         with undisturbed(), declared("task", self.name, self._reads):
             model = self.made.build()
+        tell_own_seed("task", self.name, seed)
         if not isinstance(model, nn.Module):
             raise UsersCodeError(f"task {self.name}: build returned {described(model)}; expected a torch.nn.Module")
         if not any(parameter.requires_grad for parameter in model.parameters()):

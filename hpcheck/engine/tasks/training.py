@@ -12,16 +12,17 @@ from hpcheck.engine.distributed import team
 from hpcheck.engine.distributed.team import Share
 from hpcheck.engine.divergence import Levels
 from hpcheck.engine.objectives import BN_REESTIMATE_BATCHES, arithmetic, batchnorms, fresh_statistics
+from hpcheck.engine.randomness import seed_all, seed_for
 from hpcheck.engine.tasks.batches import Epochs, examples, moved, refuse_nothing, thinned
 from hpcheck.engine.tasks.evaluation import Evaluated, evaluated
 from hpcheck.engine.tasks.load import Loaders, OfTask, Task
-from hpcheck.engine.tasks.randomness import seed_all, seed_for
 from hpcheck.engine.tasks.shared import RANK_SEED, average_gradients, joined, mean_loss, shared_out
 from hpcheck.engine.training import STEP_SEED, Training
 from hpcheck.models.init import reinitialize
 from hpcheck.optimizers.groups import parameter_groups
 from hpcheck.plugins import find
-from hpcheck.plugins.user_errors import UsersCodeError, undisturbed
+from hpcheck.plugins.undisturbed import undisturbed
+from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.outcomes import packed
 from hpcheck.runs.spec import RunSpec
 

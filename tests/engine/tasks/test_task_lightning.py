@@ -159,8 +159,8 @@ def test_a_lightning_module_trains_and_its_figures_are_those_that_it_logs(lit: s
 
 def test_it_trains_as_a_loop_by_hand_does(tmp_path: Path) -> None:
     """The same weights, batches and dropout: the loss of its first updates is that of a plain loop."""
+    from hpcheck.engine.randomness import seed_all
     from hpcheck.engine.tasks.batches import Epochs
-    from hpcheck.engine.tasks.randomness import seed_all
 
     record = computed(spec_of(), tmp_path)
     task = OfTask.of(spec_of(), torch.device("cpu")).begin()

@@ -1,4 +1,4 @@
-"""Random numbers of a task: python's, numpy's and torch's generators are set before whatever may draw from them."""
+"""Random numbers of the user's code: python's, numpy's and torch's generators are set before whatever may draw from them."""
 
 import hashlib
 import random
@@ -6,7 +6,10 @@ import random
 import numpy as np
 import torch
 
+from hpcheck.terminal import stdout
+
 LARGEST = 2**32  # numpy's seeds lie below it
+_told: set[str] = set()  # whose own seed this process has told of
 
 
 def seed_all(device: torch.device, number: int) -> None:
@@ -27,3 +30,14 @@ def seed_for(what: str, *numbers: int) -> int:
     """
     digest = hashlib.blake2b(f"{what} {numbers}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
+
+
+def tell_own_seed(kind: str, name: str, seed: int) -> None:
+    """Say once a process that the user's code, called since `seed_all`, has seeded torch itself: then seeds of runs change less than they
+    should, and what chance does is taken for less than it is."""
+    if torch.default_generator.initial_seed() != seed and name not in _told:
+        _told.add(name)
+        stdout.tell(
+            f"warning: {kind} {name} seeds torch itself, so all runs begin with the same weights; hpcheck sets the seed of each run, and "
+            "differences by chance look smaller than they are: take torch.manual_seed out"
+        )
