@@ -10,13 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset
 
-<<<<<<< HEAD
 from hpcheck.engine.distributed import team
-from hpcheck.engine.tasks.randomness import seed_all, seed_for
-from hpcheck.engine.tasks.shared import weight
-=======
 from hpcheck.engine.randomness import seed_all, seed_for
->>>>>>> main
+from hpcheck.engine.tasks.shared import weight
 from hpcheck.engine.tasks.words import described
 from hpcheck.plugins.user_errors import UsersCodeError
 
