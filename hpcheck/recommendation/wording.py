@@ -8,13 +8,18 @@ from hpcheck.config.recommended import rises
 from hpcheck.recommendation import recommended
 from hpcheck.recommendation.cost import cost_words
 from hpcheck.recommendation.metric import Metric
-from hpcheck.recommendation.verdict import keeps_yours
+from hpcheck.recommendation.verdict import START_WITHOUT_LR, has_no_answer, is_the_starts, keeps_yours
 from hpcheck.text import bound, duration, epochs, listed, number, trainings
 
 ARMS = {"start": "yours"}
 SPLITS = {"test": "the test split", "val": "the held-out split"}
 PARTS = {"search": "search", "confirmation": "full trainings", "training": "final training"}
 STAYS = "yours stays"
+SURE = {  # by what the verdict says
+    "better": "the lead is beyond chance",
+    "probably better": "likely, but the lead may be chance",
+    "not better": "no other setting leads beyond chance",
+}
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
 
 
@@ -25,7 +30,7 @@ def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
     status = status_of(name, content)
     sure = evidence.get("confidence", "none")
     if not status:
-        return short(name, content["settings"].get(name)), interval, "not read: yours stays"
+        return short(name, content["settings"].get(name)), interval, "not tested: yours stays"
     reading = status + (f", {sure} confidence" if sure != "none" and status != STAYS else "")
     return short(name, content["settings"].get(name)), interval, reading
 
@@ -33,7 +38,7 @@ def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
 def status_of(name: str, content: Mapping[str, Any]) -> str:
     """How a setting was read; of one that full trainings left as the user has it, that it stays. "" where it was not read."""
     status = str(content["evidence"].get(name, {}).get("status") or "")
-    kept = keeps_yours(content) and name != "learning_rate" and status in ("chosen", "tied")
+    kept = (keeps_yours(content) if name != "learning_rate" else is_the_starts(content)) and status in ("chosen", "tied")
     return STAYS if kept else status
 
 
@@ -142,15 +147,63 @@ def cost_line(content: Mapping[str, Any]) -> str:
     return f"{trainings(count)} of your trainings, {duration(seconds)} of computing" + (f" ({', '.join(parts)})" if len(parts) > 1 else "")
 
 
+def to_set_line(content: Mapping[str, Any]) -> str:
+    """What to set, and what stays as the user has it, in words; "" before anything was read."""
+    if not content["evidence"]:
+        return ""
+    if has_no_answer(content):
+        lr = content["settings"].get("learning_rate")
+        found = content["verdict"].get("against") == START_WITHOUT_LR and lr
+        return "nothing: keep what you have" + (f". The learning rate {number(lr['max'])} is no better than others" if found else "")
+    kept = [name for name in SHOWN if stays(name, content)]
+    new = [_setting_words(name, content["settings"].get(name)) for name in SHOWN if name not in kept]
+    old = [_setting_words(name, content["settings"].get(name)) for name in kept]
+    told = [f"{listed(new)}"] * bool(new)
+    told += [f"{'Leave' if new else 'Nothing new: leave'} {listed(old)} as you have {'it' if len(old) == 1 else 'them'}"] * bool(old)
+    return ". ".join(told)
+
+
+def stays(name: str, content: Mapping[str, Any]) -> bool:
+    """Whether a setting is still the user's own: it was not read, full trainings left it, or its reading abstained for it."""
+    evidence = content["evidence"].get(name, {})
+    abstained = evidence.get("status") == "abstained" and str(evidence.get("source", "")).startswith("start")
+    return name in content["settings"] and (status_of(name, content) in ("", STAYS) or abstained)
+
+
+def _setting_words(name: str, value: Any) -> str:
+    """
+    >>> _setting_words("learning_rate", {"policy": "1cycle", "max": 0.1, "min": 0.01, "cycle_epochs": 9, "epochs": 10})
+    'learning rate 0.1 at its highest (0.01 at its lowest)'
+    """
+    if name == "learning_rate" and value is not None and "min" in value:
+        return f"learning rate {number(value['max'])} at its highest ({number(value['min'])} at its lowest)"
+    return f"{SHOWN[name]} {short(name, value)}"
+
+
 def belief_line(content: Mapping[str, Any]) -> str:
-    """What the recommendation rests on."""
+    """How sure the recommendation is, and what it rests on."""
     confirmed = content.get("results", {}).get("confirm", {})
+    if has_no_answer(content):
+        return f"not at all: {confirmed['trainings']} full trainings of {len(confirmed['considered'])} settings learnt nothing"
     if "considered" not in confirmed:
-        return "short runs alone: no full training has chosen among settings" if content["evidence"] else ""
+        return "not very: it rests on short runs, and no full training has chosen among settings" if content["evidence"] else ""
     count, tried = confirmed["trainings"], len(confirmed["considered"])
-    seeds = content.get("verdict", {}).get("fresh_seeds")
-    again = f"; the best and yours were trained again, with at least {seeds} fresh seed{'s' * (seeds != 1)} each" if seeds else ""
-    return f"{count} full trainings of {tried} settings{again}"
+    verdict = content.get("verdict", {})
+    sure, seeds = SURE.get(verdict.get("says", ""), ""), verdict.get("fresh_seeds")
+    again = ". The best and yours were trained again with fresh seeds" if seeds else ""
+    if verdict.get("against") == START_WITHOUT_LR:
+        again += ". Your config gives no learning rate, so yours was trained with the one found"
+    made = f"{count} full trainings of {tried} settings were made{again}"
+    return f"{sure}. {made}" if sure else made
+
+
+def confidence_words(content: Mapping[str, Any]) -> str:
+    """How sure each value is that was read, as a sentence to append; "" where none was."""
+    if has_no_answer(content):
+        return ""
+    sure = {label: content["evidence"].get(name, {}).get("confidence", "none") for name, label in SHOWN.items() if not stays(name, content)}
+    told = [f"{label} {words}" for label, words in sure.items() if words != "none"]
+    return f". Confidence: {', '.join(told)}" if told else ""
 
 
 def untested_line(content: Mapping[str, Any]) -> str:
@@ -164,8 +217,8 @@ def untested_line(content: Mapping[str, Any]) -> str:
             continue
         (short_runs if name in content["evidence"] else never).append(label)
     parts = [f"{listed(never)} ({'yours stays' if len(never) == 1 else 'yours stay'})"] * bool(never)
-    parts += [f"{listed(short_runs)} in full trainings (compared in short runs)"] * bool(short_runs)
-    return "; ".join(parts)
+    parts += [f"{listed(short_runs)}: in short runs only"] * bool(short_runs)
+    return ". ".join([*parts[:1], *(part[:1].upper() + part[1:] for part in parts[1:])])
 
 
 def _tried(name: str, considered: Mapping[str, Any]) -> Any:
