@@ -19,6 +19,7 @@ NAMES = {
     "setups": "benchmarks.setups",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",
+    "checks": "benchmarks.checks",
     "contest": "benchmarks.contest.main",
     "halves": "benchmarks.halves",
     "following": "benchmarks.following",

@@ -111,7 +111,8 @@ def _row(name: str, label: str, content: Mapping[str, Any]) -> SettingRow:
     value, course = value_of(name, content["settings"].get(name))
     status = wording.status_of(name, content) or "not tested"
     link = f"setting-{name}" if evidence else ""
-    return SettingRow(label, link, value, course, interval or "\u2013", status, evidence.get("confidence", ""), why)
+    sure = "" if status == wording.STAYS else evidence.get("confidence", "")
+    return SettingRow(label, link, value, course, interval or "\u2013", status, sure, why)
 
 
 def value_of(name: str, value: Any) -> tuple[str, str]:
