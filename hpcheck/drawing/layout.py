@@ -17,7 +17,8 @@ HEAD = 56.0  # room above the plot: title, answer and what the scores are
 FOOT = 48.0  # room below it: values, "yours", and what the scores are of
 KEY = (
     "Filled: chosen. Pale: about as good. Shaded: where the value may lie. Dashed: yours. \u2715: diverged. \u25b2 \u25bc: far worse.",
-    "Bars: standard errors; in full trainings, of the difference from the chosen value.",
+    "Bars: one standard error, of the difference from the filled dot where that has no bar.",
+    "Full trainings are drawn by their first seed; the verdict is by fresh seeds.",
 )
 Kind = Literal["chosen", "tied", "other", "diverged", "beyond"]
 Span = tuple[float, float]

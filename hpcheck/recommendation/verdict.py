@@ -152,35 +152,39 @@ def _of_diverged(says: str, diverged: Sequence[int], trained: Sequence[int], odd
 
 def _words(asked: Asked, found: Mapping[str, Any], lr: float | None) -> str:
     """What outputs begin with: the answer as a first sentence, then what it rests on."""
-    metric, seeds = found["metric"], f"(95% interval, {seeds_words(found['fresh_seeds'])})"
+    metric, name = found["metric"], found["name"]
     pair = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
-    name = _capital(found["name"])
-    unclear = f"{name} shows no clear difference: {pair}."
+    again, sure = f"With {seeds_words(found['fresh_seeds'])},", "(95% interval, from paired examples and the spread of all seeds)"
+    unclear = f"{_capital(name)} shows no clear difference: {pair}."
+    both = "" if asked.config.start.max_lr is not None else " Your config gives no learning rate, so both had the one found here."
     if found["says"] == BETTER and found["by"] == "metric":
         low, high = (measured(asked, end, unit=False) if is_percent(asked) else f"{end:.2g}" for end in metric["interval"])
-        return f"Better than yours. {name} is {_more(asked)}: {pair}. The gain is {low} to {high}{' points' * is_percent(asked)} {seeds}."
+        gain = f"The gain is {low} to {high}{' points' * is_percent(asked)} {sure}."
+        return f"Better than yours. {again} {name} is {_more(asked)}: {pair}. {gain}{both}"
     if found["says"] == BETTER:
         low, high = (f"{end:.3g}" for end in found["loss"]["interval"])
-        return f"Better than yours. Validation loss is lower: {_losses(found['loss'])}. The gain is {low} to {high} {seeds}. {unclear}"
+        lower = f"{again} validation loss is lower: {_losses(found['loss'])}. The gain is {low} to {high} {sure}."
+        return f"Better than yours. {lower} {unclear}{both}"
     if found["says"] == PROBABLY:
-        return f"Probably better than yours, but not certain. {_probably(asked, found, pair, unclear)}"
+        return f"Probably better than yours, but not certain. {_probably(asked, found, pair, unclear)}{both}"
     at = (
         KEEP
         if lr is None or asked.config.start.max_lr is not None
         else f"Keep yours, with learning rate {lr:.2g}: nothing better was found"
     )
     chance = "That is worse by more than chance" if metric["interval"][1] < 0 else "So small a difference may be chance"
-    return f"{at}. The best of the others reached {found['name']} {pair}. {chance}."
+    return f"{at}. {again} the best of the others ({found['ours_are']}) reached {name} {pair}. {chance}."
 
 
 def _probably(asked: Asked, found: Mapping[str, Any], pair: str, unclear: str) -> str:
     """What led over all seeds, and that the fresh ones alone do not prove it."""
     metric, loss = found["together"]["metric"], found["together"]["loss"]
-    alone = "Those with fresh seeds alone do not prove it"
+    one, other = (spelled(count) for count in found["fresh_seeds"])
+    alone = f"The fresh seeds alone ({f'{one} each' if one == other else f'{one} against {other}'}) do not prove it"
     if metric["difference"] <= metric["error"] and loss["difference"] > loss["error"]:
-        return f"Validation loss is lower over all trainings: {_losses(loss)}. {alone}. {unclear}"
+        return f"Over all trainings validation loss is lower: {_losses(loss)}. {alone}. {unclear}"
     over_all = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
-    return f"{_capital(found['name'])} is {_more(asked)} over all trainings: {over_all}. {alone} ({pair})."
+    return f"Over all trainings {found['name']} is {_more(asked)}: {over_all}. {alone}: {pair}."
 
 
 def _more(asked: Asked) -> str:

@@ -14,10 +14,11 @@ from hpcheck.text import bound, duration, epochs, listed, number, trainings
 ARMS = {"start": "yours"}
 SPLITS = {"test": "the test split", "val": "the held-out split"}
 PARTS = {"search": "search", "confirmation": "full trainings", "training": "final training"}
+TENTHS = 50.0  # ours: below so many trainings a sum has a decimal, so that it is that of its parts
 STAYS = "yours stays"
 SURE = {  # by what the verdict says
     "better": "the lead is beyond chance",
-    "probably better": "likely, but the lead may be chance",
+    "probably better": "not certain: the lead may be chance",
     "not better": "no other setting leads beyond chance",
 }
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
@@ -143,8 +144,12 @@ def cost_line(content: Mapping[str, Any]) -> str:
     whole = content.get("cost", {})
     count = whole.get("trainings", sum(cost["trainings"] for cost in spent.values()))
     seconds = whole.get("seconds", sum(cost["device_seconds"] for cost in spent.values()))
-    parts = [f"{trainings(cost['trainings'])} for the {PARTS.get(part, part)}" for part, cost in spent.items()]
-    return f"{trainings(count)} of your trainings, {duration(seconds)} of computing" + (f" ({', '.join(parts)})" if len(parts) > 1 else "")
+    shares = {part: round(cost["trainings"], 1) for part, cost in spent.items()}
+    parts = [f"{trainings(share)} for the {PARTS.get(part, part)}" for part, share in shares.items()]
+    if len(parts) < 2:
+        return f"as much as {trainings(count)} of your trainings, {duration(seconds)} of computing"
+    whole_count = f"{sum(shares.values()):.1f}".removesuffix(".0") if max(shares.values()) < TENTHS else trainings(count)
+    return f"as much as {whole_count} of your trainings ({', '.join(parts)}), {duration(seconds)} of computing"
 
 
 def to_set_line(content: Mapping[str, Any]) -> str:
@@ -154,13 +159,32 @@ def to_set_line(content: Mapping[str, Any]) -> str:
     if has_no_answer(content):
         lr = content["settings"].get("learning_rate")
         found = content["verdict"].get("against") == START_WITHOUT_LR and lr
-        return "nothing: keep what you have" + (f". The learning rate {number(lr['max'])} is no better than others" if found else "")
+        return "nothing: keep what you have" + (
+            f". The learning rate found, {number(lr['max'])}, is no better than others" if found else ""
+        )
     kept = [name for name in SHOWN if stays(name, content)]
-    new = [_setting_words(name, content["settings"].get(name)) for name in SHOWN if name not in kept]
+    yours = _start_in(content)
+    new = [_setting_words(name, content["settings"].get(name)) + _instead(name, content, yours) for name in SHOWN if name not in kept]
     old = [_setting_words(name, content["settings"].get(name)) for name in kept]
     told = [f"{listed(new)}"] * bool(new)
     told += [f"{'Leave' if new else 'Nothing new: leave'} {listed(old)} as you have {'it' if len(old) == 1 else 'them'}"] * bool(old)
     return ". ".join(told)
+
+
+def _start_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The user's own settings as they were trained in full; empty where they were not."""
+    considered = content.get("results", {}).get("confirm", {}).get("considered", ())
+    return next((one for one in considered if one.get("start")), {})
+
+
+def _instead(name: str, content: Mapping[str, Any], yours: Mapping[str, Any]) -> str:
+    """What the user has instead; "" where it is the same, or not known."""
+    if name == "learning_rate" and content.get("verdict", {}).get("against") == START_WITHOUT_LR:
+        return ""
+    now, before = content["settings"].get(name), _tried(name, yours)
+    if name in ("learning_rate", "momentum"):
+        now, before = (now or {}).get("max"), before[0] if isinstance(before, list | tuple) else before
+    return "" if before is None or now == before else f" (yours: {number(before)})"
 
 
 def stays(name: str, content: Mapping[str, Any]) -> bool:
@@ -173,10 +197,10 @@ def stays(name: str, content: Mapping[str, Any]) -> bool:
 def _setting_words(name: str, value: Any) -> str:
     """
     >>> _setting_words("learning_rate", {"policy": "1cycle", "max": 0.1, "min": 0.01, "cycle_epochs": 9, "epochs": 10})
-    'learning rate 0.1 at its highest (0.01 at its lowest)'
+    'largest learning rate 0.1'
     """
     if name == "learning_rate" and value is not None and "min" in value:
-        return f"learning rate {number(value['max'])} at its highest ({number(value['min'])} at its lowest)"
+        return f"largest learning rate {number(value['max'])}"
     return f"{SHOWN[name]} {short(name, value)}"
 
 
@@ -190,9 +214,8 @@ def belief_line(content: Mapping[str, Any]) -> str:
     count, tried = confirmed["trainings"], len(confirmed["considered"])
     verdict = content.get("verdict", {})
     sure, seeds = SURE.get(verdict.get("says", ""), ""), verdict.get("fresh_seeds")
-    again = ". The best and yours were trained again with fresh seeds" if seeds else ""
-    if verdict.get("against") == START_WITHOUT_LR:
-        again += ". Your config gives no learning rate, so yours was trained with the one found"
+    best = "Yours and the best of the others" if keeps_yours(content) else "The best and yours"
+    again = f". {best} were trained again with fresh seeds" if seeds else ""
     made = f"{count} full trainings of {tried} settings were made{again}"
     return f"{sure}. {made}" if sure else made
 
@@ -203,7 +226,7 @@ def confidence_words(content: Mapping[str, Any]) -> str:
         return ""
     sure = {label: content["evidence"].get(name, {}).get("confidence", "none") for name, label in SHOWN.items() if not stays(name, content)}
     told = [f"{label} {words}" for label, words in sure.items() if words != "none"]
-    return f". Confidence: {', '.join(told)}" if told else ""
+    return f". Confidence in each value: {', '.join(told)}" if told else ""
 
 
 def untested_line(content: Mapping[str, Any]) -> str:
@@ -217,8 +240,8 @@ def untested_line(content: Mapping[str, Any]) -> str:
             continue
         (short_runs if name in content["evidence"] else never).append(label)
     parts = [f"{listed(never)} ({'yours stays' if len(never) == 1 else 'yours stay'})"] * bool(never)
-    parts += [f"{listed(short_runs)}: in short runs only"] * bool(short_runs)
-    return ". ".join([*parts[:1], *(part[:1].upper() + part[1:] for part in parts[1:])])
+    parts += [f"{'In' if never else 'in'} short runs only: {listed(short_runs)}"] * bool(short_runs)
+    return ". ".join(parts)
 
 
 def _tried(name: str, considered: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from hpcheck.steps.reading import Finding, Reading, left_open
 STEPS = ("lr-range", "batch", "momentum", "wd-grid", "confirm", "train")
 COMMAND = {step: step for step in STEPS}
 Line = tuple[str, str]  # words, and the command that does it ("" where none does)
-USE: Line = ("Use the settings, here as code to paste", "hpcheck show --snippet pytorch")
+USE: Line = ("Use the settings. To print them as code to paste", "hpcheck show --snippet pytorch")
 
 
 def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: Config, by_id: Find = lambda _: None) -> list[Line]:
@@ -44,7 +44,12 @@ def after_training(content: Mapping[str, Any]) -> list[Line]:
     """What the final trainings ask for: the user's own settings, where the recommendation did not beat them; a shorter training or a
     larger weight decay, where it overfits."""
     if has_no_answer(content):
-        return [("Look at the labels and the model first: something may be wrong there. If they are right, train longer", _longer(content))]
+        return [
+            (
+                "Look at the labels and the model first: something may be wrong there. If they are right, train twice as long",
+                _longer(content),
+            )
+        ]
     beaten = ("Keep your own settings: in full trainings these were not better", "")
     found = content.get("results", {}).get("train", {}).get("overfits")
     return [*([beaten] if is_beaten(content) else []), *(_overfits(found) if found else [])]
@@ -89,7 +94,7 @@ def _further(content: Mapping[str, Any]) -> list[Line]:
     if not keeps_yours(content):
         return []
     more = content["provenance"].get("confirm_trainings", 0) + MORE_TRAININGS
-    words = f"Nothing to change. To look further, pay for {MORE_TRAININGS} more full trainings"
+    words = "Nothing to change. To look further, pay for more full trainings"
     return [(words, f"hpcheck run -s confirm.trainings={more}")]
 
 

@@ -11,6 +11,7 @@ from hpcheck.recommendation.metric import Metric
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.steps import lr_in_full
 from hpcheck.steps.confirm_reading import NOT_BETTER
+from hpcheck.steps.nothing_learnt import NOT_TESTED
 from hpcheck.steps.order import CONFIRM
 from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
@@ -34,8 +35,8 @@ def plots(readings: Sequence[Reading], settings: Mapping[str, Any], config: Conf
 
 def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], config: Config, metric: Metric) -> SettingPlot:
     found = [(reading, item) for reading in readings for item in reading.evidence if item.setting == name]
-    answer = wording.short(name, settings.get(name))
     start = _start(name, config)
+    answer = "no answer" if start is None and _learnt_nothing(readings) else wording.short(name, settings.get(name))
     shown = next(((reading, item) for reading, item in reversed(found) if len(item.considered) > 1), None)
     if shown is None:
         return SettingPlot(TITLES[name], answer, "", (), note=_why_no_plot(found, settings.get(name) is not None))
@@ -65,6 +66,11 @@ def _why_no_plot(found: Sequence[tuple[Reading, Evidence]], is_known: bool) -> s
     if item.status == "abstained":
         return _note(reading, item, carried=False)
     return "none better found: yours stays" if reading.step == CONFIRM and _kept(reading) else "one value, not compared"
+
+
+def _learnt_nothing(readings: Sequence[Reading]) -> bool:
+    """Whether full trainings said nothing at all, so that no value that the user does not have is one to set."""
+    return any(one.results.get("verdict", {}).get("says") == NOT_TESTED for one in readings)
 
 
 def _kept(confirmed: Reading) -> bool:

@@ -78,7 +78,7 @@ def test_a_path_stays_whole_in_a_narrow_terminal(tmp_path: Path) -> None:
 
 
 def test_the_cost_is_told_in_the_users_trainings(tmp_path: Path) -> None:
-    assert "cost: 1.4 of your trainings, 16 seconds of computing" in shown(tmp_path)
+    assert "cost: as much as 1.4 of your trainings, 16 seconds of computing" in shown(tmp_path)
 
 
 def test_an_lr_that_the_batch_size_has_moved_says_from_where(tmp_path: Path) -> None:
@@ -134,10 +134,10 @@ def test_what_was_not_tested_is_said_beside_what_it_rests_on() -> None:
         "results": {"confirm": CONFIRMED},
     }
     assert (
-        wording.belief_line(content) == "likely, but the lead may be chance. 8 full trainings of 2 settings were made. "
+        wording.belief_line(content) == "not certain: the lead may be chance. 8 full trainings of 2 settings were made. "
         "The best and yours were trained again with fresh seeds"
     )
-    words = "batch size and momentum (yours stay). Learning rate: in short runs only"
+    words = "batch size and momentum (yours stay). In short runs only: learning rate"
     assert wording.untested_line(content) == words
 
 

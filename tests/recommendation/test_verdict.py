@@ -51,17 +51,28 @@ def figures(ours: float, theirs: float, low: float, high: float) -> dict[str, An
 
 def confirmed(says: str, metric: dict[str, Any], loss: dict[str, Any], by: str = "metric", fresh: tuple[int, int] = (1, 1)) -> Reading:
     both = {"metric": metric, "loss": loss}
-    told = {"says": says, "by": by, "name": "accuracy", "fresh_seeds": list(fresh), "diverged": [0, 0], **both, "together": both}
+    told = {
+        "says": says,
+        "by": by,
+        "name": "accuracy",
+        "ours_are": "weight decay 0.001",
+        "fresh_seeds": list(fresh),
+        "diverged": [0, 0],
+        **both,
+        "together": both,
+    }
     return Reading("confirm", KNOWN, (), results={"verdict": told})
 
 
+BOTH = " Your config gives no learning rate, so both had the one found here."
 LOSS = figures(0.105, 0.121, 0.01, 0.022)
 
 
 def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.979, 0.971, 0.002, 0.014), LOSS)])
     assert found.words == (
-        "Better than yours. Accuracy is higher: 97.9%, yours 97.1%. The gain is 0.2 to 1.4 points (95% interval, one fresh seed each)."
+        "Better than yours. With one fresh seed each, accuracy is higher: 97.9%, yours 97.1%. The gain is 0.2 to 1.4 points "
+        "(95% interval, from paired examples and the spread of all seeds)." + BOTH
     )
     assert (found.says, found.unit, found.fresh_seeds) == ("better", "percent", 1)
     assert found.block() | {"words": ""} == {
@@ -80,25 +91,26 @@ def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
 
 def test_where_the_loss_decides_it_is_said() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.96, 0.959, -0.004, 0.006), LOSS, by="loss", fresh=(2, 2))])
-    gain = "The gain is 0.01 to 0.022 (95% interval, two fresh seeds each)."
-    words = f"Better than yours. Validation loss is lower: 0.105, yours 0.121. {gain}"
-    assert found.words == f"{words} Accuracy shows no clear difference: 96.0%, yours 95.9%."
+    gain = "The gain is 0.01 to 0.022 (95% interval, from paired examples and the spread of all seeds)."
+    words = f"Better than yours. With two fresh seeds each, validation loss is lower: 0.105, yours 0.121. {gain}"
+    assert found.words == f"{words} Accuracy shows no clear difference: 96.0%, yours 95.9%.{BOTH}"
     assert found.metric == "validation loss"
 
 
 def test_probably_better_says_what_led_and_what_is_within_chance() -> None:
     found = verdict.against_start(classes(), [confirmed("probably better", figures(0.96, 0.958, -0.004, 0.008), LOSS)])
-    alone = "Those with fresh seeds alone do not prove it"
+    alone = "The fresh seeds alone (one each) do not prove it"
     begun = "Probably better than yours, but not certain."
-    by_loss = "Validation loss is lower over all trainings: 0.105, yours 0.121."
-    assert found.words == f"{begun} {by_loss} {alone}. Accuracy shows no clear difference: 96.0%, yours 95.8%."
+    by_loss = "Over all trainings validation loss is lower: 0.105, yours 0.121."
+    assert found.words == f"{begun} {by_loss} {alone}. Accuracy shows no clear difference: 96.0%, yours 95.8%.{BOTH}"
     led = verdict.against_start(classes(), [confirmed("probably better", figures(0.97, 0.958, 0.002, 0.016), LOSS)])
-    assert led.words == f"{begun} Accuracy is higher over all trainings: 97.0%, yours 95.8%. {alone} (97.0%, yours 95.8%)."
+    assert led.words == f"{begun} Over all trainings accuracy is higher: 97.0%, yours 95.8%. {alone}: 97.0%, yours 95.8%.{BOTH}"
 
 
 def test_not_better_says_that_yours_is_kept_and_how_to_look_further() -> None:
     found = verdict.against_start(classes(), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
-    why = "The best of the others reached accuracy 96.7%, yours 97.5%. So small a difference may be chance."
+    best = "With one fresh seed each, the best of the others (weight decay 0.001) reached accuracy 96.7%, yours 97.5%."
+    why = f"{best} So small a difference may be chance."
     assert found.words == f"Keep yours, with learning rate 0.5: nothing better was found. {why}"
     own = verdict.against_start(classes("start.max_lr=0.1"), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
     assert own.words == f"Keep yours: nothing better was found. {why}"
@@ -134,9 +146,9 @@ def test_trainings_that_learnt_nothing_are_no_answer_and_ask_for_a_look_at_the_d
 def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
     question = asked("confirm.trainings=8", "data.metric=own:error", "data.metric_is=lower")
     found = verdict.against_start(question, [confirmed("better", figures(0.56, 0.6, 0.01, 0.07), LOSS)])
-    assert (
-        found.words
-        == "Better than yours. Accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% interval, one fresh seed each)."
+    assert found.words == (
+        "Better than yours. With one fresh seed each, accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% interval, from "
+        "paired examples and the spread of all seeds)." + BOTH
     )
     assert found.unit == ""
 
@@ -191,7 +203,7 @@ def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -
     assert lines[:2] == [BEATEN.partition(" In")[0], BEATEN.partition(". ")[2]]
     assert lines[-1] == "next: keep your own settings: in full trainings these were not better"
     better = {**beaten(), "verdict": judged(arm(*OURS), arm(0.9, 0.9)).block()}
-    assert lines_in_the_terminal(better)[-1] == "next: use the settings, here as code to paste: hpcheck show --snippet pytorch"
+    assert lines_in_the_terminal(better)[-1] == "next: use the settings. To print them as code to paste: hpcheck show --snippet pytorch"
 
 
 def test_the_report_begins_with_the_verdict() -> None:
