@@ -20,6 +20,7 @@ NAMES = {
     "starts": "benchmarks.starts",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",
+    "checks": "benchmarks.checks",
     "contest": "benchmarks.contest.main",
     "halves": "benchmarks.halves",
     "following": "benchmarks.following",
