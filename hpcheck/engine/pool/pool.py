@@ -127,6 +127,7 @@ class Pool:
     def _lost_with_the_pool(self, slots: Slots) -> list[Job]:
         """Close a pool that a killed worker has broken: the runs that were lost with it. From now on half as many run at once."""
         others = dict(self._running)
+        self._running.clear()
         self.close()  # nothing of this pool runs any more: what has not ended by itself was lost with it
         slots.at_once = max(1, slots.at_once // 2)
         return _ended(others, slots)[0]
