@@ -25,6 +25,8 @@ NAMES = {
     "following": "benchmarks.following",
     "scripts": "benchmarks.scripts",
     "launches": "benchmarks.launches",
+    "idle": "benchmarks.idle",
+    "growth": "benchmarks.growth",
 }
 
 

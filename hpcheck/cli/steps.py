@@ -121,6 +121,19 @@ def wd_grid(
     return run_steps("wd-grid", loaded, as_json, quiet, tensorboard, given=config)
 
 
+def will_need_workers(config: "Config") -> bool:
+    """Whether runs will be made by workers of this process: nothing is recorded yet. Code of the user's own is loaded first, since what it
+    sets in the environment is the workers' too."""
+    from hpcheck.plugins.find import is_users_own
+
+    run = config.run
+    if config.script is not None or config.task is not None or run.engine != "local" or run.devices > 1:
+        return False
+    if any(map(is_users_own, (config.data.name, config.model.name, config.optimizer.name))):
+        return False
+    return not any((Path(run.dir) / config.name / "records").glob("*.jsonl"))
+
+
 def run_steps(
     step: str | None,
     config: "Config",
@@ -136,6 +149,10 @@ def run_steps(
 
     progress = Progress(quiet)
     with progress.waiting(f"{Path(config.run.dir) / config.name}: starting"):  # these imports take half a second
+        if will_need_workers(config):
+            from hpcheck.engine.pool.executor import start_early
+
+            start_early()
         from hpcheck.checklist.run import Checklist
         from hpcheck.recommendation import recommended
         from hpcheck.report.try_next import after_abstention

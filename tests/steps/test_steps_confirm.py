@@ -102,6 +102,31 @@ def test_twice_the_lr_is_tried_where_the_range_test_saw_no_upper_limit() -> None
     assert [one["max_lr"] for one in reading.results["considered"]] == [0.3, 0.3, 0.3, 0.3, 0.3, 0.6]
 
 
+class Indifferent(World):
+    """A weight decay of 1e-2 seems a little better than the others, by less than seeds do; the lr of 1e-4 is far too small."""
+
+    gain = 0.002
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        found = super().finally_(spec, last)
+        loss = 0.3 - self.gain * (spec.weight_decay == 0.01) + (max(at for _, at in spec.lr.points) < 0.01)
+        return {split: {"loss": loss, "metric": 1 - 0.2 * loss, "examples": 1000} for split in found}
+
+
+class Telling(Indifferent):
+    """The same, and the 1e-2 is better by far."""
+
+    gain = 0.2
+
+
+def test_what_speaks_against_the_users_lr_does_not_move_their_weight_decay() -> None:
+    tied, led = (confirmed(world, "start.max_lr=1e-4") for world in (Indifferent(), Telling()))
+    assert (tied.settings.max_lr, tied.settings.weight_decay) == (0.3, 1e-4)
+    (decay,) = [one for one in tied.evidence if one.setting == "weight_decay"]
+    assert decay.reason.endswith("your weight decay stays, since no other led it by more than chance")
+    assert (led.settings.max_lr, led.settings.weight_decay) == (0.3, 1e-2)
+
+
 def test_half_the_batch_at_half_the_lr_is_tried_where_epochs_are_held() -> None:
     reading = confirmed(World(), "budget.hold=epochs")
     last = reading.results["considered"][-1]
