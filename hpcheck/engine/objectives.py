@@ -164,7 +164,7 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int, splits: i
 
     def pass_batches() -> None:
         with torch.no_grad():
-            for index in range(bn_batches(batches.batch_size)):
+            for index in range(bn_batches(batches.batch_size, step)):
                 for part in torch.split(batches.batch(max(step - 1 - index, 0), share.rows)[0], share.part):
                     model(part)
 
@@ -172,13 +172,13 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int, splits: i
         yield
 
 
-def bn_batches(batch_size: int) -> int:
-    """The number of batches over which statistics are taken anew.
+def bn_batches(batch_size: int, step: int = BN_MOST) -> int:
+    """The number of batches over which statistics are taken anew after `step` updates.
 
-    >>> bn_batches(1024), bn_batches(128), bn_batches(32), bn_batches(1)
-    (4, 4, 16, 64)
+    >>> bn_batches(1024), bn_batches(128), bn_batches(32), bn_batches(1), bn_batches(32, step=5), bn_batches(32, step=0)
+    (4, 4, 16, 64, 5, 4)
     """
-    return min(max(math.ceil(BN_EXAMPLES / batch_size), BN_FEWEST), BN_MOST)
+    return max(min(math.ceil(BN_EXAMPLES / batch_size), BN_MOST, step), BN_FEWEST)
 
 
 def batchnorms(model: nn.Module) -> list[_BatchNorm]:

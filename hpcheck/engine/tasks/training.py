@@ -126,7 +126,7 @@ class TaskTraining(Training):
 
         def pass_batches() -> None:
             with torch.enable_grad():  # a training step may ask for gradients itself
-                for index in range(bn_batches(self.spec.total_batch_size)):
+                for index in range(bn_batches(self.spec.total_batch_size, step)):
                     seed_all(self.where, seed_for("statistics", self.spec.seed, index))
                     self.task.training_step(self.model, self._batch(max(step - 1 - index, 0)))
 
