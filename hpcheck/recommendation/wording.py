@@ -14,7 +14,7 @@ from hpcheck.text import bound, duration, epochs, listed, number, trainings
 ARMS = {"start": "yours"}
 SPLITS = {"test": "the test split", "val": "the held-out split"}
 PARTS = {"search": "search", "confirmation": "full trainings", "training": "final training"}
-TENTHS = 50.0  # ours: below so many trainings a sum has a decimal, so that it is that of its parts
+TENTHS = 100.0  # ours: below so many trainings a decimal is told
 STAYS = "yours stays"
 SURE = {  # by what the verdict says
     "better": "the lead is beyond chance",
@@ -144,12 +144,21 @@ def cost_line(content: Mapping[str, Any]) -> str:
     whole = content.get("cost", {})
     count = whole.get("trainings", sum(cost["trainings"] for cost in spent.values()))
     seconds = whole.get("seconds", sum(cost["device_seconds"] for cost in spent.values()))
+    time = f"{duration(seconds)} of computing"
+    if len(spent) < 2:
+        return f"as much as {trainings(count)} of your trainings, {time}"
     shares = {part: round(cost["trainings"], 1) for part, cost in spent.items()}
-    parts = [f"{trainings(share)} for the {PARTS.get(part, part)}" for part, share in shares.items()]
-    if len(parts) < 2:
-        return f"as much as {trainings(count)} of your trainings, {duration(seconds)} of computing"
-    whole_count = f"{sum(shares.values()):.1f}".removesuffix(".0") if max(shares.values()) < TENTHS else trainings(count)
-    return f"as much as {whole_count} of your trainings ({', '.join(parts)}), {duration(seconds)} of computing"
+    parts = [f"{_tenths(share)} for the {PARTS.get(part, part)}" for part, share in shares.items()]
+    return f"as much as {_tenths(sum(shares.values()))} of your trainings ({', '.join(parts)}), {time}"
+
+
+def _tenths(count: float) -> str:
+    """Trainings to a tenth, so that a sum is that of its parts; many of them as they are told elsewhere.
+
+    >>> _tenths(12.34), _tenths(12.0), _tenths(214.6)
+    ('12.3', '12', '215')
+    """
+    return f"{count:.1f}".removesuffix(".0") if 0.05 <= count < TENTHS else trainings(count)
 
 
 def to_set_line(content: Mapping[str, Any]) -> str:
