@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in SCRIPTS))
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--torchrun", action="store_true", help="launch ranks.py as two processes: ten processor seconds a launch")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     chosen = [one for one in SCRIPTS if not given.names or one.name in given.names]
     if given.table:

@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(one.name for one in SETUPS))
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--grid", action="store_true", help="only the grids")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     chosen = [one for one in SETUPS if not given.names or one.name in given.names]
     if given.table:

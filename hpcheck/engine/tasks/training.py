@@ -69,7 +69,7 @@ class TaskTraining(Training):
 
     def _first_loss(self, step: int) -> float:
         batch = self._batch(step)
-        return float(mean_loss(self.task.training_step(self.model, batch), self.batches.weight))
+        return float(mean_loss(self.task.training_step(self.model, batch), self.batches.weight(step)))
 
     def final_figures(self) -> dict[str, Any]:
         """In fp32 always, over the whole of each split."""

@@ -49,8 +49,9 @@ class Unequal:
         self.batchnorm = batchnorm
 
     def build(self) -> nn.Module:
+        # a bias before BatchNorm has no gradient but rounding, which AdamW makes steps of
         norm = nn.BatchNorm1d(8) if self.batchnorm else nn.Identity()
-        model = nn.Sequential(nn.Linear(6, 8), norm, nn.ReLU(), nn.Linear(8, 2))
+        model = nn.Sequential(nn.Linear(6, 8, bias=not self.batchnorm), norm, nn.ReLU(), nn.Linear(8, 2))
         model.register_parameter("unused", nn.Parameter(torch.ones(3)))
         return model
 
