@@ -7,7 +7,7 @@ import numpy as np
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.distributions import f_sf, ranks
 from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
-from hpcheck.analysis.smooth import MAD_TO_SD, Smoothed, smooth_parts
+from hpcheck.analysis.smooth import MAD_TO_SD, Smoothed, only_wanders, smooth_parts
 
 FEWEST_TO_READ = 8  # ours: fewer evaluations than this are not read
 LEFT_START = 5.5  # ours: standard errors between two places of the trend before it goes anywhere (chosen in benchmarks/reading) ...
@@ -68,8 +68,10 @@ def sound(curve: Curve) -> Sound:
         return Sound(curve, index, x, lr, raw, trend, divergence, np.nan, 0, False, False)
     start = max(float(trend.fit[0]), start_level(raw) - 2 * float(np.nan_to_num(trend.noise)))
     lowest = int(np.argmin(trend.fit))
-    moved = _moved(trend) or _in_order(raw) or _starts_apart(raw)
-    return Sound(curve, index, x, lr, raw, trend, divergence, start, lowest, _learnt(trend, lowest), moved, parts)
+    wanders = only_wanders(raw)
+    learnt = _learnt(trend, lowest) and not wanders
+    moved = (_moved(trend) or _in_order(raw) or _starts_apart(raw)) and not wanders
+    return Sound(curve, index, x, lr, raw, trend, divergence, start, lowest, learnt, moved, parts)
 
 
 def steps_down(lr: FloatArray) -> tuple[int, ...]:

@@ -1,16 +1,33 @@
-"""Long tables made wide: rows that say of which split, or of which quantity, they are, become columns."""
+"""Long tables made wide: rows that say of which split, or of which quantity, they are, become columns; so does what the file's name says."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from hpcheck.curves.names import TRAINING, VALIDATION, is_setting, words
+from hpcheck.curves.names import HELD_OUT, LOSSES, TRAINING, VALIDATION, is_setting, measures, split_of, words
 from hpcheck.curves.table import Row, Table
 
 SPLITS = {"phase", "split", "mode", "set", "subset", "stage", "partition", "dataset", "type", "kind"}
 QUANTITIES = {"metric", "name", "tag", "key", "variable", "quantity", "scalar"}  # a row for each value: which quantity it is
 VALUES = {"value", "values"}
+OF_LOSSES = {"loss", "accuracy", "acc", "metric", "metrics", "history", "curve", *LOSSES}  # of a test_error.tsv; a test.log may be a try
+AROUND_SPLIT = OF_LOSSES | {"log", "logs", "result", "results", "score", "scores", "epoch", "step"}
+
+
+def of_file(table: Table, path: Path) -> Table:
+    """The table with the split in the names of its losses and metrics that only the file's name tells: CatBoost's `test_error.tsv`."""
+    has = set(words(path.stem))
+    told = has & VALIDATION
+    known = has <= VALIDATION | AROUND_SPLIT and bool(has & (HELD_OUT | OF_LOSSES))
+    columns = [name for name in table.columns if measures(name) and not is_setting(name)]
+    if len(told) != 1 or not known or not columns or any(split_of(name) for name in table.columns) or not path.is_file():
+        return table
+    names = {name: f"{next(iter(told))}/{name}" for name in columns}
+    rows = tuple(Row(row.line, {names.get(name, name): cell for name, cell in row.cells.items()}) for row in table.rows)
+    listed = ", ".join(map(repr, columns[:3]))
+    return replace(table, rows=rows, notes=(*table.notes, f"the file's name says that {listed} is of validation"))
 
 
 def widen(table: Table) -> Table:
