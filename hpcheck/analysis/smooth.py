@@ -31,8 +31,8 @@ WANDERS, NEAREST_WANDERED = 20, 2  # ours: values wander over this share of a cu
 FEWEST_WANDERED = 16  # ours: ... in a curve of at least so many (11 lost 8 of 480 divergences of development curves, 16 none)
 FEWEST_FOLLOWING, APART = 24, 4  # ours: values of a curve in which it can be told whether they follow each other, by those so far apart
 FOLLOW = (1.5, 3.0)  # ours: ... which lie this many times as far off a line as neighbours do: independent ones 1, a random walk 2, a bend 16
-WALKED = 3.0  # ours: a random walk spans this many of its steps, times the root of their number, in one of a hundred curves at the most
-AN_EIGHTH, WANDERED = 8, 10.0  # ours: ... and this many times what it lies off a line through values an eighth of the curve away
+# Ours: what such values span by chance is this many of a walk's steps, times the root of their number, and this many times what they wander
+WALKED, WANDERED = 1.8, 14.0  # (both chosen on moving averages of noise and on collapses, as benchmarks.reading.noise_sweeps makes them)
 LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, and how many the curve's own level counts for, in logs
 LARGER_NOISIER = 0.01  # ours: the chance below which Kendall's test says that large losses are noisier
 LEAST_SIZE = 0.03  # ours: ... and the smallest of their sizes, as a share of the range (the quiet tail of the paper's DenseNet)
@@ -166,8 +166,7 @@ def wandering(x: FloatArray, y: FloatArray) -> float:
     if len(y) < FEWEST_WANDERED:
         return near
     lag = max(len(y) // WANDERS, NEAREST_WANDERED)
-    line = (y[: -2 * lag] + y[2 * lag :]) / 2
-    return max(near, _spread(np.abs(y[lag:-lag] - line) / np.sqrt(1.5)))
+    return max(near, _off_line(y, lag))
 
 
 def only_wanders(y: FloatArray) -> bool:
@@ -178,7 +177,7 @@ def only_wanders(y: FloatArray) -> bool:
     """
     if len(y) < FEWEST_FOLLOWING:
         return False
-    step, apart, far = (_off_line(y, lag) for lag in (1, APART, len(y) // AN_EIGHTH))
+    step, apart, far = (_off_line(y, lag) for lag in (1, APART, max(len(y) // WANDERS, NEAREST_WANDERED)))
     if not FOLLOW[0] * step < apart < FOLLOW[1] * step:
         return False
     walk = WALKED * np.sqrt(3.0) * step * np.sqrt(len(y))  # a walk's values lie sqrt(1/3) of its steps off the line

@@ -99,6 +99,8 @@ def _of_range(found: RangeReading) -> list[str]:
         highest = stable.value
     if not found.turned:
         lines.append("a range test to a larger lr would show where it turns (section 5, item 1)")
+        lines.append("if this is the warm-up of a longer training, it says no more than that this lr was survived")
+        return lines
     best = highest / BELOW_LIMIT
     lines.append(
         f"for 1cycle, begin with {min_lr(best, 'max/10'):.2g} to {best:.2g}, a third of that: the extremum is the largest lr to consider, "

@@ -143,7 +143,7 @@ def _evaluations(path: Path, losses: Points, column: str | None) -> tuple[Points
                 f"{place}back to {column} {one[0]:g}, as after a resume: {replaced - len(kept)} evaluations before it are replaced"
             )
         kept.append(one)
-    if len(losses) - len(kept) > max(1, MOST_REPLACED * len(losses)):
+    if len(losses) - twice - len(kept) > max(1, MOST_REPLACED * len(losses)):
         problem = f"the steps go back or stand still {len(notes)} times, so they do not count the training"
         raise ConfigError([Problem(str(path), None, column or "", problem, "", "a column that rises along the run, with --step")])
     return kept, [*notes, f"{twice} evaluations are in the file twice"] if twice else notes
