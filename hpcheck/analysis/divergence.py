@@ -10,7 +10,8 @@ import numpy as np
 
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.memory import once
-from hpcheck.analysis.smooth import only_wanders, smooth, wandering
+from hpcheck.analysis.smooth import smooth
+from hpcheck.analysis.wandering import only_wanders, wandering
 
 SHARP_SPAN = 0.12  # ours: a rise is sharp when it happens within this share of the curve (chosen in benchmarks/reading)
 SHARP_RISE = 0.4  # ours: ... and is at least this share of the whole descent (chosen there)

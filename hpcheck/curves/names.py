@@ -104,7 +104,9 @@ PLURALS = {
     **{"perplexities": "perplexity", "mses": "mse", "maes": "mae"},
     **{"tot": "total", "vld": "val", "vali": "val", "learn": "train"},
 }
-GLUED = re.compile(r"(v|va|val|vali|vld|valid|validation|test|te|eval|dev|tr|trn|train|training)(loss|losses|acc|accuracy|nll|error|err|mse|mae|ppl)")
+GLUED = re.compile(
+    r"(v|va|val|vali|vld|valid|validation|test|te|eval|dev|tr|trn|train|training)(loss|losses|acc|accuracy|nll|error|err|mse|mae|ppl)"
+)
 SHORT = {"v": "val", "va": "val", "vali": "val", "vld": "val", "te": "test", "tr": "train"}
 ALONE = {"tr": "train", "te": "test", "cv": "val"}  # splits where they stand beside a loss or a metric alone: "tr_loss", "loss_cv"
 FOREIGN = {  # without their accents
@@ -278,8 +280,13 @@ def is_setting(name: str) -> bool:
     )
 
 
+MEASURED = {
+    *("loss", "accuracy", "acc", "map", "entropy", "auc", "fscore", "iou", "miou", "dice", "bleu", "prec", "top", "ap", "wer", "cer"),
+    *LOSSES,
+}
+
+
 @lru_cache(maxsize=REMEMBERED)
 def measures(name: str) -> bool:
     """Whether a name speaks of a loss or a metric."""
-    known = {"loss", "accuracy", "acc", "map", "entropy", "wer", "cer", *LOSSES, "auc", "fscore", "iou", "miou", "dice", "bleu", "prec", "top", "ap"}
-    return bool(known.intersection(words(name)))
+    return bool(MEASURED.intersection(words(name)))

@@ -1,4 +1,4 @@
-"""Long tables made wide: rows that say of which split, or of which quantity, they are, become columns; so does what the file's name says."""
+"""Long tables made wide: rows that say of which split or quantity they are become columns; and what the file's name says of them."""
 
 import json
 from collections.abc import Mapping
@@ -33,6 +33,24 @@ def of_file(table: Table, path: Path) -> Table:
 def widen(table: Table) -> Table:
     """The table with a column for each quantity of each split; the same table where no column says which split a row is of."""
     return _by_split(_by_quantity(_unfolded(table)))
+
+
+def runs_of_losses(table: Table, path: Path) -> list[Table]:
+    """A table for each column of a file of losses, such as losses.csv, whose columns are the names of runs; else the table alone."""
+    columns = [name for name in table.columns if not is_setting(name) and sum(1 for _ in table.values(name)) > 1]
+    has = set(words(path.stem))
+    named = "loss" in has and has <= VALIDATION | TRAINING | AROUND_SPLIT and path.is_file()
+    if not named or len(columns) < 2 or any(map(measures, table.columns)) or len(columns) + 1 < len(table.columns):
+        return [table]
+    split = next(iter(has & (VALIDATION | TRAINING)), "train")
+    note = f"the file's name says that its columns are losses: each is read as a run of its own, of {split}"
+    return [_of_column(table, column, f"{split} loss", note) for column in columns]
+
+
+def _of_column(table: Table, column: str, name: str, note: str) -> Table:
+    kept = {one: name if one == column else one for one in table.columns if one == column or is_setting(one)}
+    rows = (Row(row.line, {kept[one]: cell for one, cell in row.cells.items() if one in kept}) for row in table.rows)
+    return replace(table, rows=tuple(rows), run=column, notes=(*table.notes, note))
 
 
 def _unfolded(table: Table) -> Table:

@@ -7,7 +7,7 @@ from hpcheck.analysis.clues import find_clues
 from hpcheck.analysis.curve import Curve, FloatArray
 from hpcheck.analysis.lr_range import read_sweep
 from hpcheck.analysis.ramp import is_ramp
-from hpcheck.analysis.smooth import only_wanders
+from hpcheck.analysis.wandering import only_wanders
 
 COUNT, WINDOW = 120, 15
 SEEDS = range(12)

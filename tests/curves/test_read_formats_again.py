@@ -1,9 +1,11 @@
 """Kinds of faults that a second look at logs from public repositories showed; the inputs here are our own."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from hpcheck.config.problems import ConfigError
 from hpcheck.curves.describe import conclusions
 from hpcheck.curves.files import load_all
 from hpcheck.curves.judge import read_all
@@ -112,3 +114,33 @@ def test_an_average_precision_that_stays_at_its_best_is_no_constant_answer(tmp_p
     rows = [f"{i},{loss},{min(0.2 + 0.2 * i, 0.995)}" for i, loss in enumerate(LOSSES)]
     found = read_all(load(tmp_path / "a.csv", "\n".join([f"epoch,val_loss,{metric}", *rows])))
     assert any("again and again" in line for line in conclusions(found.readings[0])) == told
+
+
+def test_options_that_speak_of_epochs_count_nothing(tmp_path: Path) -> None:
+    rows = [f"[ ({i} ) Loss: {loss}, valid_Loss: {loss}]" for i, loss in enumerate(LOSSES)]
+    lines = ["Namespace(max_epoch=200, resume_epoch=100, save_epoch=10)", *rows]
+    (found,) = load(tmp_path / "a.log", "\n".join(lines))
+    assert (found.evaluations, found.unit) == (len(LOSSES), "row")
+
+
+def test_options_in_json_may_stand_above_a_console_log(tmp_path: Path) -> None:
+    options = '{\n    "data_size": {\n        "train": 97976\n    }\n}\n'
+    lines = [f"Epoch {i} train loss: {loss} val loss: {loss}" for i, loss in enumerate(LOSSES)]
+    (found,) = load(tmp_path / "a.log", options + "\n".join(lines))
+    assert (found.format, found.evaluations) == ("console", len(LOSSES))
+
+
+def test_a_last_evaluation_that_is_logged_again_is_no_new_epoch(tmp_path: Path) -> None:
+    rows = [{"eval_loss": loss, "epoch": 1.0 + i, "step": 100 * (i + 1)} for i, loss in enumerate(LOSSES[:3])]
+    text = "\n".join(json.dumps(row) for row in [*rows, rows[-1], rows[-1]])
+    (found,) = load(tmp_path / "log_history.jsonl", text)
+    assert (found.columns["step"], found.evaluations) == ("step", 3)
+
+
+def test_columns_of_a_file_of_losses_are_runs(tmp_path: Path) -> None:
+    rows = [f"{i},{loss},{loss + 0.1}" for i, loss in enumerate(LOSSES)]
+    text = "\n".join(["Epoch,Independent,Sigmoid0.5", *rows])
+    assert [one.curve.label for one in load(tmp_path / "losses.csv", text)] == ["Independent", "Sigmoid0.5"]
+    assert [one.of for one in load(tmp_path / "val_losses.csv", text)] == ["validation", "validation"]
+    with pytest.raises(ConfigError, match="no column is a loss by its name"):
+        load(tmp_path / "rates.csv", text)

@@ -36,7 +36,7 @@ PAIR = re.compile(
 SPLIT = re.compile(r"(?<![A-Za-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uat(?:e|ion|ing))?|dev)(?![a-z])", re.IGNORECASE)
 NO_EPOCH = "".join(f"(?<!{word})" for word in ("total ", "total_", "max ", "max_", "best ", "best_"))  # of all, or the best one so far
 IN_EPOCH = re.compile(
-    rf"(?<![A-Za-z]){NO_EPOCH}(?:num_)?(?:epoch|episode|ep)\b(?:\s*\((\w+)\))?(?:\s*(?:no|nr|number)\b)?['\")]?[\s:=#\[(.]*(\d+(?:\.\d+)?)",
+    rf"(?<![A-Za-z_]){NO_EPOCH}(?:num_|cur_|current_|global_|train_|n_)?(?:epoch|episode|ep)\b(?:\s*\((\w+)\))?(?:\s*(?:no|nr|number)\b)?['\")]?[\s:=#\[(.]*(\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 IN_STEP = re.compile(
