@@ -27,8 +27,7 @@ def joined(task: Task, model: nn.Module, loaders: Loaders) -> Loaders:
     if team.size() == 1:
         return loaders
     if task.keeps_state:
-        raise UsersCodeError(f"task {task.name}: it has a state of its own, which the processes of several devices do not share; "
-                             "take run.devices 1")  # fmt: skip
+        raise UsersCodeError(f"task {task.name}: its own state() is not shared by the processes of several devices; take run.devices 1")
     synchronised(model)
     return shared_out(task, loaders)
 
@@ -36,7 +35,7 @@ def joined(task: Task, model: nn.Module, loaders: Loaders) -> Loaders:
 def shared_out(task: Task, loaders: Loaders) -> Loaders:
     """The loaders with this process's share of each training batch."""
     loader = loaders.train
-    if team.size() == 1 and not isinstance(getattr(loader, "batch_sampler", None), Cut):
+    if team.size() == 1:
         return loaders
     _refuse_what_cannot_be_cut(task.name, loader)
     more = {"persistent_workers": loader.persistent_workers, "prefetch_factor": loader.prefetch_factor} if loader.num_workers else {}

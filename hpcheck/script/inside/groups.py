@@ -91,11 +91,11 @@ class Groups:
         self._lrs = [lr * share for share in self._shares]
         beta1 = momentum if momentum < LARGEST_BETA1 else LARGEST_BETA1
         momentum = momentum if momentum > self._floor else self._floor
-        for group, own_lr, own_decay in zip(groups, self._lrs, self._decays, strict=True):
+        for group, its_lr, own_decay in zip(groups, self._lrs, self._decays, strict=True):
             if type(group["lr"]) is float:
-                group["lr"] = own_lr
+                group["lr"] = its_lr
             else:
-                _put(group, "lr", own_lr)
+                _put(group, "lr", its_lr)
             if group["weight_decay"] is not own_decay:
                 _put(group, "weight_decay", own_decay)
             if "betas" in group:
