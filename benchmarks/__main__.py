@@ -20,11 +20,14 @@ NAMES = {
     "starts": "benchmarks.starts",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",
+    "checks": "benchmarks.checks",
     "contest": "benchmarks.contest.main",
     "halves": "benchmarks.halves",
     "following": "benchmarks.following",
     "scripts": "benchmarks.scripts",
     "launches": "benchmarks.launches",
+    "idle": "benchmarks.idle",
+    "growth": "benchmarks.growth",
 }
 
 

@@ -140,6 +140,8 @@ def first_step(arm: str) -> tuple[float, float]:
         process = subprocess.Popen(whole, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         while process.poll() is None and not any(path.stat().st_size > 0 for path in Path(folder, "runs", name, "records").glob("*.jsonl")):
             time.sleep(0.005)
+        if process.poll() is not None:
+            raise RuntimeError(f"{' '.join(whole)} ended with {process.returncode} before its first run")
         taken = spent(process.pid), time.perf_counter() - started
         process.terminate()
         process.wait()
@@ -181,9 +183,9 @@ def main(arguments: list[str]) -> None:
         for arm in ARMS:
             found[arm].append((math.nan, math.nan) if given.first_only else search(arm, given.count, given.steps))
             firsts[arm].append(first_step(arm))
+            print(arm, firsts[arm][-1], file=sys.stderr, flush=True)
     print("| arm | processor s | wall s | processor s a run | to the first step: processor s | wall s |\n|---|---|---|---|---|---|")
     for arm, both in found.items():
         cpu, wall, cpu_first, wall_first = (statistics.median(one[at] for one in of) for of in (both, firsts[arm]) for at in (0, 1))
         print(f"| {NAMES[arm]} | {cpu:.1f} | {wall:.1f} | {cpu / given.count:.2f} | {cpu_first:.2f} | {wall_first:.1f} |")
-        print(f"  each: {', '.join(f'{one:.2f}' for one, _ in firsts[arm])}", file=sys.stderr)
     return None

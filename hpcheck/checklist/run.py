@@ -1,5 +1,6 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -63,6 +64,7 @@ class Checklist:
         if config.task is not None:
             tasks.known(config)[0].save(self.runs.path)
         self._written: list[Reading] = []
+        self._getting_ready: threading.Thread | None = None  # of what draws, beside the first runs
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
     def __enter__(self) -> "Checklist":
@@ -194,6 +196,9 @@ class Checklist:
 
     def _execute(self, step: str, missing: Missing, sure: Callable[[], Sequence[Spec]] = lambda: ()) -> None:
         jobs = self._jobs(missing.specs)
+        if self._getting_ready is None:
+            self._getting_ready = threading.Thread(target=png.get_ready, name="pictures", daemon=True)
+            self._getting_ready.start()
 
         def ahead() -> list[Job]:
             certain = self._jobs(sure())

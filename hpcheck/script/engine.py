@@ -43,12 +43,13 @@ class Launches:
     ) -> None:
         self.command, self.description, self.limit = list(command), description, limit
         self._launcher = launcher or Launcher(command)
-        if description.device != "cpu" or description.processes > 1:
+        if description.device != "cpu" or (description.processes > 1 and not self._launcher.forks_ranks):
             self._launcher.by_itself()
         self._jobs, self._threads, self._say = jobs, threads, say
         self._most_threads = available_cores()
         self._running: dict[str, tuple[Launch, Spec]] = {}
         self._said: set[str] = set()
+        self._since = time.time()
 
     def execute(
         self,
@@ -123,8 +124,9 @@ class Launches:
     def _begin_early(self, ahead: Ahead, waited_for: Sequence[Job], directory: Path, at_once: int, threads: int) -> None:
         """Launch what is certain to be asked for, while there is room."""
         for run_id, spec in ahead():
-            is_new = isinstance(spec, RunSpec) and run_id not in self._running
-            if is_new and len(self._running) < at_once and pays((run_id, spec), waited_for, directory):
+            if isinstance(spec, TimingSpec) or run_id in self._running or len(self._running) >= at_once:
+                continue
+            if pays((run_id, spec), waited_for, directory):
                 self._begin((run_id, spec), directory, threads)
 
     def _under_way(self) -> list[tuple[str, RunSpec]]:
@@ -173,8 +175,8 @@ class Launches:
         if record.result.get("unseeded"):
             self.description.seeded = False
             self._once(
-                f"{name} draws random numbers that hpcheck.seed does not set: two runs with one seed began with other losses, so "
-                "comparisons are not paired, intervals are wider and confidence is lower"
+                f"{name} draws random numbers that hpcheck.seed does not set (or goes on from what an earlier run saved): two runs with "
+                "one seed began with other losses, so comparisons are not paired, intervals are wider and confidence is lower"
             )
 
     def _once(self, words: str) -> None:
@@ -200,6 +202,7 @@ class Launches:
             threads=threads,
             goes_on=bool(spec.finally_on and spec.keep) and not spec.label.startswith("start"),
             told=self.description.told,
+            since=self._since,
         )
 
     def _time(self, run_id: str, spec: TimingSpec, directory: Path, on_poll: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 of the user's own settings, which say whether the one is better than the other (docs/checklist.md)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import cycle, islice
 
@@ -40,13 +41,16 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     yield from _neighbours(contest)
     yield from _challenged(contest)
     yield from _neighbours(contest)
-    ours, _ = contest.best()
-    if ours is None:
+    best, _ = contest.best()
+    if best is None:
         return confirm_reading.all_diverged(contest, settings)
-    against = contest.start
-    if ours == against:
-        ours, _ = contest.best([one for one in contest.candidates if one != against])
-    pair = [one for one in dict.fromkeys((contest.best()[0], ours, against)) if one is not None][:FRESH]
+    pair: list[Settings]
+    if best == contest.start:
+        ours, _ = contest.best([one for one in contest.candidates if one != best])
+        pair = [best] if ours is None else [best, ours]
+    else:
+        ours = _own_weight_decay_where_tied(contest, best)
+        pair = [ours, contest.start]
     fresh = list(islice(cycle(pair), contest.left))
     if asked.config.confirm.sure:
         fresh += _for_sure(contest, pair, fresh)
@@ -74,6 +78,14 @@ def _challenged(contest: Contest) -> Training:
             yield from _train(contest, [one])
         if contest.best()[0] != one:
             return
+
+
+def _own_weight_decay_where_tied(contest: Contest, best: Settings) -> Settings:
+    """The best, with the user's weight decay where that was trained too and the best does not lead it by enough to be recommended: what
+    speaks against the user's lr says nothing about their weight decay, and a tie keeps the user's own value."""
+    own = replace(best, weight_decay=contest.start.weight_decay)
+    is_tied = own in contest.records and own != contest.start and not contest.judged(best, own, first=True).passes
+    return own if is_tied else best
 
 
 def _for_sure(contest: Contest, pair: Sequence[Settings], fresh: Sequence[Settings]) -> list[Settings]:

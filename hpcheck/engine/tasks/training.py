@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hpcheck.engine.distributed import team
 from hpcheck.engine.distributed.team import Share
 from hpcheck.engine.divergence import Levels
-from hpcheck.engine.objectives import BN_REESTIMATE_BATCHES, arithmetic, batchnorms, fresh_statistics
+from hpcheck.engine.objectives import arithmetic, batchnorms, bn_batches, fresh_statistics
 from hpcheck.engine.randomness import seed_all, seed_for
 from hpcheck.engine.tasks.batches import Epochs, examples, moved, refuse_nothing, thinned
 from hpcheck.engine.tasks.evaluation import Evaluated, evaluated
@@ -126,7 +126,7 @@ class TaskTraining(Training):
 
         def pass_batches() -> None:
             with torch.enable_grad():  # a training step may ask for gradients itself
-                for index in range(BN_REESTIMATE_BATCHES):
+                for index in range(bn_batches(self.spec.total_batch_size, step)):
                     seed_all(self.where, seed_for("statistics", self.spec.seed, index))
                     self.task.training_step(self.model, self._batch(max(step - 1 - index, 0)))
 
@@ -142,7 +142,7 @@ def prepare(spec: RunSpec, data: OfTask) -> TaskTraining:
         reinitialize(model, spec.init, spec.seed)
     model = model.to(data.device)
     loaders = joined(task, model, task.loaders(spec.total_batch_size, spec.seed))
-    kept = BN_REESTIMATE_BATCHES if batchnorms(model) else 1
+    kept = bn_batches(spec.total_batch_size) if batchnorms(model) else 1
     return TaskTraining(
         spec=spec,
         model=model,

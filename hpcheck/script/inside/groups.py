@@ -62,6 +62,8 @@ class Groups:
         missing = [key for key in ("lr", "weight_decay") if any(key not in group for group in groups)]
         if missing:
             raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} has no {missing[0]} in its parameter groups")
+        if any(group["lr"] is None for group in groups):
+            raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} chooses its own lr (it is None in its groups): give it one")
         lrs = [own_lr(group) for group in groups]
         decays = [float(group["weight_decay"]) for group in groups]
         ratios = zip(shares(lrs), shares(decays), strict=True)
@@ -91,13 +93,13 @@ class Groups:
         self._lrs = [lr * share for share in self._shares]
         beta1 = momentum if momentum < LARGEST_BETA1 else LARGEST_BETA1
         momentum = momentum if momentum > self._floor else self._floor
-        for group, its_lr, own_decay in zip(groups, self._lrs, self._decays, strict=True):
+        for group, its_lr, its_decay in zip(groups, self._lrs, self._decays, strict=True):
             if type(group["lr"]) is float:
                 group["lr"] = its_lr
             else:
                 _put(group, "lr", its_lr)
-            if group["weight_decay"] is not own_decay:
-                _put(group, "weight_decay", own_decay)
+            if group["weight_decay"] is not its_decay:
+                _put(group, "weight_decay", its_decay)
             if "betas" in group:
                 _put_beta1(group, beta1)
             elif type(group.get("momentum")) is float:
