@@ -12,7 +12,7 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSa
 
 from hpcheck.engine.distributed import team
 from hpcheck.engine.randomness import seed_all, seed_for
-from hpcheck.engine.tasks.shared import weight
+from hpcheck.engine.tasks.cut import weight
 from hpcheck.engine.tasks.words import described
 from hpcheck.plugins.user_errors import UsersCodeError
 

@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from hpcheck.engine.distributed import team
 from hpcheck.engine.pool import worker
 from hpcheck.engine.tasks.batches import Epochs
+from hpcheck.engine.tasks.cut import Cut
 from hpcheck.engine.tasks.load import Loaders, Task
-from hpcheck.engine.tasks.shared import Cut, shared_out
+from hpcheck.engine.tasks.shared import shared_out
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs import records
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec
