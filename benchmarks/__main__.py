@@ -16,15 +16,18 @@ NAMES = {
     "recommend": "benchmarks.tuning.recommend",
     "tuning": "benchmarks.tuning.compare",
     "task": "benchmarks.task",
+    "tasks": "benchmarks.tasks",
     "starts": "benchmarks.starts",
-    "setups": "benchmarks.setups",
     "rows": "benchmarks.rows",
     "waits": "benchmarks.waits",
+    "checks": "benchmarks.checks",
     "contest": "benchmarks.contest.main",
     "halves": "benchmarks.halves",
     "following": "benchmarks.following",
     "scripts": "benchmarks.scripts",
     "launches": "benchmarks.launches",
+    "idle": "benchmarks.idle",
+    "growth": "benchmarks.growth",
 }
 
 

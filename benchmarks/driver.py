@@ -23,7 +23,7 @@ import numpy as np
 
 from hpcheck.checklist import run as pipeline
 from hpcheck.config import parse
-from hpcheck.engine.pool.pool import POLL_SECONDS, Job
+from hpcheck.engine.pool.pool import POLL_SECONDS, Ahead, Job, nothing
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.schedules import constant
 from hpcheck.steps.build_runs import run
@@ -44,7 +44,12 @@ class Fake:
         self.seconds = 0.0
 
     def execute(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+        self,
+        jobs: Sequence[Job],
+        directory: Path,
+        on_poll: Callable[[], None] = lambda: None,
+        asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None:
         started = polled = time.perf_counter()
         for run_id, spec in jobs:

@@ -5,6 +5,7 @@ python -m benchmarks launches
 
 import argparse
 import ctypes
+import math
 import os
 import resource
 import statistics
@@ -128,20 +129,38 @@ NAMES = {"own": "hpcheck's own workers", "launched": "a script's launches"}
 SET_SUBREAPER = 36  # Linux's prctl
 
 
-def first_step(command: list[str], name: str) -> float:
-    """Seconds from a command until its first run has begun; the command is then ended."""
+def first_step(arm: str) -> tuple[float, float]:
+    """Processor and wall seconds from a command until its first run has begun, of all its processes; the command is then ended."""
+    command, name = (["own.yaml"], "own") if arm == "own" else (["--", sys.executable, "train.py"], "train")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "train.py").write_text(SCRIPT, encoding="utf-8")
         Path(folder, "own.yaml").write_text(CONFIG, encoding="utf-8")
         started = time.perf_counter()
-        whole = [sys.executable, "-m", "hpcheck", *command]
+        whole = [sys.executable, "-m", "hpcheck", "lr-range", *command]
         process = subprocess.Popen(whole, cwd=folder, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         while process.poll() is None and not any(path.stat().st_size > 0 for path in Path(folder, "runs", name, "records").glob("*.jsonl")):
             time.sleep(0.005)
-        taken = time.perf_counter() - started
+        if process.poll() is not None:
+            raise RuntimeError(f"{' '.join(whole)} ended with {process.returncode} before its first run")
+        taken = spent(process.pid), time.perf_counter() - started
         process.terminate()
         process.wait()
     return taken
+
+
+def spent(pid: int) -> float:
+    """Processor seconds of a process and of all that came of it, ended or not, up to now."""
+    stats = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+            stats[int(path.parent.name)] = int(fields[1]), sum(map(int, fields[11:15]))  # parent; ticks, of ended children too
+    found, waiting = 0, [pid]
+    while waiting:
+        at = waiting.pop()
+        found += stats[at][1]
+        waiting += [child for child, (parent, _) in stats.items() if parent == at]
+    return found / os.sysconf("SC_CLK_TCK")
 
 
 def main(arguments: list[str]) -> None:
@@ -149,6 +168,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--first-only", action="store_true", help="only the seconds to the first step")
     parser.add_argument("--arm", choices=list(ARMS), help="make this arm's runs, and nothing else")
     given = parser.parse_args(arguments)
     if given.arm:
@@ -158,14 +178,14 @@ def main(arguments: list[str]) -> None:
     print(f"\nlaunches, {there['date']}, {there['processor']} x{there['cores']}, load {there['load_before']:.1f}")
     print(f"{given.count} runs of {given.steps} updates\n")
     found: dict[str, list[tuple[float, float]]] = {arm: [] for arm in ARMS}
-    firsts: dict[str, list[float]] = {arm: [] for arm in ARMS}
+    firsts: dict[str, list[tuple[float, float]]] = {arm: [] for arm in ARMS}
     for _ in range(given.rounds):
         for arm in ARMS:
-            found[arm].append(search(arm, given.count, given.steps))
-            command = ["lr-range", "own.yaml"] if arm == "own" else ["lr-range", "--", sys.executable, "train.py"]
-            firsts[arm].append(first_step(command, "own" if arm == "own" else "train"))
-    print("| arm | processor s | wall s | processor s a run | command to first step, wall s |\n|---|---|---|---|---|")
+            found[arm].append((math.nan, math.nan) if given.first_only else search(arm, given.count, given.steps))
+            firsts[arm].append(first_step(arm))
+            print(arm, firsts[arm][-1], file=sys.stderr, flush=True)
+    print("| arm | processor s | wall s | processor s a run | to the first step: processor s | wall s |\n|---|---|---|---|---|---|")
     for arm, both in found.items():
-        cpu, wall = (statistics.median(one[at] for one in both) for at in (0, 1))
-        print(f"| {NAMES[arm]} | {cpu:.1f} | {wall:.1f} | {cpu / given.count:.2f} | {statistics.median(firsts[arm]):.1f} |")
+        cpu, wall, cpu_first, wall_first = (statistics.median(one[at] for one in of) for of in (both, firsts[arm]) for at in (0, 1))
+        print(f"| {NAMES[arm]} | {cpu:.1f} | {wall:.1f} | {cpu / given.count:.2f} | {cpu_first:.2f} | {wall_first:.1f} |")
     return None

@@ -1,10 +1,10 @@
-"""Does the answer depend on where a person starts? One search from each of several starts, all but one wrong in one setting.
+"""Does the answer depend on where a person starts? One search from each of several starts, most of them wrong in one setting.
 
-    python -m benchmarks starts docs/results/records/starts.jsonl --tasks digits concrete
+    python -m benchmarks starts docs/results/contest/starts.jsonl --tasks digits concrete
 
-The usual start is the config's, at the learning rate that a first search found. The others multiply one of its settings, and the last is the
-first search's whole recommendation, so that nothing better is to be found. Each final training is repeated with four seeds and scored on the
-test split. Every search is one line of the file, and none is made twice.
+The usual start is the config's, at the learning rate that a first search found. The others multiply one of its settings. The last is the
+first search's whole recommendation, so that nothing better is to be found. Each final training is repeated with four seeds and scored on
+the test split. Every search is one line of the file, and none is made twice.
 """
 
 import argparse

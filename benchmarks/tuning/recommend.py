@@ -22,7 +22,7 @@ from hpcheck.steps.step import Asked
 
 
 def cost_in_examples(record: RunRecord) -> float:
-    """Training examples processed, and `FORWARD_SHARE` of an example for each one evaluated; measurements of time count as training."""
+    """Training examples processed, and `FORWARD_SHARE` of an example for each one evaluated."""
     spec = record.spec
     evaluated = len(record.rows) * (spec.eval_size or 0) if isinstance(spec, RunSpec) else 0
     return examples_processed(record) + FORWARD_SHARE * evaluated

@@ -7,11 +7,10 @@ from hpcheck.checklist.simulated import START, World
 from hpcheck.runs.records import RunRecord, examples_processed, iterations_done
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps import lr_in_full
-from hpcheck.steps.batch import candidate_sizes, measurement
+from hpcheck.steps.batch import candidate_sizes
 from hpcheck.steps.build_runs import short_steps
-from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.order import REPROBE, STEPS, Replays, steps_of_run
-from hpcheck.steps.reading import Settings
+from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked, Decide, Lookup, replay
 
@@ -66,25 +65,25 @@ def _bounds(of_step: Iterable[Cost]) -> Bounds:
 
 def costs(asked: Asked, world: World, known: Lookup = lambda _: None) -> dict[str, Cost]:
     """What each step of `run` costs in this world: the runs that no step before it has made, and of which `known` has no record."""
-    is_made, counted, table = False, set[str](), {}
+    counted, table = set[str](), {}
 
     def lookup(spec: Spec) -> RunRecord | None:
         record = known(spec)
-        if record is not None:
-            counted.add(record.run_id)
-            world.records.setdefault(record.run_id, record)  # its continuations go on from it
-            return record
-        return world.answer(spec) if is_made else world.find(spec)
+        if record is None:
+            return world.find(spec)
+        counted.add(record.run_id)
+        world.records.setdefault(record.run_id, record)  # its continuations go on from it
+        return record
 
     replays = Replays(asked, lookup)
     for step in steps_of_run(asked):
         settings = replays.settings_before(step)
-        if step == "batch" and settings.max_lr is not None and trainings_of(asked):
-            _ = known(measurement(asked, settings)) or world.answer(measurement(asked, settings))  # is there room for the rest?
-        if replays.is_due(step) and replays.left_out(step) is None:
-            is_made = True
-            replays.outcome(STEPS[step], settings)
-            is_made = False
+        while replays.is_due(step) and replays.left_out(step) is None:
+            outcome = replays.outcome(STEPS[step], settings)
+            if isinstance(outcome, Reading):
+                break
+            for spec in outcome.specs:
+                world.answer(spec)
         table[step] = total(record for run_id, record in world.records.items() if run_id not in counted)
         counted |= world.records.keys()
     return table

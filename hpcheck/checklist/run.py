@@ -1,6 +1,7 @@
 """The checklist at work: plan a step, run what is missing, repeat; read it; write what came out."""
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,12 @@ from hpcheck.config import Config
 from hpcheck.drawing import png
 from hpcheck.engine.choose_engine import Engine, engine_of
 from hpcheck.engine.distributed.ddp import join_outer
-from hpcheck.engine.pool.pool import Pool
+from hpcheck.engine.pool.pool import Job, Pool
 from hpcheck.recommendation import recommended
 from hpcheck.recommendation.metric import Metric
 from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
+from hpcheck.runs.spec import Spec
 from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
 from hpcheck.steps import batch, lr_in_full
@@ -62,6 +64,7 @@ class Checklist:
         if config.task is not None:
             tasks.known(config)[0].save(self.runs.path)
         self._written: list[Reading] = []
+        self._getting_ready: threading.Thread | None = None  # of what draws, beside the first runs
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
     def __enter__(self) -> "Checklist":
@@ -92,20 +95,22 @@ class Checklist:
 
     def _run_or_leave_out(self, step: str) -> list[Reading]:
         """A step of `run`; a look is left out where the share of the search is used up."""
-        if step == "batch" and trainings_of(self.asked):
-            self._measure()
         left_out = self.replays.left_out(step)
-        return self.run_step(step) if left_out is None else [left_out]
+        if left_out is None and step == "batch" and trainings_of(self.asked):
+            self._measure()
+            left_out = self.replays.left_out(step)
+        return self.run_step(step, in_share=True) if left_out is None else [left_out]
 
     def _measure(self) -> None:
-        """Measure step times before the batch step: what it would cost follows from them, and so whether the search has room for it."""
+        """Measure step times before the batch step, where there is room for the least it may cost: what it will cost follows from them."""
         settings = self.replays.settings_before("batch")
         spec = batch.measurement(self.asked, settings)
         if settings.max_lr is not None and self.runs.find(spec) is None:
             self._execute("batch", Missing((spec,), 1))
 
-    def run_step(self, step: str) -> list[Reading]:
-        """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved."""
+    def run_step(self, step: str, in_share: bool = False) -> list[Reading]:
+        """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved. `in_share`: a
+        look goes no further than the share of the search."""
         if not self.replays.is_due(step):
             return []
         before = self.run_step(REPROBE) if step == "train" else []
@@ -113,7 +118,7 @@ class Checklist:
             before = self.run_step(lr_in_full.STEP)
         for name in self.replays.unfinished_before(step):
             self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
-        reading = self._read(step)
+        reading = self._read(step, in_share)
         self._draw(reading)
         self.write()
         for words in self._weights(reading):
@@ -171,23 +176,42 @@ class Checklist:
         if self.tensorboard:
             event_files.write(self.runs, reading.step, reading.runs)
 
-    def _read(self, step: str) -> Reading:
-        return self._answer(step, STEPS[step], self.replays.settings_before(step))
+    def _read(self, step: str, in_share: bool) -> Reading:
+        return self._answer(step, STEPS[step], self.replays.settings_before(step), in_share)
 
-    def _answer(self, step: str, decide: Decide, settings: Settings) -> Reading:
+    def _answer(self, step: str, decide: Decide, settings: Settings, in_share: bool = False) -> Reading:
         for _ in range(MOST_ROUNDS):
             outcome = self.replays.outcome(decide, settings)
             if isinstance(outcome, Reading):
                 return outcome
-            self._execute(step, outcome)
+            if in_share and (left_out := self.replays.left_out(step)) is not None:
+                return left_out
+            self._execute(step, outcome, lambda: self._sure(decide, settings))
         raise RuntimeError(f"{step}: still asking for runs after {MOST_ROUNDS} rounds")
 
-    def _execute(self, step: str, missing: Missing) -> None:
-        jobs = list({self.runs.fingerprints.identify(spec): spec for spec in missing.specs}.items())
+    def _sure(self, decide: Decide, settings: Settings) -> Sequence[Spec]:
+        """What a step is certain to ask for later, by the records that there are now."""
+        outcome = self.replays.outcome(decide, settings)
+        return outcome.sure if isinstance(outcome, Missing) else ()
+
+    def _execute(self, step: str, missing: Missing, sure: Callable[[], Sequence[Spec]] = lambda: ()) -> None:
+        jobs = self._jobs(missing.specs)
+        if self._getting_ready is None:
+            self._getting_ready = threading.Thread(target=png.get_ready, name="pictures", daemon=True)
+            self._getting_ready.start()
+
+        def ahead() -> list[Job]:
+            certain = self._jobs(sure())
+            self.progress.early(step, certain, self.runs.records)
+            return certain
+
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
-            self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once)
+            self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once, ahead)
         self._note_unseeded()
         self._note_metric()
+
+    def _jobs(self, specs: Sequence[Spec]) -> list[Job]:
+        return list({self.runs.fingerprints.identify(spec): spec for spec in specs}.items())
 
     def _note_metric(self) -> None:
         """Judge by the loss, and say so, once runs were seen whose outputs no automatic metric fits."""

@@ -121,6 +121,19 @@ def wd_grid(
     return run_steps("wd-grid", loaded, as_json, quiet, tensorboard, given=config)
 
 
+def will_need_workers(config: "Config") -> bool:
+    """Whether runs will be made by workers of this process: nothing is recorded yet. Code of the user's own is loaded first, since what it
+    sets in the environment is the workers' too."""
+    from hpcheck.plugins.find import is_users_own
+
+    run = config.run
+    if config.script is not None or config.task is not None or run.engine != "local" or run.devices > 1:
+        return False
+    if any(map(is_users_own, (config.data.name, config.model.name, config.optimizer.name))):
+        return False
+    return not any((Path(run.dir) / config.name / "records").glob("*.jsonl"))
+
+
 def run_steps(
     step: str | None,
     config: "Config",
@@ -136,8 +149,13 @@ def run_steps(
 
     progress = Progress(quiet)
     with progress.waiting(f"{Path(config.run.dir) / config.name}: starting"):  # these imports take half a second
+        if will_need_workers(config):
+            from hpcheck.engine.pool.executor import start_early
+
+            start_early()
         from hpcheck.checklist.run import Checklist
         from hpcheck.recommendation import recommended
+        from hpcheck.recommendation.verdict import has_no_answer
         from hpcheck.report.try_next import after_abstention
         from hpcheck.script import command_line
         from hpcheck.steps.reading import left_open
@@ -149,8 +167,10 @@ def run_steps(
         progress.say(f"{step}: {remark}")
     for words in checklist.lost():
         progress.say(words)
+    content = recommended.read(checklist.runs.recommended, whole=True)
     if as_json or not quiet:
-        print_recommendation(recommended.read(checklist.runs.recommended, whole=True), checklist.runs.path, as_json, to_stderr=True)
-    if command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call()):
+        print_recommendation(content, checklist.runs.path, as_json, to_stderr=True)
+    told = has_no_answer(content) and not (as_json or quiet)  # the recommendation ends with the same command
+    if not told and (command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call())):
         progress.say(f"to try next: {command}", whole=True)
     exit_if_abstained(bool(left_open(readings)))

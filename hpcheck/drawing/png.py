@@ -1,5 +1,6 @@
 """The layouts of `curve_layout.py` as PNG, SVG and PDF files, a panel under another. Nothing is computed here."""
 
+import importlib
 import textwrap
 from collections.abc import Sequence
 from io import BytesIO
@@ -33,6 +34,12 @@ STROKES: dict[str, dict[str, Any]] = {
     "mark": {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 3)), "zorder": 3},
     "leader": {"linewidth": 0.8, "zorder": 2},
 }
+
+
+def get_ready() -> None:
+    """Import what pictures need, which takes half a second: while runs are waited for, and not when they have ended."""
+    for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"):
+        importlib.import_module(module)
 
 
 def draw(name: str, panels: Sequence[Panel], folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from hpcheck.engine.distributed.ddp import Devices
 from hpcheck.engine.graphs.groups import Grouped
-from hpcheck.engine.pool.pool import Job, Pool
+from hpcheck.engine.pool.pool import Ahead, Job, Pool, nothing
 
 
 class Engine(Protocol):
@@ -14,10 +14,16 @@ class Engine(Protocol):
 
     A run whose record is complete when `execute` returns was computed as `loop.py` says; the first that failed is raised. A process that
     is killed costs a retry and nothing else. After `close` nothing runs any more; what was under way goes on when it is asked for again.
+    `ahead` is called when something may have changed; an engine may begin with what it names, and may leave it be.
     """
 
     def execute(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+        self,
+        jobs: Sequence[Job],
+        directory: Path,
+        on_poll: Callable[[], None] = lambda: None,
+        asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None: ...
 
     def close(self) -> None: ...

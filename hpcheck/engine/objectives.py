@@ -1,5 +1,6 @@
 """Losses and metrics by name, and evaluation of a model on part of the data."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from hpcheck.plugins.user_errors import in_one_line
 Objective = Callable[[Tensor, Tensor], Tensor]
 EVAL_BATCH_CPU, EVAL_BATCH_GPU = 128, 2048  # measured on CPU: about 128 images at a time are evaluated fastest
 EVAL_PIXELS = 2048 * 64 * 64  # ours: of the images evaluated at a time; larger ones go in fewer at a time, for their activations' sake
-BN_REESTIMATE_BATCHES = 4  # ours: training batches over which BatchNorm statistics are taken anew before an evaluation
+BN_EXAMPLES = 512  # ours: over so many training examples BatchNorm statistics are taken anew; 128 cost a point of accuracy on small images
+BN_FEWEST, BN_MOST = 4, 64  # ours: batches of them, however large or small they are
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -162,12 +164,21 @@ def fresh_batchnorm(model: nn.Module, batches: BatchStream, step: int, splits: i
 
     def pass_batches() -> None:
         with torch.no_grad():
-            for index in range(BN_REESTIMATE_BATCHES):
+            for index in range(bn_batches(batches.batch_size, step)):
                 for part in torch.split(batches.batch(max(step - 1 - index, 0), share.rows)[0], share.part):
                     model(part)
 
     with fresh_statistics(model, pass_batches):
         yield
+
+
+def bn_batches(batch_size: int, step: int = BN_MOST) -> int:
+    """The number of batches over which statistics are taken anew after `step` updates.
+
+    >>> bn_batches(1024), bn_batches(128), bn_batches(32), bn_batches(1), bn_batches(32, step=5), bn_batches(32, step=0)
+    (4, 4, 16, 64, 5, 4)
+    """
+    return max(min(math.ceil(BN_EXAMPLES / batch_size), BN_MOST, step), BN_FEWEST)
 
 
 def batchnorms(model: nn.Module) -> list[_BatchNorm]:

@@ -28,8 +28,7 @@ def records_of(runs: RunDirectory, readings: Sequence[Reading]) -> list[RunRecor
 def cost(records: Sequence[RunRecord], asked: Asked) -> dict[str, Any]:
     """What runs cost: trainings of the user's, runs, iterations and device-seconds.
 
-    Diverged runs count up to where they were stopped. The examples of timing measurements are in `trainings`, and they have no iterations.
-    Evaluations are in the seconds alone.
+    Diverged runs count up to where they were stopped. Evaluations and measurements of step times are in the seconds alone.
     """
     return {
         "trainings": round(in_trainings(asked, sum(map(examples_processed, records))), 2),

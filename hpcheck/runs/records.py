@@ -225,10 +225,8 @@ def seconds_spent(record: RunRecord) -> float:
 
 
 def examples_processed(record: RunRecord) -> int:
-    """Training examples that a run processed; 0 for a continuation's share that its parent did."""
-    if isinstance(record.spec, TimingSpec):
-        return int(record.result.get("examples", 0))
-    return iterations_done(record) * record.spec.total_batch_size
+    """Training examples that a run processed: none of those that its parent did, and 0 for a measurement of time, which trains nothing."""
+    return 0 if isinstance(record.spec, TimingSpec) else iterations_done(record) * record.spec.total_batch_size
 
 
 def iterations_done(record: RunRecord) -> int:

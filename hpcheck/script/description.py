@@ -23,6 +23,7 @@ from hpcheck.script.launch import Launcher
 
 FILE = "script.json"  # in the run directory: values only, checked against the files before it is believed
 LOOK_SECONDS = 0.02
+MOST_NAMED = 5  # files that one line names
 OF_A_SCRIPT = {"loops": LOOPS, "processes": COUNT, "snapshots": FLAG, "device": WORD}
 
 
@@ -126,14 +127,31 @@ def described(
     for left in reversed(range(1 + MOST_RETRIES)):
         found = found or _looked_at(command, job, limit, launcher, is_last=not left)
     assert found is not None
-    given = {str(Path(word).resolve()): hash_of(Path(word)) for word in [*command[1:], *reads] if Path(word).is_file()}
+    given = {str(path.resolve()): hash_of(path) for path in (*files_in(command[1:]), *map(Path, reads))}
     files: Mapping[str, str] = found.pop("files")
+    opened = found.pop("reads", [])
     if wrong := first_wrong(found, OF_A_SCRIPT):
         raise UsersCodeError(f"{outcome.named(command)}: {wrong}")
     say(f"{outcome.named(command)}: {in_words(found)} ({time.monotonic() - started:.1f} s to look at it)")
+    if unnamed := _unnamed(opened, given):
+        say(f"{outcome.named(command)} reads {', '.join(unnamed)}: name it in script_reads, or runs are not made anew when it changes")
     if not found["seed_asked"]:
         say(f"{outcome.named(command)} never calls hpcheck.seed: if its runs draw random numbers, comparisons are not paired")
     return Description(tuple(command), found, {**files, **given}, version)
+
+
+def files_in(words: Sequence[str]) -> list[Path]:
+    """The files that words of a command name, also as `--config=FILE`."""
+    paths = [Path(part) for word in words for part in dict.fromkeys((word, word.partition("=")[2])) if part]
+    return [path for path in paths if path.is_file()]
+
+
+def _unnamed(opened: Sequence[str], given: Mapping[str, str]) -> list[str]:
+    """The files of settings in the working directory that a script opened and nobody named."""
+    here = Path.cwd().resolve()
+    found = dict.fromkeys(Path(one).resolve() for one in opened)
+    inside = [path for path in found if path.is_relative_to(here) and str(path) not in given]
+    return [str(path.relative_to(here)) for path in inside[:MOST_NAMED]]
 
 
 def _looked_at(command: Sequence[str], job: Job, limit: float, launcher: Launcher, is_last: bool) -> dict[str, Any] | None:

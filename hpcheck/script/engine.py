@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcheck.engine.pool.pool import KILLED as KILLED_WORDS
-from hpcheck.engine.pool.pool import MOST_RETRIES, POLL_SECONDS, available_cores, cost, shared
+from hpcheck.engine.pool.pool import MOST_RETRIES, POLL_SECONDS, Ahead, available_cores, cost, nothing, pays, shared
 from hpcheck.engine.pool.threads import most_threads
 from hpcheck.errors import RunFailedError
 from hpcheck.runs import records
@@ -43,17 +43,24 @@ class Launches:
     ) -> None:
         self.command, self.description, self.limit = list(command), description, limit
         self._launcher = launcher or Launcher(command)
-        if description.device != "cpu" or description.processes > 1:
+        if description.device != "cpu" or (description.processes > 1 and not self._launcher.forks_ranks):
             self._launcher.by_itself()
         self._jobs, self._threads, self._say = jobs, threads, say
         self._most_threads = available_cores()
         self._running: dict[str, tuple[Launch, Spec]] = {}
         self._said: set[str] = set()
+        self._since = time.time()
 
     def execute(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+        self,
+        jobs: Sequence[Job],
+        directory: Path,
+        on_poll: Callable[[], None] = lambda: None,
+        asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None:
-        """Make all runs; the first failure ends the others and is raised. A launch that was killed is made again, half as many at once."""
+        """Make all runs; the first failure ends the others and is raised. A launch that was killed is made again, half as many at once.
+        What was begun `ahead` goes on after the return, and is waited for once it is asked for."""
         directory.mkdir(parents=True, exist_ok=True)
         self.description.refuse_changed()
         if self._threads is None:  # a script's steps are not timed: what others leave idle is taken
@@ -61,10 +68,11 @@ class Launches:
         try:
             for run_id, spec in jobs:
                 if isinstance(spec, TimingSpec):
+                    self._runs(self._under_way(), directory, on_poll, 1)  # nothing may run beside it
                     self._time(run_id, spec, directory, on_poll)
             runs = [(run_id, spec) for run_id, spec in jobs if isinstance(spec, RunSpec)]
             if runs:
-                self._runs(runs, directory, on_poll, asked_at_once or len(runs))
+                self._runs(runs, directory, on_poll, asked_at_once or len(runs), ahead)
         except BaseException:
             self.close()
             raise
@@ -78,15 +86,24 @@ class Launches:
         self._running = {}
         self._launcher.close()
 
-    def _runs(self, jobs: Sequence[tuple[str, RunSpec]], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
+    def _runs(
+        self,
+        jobs: Sequence[tuple[str, RunSpec]],
+        directory: Path,
+        on_poll: Callable[[], None],
+        asked_at_once: int,
+        ahead: Ahead = nothing,
+    ) -> None:
         at_once, threads = self._share(asked_at_once)
-        waiting = sorted(jobs, key=cost)
+        waiting = sorted([job for job in jobs if job[0] not in self._running], key=cost)
         lost: Counter[str] = Counter()
-        specs, polled = dict(jobs), time.monotonic()
-        while waiting or self._running:
+        specs, polled, under_way = dict(jobs), time.monotonic(), -1
+        while waiting or specs.keys() & self._running.keys():
             while waiting and len(self._running) < at_once:
-                run_id, spec = waiting.pop()
-                self._running[run_id] = (self._launcher.launch(self._asked(run_id, spec, directory, threads), threads, self.limit), spec)
+                self._begin(waiting.pop(), directory, threads)
+            if len(self._running) not in (under_way, at_once) and self._same_threads_in_every_round():
+                self._begin_early(ahead, [job for job in self._under_way() if job[0] in specs], directory, at_once, threads)
+            under_way = len(self._running)
             time.sleep(LOOK_SECONDS)
             if time.monotonic() - polled >= POLL_SECONDS:
                 on_poll()
@@ -96,8 +113,28 @@ class Launches:
                 if lost[run_id] > MOST_RETRIES:
                     raise RunFailedError(KILLED_WORDS.replace("a worker process", outcome.named(self.command)))
                 at_once = max(1, at_once // 2)
-                waiting.append((run_id, specs[run_id]))
+                if run_id in specs:  # another is asked for later
+                    waiting.append((run_id, specs[run_id]))
         on_poll()
+
+    def _begin(self, job: tuple[str, RunSpec], directory: Path, threads: int) -> None:
+        run_id, spec = job
+        self._running[run_id] = (self._launcher.launch(self._asked(run_id, spec, directory, threads), threads, self.limit), spec)
+
+    def _begin_early(self, ahead: Ahead, waited_for: Sequence[Job], directory: Path, at_once: int, threads: int) -> None:
+        """Launch what is certain to be asked for, while there is room."""
+        for run_id, spec in ahead():
+            if isinstance(spec, TimingSpec) or run_id in self._running or len(self._running) >= at_once:
+                continue
+            if pays((run_id, spec), waited_for, directory):
+                self._begin((run_id, spec), directory, threads)
+
+    def _under_way(self) -> list[tuple[str, RunSpec]]:
+        return [(run_id, spec) for run_id, (_, spec) in self._running.items() if isinstance(spec, RunSpec)]
+
+    def _same_threads_in_every_round(self) -> bool:
+        """Whether a run gets the same number of threads whenever it is begun, as `Pool` has it."""
+        return self._threads is not None or self._most_threads == 1
 
     def _killed(self, directory: Path) -> list[str]:
         """The launches that were killed, of those that have ended since the last look. Raises what another one failed of."""
@@ -138,8 +175,8 @@ class Launches:
         if record.result.get("unseeded"):
             self.description.seeded = False
             self._once(
-                f"{name} draws random numbers that hpcheck.seed does not set: two runs with one seed began with other losses, so "
-                "comparisons are not paired, intervals are wider and confidence is lower"
+                f"{name} draws random numbers that hpcheck.seed does not set (or goes on from what an earlier run saved): two runs with "
+                "one seed began with other losses, so comparisons are not paired, intervals are wider and confidence is lower"
             )
 
     def _once(self, words: str) -> None:
@@ -165,6 +202,7 @@ class Launches:
             threads=threads,
             goes_on=bool(spec.finally_on and spec.keep) and not spec.label.startswith("start"),
             told=self.description.told,
+            since=self._since,
         )
 
     def _time(self, run_id: str, spec: TimingSpec, directory: Path, on_poll: Callable[[], None]) -> None:

@@ -42,6 +42,7 @@ class Job:
     threads: int = 0
     goes_on: bool = False  # after its last update the script goes on, to save what it saves
     told: Mapping[str, Any] = field(default_factory=dict)  # what the describe launch told
+    since: float = 0.0  # when the search began: what was written after it may be of another launch
 
     def write(self, folder: Path) -> None:
         (folder / "job.json").write_text(json.dumps(asdict(self)), encoding="utf-8")

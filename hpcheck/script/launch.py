@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hpcheck.script import nursery
 from hpcheck.script.job import JOB, Job, pulse_in
+from hpcheck.script.torchrun import ranks_of
 
 WARDEN = Path(__file__).with_name("warden.py")
 KEPT = 1 << 16  # bytes of output that are kept, the last ones
@@ -113,17 +114,24 @@ class Nursery:
 
 
 class Launcher:
-    """Launches one command again and again; from a nursery where that is safe."""
+    """Launches one command again and again; from a nursery where that is safe, also the processes of a torchrun."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self.command = list(command)
-        self._given = nursery.python_of(self.command)
+        self._ranks = ranks_of(self.command) if nursery.can_fork() else None
+        self._given = nursery.python_of(self.command) if self._ranks is None else self._ranks.given
         self._nursery: Nursery | None = None
 
     def launch(self, job: Job, threads: int, limit: float) -> "Launch":
         if self._given is not None and (self._nursery is None or not self._nursery.lives()):
             self._nursery = Nursery(self._given)
-        return Launch(self.command, job, threads, limit, self._nursery)
+        environments = [{}] if self._ranks is None else self._ranks.environments()
+        return Launch(self.command, job, threads, limit, self._nursery, environments)
+
+    @property
+    def forks_ranks(self) -> bool:
+        """Whether the processes of one training are forked one by one."""
+        return self._ranks is not None
 
     def by_itself(self) -> None:
         """Launch each as a process of its own from here on: a script that uses a GPU or several processes."""
@@ -148,7 +156,15 @@ def _code_from(connection: socket.socket) -> int:
 class Launch:
     """A command that was launched for a job."""
 
-    def __init__(self, command: Sequence[str], job: Job, threads: int, limit: float, server: Nursery | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        job: Job,
+        threads: int,
+        limit: float,
+        server: Nursery | None = None,
+        environments: Sequence[dict[str, str]] = ({},),
+    ) -> None:
         self.job, self.limit = job, limit
         self.folder = Path(tempfile.mkdtemp(prefix="hpcheck-script-"))
         job.write(self.folder)
@@ -156,17 +172,21 @@ class Launch:
         environment.pop("HPCHECK_SETTINGS", None)
         environment.setdefault("OMP_NUM_THREADS", str(threads))
         self._guarded: Guarded | None = None
-        self._connection: socket.socket | None = None
+        self._connections: list[socket.socket] = []  # to the server, of each process that has not ended
+        self._codes: list[int] = []  # of those that have
         self._code: int | None = None
         if server is not None:
             output, theirs = os.pipe()
-            self._connection = server.fork(environment, int(environment["OMP_NUM_THREADS"]), theirs)
+            threads = int(environment["OMP_NUM_THREADS"])
+            asked = [server.fork({**environment, **more}, threads, theirs) for more in environments]
             os.close(theirs)
             self._output = Output(output)
-            if self._connection is None:
+            self._connections = [one for one in asked if one is not None]
+            for connection in self._connections:
+                connection.setblocking(False)
+            if len(self._connections) < len(asked):
+                self.let_go()
                 self._code = LOST
-            else:
-                self._connection.setblocking(False)
         else:
             self._guarded = Guarded(command, environment)
             self._output = self._guarded.output
@@ -176,10 +196,21 @@ class Launch:
         """The exit code, 128 and the signal's number where it was killed; None while it runs."""
         if self._guarded is not None:
             return self._guarded.process.poll()
-        if self._code is None and self._connection is not None:
-            with suppress(BlockingIOError):
-                self._code = _code_from(self._connection)
+        if self._code is None:
+            self._look()
         return self._code
+
+    def _look(self) -> None:
+        """Where one process has failed, the others are ended; its word is waited for until the next look, for they fail of its end too."""
+        failed = any(self._codes)
+        for connection in tuple(self._connections):
+            with suppress(BlockingIOError):
+                self._codes.append(_code_from(connection))
+                connection.close()
+                self._connections.remove(connection)
+        if failed or not self._connections:
+            self._code = LOST if LOST in self._codes else next((code for code in self._codes if code), 0)
+            self._drop()
 
     def is_silent(self) -> bool:
         """Whether it has made no update and no evaluation for longer than the limit."""
@@ -196,9 +227,15 @@ class Launch:
         """Have it ended, without waiting."""
         if self._guarded is not None:
             self._guarded.let_go()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection, self._code = None, self._code if self._code is not None else LOST
+        if self._connections:
+            self._drop()
+            self._code = self._code if self._code is not None else LOST
+
+    def _drop(self) -> None:
+        """Have the server end the processes that run."""
+        for connection in self._connections:
+            connection.close()
+        self._connections = []
 
     def end(self) -> None:
         """End it where it runs still, and remove its folder."""

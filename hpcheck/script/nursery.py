@@ -22,16 +22,16 @@ SOCKET = "nursery"
 SET_DEATH_SIGNAL = 1  # Linux's prctl
 
 
+def can_fork() -> bool:
+    """Whether processes can be waited for by a handle."""
+    return hasattr(os, "pidfd_open")
+
+
 def python_of(command: Sequence[str]) -> list[str] | None:
     """What a command gives to this very Python: `[script, ...]` or `["-m", module, ...]`; None for any other command, and where processes
     cannot be waited for by a handle."""
     found = shutil.which(command[0])
-    if (
-        found is None
-        or not hasattr(os, "pidfd_open")
-        or Path(found).parent != Path(sys.executable).parent
-        or not Path(found).samefile(sys.executable)
-    ):
+    if found is None or not can_fork() or Path(found).parent != Path(sys.executable).parent or not Path(found).samefile(sys.executable):
         return None
     given = [word for at, word in enumerate(command[1:]) if not (word == "-u" and at == 0)]
     if len(given) > 1 and given[0] == "-m":

@@ -2,8 +2,12 @@
 of the user's own settings, which say whether the one is better than the other (docs/checklist.md)."""
 
 from collections.abc import Sequence
-from itertools import cycle
+from dataclasses import replace
+from functools import partial
+from itertools import cycle, islice
 
+from hpcheck.runs.records import RunRecord
+from hpcheck.runs.spec import Spec
 from hpcheck.steps import confirm_reading, nothing_learnt
 from hpcheck.steps.confirm_plan import (
     FRESH,
@@ -16,7 +20,7 @@ from hpcheck.steps.confirm_plan import (
     start_in_full,
     trainings_of,
 )
-from hpcheck.steps.contest import Contest, Training
+from hpcheck.steps.contest import Contest, Training, full_training, outcome
 from hpcheck.steps.reading import Settings, nothing_run
 from hpcheck.steps.step import Asked, Steps
 
@@ -31,23 +35,26 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     start = start_in_full(asked, settings)
     at_other_lrs = lrs_trained(asked, settings)
     contest = Contest(asked, start, total + len(at_other_lrs))
-    yield from contest.train([*at_other_lrs, *first_candidates(asked, settings)])
+    yield from _train(contest, [*at_other_lrs, *first_candidates(asked, settings)])
     if nothing_learnt.learnt_nothing(contest):
         return nothing_learnt.reading(contest, settings)
     yield from _neighbours(contest)
     yield from _challenged(contest)
     yield from _neighbours(contest)
-    ours, _ = contest.best()
-    if ours is None:
+    best, _ = contest.best()
+    if best is None:
         return confirm_reading.all_diverged(contest, settings)
-    against = contest.start
-    if ours == against:
-        ours, _ = contest.best([one for one in contest.candidates if one != against])
-    pair = [one for one in dict.fromkeys((contest.best()[0], ours, against)) if one is not None][:FRESH]
-    turn = cycle(pair)
-    yield from contest.train([next(turn) for _ in range(contest.left)])
+    pair: list[Settings]
+    if best == contest.start:
+        ours, _ = contest.best([one for one in contest.candidates if one != best])
+        pair = [best] if ours is None else [best, ours]
+    else:
+        ours = _own_weight_decay_where_tied(contest, best)
+        pair = [ours, contest.start]
+    fresh = list(islice(cycle(pair), contest.left))
     if asked.config.confirm.sure:
-        yield from _sure(contest, pair)
+        fresh += _for_sure(contest, pair, fresh)
+    yield from contest.train(fresh)
     return confirm_reading.reading(contest, settings, ours)
 
 
@@ -58,7 +65,7 @@ def _neighbours(contest: Contest) -> Training:
         missing = [] if best is None else neighbours(contest.asked, best, contest.candidates)
         if not missing:
             return
-        yield from contest.train(missing[: contest.left - FRESH])
+        yield from _train(contest, missing[: contest.left - FRESH])
 
 
 def _challenged(contest: Contest) -> Training:
@@ -68,15 +75,42 @@ def _challenged(contest: Contest) -> Training:
         if contest.left <= FRESH:
             return
         if one not in contest.records:
-            yield from contest.train([one])
+            yield from _train(contest, [one])
         if contest.best()[0] != one:
             return
 
 
-def _sure(contest: Contest, pair: Sequence[Settings]) -> Training:
-    """`confirm.sure`: what may be recommended, and its neighbours in lr and weight decay, with two fresh seeds each."""
-    best = pair[0]
-    for one in dict.fromkeys([*pair, *for_sure(contest.asked, best)]):
-        fewer = 1 + SURE_SEEDS - len(contest.records.get(one, ()))
-        if fewer > 0:
-            yield from contest.train([one] * fewer)
+def _own_weight_decay_where_tied(contest: Contest, best: Settings) -> Settings:
+    """The best, with the user's weight decay where that was trained too and the best does not lead it by enough to be recommended: what
+    speaks against the user's lr says nothing about their weight decay, and a tie keeps the user's own value."""
+    own = replace(best, weight_decay=contest.start.weight_decay)
+    is_tied = own in contest.records and own != contest.start and not contest.judged(best, own, first=True).passes
+    return own if is_tied else best
+
+
+def _for_sure(contest: Contest, pair: Sequence[Settings], fresh: Sequence[Settings]) -> list[Settings]:
+    """`confirm.sure`: what may be recommended, and its neighbours in lr and weight decay, with two fresh seeds each, beside those that are
+    trained with `fresh` ones anyway."""
+    more = []
+    for one in dict.fromkeys([*pair, *for_sure(contest.asked, pair[0])]):
+        seeds = len(contest.records.get(one, ())) + list(fresh).count(one)
+        more += [one] * (1 + SURE_SEEDS - seeds)
+    return more
+
+
+def _train(contest: Contest, wanted: Sequence[Settings]) -> Training:
+    """The next seed of each of these; beside them the start's fresh seeds, as soon as these are certain."""
+    return contest.train(wanted, partial(_fresh_of_start, contest))
+
+
+def _fresh_of_start(contest: Contest, found: Sequence[RunRecord]) -> list[Spec]:
+    """The start's trainings with fresh seeds that are made whatever leads in the end: one, or those of `confirm.sure`.
+
+    They are certain once a training has ended well and learnt something. Then `decide` comes to its last round, and the start is one of
+    that round's pair.
+    """
+    known = [*found, *(record for several in contest.records.values() for record in several)]
+    if not any(nothing_learnt.learnt(contest.asked, one) and not outcome(contest.asked, one).diverged for one in known):
+        return []
+    seeds = SURE_SEEDS if contest.asked.config.confirm.sure else 1
+    return [full_training(contest.asked, contest.start, seed) for seed in range(1, 1 + seeds)]

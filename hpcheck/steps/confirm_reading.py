@@ -231,6 +231,8 @@ def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequ
     words = f"{first}; its neighbour{'s' * (len(near) > 1)}: {beside}" if near else first
     if chosen == contest.start and ours is not None:
         return f"{words}; yours stays, since nothing was better over both seeds"
+    if chosen.weight_decay == contest.start.weight_decay and len(others) > 0:
+        return f"{words}; your weight decay stays, since no other led it by more than chance"
     if not is_between(asked, chosen, contest.candidates):
         return f"{words}; it lies at the edge of what was trained"
     return words

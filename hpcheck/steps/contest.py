@@ -1,7 +1,7 @@
 """Settings trained in full beside one another, a seed at a time, and who leads: what `confirm` decides from."""
 
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,13 +13,14 @@ from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.steps.build_runs import examples_of_share
 from hpcheck.steps.confirm_words import metric_name, named, spelled
 from hpcheck.steps.reading import Settings
-from hpcheck.steps.step import Asked
+from hpcheck.steps.step import Asked, Round, Wanted
 from hpcheck.steps.train import final_run
 
 PERCENT = 100.0
 SHARES = ("accuracy", "acc", "top1", "top-1")  # ours: names of a script's metric that is a share of the validation examples
 LARGEST = 1e100  # ours: a larger loss or metric says as little as none, and its square is no float
-Training = Generator[Sequence[Spec], Sequence[RunRecord], None]
+Training = Generator[Wanted, Sequence[RunRecord], None]
+Sure = Callable[[Sequence[RunRecord]], Sequence[Spec]]
 
 
 @dataclass
@@ -58,15 +59,15 @@ class Contest:
             sides = [side[1:] for side in sides]
         return judged(sides[0], sides[1], [self.trained(one) for one in self.candidates])
 
-    def train(self, wanted: Sequence[Settings]) -> Training:
-        """The next seed of each of these, side by side."""
+    def train(self, wanted: Sequence[Settings], sure: Sure = lambda _: ()) -> Training:
+        """The next seed of each of these, side by side; `sure`: what is certain to be trained after them, as `Round` has it."""
         counts = {one: len(self.records.get(one, ())) for one in wanted}
         specs, order = [], []
         for one in wanted:
             specs.append(full_training(self.asked, one, counts[one]))
             order.append(one)
             counts[one] += 1
-        found = yield specs
+        found = yield Round(specs, sure)
         for one, record in zip(order, found, strict=True):
             self.records.setdefault(one, []).append(record)
 

@@ -9,7 +9,7 @@ from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.drawing.panels import Panel
 from hpcheck.steps.build_runs import FEWEST_STEPS, curve, short_steps
 from hpcheck.steps.confirm_plan import iterations_of_a_training, start_in_full, trainings_of
-from hpcheck.steps.contest import Contest, Training
+from hpcheck.steps.contest import Contest, Training, full_training
 from hpcheck.steps.evidence import series
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.range_tests import sweep_spec
@@ -36,20 +36,27 @@ def is_short(asked: Asked) -> bool:
 def decide(asked: Asked, settings: Settings) -> Steps:
     """Set max_lr and min_lr: the best of full trainings at maxima a factor of four apart, about the user's own, or about the middle of what
     the sweep learns and diverges at, with one on either side of the best."""
-    (sweep,) = yield [sweep_spec(asked, settings, short_steps(asked, "lr_range", settings))]
+    own = asked.config.start.max_lr
+    about_own = [] if own is None else [full_training(asked, one, 0) for one in _about(asked, settings, own)]
+    sweep, *_ = yield [sweep_spec(asked, settings, short_steps(asked, "lr_range", settings)), *about_own]
     read = read_sweep(curve(sweep))
     diverges_at = read.diverges_at or sweep.run.lr.largest
-    middle = asked.config.start.max_lr or math.sqrt((read.learns_from or diverges_at / UNSEEN) * diverges_at)
+    middle = own or math.sqrt((read.learns_from or diverges_at / UNSEEN) * diverges_at)
     contest = Contest(asked, start_in_full(asked, settings), MOST)
-    yield from _bracketed(contest, settings, [middle * APART, middle, middle / APART])
+    yield from _bracketed(contest, settings, _about(asked, settings, middle))
     best, _ = contest.best()
     return _abstained(contest, settings) if best is None else _reading(contest, _middle(contest, best), diverges_at)
 
 
-def _bracketed(contest: Contest, settings: Settings, first: Sequence[float]) -> Training:
+def _about(asked: Asked, settings: Settings, middle: float) -> list[Settings]:
+    """The first maxima that are tried: the middle, and one on either side."""
+    return [with_lr(asked, settings, two_significant_figures(lr)) for lr in (middle * APART, middle, middle / APART)]
+
+
+def _bracketed(contest: Contest, settings: Settings, first: Sequence[Settings]) -> Training:
     """Train the first maxima, and on beyond the edge that wins, while there are trainings."""
     asked = contest.asked
-    yield from contest.train([with_lr(asked, settings, two_significant_figures(lr)) for lr in first])
+    yield from contest.train(first)
     while contest.left:
         best, _ = contest.best()
         tried = sorted(one.known_max_lr for one in contest.candidates)

@@ -6,6 +6,7 @@ from hpcheck.runs.records import RunRecord
 from hpcheck.steps.confirm_reading import SOURCE, panels, trained_line
 from hpcheck.steps.contest import Contest
 from hpcheck.steps.reading import Evidence, Reading, Settings
+from hpcheck.steps.step import Asked
 
 LEARNT = 0.01  # ours, by reasoning: a loss is below a constant prediction's where it is lower by this share; less is chance of the examples
 NOT_TESTED = "not tested"
@@ -18,16 +19,22 @@ def learnt_nothing(contest: Contest) -> bool:
     The lowest loss of a training counts, not the last: one that overfits ends far above it, and has learnt.
     """
     finished = [one for records in contest.records.values() for one in records if not one.diverged]
-    bound = (1 - LEARNT) * contest.asked.facts.constant_loss
-    return bool(finished) and all(_lowest(one) > bound for one in finished)
+    return bool(finished) and not any(learnt(contest.asked, one) for one in finished)
+
+
+def learnt(asked: Asked, record: RunRecord) -> bool:
+    """Whether a training that ended as it should came below the loss of a constant prediction, or that loss is not known."""
+    return not record.diverged and not _lowest(record) > (1 - LEARNT) * asked.facts.constant_loss  # NaN counts as learnt
 
 
 def reading(contest: Contest, before: Settings) -> Reading:
     """Nothing is recommended: all settings are the start's, and a remark says where to look."""
     start, loss = contest.start, contest.asked.facts.constant_loss
     runs = tuple(record.run_id for records in contest.records.values() for record in records)
-    reason = f"no full training learnt more than a constant prediction knows (validation loss {loss:.3g})"
-    why = f"{reason}: look at the labels and at the model, give a smaller start.max_lr, or train longer (budget.epochs)"
+    lowest = min(map(_lowest, (one for records in contest.records.values() for one in records)))
+    figures = f"the lowest validation loss is {lowest:.4g}, and a constant prediction has {loss:.4g}"
+    reason = f"no full training learnt more than a constant prediction knows: {figures}"
+    why = f"{reason}. Look at the labels and at the model, give a smaller start.max_lr, or train longer (budget.epochs)"
     decay = Evidence("weight_decay", start.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
     back = (Evidence(name, value, "chosen", "low", f"yours stays: {reason}", KEPT, runs=runs) for name, value in _changed(before, start))
     return Reading(

@@ -118,8 +118,9 @@ class Replays:
             begun_from = self._with_users_lr(settings, name)
             outcome = self.outcome(decide, begun_from)
             says_something = isinstance(outcome, Reading) and (bool(outcome.runs) or outcome.settings != begun_from)
-            if lr_was_read and isinstance(outcome, Missing) and (why := self._left_out(name, begun_from, used)) is not None:
-                outcome, says_something = Reading(name, begun_from, (), remarks=(why,)), True
+            if lr_was_read and isinstance(outcome, Missing) and (why := self._left_out(name, begun_from, used, outcome)) is not None:
+                outcome = Reading(name, begun_from, (), remarks=(why,), runs=outcome.made, examples=outcome.examples)
+                says_something = True
             yield name, outcome, says_something
             used += outcome.examples if isinstance(outcome, Reading) and says_something else 0
             range_was_read = range_was_read or (name == "lr-range" and says_something)
@@ -133,18 +134,17 @@ class Replays:
             return False
         return range_was_read or lr_in_full.is_short(self.asked)
 
-    def _left_out(self, step: str, settings: Settings, used: int) -> str | None:
-        """Why `run` leaves a look out that was not made: the share of the search is used up."""
+    def _left_out(self, step: str, settings: Settings, used: int, missing: Missing) -> str | None:
+        """Why `run` leaves a look out that was not made, or not to its end: the share of the search is used up."""
         if step not in share_of_search.LOOKS or settings.max_lr is None:
             return None
         timing = self.lookup(batch.measurement(self.asked, settings)) if step == "batch" else None
-        return share_of_search.left_out(self.asked, step, settings, used, timing)
+        return share_of_search.left_out(self.asked, step, settings, used, timing, missing)
 
     def left_out(self, step: str) -> Reading | None:
         """The reading of a look that `run` leaves out; None where it is made, or was."""
-        return next(
-            (one for one in self.readings() if one.step == step and step in share_of_search.LOOKS and not one.runs and one.remarks), None
-        )
+        readings = (one for one in self.readings() if one.step == step and step in share_of_search.LOOKS)
+        return next((one for one in readings if not one.evidence and not one.undone), None)
 
     def settings_before(self, step: str) -> Settings:
         """What is known when `step` begins: the start, as changed by the readings ahead of it; the user's own lr where none was read."""

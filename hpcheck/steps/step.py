@@ -14,7 +14,22 @@ from hpcheck.runs.spec import Spec
 from hpcheck.steps.reading import Reading, Settings
 
 Lookup = Callable[[Spec], RunRecord | None]
-Steps = Generator[Sequence[Spec], Sequence[RunRecord], Reading]
+
+
+@dataclass(frozen=True)
+class Round:
+    """Runs that a step waits for, and those that it will ask for later whatever the answers are: an idle worker may begin with them.
+
+    `sure` is told the records of this round that are there, and says what is certain by them. It names only runs that are asked for in
+    every case: no run is made that the step would not make anyway.
+    """
+
+    specs: Sequence[Spec]
+    sure: Callable[[Sequence[RunRecord]], Sequence[Spec]] = lambda _: ()
+
+
+Wanted = Sequence[Spec] | Round
+Steps = Generator[Wanted, Sequence[RunRecord], Reading]
 
 
 @dataclass(frozen=True)
@@ -46,11 +61,15 @@ Decide = Callable[[Asked, Settings], Steps]
 
 @dataclass(frozen=True)
 class Missing:
-    """The runs that a step still needs now, of so many that it asked for together; and how many of its runs there are already."""
+    """The runs that a step still needs now, of so many that it asked for together; how many of its runs there are already; the runs that it
+    will need in any case, but not now; and those that it has looked at, with the examples that they trained on."""
 
     specs: tuple[Spec, ...]
     asked_at_once: int
     done: int = 0
+    sure: tuple[Spec, ...] = ()
+    made: tuple[str, ...] = ()
+    examples: int = 0
 
 
 def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> Missing | Reading:
@@ -68,15 +87,22 @@ def replay(decide: Decide, asked: Asked, settings: Settings, lookup: Lookup) -> 
     step = decide(asked, settings)
     seen: dict[str, int] = {}  # a run -> the examples that it trained on
     try:
-        wanted = next(step)
+        wanted = as_round(next(step))
         while True:
-            found = [(spec, lookup(spec)) for spec in wanted]
+            found = [(spec, lookup(spec)) for spec in wanted.specs]
             missing = tuple(spec for spec, record in found if record is None)
-            if missing:
-                return Missing(missing, len(found), len(seen) + len(found) - len(missing))
             records = [record for _, record in found if record is not None]
+            if missing:
+                sure = tuple(spec for spec in wanted.sure(records) if spec not in missing and lookup(spec) is None)
+                made = seen | {record.run_id: examples_processed(record) for record in records}
+                return Missing(missing, len(found), len(seen) + len(records), sure, tuple(made), sum(made.values()))
             seen.update((record.run_id, examples_processed(record)) for record in records)
-            wanted = step.send(records)
+            wanted = as_round(step.send(records))
     except StopIteration as finished:
         reading: Reading = finished.value
         return Reading(**{**vars(reading), "runs": tuple(seen), "examples": sum(seen.values())})
+
+
+def as_round(wanted: Wanted) -> Round:
+    """What a step yields; a mere list names nothing for later."""
+    return wanted if isinstance(wanted, Round) else Round(wanted)

@@ -90,6 +90,7 @@ class Progress:
         self.quiet = quiet
         self.console = stdout.console(to_stderr=True, quiet=quiet)
         self.whole = Whole()
+        self._early: dict[str, Watched] = {}  # by run: what idle workers may have begun before it is waited for
         self.metric: Callable[[float], str] = "metric {:.3g}".format
 
     def plans(self, steps: Sequence[str], left_at: Callable[[str], float]) -> None:
@@ -104,6 +105,8 @@ class Progress:
         if self.quiet:
             yield lambda: None
             return
+        for run_id, _ in jobs:
+            self._early.pop(run_id, None)
         self.whole.begins(step)
         began = time.monotonic()
         try:
@@ -116,6 +119,19 @@ class Progress:
         finally:
             self.whole.ended(sum(amount(spec) for _, spec in jobs), time.monotonic() - began)
 
+    def early(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> None:
+        """Show these runs too, from when they have begun."""
+        for run_id, spec in jobs:
+            self._early.setdefault(run_id, Watched(step, "", spec, records / f"{run_id}.jsonl"))
+
+    def _early_ended(self) -> list[Watched]:
+        """The early runs that have ended since the last look."""
+        ended = {run_id: run for run_id, run in self._early.items() if run.standing().status}
+        for run_id, run in ended.items():
+            self.whole.ended(amount(run.spec), 0.0)
+            del self._early[run_id]
+        return list(ended.values())
+
     @contextmanager
     def _bars(self, runs: Sequence[Watched], began: float) -> Iterator[Callable[[], None]]:
         from rich.console import Group
@@ -125,7 +141,7 @@ class Progress:
         def drawn() -> Group:
             seconds = time.monotonic() - began
             plain, size = not self.console.encoding.startswith("utf"), self.console.size
-            bars = [self._bar(run, seconds) for run in runs]
+            bars = [self._bar(run, seconds) for run in [*runs, *(run for run in list(self._early.values()) if run.last.row)]]
             texts = lines(self._whole_bar(runs, seconds), bars, size.width, size.height, plain)
             return Group(*(Text(text, no_wrap=True, style="bold" if at == 0 else "") for at, text in enumerate(texts)))
 
@@ -134,6 +150,7 @@ class Progress:
             def poll() -> None:
                 for run in runs:
                     run.standing()
+                self._early_ended()
 
             yield poll
 
@@ -158,6 +175,8 @@ class Progress:
             for ended in [run for run in runs if found[run.title].status and run.title not in told]:
                 told.add(ended.title)
                 self.say(f"{ended.title}: {self.ending(ended.spec, found[ended.title])}")
+            for early in self._early_ended():
+                self.say(f"{early.title}, begun early since it is needed in any case: {self.ending(early.spec, early.last)}")
             if time.monotonic() - last < SECONDS_A_LINE:
                 return
             last = time.monotonic()

@@ -171,6 +171,16 @@ def test_batchnorm_statistics_are_fresh_in_an_evaluation_and_restored_after_it()
     assert norm.momentum == 0.1
 
 
+@pytest.mark.parametrize(("batch_size", "passes"), [(512, 4), (32, 16)])
+def test_batchnorm_statistics_are_of_as_many_examples_at_a_small_batch_size(batch_size, passes):
+    seen: list[int] = []
+    model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64)).train()
+    model.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    with fresh_batchnorm(model, stream(batch_size), 100):
+        pass
+    assert seen == [batch_size] * passes
+
+
 def test_batchnorm_that_is_frozen_keeps_its_statistics_in_an_evaluation():
     model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64)).train()
     model[1].eval()

@@ -53,7 +53,7 @@ def in_this_process(monkeypatch):
     """Runs are made here, one by one: a pool of workers would import torch again."""
     threads = torch.get_num_threads()
 
-    def execute(self, jobs, directory, on_poll=None, asked_at_once=None):
+    def execute(self, jobs, directory, on_poll=None, asked_at_once=None, ahead=None):
         directory.mkdir(parents=True, exist_ok=True)
         for run_id, spec in jobs:
             worker.work(spec, run_id, directory, "cpu", 1)

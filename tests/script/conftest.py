@@ -8,6 +8,7 @@ import pytest
 @pytest.fixture
 def drive(tmp_path, monkeypatch):
     """Have this process launched for a job; `drive(spec)` returns where its record will be."""
+    from torch.optim.lr_scheduler import OneCycleLR
     from torch.optim.optimizer import _global_optimizer_post_hooks
     from torch.utils.data import dataloader
 
@@ -18,6 +19,7 @@ def drive(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(dataloader._BaseDataLoaderIter, "__next__", dataloader._BaseDataLoaderIter.__next__)
+    monkeypatch.setattr(OneCycleLR, "get_lr", OneCycleLR.get_lr)
 
     def begin(spec=SPEC, mode="run", run_id="a" * 16, **more):
         folder = tmp_path / f"job-{run_id}-{mode}"

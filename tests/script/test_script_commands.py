@@ -167,7 +167,7 @@ def test_the_lines_to_add_are_found_by_looking():
     )
     words = "\n".join(advice(Path("plain.py")))
     for expected in (
-        "hpcheck.total_batch_size(batch_size)",
+        "hpcheck.total_batch_size(arguments.accumulate * batch_size) // arguments.accumulate",
         "hpcheck.follow(optimizer, validate, model=model",
         "for _ in hp.epochs(arguments.epochs)",
     ):

@@ -16,6 +16,7 @@ from hpcheck.engine.divergence import Levels
 from hpcheck.runs import records, schedules
 from hpcheck.runs.schedules import constant, one_cycle, ramp
 from hpcheck.script import api
+from hpcheck.script.inside.evaluation import bn_begins
 from hpcheck.script.inside.levels import LossLevels
 from hpcheck.script.job import ScriptError, told
 from tests.support.followed import SPEC, Script, ended
@@ -151,6 +152,19 @@ def test_a_training_goes_on_after_its_last_update_and_its_loop_ends(drive):
     record = records.read(path)
     assert record.result["val"]["examples"] == 200
     assert record.result["val"]["metric"] == record.rows[-1]["metric"]
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "first", "batch_size", "begins"),
+    [
+        ([0, 40, 80], 0, 128, {36, 76}),  # four updates, as ever
+        ([0, 40, 80], 0, 32, {24, 64}),  # as many examples in sixteen
+        ([40, 80], 20, 1, {24, 64}),  # no more than sixteen
+        ([50, 60, 63], 40, 32, {40, 50, 60}),  # none from before the evaluation before
+    ],
+)
+def test_batchnorm_statistics_are_taken_over_as_many_examples_at_small_batch_sizes(evaluations, first, batch_size, begins):
+    assert bn_begins(evaluations, first, batch_size) == begins
 
 
 def test_a_fork_goes_on_from_its_parents_snapshot_and_its_levels(drive, tmp_path):

@@ -1,10 +1,13 @@
 """What the search may cost before full trainings: momentum's look is left out first, then batch's, and it is said."""
 
+import pytest
+
+from hpcheck.checklist.costs import among_ten_classes, costs, easy, hard
 from hpcheck.runs.records import RunRecord
-from hpcheck.steps import batch, momentum
+from hpcheck.steps import batch, build_runs, momentum
 from hpcheck.steps.order import STEPS, Replays
 from hpcheck.steps.reading import FoundLr, Settings
-from hpcheck.steps.share_of_search import expected, left_out, share
+from hpcheck.steps.share_of_search import LOOKS, expected, left_out, share
 from hpcheck.steps.step import Missing
 from tests.support.simulated import World, asked, read
 
@@ -28,7 +31,6 @@ def test_the_share_is_two_trainings_or_3000_iterations_whichever_is_more() -> No
 def test_a_look_is_made_where_there_is_room_and_left_out_where_there_is_none() -> None:
     question = asked(ON)
     wanted = expected(question, "momentum", KNOWN, None)
-    assert wanted is not None
     assert left_out(question, "momentum", KNOWN, share(question) - wanted, None) is None
     why = left_out(question, "momentum", KNOWN, share(question) - wanted + 1, None)
     assert why is not None
@@ -38,12 +40,21 @@ def test_a_look_is_made_where_there_is_room_and_left_out_where_there_is_none() -
 
 def test_what_batch_sizes_would_cost_is_known_once_their_steps_are_timed() -> None:
     question, world = asked(ON), World()
-    assert expected(question, "batch", KNOWN, None) is None
-    assert left_out(question, "batch", KNOWN, 1e12, None) is None
     wanted = expected(question, "batch", KNOWN, timing(world))
     looked = read(world, batch.decide, question, KNOWN)
-    assert wanted is not None
     assert looked.examples <= wanted
+
+
+@pytest.mark.parametrize("proportional", [False, True])
+def test_before_steps_are_timed_the_least_that_batch_sizes_may_cost_decides(proportional: bool) -> None:
+    question = asked(ON)
+    world = World(seconds_a_step=0.0) if proportional else World(seconds_an_example=0.0)
+    least, wanted = expected(question, "batch", KNOWN, None), expected(question, "batch", KNOWN, timing(world))
+    assert 0 < least <= wanted
+    assert left_out(question, "batch", KNOWN, share(question) - least, None) is None
+    why = left_out(question, "batch", KNOWN, share(question) - least + 1, None)
+    assert why is not None
+    assert "this step would cost at least " in why
 
 
 def test_nothing_is_left_out_where_nothing_is_confirmed_and_nothing_of_other_steps() -> None:
@@ -66,3 +77,25 @@ def test_a_look_that_is_left_out_is_a_reading_that_says_so() -> None:
     after = replays.settings_before("confirm")
     assert (after.total_batch_size, after.max_momentum) == (128, 0.95)
     assert not read(world, momentum.decide, question, after).undone  # as a command it looks all the same
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_look_that_was_begun_goes_no_further_than_the_share(look: str) -> None:
+    """Each round is asked for by what its runs really cost; what the look has cost already counts."""
+    question, runs = asked(ON), (build_runs.cycle(asked(ON), KNOWN, 500, "one more"),)
+    measured = timing(World()) if look == "batch" else None
+    begun = Missing(runs, 1, done=2, examples=100_000)
+    room = share(question) - 100_000 - 500 * 128
+    assert left_out(question, look, KNOWN, room, measured, begun) is None
+    why = left_out(question, look, KNOWN, room + 1, measured, begun)
+    assert why is not None
+    assert "It has cost 2,500, and this step would cost 500 more." in why
+
+
+def test_looks_and_lr_cost_no_more_than_the_share_in_any_simulated_search() -> None:
+    """A training has 117 iterations here, so that short runs are longer than that, and momentum's are made longer still."""
+    question = among_ten_classes(asked(ON, "budget.epochs=3", "start.total_batch_size=256"))
+    found = [costs(question, world) for world in (*easy(question), *hard(question))]
+    search = [sum(one[step].examples for step in ("lr-in-full", *LOOKS)) for one in found]
+    assert max(search) <= share(question)
+    assert any(one["momentum"].examples for one in found)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hpcheck.engine.pool.pool import Ahead, nothing
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import Spec, TimingSpec
 from tests.support.simulated import World
@@ -22,6 +23,7 @@ class SimulatedEngine:
         directory: Path,
         on_poll: Callable[[], None] = lambda: None,
         asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None:
         for run_id, spec in jobs:
             record = self.world.timed(spec) if isinstance(spec, TimingSpec) else self.world.trained(spec)

@@ -154,3 +154,24 @@ def test_bars_on_a_terminal_go_to_stderr_and_leave_nothing_behind(tmp_path, caps
     assert "lr-range" in captured.err
     assert "1cycle to 0.1" in captured.err
     assert "loss 0.25, metric 0.9" in captured.err
+
+
+def test_a_run_that_was_begun_early_is_told_when_it_ends_or_in_the_round_that_waits_for_it(tmp_path, capsys):
+    told = Progress()
+    with told.watching("confirm", [("a", RUN)], tmp_path) as poll:
+        told.early("confirm", [("b", CHILD), ("c", CHILD)], tmp_path)
+        poll()
+        writer(tmp_path, CHILD, 80, 100, name="b").finish("finished", {})
+        poll()
+        told.early("confirm", [("c", CHILD)], tmp_path)
+        poll()
+    with told.watching("confirm", [("c", CHILD)], tmp_path) as poll:
+        writer(tmp_path, CHILD, 80, 100, name="c").finish("finished", {})
+        poll()
+    assert capsys.readouterr().err.splitlines() == [
+        "confirm: 1cycle to 0.1 (100 iterations)",
+        "confirm: 1cycle to 0.1, begun early since it is needed in any case: loss 0.25, metric 0.9, 1.5 s of training",
+        "confirm: 1cycle to 0.1 (40 iterations)",
+        "confirm: 1cycle to 0.1: loss 0.25, metric 0.9, 1.5 s of training",
+    ]
+    assert told.whole.worked == amount(RUN) + 2 * amount(CHILD)

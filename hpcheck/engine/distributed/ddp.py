@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from hpcheck.engine.distributed.mailbox import Mailbox, Order
-from hpcheck.engine.pool.pool import POLL_SECONDS, STOP_SECONDS, Job, available_cores, cost
+from hpcheck.engine.pool.pool import POLL_SECONDS, STOP_SECONDS, Ahead, Job, available_cores, cost, nothing
 from hpcheck.engine.pool.threads import openmp
 from hpcheck.errors import RunFailedError
 
@@ -33,9 +33,14 @@ class Devices:
         self._busy = False
 
     def execute(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+        self,
+        jobs: Sequence[Job],
+        directory: Path,
+        on_poll: Callable[[], None] = lambda: None,
+        asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None:
-        """Run all `jobs`, one by one. The first failure is raised."""
+        """Run all `jobs`, one by one, and nothing `ahead`. The first failure is raised."""
         directory.mkdir(parents=True, exist_ok=True)
         share = max(1, available_cores() // processes_here(self.devices))
         threads = self.threads or min(share, openmp() or share)

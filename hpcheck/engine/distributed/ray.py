@@ -13,7 +13,7 @@ from typing import Any
 from hpcheck.engine.distributed import ray_task
 from hpcheck.engine.distributed.ray_task import Outcome, Task
 from hpcheck.engine.distributed.wire import error_from_text
-from hpcheck.engine.pool.pool import POLL_SECONDS, Job, available_cores, cost, shared
+from hpcheck.engine.pool.pool import POLL_SECONDS, Ahead, Job, available_cores, cost, nothing, shared
 from hpcheck.errors import InputError, RunFailedError
 from hpcheck.runs import records
 from hpcheck.runs.files import StorageError, naming, write_whole
@@ -39,10 +39,15 @@ class Tasks:
         self._running: dict[Any, Job] = {}
 
     def execute(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+        self,
+        jobs: Sequence[Job],
+        directory: Path,
+        on_poll: Callable[[], None] = lambda: None,
+        asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None:
         """Run all `jobs`; measurements of time alone, the rest as the cluster has room. The first failure is raised once the running ones
-        end."""
+        end. Nothing is begun `ahead`."""
         directory.mkdir(parents=True, exist_ok=True)
         try:
             for job in [job for job in jobs if isinstance(job[1], TimingSpec)]:

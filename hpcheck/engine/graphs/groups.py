@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from hpcheck.engine.graphs.grouping import BRANCHES, COMPILED, groups, refusal_of
-from hpcheck.engine.pool.pool import POLL_SECONDS, Job, Pool
+from hpcheck.engine.pool.pool import POLL_SECONDS, Ahead, Job, Pool, nothing
 from hpcheck.runs import records
 from hpcheck.runs.spec import RunSpec
 
@@ -21,13 +21,14 @@ class Grouped(Pool):
         super().__init__(device, jobs, threads)
         self.together = together
 
-    def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
-        of_arrays = [job for job in jobs if isinstance(job[1], RunSpec) and not job[1].data.task]
+    def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int, ahead: Ahead = nothing) -> None:
+        begun = self.begun_early()
+        of_arrays = [job for job in jobs if isinstance(job[1], RunSpec) and not job[1].data.task and job[0] not in begun]
         runs = [job for job in of_arrays if isinstance(job[1], RunSpec) and (self.together != "auto" or refusal_of(job[1]) is None)]
         if runs:
             self._together(groups(runs), directory, on_poll, asked_at_once)
         rest = [job for job in jobs if records.read(directory / f"{job[0]}.jsonl") is None]
-        super()._all(rest, directory, on_poll, asked_at_once)
+        super()._all(rest, directory, on_poll, asked_at_once, ahead)
 
     def _together(self, found: Sequence[Sequence[Job]], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
         """Compute groups where the devices are ones for it, on each device one share at a time. A worker that is killed leaves its runs

@@ -130,6 +130,13 @@ def _end_with(parent_sentinel: int) -> None:
     os._exit(1)
 
 
+def start_early() -> None:
+    """Start the server that workers are forked from before there is work: it imports torch while this process imports what it needs. It
+    ends with this process."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    _start_server()
+
+
 def is_at_work() -> bool:
     """Whether this process, a worker, computes something; an idle one has nothing to save when it is asked to end."""
     return bool(_works)

@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -20,9 +20,17 @@ POLL_SECONDS = 0.3
 STOP_SECONDS = 4.0  # ours: so long may a run take to finish its step and save, for the command to be gone within 5 s
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 MOST_RETRIES = 3  # ours: a run whose worker is killed more often than that fails
+WORTH = 0.5  # ours, by reasoning: a run is begun early while one that is waited for has this share of its work before it. Begun in a
+# short gap, it would take a worker from the next round for nearly its whole length
 KILLED = "a worker process was killed again and again, most likely for want of memory: lower run.jobs, or the batch size"
 Job = tuple[str, Spec]  # run id, spec
+Ahead = Callable[[], Sequence[Job]]  # what is certain to be asked for later, by the records that there are now
 Answer = TypeVar("Answer")
+
+
+def nothing() -> Sequence[Job]:
+    """Nothing is certain."""
+    return ()
 
 
 class Pool:
@@ -33,23 +41,35 @@ class Pool:
         self._devices: dict[str, int | None] | None = None  # free bytes of each; None where nobody counts them
         self._most_threads: int | None = None  # of the directory that runs are made for; None: as many as there are cores
         self._executor: Executor | None = None
+        self._running: dict[Future[int | None], tuple[Job, str]] = {}  # between two rounds: what was begun early
 
     def execute(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+        self,
+        jobs: Sequence[Job],
+        directory: Path,
+        on_poll: Callable[[], None] = lambda: None,
+        asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None:
         """Run all `jobs`; measurements of time alone, the rest side by side, spread over the GPUs. The first failure is raised once the
         running ones end. Runs whose worker was killed go on from their checkpoints, half as many at once.
 
         `asked_at_once`: how many runs the step asked for together, those that are done already included. It sets the threads of each, so
         that a round which was interrupted goes on to the same numbers (default: as many as there are jobs).
+        `ahead` says what a worker may begin with that would be idle. That goes on after the return, and is waited for once it is asked for.
         """
         directory.mkdir(parents=True, exist_ok=True)
         if jobs and self.threads is None:
             self._most_threads = self._chosen_for(jobs[0][1], directory)
         for job in [job for job in jobs if isinstance(job[1], TimingSpec)]:
+            self._all([early for early, _ in self._running.values()], directory, on_poll, 1)  # nothing may run beside it
             self._all([job], directory, on_poll, 1)
         runs = [job for job in jobs if not isinstance(job[1], TimingSpec)]
-        self._all(runs, directory, on_poll, asked_at_once or len(runs))
+        self._all(runs, directory, on_poll, asked_at_once or len(runs), ahead)
+
+    def begun_early(self) -> set[str]:
+        """The runs that were begun before they were asked for, and go on."""
+        return _ids(self._running)
 
     def refuse_missing_device(self) -> None:
         """Raise `InputError` where a device is named that the machine has not, before anything is written."""
@@ -60,15 +80,17 @@ class Pool:
                 self.close()
                 raise
 
-    def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int) -> None:
-        waiting = sorted(jobs, key=cost)  # the longest last: it is taken first
-        running: dict[Future[int | None], tuple[Job, str]] = {}
+    def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int, ahead: Ahead = nothing) -> None:
+        running, awaited, begun = self._running, {run_id for run_id, _ in jobs}, self.begun_early()
+        waiting = sorted([job for job in jobs if job[0] not in begun], key=cost)  # the longest last: it is taken first
         lost: Counter[str] = Counter()  # by run, how often its worker was killed
         failed: BaseException | None = None
         try:
             slots, threads = self._share(asked_at_once) if jobs else (Slots({}, 0), 1)
-            polled = time.monotonic()
-            while running or waiting:
+            for job, device in running.values() if jobs else ():
+                slots.hold(device, kind(job))
+            polled, has_changed = time.monotonic(), True
+            while waiting or awaited & _ids(running):
                 while waiting and (device := slots.take(kind(waiting[-1]))) is not None:
                     try:
                         future = self._submit(bool(running), _work, *waiting[-1], directory, device, threads)
@@ -76,30 +98,58 @@ class Pool:
                         slots.give_back(device, kind(waiting[-1]), None)
                         break
                     running[future] = (waiting.pop(), device)
+                if has_changed and not waiting and failed is None and self._same_threads_in_every_round():
+                    self._begin_early(ahead, awaited, slots, directory, threads)
                 done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 if not done and self._executor is not None:
                     self._executor.cancel_forgotten(running)
                 if time.monotonic() - polled >= POLL_SECONDS:
                     on_poll()
                     polled = time.monotonic()
+                has_changed = bool(done)
                 killed, error = _ended({future: running.pop(future) for future in done}, slots)
                 if error is not None and failed is None:
                     failed, waiting = error, []  # those that run already run to their end
                 if killed:
-                    self.close()  # nothing of this pool runs any more: what has not ended by itself was lost with it
-                    also_killed, _ = _ended(running, slots)
-                    killed, running = [*killed, *also_killed], {}
-                    slots.at_once = max(1, slots.at_once // 2)
+                    killed += self._lost_with_the_pool(slots)
                     lost.update(run_id for run_id, _ in killed)
                     if max(lost.values()) > MOST_RETRIES:
                         raise RunFailedError(KILLED)
-                    waiting += [] if failed else [job for job in killed if records.read(directory / f"{job[0]}.jsonl") is None]
+                    again = [job for job in killed if job[0] in awaited]  # others are asked for later
+                    waiting += [] if failed else [job for job in again if records.read(directory / f"{job[0]}.jsonl") is None]
             on_poll()
         except BaseException:  # Ctrl-C and the like
             self.close()
             raise
         if failed is not None:
             raise failed
+
+    def _lost_with_the_pool(self, slots: Slots) -> list[Job]:
+        """Close a pool that a killed worker has broken: the runs that were lost with it. From now on half as many run at once."""
+        others = dict(self._running)
+        self._running.clear()
+        self.close()  # nothing of this pool runs any more: what has not ended by itself was lost with it
+        slots.at_once = max(1, slots.at_once // 2)
+        return _ended(others, slots)[0]
+
+    def _same_threads_in_every_round(self) -> bool:
+        """Whether a run gets the same number of threads whenever it is begun. Else its last bits would depend on when a worker was idle."""
+        return self.threads is not None or self._most_threads in (None, 1)
+
+    def _begin_early(self, ahead: Ahead, awaited: Set[str], slots: Slots, directory: Path, threads: int) -> None:
+        """Have idle workers begin with what is certain to be asked for."""
+        waited_for = [job for job, _ in self._running.values() if job[0] in awaited]
+        for job in ahead() if slots.has_room() else ():
+            if job[0] in _ids(self._running) or not pays(job, waited_for, directory):
+                continue
+            device = slots.take(kind(job))
+            if device is None:
+                return
+            try:
+                self._running[self._submit(True, _work, *job, directory, device, threads)] = (job, device)
+            except BrokenProcessPool:  # those that run say so next
+                slots.give_back(device, kind(job), None)
+                return
 
     def _share(self, asked_at_once: int) -> tuple[Slots, int]:
         """Runs at once on the devices there are, and the threads of each. Raises `InputError` where the machine has none such."""
@@ -141,6 +191,7 @@ class Pool:
     def close(self) -> None:
         """End the workers. A run under way leaves a checkpoint after its step; what has not ended soon is killed."""
         executor, self._executor = self._executor, None
+        self._running.clear()
         if executor is not None:
             executor.end(STOP_SECONDS)
 
@@ -148,6 +199,24 @@ class Pool:
         if self._executor is None:
             self._executor = Executor(max(self.jobs or 1, available_cores()), _start)
         return self._executor
+
+
+def _ids(running: Mapping[Future[int | None], tuple[Job, str]]) -> set[str]:
+    return {job[0] for job, _ in running.values()}
+
+
+def pays(job: Job, waited_for: Sequence[Job], directory: Path) -> bool:
+    """Whether a run may begin early: one of those that are waited for has enough of its work left."""
+    return any(left(one, directory) >= WORTH * cost(job) for one in waited_for)
+
+
+def left(job: Job, directory: Path) -> float:
+    """How much of a run is left, by its record so far."""
+    run_id, spec = job
+    found = records.standing(directory / f"{run_id}.jsonl")
+    if found.status or isinstance(spec, TimingSpec):
+        return 0.0
+    return cost(job) - max(0.0, found.row.get("step", 0.0) - spec.at_step) * spec.total_batch_size
 
 
 def _ended(futures: Mapping[Future[int | None], tuple[Job, str]], slots: Slots) -> tuple[list[Job], BaseException | None]:

@@ -25,13 +25,21 @@ class Slots:
 
     def take(self, kind: Hashable) -> str | None:
         """The device for a run of this kind; None where it has to wait."""
-        if sum(map(len, self._running.values())) >= self.at_once:
+        if not self.has_room():
             return None
         for device, runs in sorted(self._running.items(), key=lambda item: len(item[1])):
             if not runs or self._fits(device, kind):
                 runs.append(kind)
                 return device
         return None
+
+    def has_room(self) -> bool:
+        """Whether fewer runs are under way than may be."""
+        return sum(map(len, self._running.values())) < self.at_once
+
+    def hold(self, device: str, kind: Hashable) -> None:
+        """Count a run that is on this device already."""
+        self._running[device].append(kind)
 
     def give_back(self, device: str, kind: Hashable, peak: int | None = None) -> None:
         """A run has ended; it took so many bytes, where that is known."""

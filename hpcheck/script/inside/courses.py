@@ -16,18 +16,18 @@ from hpcheck.runs.outcomes import packed
 from hpcheck.runs.records import RecordWriter
 from hpcheck.runs.spec import RunSpec, from_dict
 from hpcheck.script.inside import ranks
-from hpcheck.script.inside.evaluation import BN_UPDATES, Evaluated, FreshBatchNorm, evaluated, gpu_is_used
+from hpcheck.script.inside.evaluation import Evaluated, FreshBatchNorm, bn_begins, evaluated, gpu_is_used
 from hpcheck.script.inside.examples import FROM, UNTIL, Examples
 from hpcheck.script.inside.follower import Values
 from hpcheck.script.inside.levels import LossLevels
 from hpcheck.script.inside.losses import Loss, Losses
+from hpcheck.script.inside.opened import FirstLoss
 from hpcheck.script.inside.state import Snapshots
 from hpcheck.script.job import ENDED, EVALUATING, FOLLOWING, UPDATES, Job, Pulse, ScriptError, tell
 
 NAN_AT_FIRST = (
     "the evaluation gives a loss of NaN before the first update, so no learning rate is at fault: look at the model, the loss and the data"
 )
-SAME_LOSS = 1e-3  # ours, relative: the loss of the first update of two runs with one seed; float32 on other threads differs by 1e-6
 WARM_UP, A_SAMPLE, FEWEST_SAMPLES = 3, 4, 2  # ours: updates before a timing, the fewest of a sample, and samples
 SAMPLE_SECONDS, TIMED_SECONDS = 0.05, 0.5  # ours: a sample lasts so long, as the engine's do, and all of them together
 
@@ -91,12 +91,13 @@ class Run(Common):
         self._values = [(lr, momentum, spec.weight_decay) for lr, momentum in zip(self._lrs, self._momenta, strict=True)]
         self._evaluations = set(spec.evaluate_after)
         self._batchnorm = FreshBatchNorm(model)
-        self._fresh_from = {max(at - BN_UPDATES, spec.at_step) for at in spec.evaluate_after} if self._batchnorm.is_needed else set()
+        begins = bn_begins(sorted(spec.evaluate_after), spec.at_step, spec.total_batch_size)
+        self._fresh_from = begins if self._batchnorm.is_needed else set()
         self._stops = iter(self._all_stops(spec))
         self._next_stop = next(self._stops)
         self.levels = LossLevels(spec.total_batch_size)
         self._losses = Losses()
-        self._is_first = spec.parent is None  # the first loss has not been seen yet
+        self._first_loss = FirstLoss(job.told, job.since) if spec.parent is None else None  # None: it has been seen
         self._sum, self._count = 0.0, 0  # of all losses since the last row
         self._examples = Examples(spec.total_batch_size, ranks.size())
         self._record: RecordWriter | None = None
@@ -109,6 +110,10 @@ class Run(Common):
     def begins(self) -> None:
         super().begins()
         self.snapshots.check()
+        if self._first_loss is not None:
+            self._first_loss.begins()
+        elif not self._batchnorm.is_needed:
+            self.snapshots.check_evaluation(self._evaluated().loss)
         if ranks.rank() == 0:
             path = Path(self.job.records) / f"{self.job.run_id}.jsonl"
             path.unlink(missing_ok=True)  # a script's run begins anew: what is inside it is not known
@@ -168,20 +173,12 @@ class Run(Common):
     def _diverged(self, wait: bool) -> bool:
         """Look at the losses since the last look, as all processes have them."""
         losses = self._losses.look(wait)
-        if self._is_first and losses:
-            self._is_first = False
-            self._compare_first(losses[0])
+        if self._first_loss is not None and losses:
+            self._unseeded = self._first_loss.is_another(losses[0], self.spec.seed, self.spec.total_batch_size)
+            self._first_loss = None
         self._sum, self._count = self._sum + sum(losses), self._count + len(losses)
         self.levels.add(losses)
         return self.levels.diverged()
-
-    def _compare_first(self, loss: float) -> None:
-        """One seed gives one first loss: another than the describe launch had means that the script draws random numbers of its own."""
-        told = self.job.told
-        alike = told.get("seed") == self.spec.seed and told.get("total_batch_size") == self.spec.total_batch_size
-        first = told.get("first_loss")
-        if alike and isinstance(first, float) and math.isfinite(first) and abs(loss - first) > SAME_LOSS * abs(first):
-            self._unseeded = True
 
     def _train_loss(self) -> float:
         found = self._sum / self._count if self._count else math.nan
@@ -190,11 +187,8 @@ class Run(Common):
         return found
 
     def _row(self, train_loss: float) -> None:
-        self.pulse.beat(EVALUATING, self.done)
-        before, self.evaluating, self._examples.paused = time.perf_counter(), True, True
-        found = self._last = evaluated(self._evaluate, self._val_examples)
-        self._batchnorm.end()
-        self.evaluating, self._examples.paused = False, False
+        before = time.perf_counter()
+        found = self._last = self._evaluated()
         worth = found.metric if self.spec.data.metric_is == "higher" else -found.metric
         if self.spec.keep == "best" and worth > self._best:
             self._best = worth
@@ -207,6 +201,15 @@ class Run(Common):
         scheduled = {"step": self.done, "lr": self._lrs[at], "momentum": self._momenta[at], "train_loss": train_loss}
         self._record.row(**scheduled, val_loss=found.loss, metric=found.metric, seconds=seconds)
         self.pulse.beat(FOLLOWING, self.done)
+
+    def _evaluated(self) -> Evaluated:
+        """The user's evaluation, now."""
+        self.pulse.beat(EVALUATING, self.done)
+        self.evaluating, self._examples.paused = True, True
+        found = evaluated(self._evaluate, self._val_examples)
+        self._batchnorm.end()
+        self.evaluating, self._examples.paused = False, False
+        return found
 
     def _finish(self, diverged: bool) -> None:
         self._batchnorm.end()
@@ -227,7 +230,8 @@ class Run(Common):
 
     def _save(self, ending: str) -> None:
         if self.snapshots.possible and ranks.rank() == 0:
-            self.snapshots.save(Path(self.job.records) / f"{self.job.run_id}{ending}", self.done, self.levels)
+            val_loss = math.nan if self._last is None else self._last.loss
+            self.snapshots.save(Path(self.job.records) / f"{self.job.run_id}{ending}", self.done, self.levels, val_loss)
 
     def _environment(self) -> dict[str, Any]:
         """What the record says of where it was made, as the engine's workers say it."""

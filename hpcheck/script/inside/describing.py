@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from torch import nn
 
 from hpcheck.plugins.user_errors import is_theirs
-from hpcheck.script.inside import ranks
+from hpcheck.script.inside import opened, ranks
 from hpcheck.script.inside.courses import Common
 from hpcheck.script.inside.evaluation import evaluated, gpu_is_used
+from hpcheck.script.inside.examples import Examples
 from hpcheck.script.inside.follower import Values
 from hpcheck.script.inside.groups import Groups
 from hpcheck.script.inside.losses import Loss
@@ -48,6 +49,12 @@ class Describing(Common):
         self._model, self._snapshots = model, snapshots
         self._loops: dict[str, int] = {}
         self._losses: list[float] = []
+        self._examples = Examples(driven.job.total_batch_size or driven.own_batch_size or 1, ranks.size())
+        self._reads: list[str] = []
+
+    def begins(self) -> None:
+        super().begins()
+        self._reads = opened.configs(opened.end())
 
     def looped(self, kind: str, n: int) -> None:
         self._loops[kind] = int(n)
@@ -65,6 +72,8 @@ class Describing(Common):
             return False
         self.pulse.beat(EVALUATING, self.done)
         self.evaluating = True
+        self._examples.end()
+        self._examples.refuse_batches(self._given["train_examples"])
         found = evaluated(self._evaluate, self._given["val_examples"])
         self.evaluating = False
         first = ranks.summed(self._losses[:1])[0] / ranks.size()
@@ -97,6 +106,7 @@ class Describing(Common):
             "processes": ranks.size(),
             "device": self._device(),
             "files": own_files(),
+            "reads": self._reads,
         }
 
     def _device(self) -> str:

@@ -1,6 +1,7 @@
 """A launched script's side of its job: what the calls of `hpcheck.script.api` do there, and the describe launch's course."""
 
 import os
+import re
 import sys
 import threading
 import time
@@ -8,12 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from hpcheck.script.inside import opened
 from hpcheck.script.inside.follower import Follower
 from hpcheck.script.inside.groups import Groups, unwrapped
 from hpcheck.script.job import FOLLOWING, Pulse, ScriptError, read_job, tell
 from hpcheck.script.kinds import Evaluate, State
 
 DRIVER = "HPCHECK_DRIVER"  # the process id of the command
+LESS_IS_BETTER = re.compile(  # ours: a metric of such a name that is taken as "higher" would have the worst training chosen
+    r"(val(idation)?[ _-])?(loss|error([ _-]rate)?|nll|perplexity|ppl|bits?|bp[cb]|r?mse|mae|wer|cer|fid|(cross[ _-]?)?entropy)",
+    re.IGNORECASE,
+)
 SHARDED = {"FullyShardedDataParallel", "FSDPModule", "DeepSpeedEngine"}
 
 
@@ -25,6 +31,7 @@ class Driven:
         self.asked: set[str] = set()
         self.own_batch_size: int | None = None
         self._follower: Follower | None = None
+        opened.begin()
         self._hook = sys.excepthook
         sys.excepthook = self._told
         _end_with_the_driver()
@@ -35,6 +42,11 @@ class Driven:
         return self.job.seed
 
     def total_batch_size(self, default: int) -> int:
+        if self.own_batch_size not in (None, int(default)):
+            raise ScriptError(
+                f"hpcheck.total_batch_size was given {self.own_batch_size} and then {default}: it is asked for the training batches alone; "
+                "a validation loader keeps its own size"
+            )
         self.asked.add("total_batch_size")
         self.own_batch_size = int(default)
         return self.job.total_batch_size or int(default)
@@ -60,6 +72,8 @@ class Driven:
             raise ScriptError("hpcheck.follow was called a second time: one run follows one training")
         if metric_is not in ("higher", "lower"):
             raise ScriptError(f'hpcheck.follow: metric_is is {metric_is!r}; expected "higher" or "lower"')
+        if metric_is == "higher" and LESS_IS_BETTER.fullmatch(metric):
+            raise ScriptError(f'hpcheck.follow: of a metric called {metric} less is better: give metric_is="lower"')
         if "total_batch_size" not in self.asked:
             raise ScriptError(
                 "the batch size was not asked for: write hpcheck.total_batch_size(YOUR_OWN) where the script sets it, before hpcheck.follow"

@@ -12,13 +12,14 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hpcheck.engine.objectives import bn_batches
 from hpcheck.script.inside import ranks
 from hpcheck.script.inside.scores import LOSSES, SCORES, Each, each_of, parts
 from hpcheck.script.job import ScriptError
 
 KEYS = {"loss", "metric", "count", SCORES, LOSSES}
 SAME = 0.01  # ours, relative: processes that evaluate the same examples agree by more than this; shards of a set differ by more
-BN_UPDATES = 4  # ours: BatchNorm statistics are taken over so many updates before an evaluation, as `engine` takes them over batches
+BN_MOST_UPDATES = 16  # ours: the statistics of more updates lag behind the weights, as running averages do
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +156,18 @@ def random_numbers_kept() -> Iterator[None]:
         torch.set_rng_state(cpu)
         if gpus is not None:
             torch.cuda.set_rng_state_all(gpus)
+
+
+def bn_begins(evaluations: Sequence[int], first: int, batch_size: int) -> set[int]:
+    """The updates after which BatchNorm statistics begin to be taken: so many before each evaluation as `engine` takes batches, and never
+    before the evaluation before it.
+
+    >>> sorted(bn_begins([0, 40, 44], 0, 64))
+    [32, 40]
+    """
+    count = min(bn_batches(batch_size), BN_MOST_UPDATES)
+    before = [first, *evaluations]
+    return {max(at - count, previous) for previous, at in zip(before, evaluations, strict=False) if at > first}
 
 
 class FreshBatchNorm:

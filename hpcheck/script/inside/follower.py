@@ -8,9 +8,11 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from hpcheck.script.inside.groups import Groups
 from hpcheck.script.inside.losses import Loss, taken
+from hpcheck.script.inside.schedulers import outlast
 from hpcheck.script.job import ScriptError
 from hpcheck.script.kinds import Hyper, counted
 
+EMPTY_EPOCHS = 3  # ours: epochs in which nothing happens, after which nothing will
 NO_UPDATE, SURELY_NONE = 100, 10_000  # ours: losses without an update; a scaler of gradients skips some, 64 accumulated batches are many
 Values = tuple[float, float, float]  # lr, momentum, weight decay
 
@@ -39,6 +41,8 @@ class Follower:
         self._begun = self._ended = False
         self._losses: list[Loss] = []
         self.yielded = 0  # by `steps`
+        self._at_epoch, self._empty = (-1, 0), 0  # updates and losses when the last epoch began, and how many were empty
+        outlast()
         if groups is not None:
             self._set, self._check, self._optimizer = groups.set, groups.check, groups.optimizer
             groups.optimizer.register_step_pre_hook(self._before)
@@ -49,7 +53,7 @@ class Follower:
     def epochs(self, n: int) -> Iterator[int]:
         """The numbers of epochs, as long as the run goes on; `n` is your own number of them."""
         self.course.looped("epochs", n)
-        return counted(n, lambda: not self.finished)
+        return counted(n, self._another_epoch)
 
     def steps(self, n: int) -> Iterator[int]:
         """The numbers of updates, as long as the run goes on; `n` is your own number of them."""
@@ -135,6 +139,20 @@ class Follower:
             self._ended = True
             raise SystemExit(0)
         self.finished = True
+
+    def _another_epoch(self) -> bool:
+        """Whether there is another. Raises `ScriptError` where epochs go by and nothing is computed: it would go on so for ever."""
+        if self.finished:
+            return False
+        now = self.course.done, len(self._losses)
+        self._empty = self._empty + 1 if now == self._at_epoch else 0
+        self._at_epoch = now
+        if self._empty >= EMPTY_EPOCHS:
+            raise ScriptError(
+                f"{EMPTY_EPOCHS} epochs passed without an update or a loss: do the batches fit into the data (drop_last), and does the "
+                "loop make its iterator anew in each epoch?"
+            )
+        return True
 
     def _another_step(self) -> bool:
         self.yielded += 1
