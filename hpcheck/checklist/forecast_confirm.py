@@ -4,7 +4,7 @@ from typing import Any
 
 from hpcheck.steps.confirm_plan import FRESH, first_candidates, for_sure, trainings_of, why_so_many
 from hpcheck.steps.reading import FoundLr, Settings
-from hpcheck.steps.share_of_search import SHARE_ITERATIONS, SHARE_TRAININGS
+from hpcheck.steps.share_of_search import share_in_trainings
 from hpcheck.steps.step import Asked
 
 NEIGHBOURS = 2
@@ -14,14 +14,14 @@ def confirmation(asked: Asked, start: Settings) -> dict[str, Any]:
     """The plan's word on `confirm`: its trainings, what they are spent on, why so many, and how many more under `confirm.sure`."""
     total, known = trainings_of(asked), _with_some_lr(start)
     if not total:
-        return {"trainings": 0, "why": why_so_many(asked), "parts": {}, "sure": 0}
+        return {"trainings": 0, "why": why_so_many(asked), "parts": {}, "sure": 0, "share": 0.0}
     first = len(first_candidates(asked, known))
     beside = min(NEIGHBOURS, total - first - FRESH)
     challenger = min(1, total - first - beside - FRESH)
     fresh = total - first - beside - challenger
     parts = {"first": first, "neighbours": beside, "challenger": challenger, "fresh": fresh}
     sure = (len(for_sure(asked, known)) + FRESH) * 3 - total if asked.config.confirm.sure else 0
-    return {"trainings": total, "why": why_so_many(asked), "parts": parts, "sure": max(sure, 0)}
+    return {"trainings": total, "why": why_so_many(asked), "parts": parts, "sure": max(sure, 0), "share": share_in_trainings(asked)}
 
 
 def words(found: dict[str, Any]) -> list[str]:
@@ -38,7 +38,7 @@ def words(found: dict[str, Any]) -> list[str]:
     more = f" --sure: about {found['sure']} more." if found["sure"] else ""
     return [
         f"Full trainings of confirm, {found['trainings']}: {', '.join(named)}.{more} {found['why']}",
-        f"The search before it may cost {SHARE_TRAININGS:g} trainings or {SHARE_ITERATIONS:,} iterations, whichever is more. "
+        f"The search before it may cost {found['share']:g} trainings. "
         "Where that is used up, momentum is left out first, then the batch size.",
     ]
 

@@ -11,15 +11,21 @@ from hpcheck.steps.policies import policy_of
 from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked, Missing
 
-SHARE_TRAININGS, SHARE_ITERATIONS = 2.0, 3000  # ours: the search before `confirm` costs at most so many of the user's trainings, or so many
+SHARE = 2.0  # ours: trainings of the user's that the search before `confirm` may cost, so that it is 10 with the eight in full
+SHARE_OF_SHORT, SHORT = 4.0, 1000  # ours: ... where one is shorter than so many iterations, since the lr takes three to five in full
 AGAIN = 2  # ours: runs made again with another seed, beyond the first of each candidate, that a look is expected to need
 LOOKS = ("batch", "momentum")
 NOT_BEGUN = Missing((), 0)
 
 
 def share(asked: Asked) -> float:
-    """Training examples that the search may cost: 2 of the user's trainings, or 3,000 iterations of the user's, whichever is more."""
-    return max(SHARE_TRAININGS * iterations_of_a_training(asked), SHARE_ITERATIONS) * asked.config.start.total_batch_size
+    """Training examples that the search may cost."""
+    return share_in_trainings(asked) * iterations_of_a_training(asked) * asked.config.start.total_batch_size
+
+
+def share_in_trainings(asked: Asked) -> float:
+    """The same in trainings of the user's: 2, or 4 where one has fewer than 1,000 iterations."""
+    return SHARE if iterations_of_a_training(asked) >= SHORT else SHARE_OF_SHORT
 
 
 def expected(asked: Asked, step: str, settings: Settings, timing: RunRecord | None) -> float:

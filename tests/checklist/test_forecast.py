@@ -94,7 +94,7 @@ def test_people_read_the_same(tmp_path) -> None:
 
 def test_where_full_trainings_confirm_the_share_of_the_search_is_told_and_no_other_goal(tmp_path) -> None:
     text = " ".join(plan_lines(plan(tmp_path, "confirm.trainings=8")))
-    assert "The search before it may cost 2 trainings or 3,000 iterations" in text
+    assert "The search before it may cost 4 trainings. Where that is used up, " in text
     assert "Its goal" not in text
 
 

@@ -47,8 +47,9 @@ def test_exactly_so_many_trainings_are_made_and_two_settings_have_fresh_seeds(tr
 
 def test_three_weight_decays_then_both_neighbours_of_the_best_then_fresh_seeds() -> None:
     reading = confirmed(World(best_weight_decay=1e-3))
-    assert trained(reading) == [1e-4, 1e-3, 1e-2, 3.2e-4, 3.2e-3]
-    assert seeds(reading) == [2, 3, 1, 1, 1]  # the start and the best; what a challenger would have cost buys a seed
+    assert trained(reading) == [1e-4, 1e-3, 1e-2, 3.2e-4, 3.2e-3, 1e-3]
+    assert [one["max_lr"] for one in reading.results["considered"]] == [0.3] * 5 + [0.15]
+    assert seeds(reading) == [2, 2, 1, 1, 1, 1]  # the start and the best have a fresh one each
 
 
 def test_where_an_edge_wins_it_goes_on_by_half_decades() -> None:
@@ -87,6 +88,22 @@ def test_twice_the_lr_is_tried_where_the_range_test_saw_no_upper_limit() -> None
     assert [one["max_lr"] for one in reading.results["considered"]] == [0.3, 0.3, 0.3, 0.3, 0.3, 0.6]
 
 
+class TooFast(World):
+    """Twice the best lr, as short runs found it, comes to a worse end."""
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        found = super().finally_(spec, last)
+        loss = 0.3 + 0.2 * abs(math.log2(max(at for _, at in spec.lr.points) / 0.15))
+        return {split: {"loss": loss, "metric": 1 - 0.2 * loss, "examples": 1000} for split in found}
+
+
+def test_half_the_lr_is_tried_where_short_runs_found_it_and_is_recommended_where_it_wins() -> None:
+    reading = confirmed(TooFast(), "confirm.trainings=9")
+    lrs = [one["max_lr"] for one in reading.results["considered"]]
+    assert {0.3, 0.15} <= {*lrs}
+    assert reading.settings.max_lr == 0.15
+
+
 class Indifferent(World):
     """A weight decay of 1e-2 seems a little better than the others, by less than seeds do; the lr of 1e-4 is far too small."""
 
@@ -113,7 +130,9 @@ def test_what_speaks_against_the_users_lr_does_not_move_their_weight_decay() -> 
 
 
 def test_half_the_batch_at_half_the_lr_is_tried_where_epochs_are_held() -> None:
-    reading = confirmed(World(), "budget.hold=epochs")
+    """And full trainings found the lr, on both sides."""
+    in_full = FoundLr(0.3, trained=(0.075, 0.3, 1.2))
+    reading = confirmed(World(), "budget.hold=epochs", "confirm.trainings=10", settings=replace(FOUND, found=in_full))
     last = reading.results["considered"][-1]
     assert (last["total_batch_size"], last["max_lr"]) == (64, 0.15)
 
@@ -129,7 +148,7 @@ def test_repeats_and_fit_all_cost_trainings_of_their_own() -> None:
     world = World()
     reading = confirmed(world)
     four = read(world, train.decide, asked(ON, "train.repeats=4"), reading.settings)
-    assert len(set(four.runs) - set(reading.runs)) == 1  # three seeds of the best are there
+    assert len(set(four.runs) - set(reading.runs)) == 2  # two seeds of the best are there
     folded = read(world, train.decide, asked(ON, "train.fit=all"), reading.settings)
     assert len(set(folded.runs) - set(reading.runs)) == 1
 
