@@ -1,5 +1,6 @@
 """What a user's own loader returned, turned into arrays, or a clear error. Knows tensors by what they can do: no torch here."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from hpcheck.data.arrays import IGNORED, Arrays, DataError, Raw
 
 EXPECTED = "expected (train, val) or (train, val, test), each an (x, y) pair of arrays or tensors, or a Dataset of (x, y)"
 READ_TWICE = 16  # ours: examples of a Dataset read again; a random flip of each is missed once in 65,536
+CHECKED_AT_ONCE = 2**20  # ours: values of a mapped file that are looked at together, so that no mask as long as the file is made
 CHANNELS = (1, 3, 4)  # ours: what the channels of an image are known by
 
 
@@ -123,7 +125,10 @@ def _tokens(where: str, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _finite(where: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    broken = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
+    rows = max(1, CHECKED_AT_ONCE // max(1, math.prod(values.shape[1:])))
+    parts = [(first, values[first : first + rows]) for first in range(0, len(values), rows)]
+    axes = tuple(range(1, values.ndim))
+    broken = np.concatenate([np.empty(0, np.intp), *(first + np.flatnonzero(~np.isfinite(part).all(axis=axes)) for first, part in parts)])
     if len(broken):
         raise DataError(
             f"{where} has NaN or infinite values, first in example {broken[0]} ({len(broken)} examples); remove or replace them"

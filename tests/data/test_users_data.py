@@ -1,5 +1,7 @@
 """What users' own loaders return: turned into arrays, or refused with what came and what is expected."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from hpcheck.__main__ import run
 from hpcheck.data.arrays import DataError
 from hpcheck.data.cache import fingerprint, load_raw
 from hpcheck.data.prepare import prepare, task_and_outputs
-from hpcheck.data.users import from_users
+from hpcheck.data.users import CHECKED_AT_ONCE, from_users
 from hpcheck.engine.batches import BatchStream, OnDevice
 
 X, Y = np.random.default_rng(0).normal(size=(6, 4)), np.array([0, 1, 0, 1, 0, 1], np.int32)
@@ -180,3 +182,19 @@ def test_a_file_mapping_is_copied_by_nobody(tmp_path):
     OnDevice(prepared, torch.device("cpu"))  # torch warns of arrays that cannot be written to
     part = from_users("m:f", ((mapped[2:], Y[2:]), (mapped[:2], Y[:2])))
     np.testing.assert_array_equal(part.train.x, mapped[2:])
+
+
+def test_a_mapped_file_is_checked_in_parts_and_the_first_broken_example_is_named(tmp_path):
+    rows = CHECKED_AT_ONCE
+    x, y = np.memmap(tmp_path / "x", np.float32, "w+", shape=(rows, 8)), np.arange(rows) % 2
+    few = np.zeros((4, 8), np.float32), y[:4]
+    tracemalloc.start()
+    raw = from_users("mine:load", ((x, y), few))
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(raw.train.x, np.memmap)
+    assert taken < 4 * CHECKED_AT_ONCE  # a mask of all values would be twice as large
+    x[rows - 2, 3] = x[rows - 1, 0] = np.nan
+    x.flush()
+    with pytest.raises(DataError, match=rf"x has NaN or infinite values, first in example {rows - 2} \(2 examples\)"):
+        from_users("mine:load", ((x, y), few))
