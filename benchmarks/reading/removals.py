@@ -18,7 +18,7 @@ from benchmarks.reading.generate import Labelled, curves
 from benchmarks.reading.interventions import curve_of
 from benchmarks.reading.noise_sweeps import sweeps
 from benchmarks.reading.schedules import SCHEDULES
-from hpcheck.analysis import chance, disagreement, divergence, ending, lr_range, overfitting, ramp, readable, smooth
+from hpcheck.analysis import chance, disagreement, divergence, ending, lr_range, overfitting, ramp, readable, smooth, wandering
 from hpcheck.analysis.clues import find_clues
 from hpcheck.analysis.curve import Curve
 from hpcheck.analysis.memory import Memory
@@ -32,8 +32,9 @@ SWITCHES: tuple[tuple[ModuleType, Off], ...] = (
     (smooth, {"AGREEMENT": NEVER, "RAW_AGREEMENT": NEVER, "AT_LENGTH": NEVER, "OUT_OF_SIGHT": NEVER, "SPIKE": NEVER, "SIDE": 3}),
     (smooth, {"CROWDED": 2.0, "A_SIXTEENTH": 10**9, "LONGEST_END": 10**9, "SHORT": 0, "END": 1}),
     (smooth, {"LOCAL_PRIOR": 10**6, "LARGER_NOISIER": ALWAYS, "LEAST_SIZE": 1e-9, "LEAST_LOCAL": 1e-9}),
-    (smooth, {"WANDERS": 10**9, "NEAREST_WANDERED": 1, "FEWEST_WANDERED": 5}),
-    (smooth, {"_on_its_end": lambda fit, error, *_: (fit, error), "_level": lambda x, y: smooth._spread(smooth._second_differences(x, y))}),
+    (wandering, {"WANDERS": 10**9, "NEAREST_WANDERED": 1, "FEWEST_WANDERED": 5}),
+    (wandering, {"only_wanders": lambda _: False, "following": lambda _: 0.0}),
+    (smooth, {"_on_its_end": lambda fit, error, *_: (fit, error), "_level": lambda x, y: smooth.spread(smooth._second_differences(x, y))}),
     (divergence, {"SHARP_SPAN": 1.0, "SHARP_RISE": ALWAYS, "SHARP_SHARE": ALWAYS, "SHARP_NOISE": ALWAYS, "FEWEST_BEFORE": 10**9}),
     (divergence, {"ABOVE_SPAN": 1.0, "ONSET": ALWAYS, "_improves": lambda *_: False, "_above_start": lambda *_: None}),
     (readable, {"LEFT_START": NEVER, "LEFT_AT_LENGTH": NEVER, "LEARNT": ALWAYS, "IN_ORDER": ALWAYS, "STARTS_APART": NEVER}),
@@ -43,13 +44,13 @@ SWITCHES: tuple[tuple[ModuleType, Off], ...] = (
     (overfitting, {"GAP_SHARE": ALWAYS, "GAP_FALL": NEVER, "_training_rises_too": lambda *_: False, "_bumps": lambda *_: []}),
     (ending, {"FEWEST_LAST": 4, "FEWEST_SECOND": 6, "FALLING": ALWAYS, "GOES_ON": ALWAYS, "FLAT": ALWAYS, "WITHIN_ERROR": ALWAYS}),
     (ending, {"LITTLE": ALWAYS, "TELLING": NEVER, "SLOW": 1.0, "STEADY": NEVER, "_unbent": lambda _x, residual, _kept: residual}),
-    (ramp, {"AT_TOP": 1.0, "NEAR_TOP": 1.0, "RISING": ALWAYS, "BEFORE_TURN": 1.0, "STILL_FAST": ALWAYS}),
+    (ramp, {"AT_TOP": 1.0, "NEAR_TOP": 1.0, "STAIR": NEVER, "RISING": ALWAYS, "BEFORE_TURN": 1.0, "STILL_FAST": ALWAYS}),
     (disagreement, {"DISAGREES": ALWAYS, "FEWEST_STEPS": ALWAYS}),
     (lr_range, {"TURNED": ALWAYS, "WITHIN": ALWAYS, "SPIKING": NEVER, "RECOVERED": ALWAYS, "COLLAPSED": NEVER, "LOSS_MOVED": ALWAYS}),
     (lr_range, {"METRIC_MOVED": ALWAYS, "METRIC_SHARE": ALWAYS}),
     (chance, {"CHANCE": ALWAYS, "SAME_SHARE": 2.0, "FEWEST_SAME": 0}),
 )
-MODULES = (chance, disagreement, divergence, ending, lr_range, overfitting, ramp, readable, smooth)
+MODULES = (chance, disagreement, divergence, ending, lr_range, overfitting, ramp, readable, smooth, wandering)
 Switch = tuple[ModuleType, str, Any]
 
 

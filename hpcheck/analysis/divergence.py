@@ -10,7 +10,8 @@ import numpy as np
 
 from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.memory import once
-from hpcheck.analysis.smooth import smooth, wandering
+from hpcheck.analysis.smooth import smooth
+from hpcheck.analysis.wandering import only_wanders, wandering
 
 SHARP_SPAN = 0.12  # ours: a rise is sharp when it happens within this share of the curve (chosen in benchmarks/reading)
 SHARP_RISE = 0.4  # ours: ... and is at least this share of the whole descent (chosen there)
@@ -51,8 +52,9 @@ def _divergence(curve: Curve) -> Divergence | None:
     raw, x = curve.val_loss[finite], curve.step[finite]
     ended = len(curve) - 1 > finite[-1] or curve.diverged
     least = CONTINUED_FACTOR if curve.continued else 0.0
-    rise = _sharp_rise(x, raw, ended, least) if len(raw) >= 3 else None
-    if rise is None and len(raw) >= 8 and not _improves(curve, finite):
+    wanders = not ended and only_wanders(raw)
+    rise = _sharp_rise(x, raw, ended, least) if len(raw) >= 3 and not wanders else None
+    if rise is None and len(raw) >= 8 and not wanders and not _improves(curve, finite):
         rise = _above_start(x, raw, wandering(x, raw), least)
     if rise is not None:
         at, form, strength = rise

@@ -123,7 +123,8 @@ def is_falling(sound: Sound, end: Ending) -> bool:
 def is_flat(sound: Sound, end: Ending, long: bool = True) -> bool:
     """Whether the ending falls by next to nothing beside the fall before it, or by no more than its error, and this can be told: its error
     is small beside the descent, and it falls clearly less than before, or neither it nor both stretches together fall, nor rise by more
-    than a little. The latter is for a `long` ending alone: over a short one, next to nothing stands out from its noise."""
+    than a little: it by no more than two errors, both by what is no falling. The latter is for a `long` ending alone: over a short one,
+    next to nothing stands out from its noise."""
     within = WITHIN_ERROR * end.error
     if within > TELLING * sound.descent:
         return False
@@ -133,8 +134,8 @@ def is_flat(sound: Sound, end: Ending, long: bool = True) -> bool:
     if not long:
         return False
     both, error = _fall(sound, as_long_before(sound.x, end.first))
-    stays = [-max(FALLING * off, LITTLE * sound.descent) <= fall <= FALLING * off for fall, off in ((end.fall, end.error), (both, error))]
-    return all(stays)
+    stretches = ((end.fall, end.error, WITHIN_ERROR), (both, error, FALLING))
+    return all(-max(FALLING * off, LITTLE * sound.descent) <= fall <= most * off for fall, off, most in stretches)
 
 
 def _flat_ending(sound: Sound) -> Ending | None:

@@ -12,7 +12,8 @@ from hpcheck.analysis.clues import clues_of
 from hpcheck.analysis.curve import Curve, FloatArray, is_value
 from hpcheck.analysis.divergence import level_for_good
 from hpcheck.analysis.readable import FEWEST_TO_READ, LEARNT, Sound, apart, filled, sound
-from hpcheck.analysis.smooth import Smoothed, smooth, wandering
+from hpcheck.analysis.smooth import Smoothed, smooth
+from hpcheck.analysis.wandering import wandering
 
 TURNED = 4.0  # ours: standard errors above its minimum at which the trend has left it (chosen in benchmarks/reading)
 WITHIN = 2.0  # ours: ... and up to which it is still at it

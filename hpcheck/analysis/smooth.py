@@ -27,8 +27,6 @@ SPIKE = 6.0  # ours, after Cleveland 1979's six deviations: a value this many no
 SIDE = 5  # ours: values on each side that a spike is held against, three in a short curve
 CROWDED = 0.35  # ours: where more of the neighbours than this stand out, that is the noise there and none of them is a spike
 MAD_TO_SD = 1.4826
-WANDERS, NEAREST_WANDERED = 20, 2  # ours: values wander over this share of a curve (its inverse), and so many values at the least
-FEWEST_WANDERED = 16  # ours: ... in a curve of at least so many (11 lost 8 of 480 divergences of development curves, 16 none)
 LOCAL, LOCAL_PRIOR = 11, 5  # ours: second differences in a local noise level, and how many the curve's own level counts for, in logs
 LARGER_NOISIER = 0.01  # ours: the chance below which Kendall's test says that large losses are noisier
 LEAST_SIZE = 0.03  # ours: ... and the smallest of their sizes, as a share of the range (the quiet tail of the paper's DenseNet)
@@ -150,20 +148,8 @@ def noise_levels(x: FloatArray, y: FloatArray, local: bool = True) -> tuple[floa
     size = _in_proportion(y, calm[1:-1], residual)
     if size is not None:
         relative = residual / size[calm[1:-1]]
-        sigmas = np.minimum(sigmas, size * _near(relative, nearest, _spread(relative)))
+        sigmas = np.minimum(sigmas, size * _near(relative, nearest, spread(relative)))
     return noise, sigmas, kept
-
-
-def wandering(x: FloatArray, y: FloatArray) -> float:
-    """How far one raw value lies from its neighbours by chance, or from those a twentieth of the curve away, two values at the least, where
-    that is further: values that follow each other, as those of a moving average do, wander further than one does from the next. All finite,
-    F >= 3."""
-    near = noise_levels(x, y, local=False)[0]
-    if len(y) < FEWEST_WANDERED:
-        return near
-    lag = max(len(y) // WANDERS, NEAREST_WANDERED)
-    line = (y[: -2 * lag] + y[2 * lag :]) / 2
-    return max(near, _spread(np.abs(y[lag:-lag] - line) / np.sqrt(1.5)))
 
 
 def _near(residual: FloatArray, nearest: IntArray, usual: float) -> FloatArray:
@@ -187,10 +173,10 @@ def _in_proportion(y: FloatArray, at: IntArray, residual: FloatArray) -> FloatAr
 
 def _level(x: FloatArray, y: FloatArray) -> float:
     """The noise by second differences, or by third ones where these see less: in a short curve the second still see its bends."""
-    second = _spread(_second_differences(x, y))
+    second = spread(_second_differences(x, y))
     if len(y) < 2 * FEWEST_POINTS - 2:
         return second
-    return min(second, _spread(np.abs(np.diff(y, 3)) / np.sqrt(20.0)))
+    return min(second, spread(np.abs(np.diff(y, 3)) / np.sqrt(20.0)))
 
 
 def _second_differences(x: FloatArray, y: FloatArray) -> FloatArray:
@@ -201,7 +187,7 @@ def _second_differences(x: FloatArray, y: FloatArray) -> FloatArray:
     return np.asarray(np.abs(y[1:-1] - line) / np.sqrt(1 + share**2 + (1 - share) ** 2))
 
 
-def _spread(residual: FloatArray) -> float:
+def spread(residual: FloatArray) -> float:
     """Robust standard deviation of absolute residuals; their mean where more than half of them are 0 (quantised values)."""
     middle = _middle(np.sort(residual))
     return MAD_TO_SD * middle if middle > 0 else float(np.mean(residual)) * float(np.sqrt(np.pi / 2))

@@ -102,7 +102,7 @@ class Answer:
 
     def _told(self) -> list[str]:
         """Why to believe the settings, how they train, what they cost, and what was not tested."""
-        said = {"Why to believe it": wording.belief_line(self.content), "Cost": wording.cost_line(self.content)}
+        said = {"How sure": wording.belief_line(self.content), "Cost": wording.cost_line(self.content)}
         said["Not tested"] = wording.untested_line(self.content)
         return [*wording.result_lines(self.content), *(f"{name}: {words}" for name, words in said.items() if words)]
 

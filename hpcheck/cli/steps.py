@@ -155,6 +155,7 @@ def run_steps(
             start_early()
         from hpcheck.checklist.run import Checklist
         from hpcheck.recommendation import recommended
+        from hpcheck.recommendation.verdict import has_no_answer
         from hpcheck.report.try_next import after_abstention
         from hpcheck.script import command_line
         from hpcheck.steps.reading import left_open
@@ -166,8 +167,10 @@ def run_steps(
         progress.say(f"{step}: {remark}")
     for words in checklist.lost():
         progress.say(words)
+    content = recommended.read(checklist.runs.recommended, whole=True)
     if as_json or not quiet:
-        print_recommendation(recommended.read(checklist.runs.recommended, whole=True), checklist.runs.path, as_json, to_stderr=True)
-    if command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call()):
+        print_recommendation(content, checklist.runs.path, as_json, to_stderr=True)
+    told = has_no_answer(content) and not (as_json or quiet)  # the recommendation ends with the same command
+    if not told and (command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call())):
         progress.say(f"to try next: {command}", whole=True)
     exit_if_abstained(bool(left_open(readings)))

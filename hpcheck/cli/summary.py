@@ -25,7 +25,9 @@ def lines(content: Mapping[str, Any], folder: Path, width: int | None = None) ->
     """Its lines, the answer first, and which are bold: the verdict, a row for each setting, what it rests on, what it cost, what was
     not tested; then the reasons, where all of it lies and what is next."""
     if said := verdict.first_line(content):
-        yield from ((line, True) for line in wrapped(said, width, hangs=False).split("\n"))
+        head, rest = verdict.parts(said)
+        for words, is_bold in ((head, True), (rest, False)):
+            yield from ((line, is_bold) for line in wrapped(words, width, hangs=False).split("\n") if words)
         yield "", False
     for at, row in enumerate(table([COLUMNS, *((label, *wording.row(name, content)) for name, label in wording.SHOWN.items())], width)):
         yield row, at == 0
@@ -52,7 +54,7 @@ def table(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
 def answer_lines(content: Mapping[str, Any]) -> list[str]:
     """Why to believe the settings, how they trained, what that cost, and what was not tested."""
     said = {
-        "why to believe it": wording.belief_line(content),
+        "how sure": wording.belief_line(content),
         "cost": wording.cost_line(content),
         "not tested": wording.untested_line(content),
     }

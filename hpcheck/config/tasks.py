@@ -15,7 +15,7 @@ LOGGED = ("loss", "metric", "metric_is")  # keys that say which logged value of 
 OWN = (*NAMES, "reads")  # those that are no arguments of the task
 # Keys that a task decides, or that it cannot be driven with.
 DECIDED = {
-    "run": {"devices": "trains on one device", "bn_splits": "passes a batch as its step does", "engine": "is computed on this machine"},
+    "run": {"bn_splits": "passes a batch as its step does", "engine": "is computed on this machine"},
     "train": {"fit": "splits its own data"},
 }
 

@@ -10,6 +10,7 @@ KeyPath = tuple[str | int, ...]  # ("batch", "sizes", 0)
 
 MAX_DEPTH = 100  # nested lists and mappings; ours, far above any config and below Python's recursion limit
 MAX_VALUES = 100_000  # values once aliases are followed; ours, stops "billion laughs"
+LONGEST = 300  # ours: characters of a mapping that is written on one line; a longer one is easier to read below each other
 MAX_DIGITS = 1_000  # of a whole number; ours, below the 4,300 at which int() refuses
 
 # The core schema, https://yaml.org/spec/1.2.2/#1032-tag-resolution. `$` would let a final newline pass.
@@ -62,10 +63,34 @@ def read(text: str) -> Document:
     return Document(reading.value(node, ()), reading.lines)
 
 
-def write(value: Any) -> str:
+def write(value: Any, width: int = 120) -> str:
     """Plain values as YAML that both 1.1 and 1.2 readers understand alike (`"no"` and `"1e-4"` are quoted when they are text)."""
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=width)
     return text
+
+
+class OneLine(dict[str, Any]):
+    """A mapping that `write` puts on one line: `{value: 0.1, score: 0.2}`."""
+
+
+def short_ones_on_a_line(value: Any) -> Any:
+    """The mappings within `value` that hold numbers, names and lists of such alone, each to be written on one line.
+
+    >>> short_ones_on_a_line({"reason": "two words", "at": {"value": 0.1}}) == {"reason": "two words", "at": OneLine(value=0.1)}
+    True
+    """
+    if isinstance(value, list | tuple):
+        return [short_ones_on_a_line(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    is_short = all(_fits_a_line(item) for item in value.values()) and len(str(value)) <= LONGEST
+    return OneLine(value) if is_short else {key: short_ones_on_a_line(item) for key, item in value.items()}
+
+
+def _fits_a_line(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return not any(isinstance(item, list | tuple | dict) for item in value) and all(map(_fits_a_line, value))
+    return not isinstance(value, dict) and not (isinstance(value, str) and " " in value)
 
 
 def _compose(text: str) -> yaml.Node | None:
@@ -122,8 +147,12 @@ class _Dumper(yaml.SafeDumper):
         flat = not any(isinstance(item, list | tuple | dict) for item in data)
         return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
 
+    def represent_line(self, data: OneLine) -> yaml.MappingNode:
+        return self.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
+
 
 _Dumper.add_representer(str, _Dumper.represent_str)
+_Dumper.add_representer(OneLine, _Dumper.represent_line)
 _Dumper.add_representer(list, _Dumper.represent_list)
 _Dumper.add_representer(tuple, _Dumper.represent_list)
 

@@ -61,9 +61,10 @@ def settle(table: Table, columns: Mapping[str, str], named: bool) -> tuple[Table
 
 
 def _along(table: Table, column: str, loss: str) -> list[float]:
-    """A counter's values in the rows that have the loss."""
-    with_loss = {id(row) for row, _ in table.values(loss)}
-    return [value for row, value in table.values(column) if id(row) in with_loss and np.isfinite(value)]
+    """A counter's values in the rows that have the loss; rows that repeat both are one."""
+    with_loss = {id(row): value for row, value in table.values(loss)}
+    both = [(value, with_loss[id(row)]) for row, value in table.values(column) if id(row) in with_loss and np.isfinite(value)]
+    return [one[0] for at, one in enumerate(both) if at == 0 or one != both[at - 1]]
 
 
 def _never_falls(values: Sequence[float]) -> bool:

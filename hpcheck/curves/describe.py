@@ -13,6 +13,7 @@ from hpcheck.analysis.lr_range import RangeReading, SweepReading, min_lr
 from hpcheck.analysis.readable import sound
 from hpcheck.curves.compare import Comparison, Extremes, extremes
 from hpcheck.curves.judge import CurveReading, Found
+from hpcheck.curves.names import words
 from hpcheck.drawing.panels import Panel
 from hpcheck.steps.evidence import boxes, series
 from hpcheck.steps.reading import as_measured
@@ -32,6 +33,7 @@ UNFINISHED = (
 )
 BELOW_LIMIT = 3.0  # ours: the best maximum of full 1cycles lay this factor below the limit (median of nine; 1.4 to 7.7: benchmarks/reading)
 STRONGEST = 1000.0  # ours: a loss logged to a few digits has hardly any noise, and what is so far above it is just clear
+SHARES = {"accuracy", "acc", "metric", "top", "prec", "error", "err"}  # metrics that an answer which looks at no input can have above 0
 MOST_PANELS = 12  # ours: curves that get a picture of their own beside others
 
 
@@ -77,6 +79,8 @@ def conclusions(reading: CurveReading) -> list[str]:
 def _stuck_metric(reading: CurveReading) -> list[str]:
     """That the metric never gets above a constant answer, where it keeps returning to one value."""
     constant, values = constant_answer(reading.curve), reading.curve.accuracy
+    if SHARES.isdisjoint(words(reading.loaded.columns.get("accuracy", ""))):
+        return []
     if constant is None or values is None or above_chance(reading.curve, constant, float(np.sort(values[np.isfinite(values)])[-2])):
         return []
     return [f"the metric is {constant:.4g} again and again, as an answer that looks at no input gives it: nothing else was learnt"]
@@ -95,6 +99,8 @@ def _of_range(found: RangeReading) -> list[str]:
         highest = stable.value
     if not found.turned:
         lines.append("a range test to a larger lr would show where it turns (section 5, item 1)")
+        lines.append("if this is the warm-up of a longer training, it says no more than that this lr was survived")
+        return lines
     best = highest / BELOW_LIMIT
     lines.append(
         f"for 1cycle, begin with {min_lr(best, 'max/10'):.2g} to {best:.2g}, a third of that: the extremum is the largest lr to consider, "

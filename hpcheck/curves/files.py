@@ -16,7 +16,7 @@ from hpcheck.curves.formats.format import Format
 from hpcheck.curves.load import Loaded, load, unique_labels
 from hpcheck.curves.names import is_called
 from hpcheck.curves.runs import names_its_rows, separate
-from hpcheck.curves.splits import widen
+from hpcheck.curves.splits import of_file, runs_of_losses, widen
 from hpcheck.curves.table import Table, refusal
 from hpcheck.curves.training_only import of_training, settled
 
@@ -98,7 +98,10 @@ def load_path(path: Path, asked: Asked) -> list[Loaded]:
 
 def load_tables(path: Path, format_: str, tables: Sequence[Table], asked: Asked) -> list[Loaded]:
     """The curves in a file's tables; `path` names what is no file too."""
-    return [one for table in tables for run in separate(table) for one in _curves(path, format_, widen(run), asked)]
+    runs = [run for table in tables for run in separate(table)]
+    if not asked.wanted and not asked.summed and len(runs) == 1:
+        runs = runs_of_losses(runs[0], path)
+    return [one for run in runs for one in _curves(path, format_, of_file(widen(run), path), asked)]
 
 
 def find_format(path: Path) -> str:

@@ -129,7 +129,11 @@ def _evaluations(path: Path, losses: Points, column: str | None) -> tuple[Points
         raise ConfigError([Problem(str(path), None, "", "no loss in any row", "", "a number in at least one")])
     kept: Points = []
     notes: list[str] = []
+    twice = 0
     for one in losses:
+        if kept and kept[-1][:2] == one[:2]:  # logged twice, as by two handlers of one logger
+            twice += 1
+            continue
         replaced = len(kept)
         while kept and kept[-1][0] >= one[0]:
             kept.pop()
@@ -139,10 +143,10 @@ def _evaluations(path: Path, losses: Points, column: str | None) -> tuple[Points
                 f"{place}back to {column} {one[0]:g}, as after a resume: {replaced - len(kept)} evaluations before it are replaced"
             )
         kept.append(one)
-    if len(losses) - len(kept) > max(1, MOST_REPLACED * len(losses)):
+    if len(losses) - twice - len(kept) > max(1, MOST_REPLACED * len(losses)):
         problem = f"the steps go back or stand still {len(notes)} times, so they do not count the training"
         raise ConfigError([Problem(str(path), None, column or "", problem, "", "a column that rises along the run, with --step")])
-    return kept, notes
+    return kept, [*notes, f"{twice} evaluations are in the file twice"] if twice else notes
 
 
 def _at(points: Points, step: FloatArray) -> FloatArray | None:

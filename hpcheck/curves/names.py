@@ -19,6 +19,7 @@ VALIDATION = {
     "evaluate",
     "dev",
     "holdout",
+    "heldout",
 }
 TRAINING = {"train", "training", "trn"}
 HELD_OUT = VALIDATION - {"test", "testing"}  # a validation set goes before a test set, which should choose nothing
@@ -39,7 +40,7 @@ AROUND_METRIC = AROUND | {
     "score",
     "s",
 }
-AROUND_STEP = TRAINING | {"global", "trainer", "num", "number", "batch", "batches", "optimizer"}
+AROUND_STEP = TRAINING | {"global", "trainer", "num", "number", "n", "batch", "batches", "optimizer"}
 AROUND_SEEN = AROUND_STEP | {"seen", "consumed", "processed", "total", "n", "so", "far"}
 NO_LR = {  # beside "lr": something made of it, or a setting of its schedule
     *("scale", "multiplier", "mult", "factor", "decay", "min", "max", "warmup", "ratio", "policy", "initial", "init", "final", "target"),
@@ -69,16 +70,22 @@ KINDS_OF_LOSS = {
 }
 LOSSES = (
     "nll",
+    "bce",
     "crossentropy",
     "xent",
     "logloss",
     "mlogloss",
+    "multiclass",
+    "deviance",
     "bpb",
     "bpc",
     "cost",
     "mse",
     "rmse",
     "mae",
+    "msle",
+    "rmsle",
+    "mape",
     "error",
     "err",
     "ppl",
@@ -95,9 +102,13 @@ PARTS = {  # of one loss that is a sum: detectors and segmenters log each by its
 PLURALS = {
     **{"losses": "loss", "accuracies": "accuracy", "accs": "acc", "lrs": "lr", "rates": "rate", "errors": "error", "vals": "val"},
     **{"perplexities": "perplexity", "mses": "mse", "maes": "mae"},
+    **{"tot": "total", "vld": "val", "vali": "val", "learn": "train"},
 }
-GLUED = re.compile(r"(v|va|val|valid|validation|test|eval|dev|tr|trn|train|training)(loss|losses|acc|accuracy|nll|error|err|mse|mae|ppl)")
-SHORT = {"v": "val", "va": "val", "tr": "train"}
+GLUED = re.compile(
+    r"(v|va|val|vali|vld|valid|validation|test|te|eval|dev|tr|trn|train|training)(loss|losses|acc|accuracy|nll|error|err|mse|mae|ppl)"
+)
+SHORT = {"v": "val", "va": "val", "vali": "val", "vld": "val", "te": "test", "tr": "train"}
+ALONE = {"tr": "train", "te": "test", "cv": "val"}  # splits where they stand beside a loss or a metric alone: "tr_loss", "loss_cv"
 FOREIGN = {  # without their accents
     **dict.fromkeys(("epoque", "epoca", "epoche"), "epoch"),
     **dict.fromkeys(("perte", "perdida", "perda", "perdita", "verlust"), "loss"),
@@ -174,15 +185,16 @@ METRIC = (
     Called(VALIDATION, {"prec", "1"}, AROUND_METRIC),
     *(
         Called(VALIDATION, {name}, AROUND_METRIC | {"1"})
-        for name in ("fscore", "auc", "auroc", "dice", "miou", "iou", "bleu", "rsquared", "psnr", "score")
+        for name in ("fscore", "auc", "auroc", "dice", "miou", "iou", "bleu", "rsquared", "psnr", "score", "wer", "cer", "ndcg", "mrr")
     ),
     *(Called(VALIDATION, {name}, None, TRAINING | NO_LOSS) for name in ("accuracy", "acc")),
 )
 NAMES: Mapping[str, Sequence[Called]] = {
     "step": (
         Called({"iteration", "iterations", "iter", "iters", "it", "itr", "step", "steps", "updates", "update"}, set(), AROUND_STEP),
-        Called({"epoch", "epochs", "round", "rounds"}, set(), AROUND_STEP),
+        Called({"epoch", "epochs", "ep", "round", "rounds"}, set(), AROUND_STEP),
         Called({"samples", "examples", "tokens", "images", "frames", "timesteps"}, set(), AROUND_SEEN),
+        Called({"episode", "episodes", "generation", "generations"}, set(), AROUND_STEP),
     ),
     "lr": (
         Called({"lr", "learningrate"}, set(), AROUND_LR),
@@ -212,7 +224,7 @@ def words(name: str) -> list[str]:
 
 @lru_cache(maxsize=REMEMBERED)
 def _words(name: str) -> tuple[str, ...]:
-    plain = in_english(name).replace("mAP", "map ").replace("mIoU", "miou ")
+    plain = in_english(name).replace("mAP", "map ").replace("mIoU", "miou ").replace("MultiClass", "multiclass")
     if not plain.isascii():
         plain = "".join(one for one in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(one))
     apart = re.sub(r"([a-z])([A-Z])", r"\1 \2", plain)
@@ -223,6 +235,8 @@ def _words(name: str) -> tuple[str, ...]:
         glued = GLUED.fullmatch(word)
         word = FOREIGN.get(word, word)
         found += [SHORT.get(glued[1], glued[1]), PLURALS.get(glued[2], glued[2])] if glued else [PLURALS.get(word, word)]
+    if len(found) == 2 and {"loss", "acc", "accuracy", "err", "error"}.intersection(found):
+        found = [ALONE.get(word, word) for word in found]
     return tuple(found)
 
 
@@ -266,8 +280,13 @@ def is_setting(name: str) -> bool:
     )
 
 
+MEASURED = {
+    *("loss", "accuracy", "acc", "map", "entropy", "auc", "fscore", "iou", "miou", "dice", "bleu", "prec", "top", "ap", "wer", "cer"),
+    *LOSSES,
+}
+
+
 @lru_cache(maxsize=REMEMBERED)
 def measures(name: str) -> bool:
     """Whether a name speaks of a loss or a metric."""
-    known = {"loss", "accuracy", "acc", "map", "entropy", *LOSSES, "auc", "fscore", "iou", "miou", "dice", "bleu", "prec", "top", "ap"}
-    return bool(known.intersection(words(name)))
+    return bool(MEASURED.intersection(words(name)))

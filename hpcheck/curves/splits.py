@@ -1,21 +1,56 @@
-"""Long tables made wide: rows that say of which split, or of which quantity, they are, become columns."""
+"""Long tables made wide: rows that say of which split or quantity they are become columns; and what the file's name says of them."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from hpcheck.curves.names import TRAINING, VALIDATION, is_setting, words
+from hpcheck.curves.names import HELD_OUT, LOSSES, TRAINING, VALIDATION, is_setting, measures, split_of, words
 from hpcheck.curves.table import Row, Table
 
 SPLITS = {"phase", "split", "mode", "set", "subset", "stage", "partition", "dataset", "type", "kind"}
 QUANTITIES = {"metric", "name", "tag", "key", "variable", "quantity", "scalar"}  # a row for each value: which quantity it is
 VALUES = {"value", "values"}
+OF_LOSSES = {"loss", "accuracy", "acc", "metric", "metrics", "history", "curve", *LOSSES}  # of a test_error.tsv; a test.log may be a try
+AROUND_SPLIT = OF_LOSSES | {"log", "logs", "result", "results", "score", "scores", "epoch", "step"}
+
+
+def of_file(table: Table, path: Path) -> Table:
+    """The table with the split in the names of its losses and metrics that only the file's name tells: CatBoost's `test_error.tsv`."""
+    has = set(words(path.stem))
+    told = has & VALIDATION
+    known = has <= VALIDATION | AROUND_SPLIT and bool(has & (HELD_OUT | OF_LOSSES))
+    columns = [name for name in table.columns if measures(name) and not is_setting(name)]
+    if len(told) != 1 or not known or not columns or any(split_of(name) for name in table.columns) or not path.is_file():
+        return table
+    names = {name: f"{next(iter(told))}/{name}" for name in columns}
+    rows = tuple(Row(row.line, {names.get(name, name): cell for name, cell in row.cells.items()}) for row in table.rows)
+    listed = ", ".join(map(repr, columns[:3]))
+    return replace(table, rows=rows, notes=(*table.notes, f"the file's name says that {listed} is of validation"))
 
 
 def widen(table: Table) -> Table:
     """The table with a column for each quantity of each split; the same table where no column says which split a row is of."""
     return _by_split(_by_quantity(_unfolded(table)))
+
+
+def runs_of_losses(table: Table, path: Path) -> list[Table]:
+    """A table for each column of a file of losses, such as losses.csv, whose columns are the names of runs; else the table alone."""
+    columns = [name for name in table.columns if not is_setting(name) and sum(1 for _ in table.values(name)) > 1]
+    has = set(words(path.stem))
+    named = "loss" in has and has <= VALIDATION | TRAINING | AROUND_SPLIT and path.is_file()
+    if not named or len(columns) < 2 or any(map(measures, table.columns)) or len(columns) + 1 < len(table.columns):
+        return [table]
+    split = next(iter(has & (VALIDATION | TRAINING)), "train")
+    note = f"the file's name says that its columns are losses: each is read as a run of its own, of {split}"
+    return [_of_column(table, column, f"{split} loss", note) for column in columns]
+
+
+def _of_column(table: Table, column: str, name: str, note: str) -> Table:
+    kept = {one: name if one == column else one for one in table.columns if one == column or is_setting(one)}
+    rows = (Row(row.line, {kept[one]: cell for one, cell in row.cells.items() if one in kept}) for row in table.rows)
+    return replace(table, rows=tuple(rows), run=column, notes=(*table.notes, note))
 
 
 def _unfolded(table: Table) -> Table:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from io import StringIO
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
+from rich.box import SIMPLE_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -17,6 +18,10 @@ from hpcheck.curves.judge import CurveReading, Found
 from hpcheck.curves.load import Loaded
 from hpcheck.curves.training_only import comparable, in_words
 from hpcheck.terminal import stdout
+from hpcheck.terminal.wrap import wrapped
+
+PLAIN = Box("    \n" * 8)  # columns alone, for programs and files
+WIDEST = 10_000  # characters of a row in a file
 
 
 def report(found: Found, as_json: bool, quiet: bool) -> None:
@@ -36,13 +41,13 @@ def show(found: Found, console: Console) -> None:
         _say(console, [describe.headline(reading), taken(reading.loaded)])
         if reading.clues:
             rows: list[Sequence[str]] = [in_words(reading.loaded, describe.clue_row(clue, reading.loaded.unit)) for clue in reading.clues]
-            console.print(_table(describe.CLUE_COLUMNS, rows))
+            _tell(console, describe.CLUE_COLUMNS, rows)
         _say(console, in_words(reading.loaded, describe.conclusions(reading)))
         console.print()
     if found.comparison is not None:
         rows = [describe.compared_row(found.comparison, *scores) for scores in found.comparison.choice.scores]
         if rows:
-            console.print(_table(describe.COMPARED_COLUMNS, rows))
+            _tell(console, describe.COMPARED_COLUMNS, rows)
         compared = comparable([reading.loaded for reading in found.readings])
         _say(console, in_words(compared[0], describe.comparison_lines(found.comparison)))
 
@@ -54,17 +59,27 @@ def taken(loaded: Loaded) -> str:
 
 
 def _say(console: Console, lines: Sequence[str]) -> None:
+    width = console.width if console.is_terminal else None
     for line in lines:
-        console.print(Text(stdout.printable(line)))
+        console.print(Text(wrapped(stdout.printable(line), width)), soft_wrap=True)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(*columns, box=SIMPLE_HEAD, show_lines=True, pad_edge=False)
+def _tell(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table that fits the terminal. Into a file or a pipe each row is a line as long as it is. No line ends with spaces."""
+    is_read_by_people = console.is_terminal
+    table = Table(*columns, box=SIMPLE_HEAD if is_read_by_people else PLAIN, show_lines=is_read_by_people, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
-        table.add_row(*(Text("\n".join(map(stdout.printable, cell.split("\n")))) for cell in row))
-    return table
+        cells = [list(map(stdout.printable, cell.split("\n"))) for cell in row]
+        table.add_row(*(Text(("\n" if is_read_by_people else ", ").join(lines)) for lines in cells))
+    drawn = StringIO()
+    Console(file=drawn, width=console.width if is_read_by_people else WIDEST, color_system=None).print(table)
+    head, *others = "\n".join(line.rstrip() for line in drawn.getvalue().split("\n")).strip("\n").split("\n")
+    console.print(Text(head, style="bold"), soft_wrap=True)
+    for line in others:
+        if line or is_read_by_people:
+            console.print(Text(line), soft_wrap=True)
 
 
 def notes(found: Found) -> list[str]:

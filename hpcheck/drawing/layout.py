@@ -17,7 +17,8 @@ HEAD = 56.0  # room above the plot: title, answer and what the scores are
 FOOT = 48.0  # room below it: values, "yours", and what the scores are of
 KEY = (
     "Filled: chosen. Pale: about as good. Shaded: where the value may lie. Dashed: yours. \u2715: diverged. \u25b2 \u25bc: far worse.",
-    "Bars: one standard error. In full trainings it is that of the difference from the chosen value.",
+    "Bars: one standard error, of the difference from the filled dot where that has no bar.",
+    "Full trainings are drawn by their first seed; the verdict is by fresh seeds.",
 )
 Kind = Literal["chosen", "tied", "other", "diverged", "beyond"]
 Span = tuple[float, float]
@@ -137,7 +138,7 @@ def setting(plot: SettingPlot, size: Size = WIDE) -> Layout:
         Words(0, 33, _fitted(plot.answer, size.width, size.font + 4), size.font + 4, "start", "answer"),
     ]
     if not plot.candidates:
-        note = Words(0, HEAD + 14, _fitted(plot.note or "not read", size.width, size.font), size.font, "start")
+        note = Words(0, HEAD + 14, _fitted(plot.note or "not tested", size.width, size.font), size.font, "start")
         return Layout(size.width, size.height, None, (), (), (*head, note))
     axes = _Axes(plot, size)
     marks = _marks(axes)

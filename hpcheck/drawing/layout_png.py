@@ -11,7 +11,7 @@ from hpcheck.drawing.same import digest, shown_by
 from hpcheck.runs.files import write_whole
 
 ACROSS = 4
-MARGIN, BETWEEN, CAPTION = 14.0, 18.0, 40.0  # pixels around the row, between two plots, and for the key below
+MARGIN, BETWEEN, CAPTION = 14.0, 18.0, 56.0  # pixels around the row, between two plots, and for the key below
 PER_INCH, DPI = 100.0, 200  # pixels of the layout to an inch, and of the file: twice as many, for sharp screens
 POINT = 72.0 / PER_INCH
 INK, MUTED, GRID, ACCENT, PALE, YOURS = "#1b1e24", "#565f6e", "#d8dce3", "#0072b2", "#a8d0ea", "#c94f00"

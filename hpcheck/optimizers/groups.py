@@ -44,11 +44,31 @@ def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
 def ratios(groups: Sequence[Mapping[str, Any]]) -> list[Multipliers]:
     """Of a user's own parameter groups: each one's lr and weight decay as a share of the largest. A group at 0 stays at 0.
 
-    What a group began with counts (`initial_lr`), where a scheduler of theirs has set its lr since.
+    What a group began with counts (`own_lr`), where a scheduler of theirs has set its lr since.
     """
-    lrs = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    lrs = [own_lr(group) for group in groups]
     decays = [float(group["weight_decay"]) for group in groups]
     return list(zip(shares(lrs), shares(decays), strict=True))
+
+
+def own_lr(group: Mapping[str, Any]) -> float:
+    """The lr that the user gave: the maximum of a OneCycleLR, whose initial lr is a 25th of it; else the initial one, since a warm-up may
+    have set the lr to 0 by now."""
+    return float(next(group[key] for key in ("max_lr", "initial_lr", "lr") if isinstance(group.get(key), int | float | torch.Tensor)))
+
+
+def own_momenta(group: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The largest and the smallest momentum that the user gave: a OneCycleLR has a cycle of its own for it, others have one value."""
+    now = momentum_of(group)
+    largest, least = group.get("max_momentum"), group.get("base_momentum")
+    return (now, now) if now is None or largest is None or least is None else (float(largest), float(least))
+
+
+def momentum_of(group: Mapping[str, Any]) -> float | None:
+    """The momentum of a group, Adam's beta1; None where it has none."""
+    if "betas" in group:
+        return float(group["betas"][0])
+    return float(group["momentum"]) if "momentum" in group else None
 
 
 def shares(values: Sequence[float]) -> list[float]:

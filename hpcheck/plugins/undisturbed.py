@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -17,8 +17,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def undisturbed() -> Iterator[None]:
     """Put back after the body: the working directory, which the run directory is found from; the rights of new files; what is done at
     Ctrl-C and the like; torch's default dtype and device, its threads and whether it keeps gradients; what numpy does about overflow. A
-    warning that the body has made an error is a warning again; one that it has silenced stays silent."""
-    folder, mask = Path.cwd(), _mask()
+    warning that the body has made an error is a warning again; one that it has silenced stays silent. stdout and stderr are open again."""
+    folder, mask, streams = Path.cwd(), _mask(), (sys.stdout, sys.stderr)
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     settings, filters = (_of_torch(), _of_numpy()), list(warnings.filters)
     try:
@@ -26,6 +26,8 @@ def undisturbed() -> Iterator[None]:
     finally:
         os.chdir(folder)
         os.umask(mask)
+        _open_again()
+        sys.stdout, sys.stderr = map(_reopened, streams)
         kept = [one for one in warnings.filters if one[0] != "error" or one in filters]
         if len(kept) != len(warnings.filters):
             warnings.filters[:] = kept  # type: ignore[index]  # a list, whatever typeshed says
@@ -64,6 +66,26 @@ def _of_numpy() -> Settings:
     if not hasattr(numpy, "seterr"):
         return {}
     return {"floating point": (numpy.geterr(), lambda kept: numpy.seterr(**kept))}
+
+
+def _open_again() -> None:
+    """Give the descriptors of stdout and stderr to nothing where they were closed: the next file would be given them, and what is told with
+    it."""
+    for number in (1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+
+
+def _reopened(stream: TextIO) -> TextIO:
+    """The stream, or stderr anew where it was closed."""
+    if getattr(stream, "closed", False):
+        return open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    return stream
 
 
 def _mask() -> int:

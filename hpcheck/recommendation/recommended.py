@@ -27,6 +27,7 @@ from hpcheck.steps.train import schedule
 
 read = recommended_file.read
 FORMAT = 2
+LINE = 1000  # characters: a reason or a list of runs is one line, so that a change in it is one line of a diff
 HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
 HEADER_OF_KEPT = "# Your own settings: hpcheck found none that are better; train with them by: hpcheck train --from recommended.yaml\n"
 HEADER_OF_BEATEN = "# Read by hpcheck; to train with these settings all the same: hpcheck train --from recommended.yaml\n"
@@ -34,9 +35,16 @@ HEADER_OF_BEATEN = "# Read by hpcheck; to train with these settings all the same
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:
     """Write `recommended.yaml` for what has been read so far; its first line is the verdict against the start."""
-    said = content(runs, asked, readings)
+    write_whole(runs.recommended, text(content(runs, asked, readings)))
+
+
+def text(said: Mapping[str, Any]) -> str:
+    """The file: the verdict's answer and what the file is for, then what it says. Each reason, candidate and training is a line, so
+    that a diff is as short as what has changed."""
     header = HEADER_OF_BEATEN if verdict.is_beaten(said) else HEADER_OF_KEPT if verdict.keeps_yours(said) else HEADER
-    write_whole(runs.recommended, f"# {verdict.first_line(said)}\n{header}{yaml12.write(said)}")
+    dense = {key: yaml12.short_ones_on_a_line(said[key]) for key in ("evidence", "results") if key in said}
+    origin = {key: yaml12.short_ones_on_a_line(value) if key == "cost" else value for key, value in said["provenance"].items()}
+    return f"# {verdict.parts(verdict.first_line(said))[0]}\n{header}{yaml12.write({**said, **dense, 'provenance': origin}, LINE)}"
 
 
 def content(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> dict[str, Any]:
@@ -137,7 +145,7 @@ def evidence_block(item: Evidence) -> dict[str, Any]:
 def candidate(item: Evidence, value: float | str, score: float, error: float) -> dict[str, Any]:
     """One of those that were considered, its score as it was measured: a loss, or the metric itself."""
     measured = as_measured(score, item.judged_by, item.higher_is_better) if math.isfinite(score) else "diverged"
-    return {"value": value, "score": measured, "error": error}
+    return {"value": value, "score": measured, "error": float(f"{error:.2g}")}
 
 
 def changes_of_mind(last: Evidence, found: Sequence[tuple[str, Evidence]]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from hpcheck.steps.train import is_folded
 Beside = Literal["better", "within chance", "worse"]
 WITHIN: Beside = "within chance"  # of final trainings beside the start's, where nothing was confirmed
 WORSE: Beside = "worse"
+START, START_WITHOUT_LR = "start", "start at the learning rate found"  # what was compared with; the second where the config gives no lr
+KEEP = "Keep yours: nothing better was found"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Verdict:
 
     says: str
     words: str
-    against: str = "start"
+    against: str = START
     metric: str = ""
     unit: str = ""
     ours: float | None = None
@@ -56,6 +58,16 @@ def first_line(content: Mapping[str, Any]) -> str:
     return str(verdict.get("words", "")) if isinstance(verdict, Mapping) else ""
 
 
+def parts(words: str) -> tuple[str, str]:
+    """A verdict's answer, its first sentence, and what it rests on.
+
+    >>> parts("Keep yours: nothing better was found. Nothing else was trained to the end.")
+    ('Keep yours: nothing better was found.', 'Nothing else was trained to the end.')
+    """
+    head, dot, rest = words.partition(". ")
+    return head + dot.strip(), rest
+
+
 def is_beaten(content: Mapping[str, Any]) -> bool:
     """Whether settings that nothing confirmed were trained beside the start's and are not better. Confirmed ones are the start's then."""
     verdict = content.get("verdict")
@@ -74,9 +86,9 @@ def keeps_yours(content: Mapping[str, Any]) -> bool:
 
 def against_start(asked: Asked, readings: Sequence[Reading]) -> Verdict:
     """The verdict of `confirm`, by fresh seeds; without it that nothing is confirmed, and what final trainings beside the start's say."""
-    confirmed = next((reading.results["verdict"] for reading in readings if "verdict" in reading.results), None)
+    confirmed = next((reading for reading in readings if "verdict" in reading.results), None)
     if confirmed is not None:
-        return _confirmed(asked, confirmed)
+        return _confirmed(asked, confirmed.results["verdict"], confirmed.settings.max_lr)
     trained = next((reading.results for reading in readings if reading.step == "train" and reading.results), None)
     why = "confirm.trainings is 0" if not trainings_of(asked) else "hpcheck confirm does that"
     if trained is None:
@@ -88,13 +100,25 @@ def against_start(asked: Asked, readings: Sequence[Reading]) -> Verdict:
     return Verdict(NOT_TESTED, f"Not confirmed: trained in full {times}, but not beside yours ({why}).")
 
 
-def _confirmed(asked: Asked, found: Mapping[str, Any]) -> Verdict:
-    """The verdict in words, from the figures that `confirm` left."""
+def has_no_answer(content: Mapping[str, Any]) -> bool:
+    """Whether full trainings were made, of which none learnt anything that could be compared."""
+    confirmed = content.get("results", {}).get("confirm", {})
+    return "considered" in confirmed and content.get("verdict", {}).get("says") == NOT_TESTED
+
+
+def is_the_starts(content: Mapping[str, Any]) -> bool:
+    """Whether the start that full trainings kept has a learning rate of its own."""
+    return keeps_yours(content) and content["verdict"]["against"] == START
+
+
+def _confirmed(asked: Asked, found: Mapping[str, Any], lr: float | None) -> Verdict:
+    """The verdict in words, from the figures that `confirm` left. `lr` is the one of its trainings."""
+    against = START if asked.config.start.max_lr is not None else START_WITHOUT_LR
     if "why" in found:
-        return Verdict(NOT_TESTED, f"Not confirmed: {found['why']}. recommended.yaml keeps yours.")
+        return Verdict(NOT_TESTED, f"No answer: yours stays. {_capital(found['why'])}.", against)
     says, diverged = found["says"], found["diverged"]
     if "metric" not in found:
-        return Verdict(says, _of_diverged(says, diverged, found.get("trained", diverged), any(found.get("without_number", ()))))
+        return Verdict(says, _of_diverged(says, diverged, found.get("trained", diverged), any(found.get("without_number", ()))), against)
     by = found["by"]
     figures, fresh = found[by], min(found["fresh_seeds"])
     percent = by == "metric" and is_percent(asked)
@@ -102,7 +126,8 @@ def _confirmed(asked: Asked, found: Mapping[str, Any]) -> Verdict:
     name = found["name"] if by == "metric" else "validation loss"
     return Verdict(
         says,
-        _words(asked, found),
+        _words(asked, found, lr),
+        against,
         metric=name,
         unit="percent" if percent else "",
         ours=scale * figures["ours"],
@@ -116,86 +141,88 @@ def _confirmed(asked: Asked, found: Mapping[str, Any]) -> Verdict:
 def _of_diverged(says: str, diverged: Sequence[int], trained: Sequence[int], odd: bool) -> str:
     """`diverged`: how many trainings of each side did, of so many `trained`. `odd`: some did not, and came to NaN all the same."""
     ours, theirs = diverged
-    if odd and says == NOT_BETTER:
-        return "Not better than yours: a full training came to figures that cannot be compared. recommended.yaml keeps yours."
-    if says == NOT_BETTER and ours and theirs:
-        return "Not better than yours: a full training of both diverged. recommended.yaml keeps yours."
-    if says == NOT_BETTER:
-        return (
-            "Not better than yours: its full training diverged. recommended.yaml keeps yours."
-            if ours
-            else "Not better than yours: nothing else was trained to the end. recommended.yaml keeps yours."
-        )
-    return f"Better than yours: with your settings the training diverged ({spelled(theirs)} of {spelled(trained[1])})."
+    if says != NOT_BETTER:
+        return f"Better than yours. With your settings the training diverged ({spelled(theirs)} of {spelled(trained[1])})."
+    if odd:
+        return f"{KEEP}. A full training came to figures that cannot be compared."
+    if ours and theirs:
+        return "Nothing better was found, and yours diverges. recommended.yaml keeps yours all the same."
+    return f"{KEEP}. " + ("The full training of the others diverged." if ours else "Nothing else was trained to the end.")
 
 
-def _words(asked: Asked, found: Mapping[str, Any]) -> str:
-    """One of the sentences that outputs begin with."""
-    metric, loss, seeds = found["metric"], found["loss"], seeds_words(found["fresh_seeds"])
-    pair = _pair(asked, metric)
+def _words(asked: Asked, found: Mapping[str, Any], lr: float | None) -> str:
+    """What outputs begin with: the answer as a first sentence, then what it rests on."""
+    metric, name = found["metric"], found["name"]
+    pair = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
+    again, sure = f"With {seeds_words(found['fresh_seeds'])},", "(95% interval, from paired examples and the spread of all seeds)"
+    unclear = f"{_capital(name)} shows no clear difference: {pair}."
+    both = "" if asked.config.start.max_lr is not None else " Your config gives no learning rate, so both had the one found here."
     if found["says"] == BETTER and found["by"] == "metric":
-        more = "more" if asked.config.data.metric_is == "higher" else "less"
-        ends = " to ".join(measured(asked, end, unit=False) if is_percent(asked) else f"{end:.2g}" for end in metric["interval"])
-        return f"Better than yours: {pair} ({ends} {more}; {seeds})."
+        low, high = (measured(asked, end, unit=False) if is_percent(asked) else f"{end:.2g}" for end in metric["interval"])
+        gain = f"The gain is {low} to {high}{' points' * is_percent(asked)} {sure}."
+        return f"Better than yours. {again} {name} is {_more(asked)}: {pair}. {gain}{both}"
     if found["says"] == BETTER:
-        ends = " to ".join(f"{end:.3g}" for end in loss["interval"])
-        losses = f"validation loss {loss['ours']:.3g} against {loss['theirs']:.3g} ({ends} less; {seeds})"
-        return f"Better than yours: {losses}. The {found['name']} is within chance: {pair}."
+        low, high = (f"{end:.3g}" for end in found["loss"]["interval"])
+        lower = f"{again} validation loss is lower: {_losses(found['loss'])}. The gain is {low} to {high} {sure}."
+        return f"Better than yours. {lower} {unclear}{both}"
     if found["says"] == PROBABLY:
-        return f"Probably better than yours: {_probably(asked, found, pair)}"
-    chance = "beyond chance" if metric["interval"][1] < 0 else "within chance"
-    pair = pair.replace(" against ", " against your ")
-    at = "" if asked.config.start.max_lr is not None else ", at the learning rate that was found"
-    return f"Not better than yours: {pair}, {seeds}, {chance}. recommended.yaml keeps yours{at}; raise confirm.trainings to look further."
-
-
-def _probably(asked: Asked, found: Mapping[str, Any], pair: str) -> str:
-    """What led over both seeds, and what the fresh one alone says."""
-    one = max(found["fresh_seeds"]) == 1
-    alone = "the fresh seed alone is" if one else "the fresh seeds alone are"
-    seeds = "both seeds" if one else "all seeds"
-    together, by = found["together"], "metric"
-    if together["metric"]["difference"] <= together["metric"]["error"] and together["loss"]["difference"] > together["loss"]["error"]:
-        by = "loss"
-    if by == "metric" and found["metric"]["difference"] > 0:
-        return f"{pair}. It led on {seeds} together, but {alone} within chance."
-    if by == "metric":
-        return f"{_pair(asked, together['metric'])} over {seeds} together, but {alone} within chance ({pair})."
-    losses = together["loss"]
-    return (
-        f"validation loss {losses['ours']:.3g} against {losses['theirs']:.3g} over {seeds} together, but {alone} within chance. "
-        f"The {found['name']} is within chance: {pair}."
+        return f"Probably better than yours, but not certain. {_probably(asked, found, pair, unclear)}{both}"
+    at = (
+        KEEP
+        if lr is None or asked.config.start.max_lr is not None
+        else f"Keep yours, with learning rate {lr:.2g}: nothing better was found"
     )
+    chance = "That is worse by more than chance" if metric["interval"][1] < 0 else "So small a difference may be chance"
+    return f"{at}. {again} the best of the others ({found['ours_are']}) reached {name} {pair}. {chance}."
 
 
-def _pair(asked: Asked, figures: Mapping[str, float]) -> str:
-    pair = f"{measured(asked, figures['ours'], unit=False)} against {measured(asked, figures['theirs'])}"
-    return pair if is_percent(asked) else f"{metric_name(asked)} {pair}"
+def _probably(asked: Asked, found: Mapping[str, Any], pair: str, unclear: str) -> str:
+    """What led over all seeds, and that the fresh ones alone do not prove it."""
+    metric, loss = found["together"]["metric"], found["together"]["loss"]
+    one, other = (spelled(count) for count in found["fresh_seeds"])
+    alone = f"The fresh seeds alone ({f'{one} each' if one == other else f'{one} against {other}'}) do not prove it"
+    if metric["difference"] <= metric["error"] and loss["difference"] > loss["error"]:
+        return f"Over all trainings validation loss is lower: {_losses(loss)}. {alone}. {unclear}"
+    over_all = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
+    return f"Over all trainings {found['name']} is {_more(asked)}: {over_all}. {alone}: {pair}."
+
+
+def _more(asked: Asked) -> str:
+    """What a better metric is."""
+    return "higher" if asked.config.data.metric_is == "higher" else "lower"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _losses(loss: Mapping[str, float]) -> str:
+    return f"{loss['ours']:.3g}, yours {loss['theirs']:.3g}"
 
 
 def _beside(asked: Asked, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Verdict:
     """Final trainings beside the start's, where nothing was confirmed: of the test split where both have one, else of the held-out one."""
-    begun = "Not confirmed: these settings come from short runs. Trained in full beside yours"
+    begun = "Not confirmed: these settings come from short runs."
     lost, theirs_lost = ours["diverged"] / len(ours["runs"]), theirs["diverged"] / len(theirs["runs"])
     if lost == 1 or lost > theirs_lost:
         counts = f"{ours['diverged']} of {len(ours['runs'])} trainings diverged"
-        return Verdict(NOT_TESTED, f"{begun}, {counts}.", beside_yours=WORSE)
+        return Verdict(NOT_TESTED, f"{begun} In full, {counts}.", beside_yours=WORSE)
     if theirs_lost == 1:
-        return Verdict(NOT_TESTED, f"{begun}, all of yours diverged.", beside_yours="better")
+        return Verdict(NOT_TESTED, f"{begun} In full, all trainings of yours diverged.", beside_yours="better")
     splits = ("test",) if is_folded(asked) else ("test", "val")
     split = next((one for one in splits if one in ours and one in theirs), None)
     if split is None:
-        return Verdict(NOT_TESTED, f"{begun}, but what was held out was trained on, and there is no test split.")
+        return Verdict(NOT_TESTED, f"{begun} What was held out was trained on, and there is no test split.")
     found = error_of(asked, ours[split], theirs[split])
     beside: Beside = "better" if found.interval[0] > 0 else WORSE if found.interval[1] < 0 else WITHIN
     named = {"test": "the test split", "val": "the held-out split"}[split]
     scale = 100.0 if is_percent(asked) else 1.0
     result = {"better": "better beyond chance", WORSE: "worse beyond chance", WITHIN: "within chance"}[beside]
     counts = " and ".join(dict.fromkeys(spelled(len(one["each"])) for one in (ours[split], theirs[split])))
-    pair = _pair(asked, {"ours": ours[split]["metric"], "theirs": theirs[split]["metric"]})
+    pair = f"{measured(asked, ours[split]['metric'])}, yours {measured(asked, theirs[split]['metric'])}, on {named}"
     return Verdict(
         NOT_TESTED,
-        f"{begun}: {pair} on {named} ({counts} trainings each), {result}.",
+        f"{begun} In full they reach {metric_name(asked)} {pair} ({counts} trainings each). That is {result}.",
         metric=metric_name(asked),
         unit="percent" if is_percent(asked) else "",
         ours=scale * ours[split]["metric"],

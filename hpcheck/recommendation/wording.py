@@ -8,13 +8,19 @@ from hpcheck.config.recommended import rises
 from hpcheck.recommendation import recommended
 from hpcheck.recommendation.cost import cost_words
 from hpcheck.recommendation.metric import Metric
-from hpcheck.recommendation.verdict import keeps_yours
+from hpcheck.recommendation.verdict import START_WITHOUT_LR, has_no_answer, is_the_starts, keeps_yours
 from hpcheck.text import bound, duration, epochs, listed, number, trainings
 
 ARMS = {"start": "yours"}
 SPLITS = {"test": "the test split", "val": "the held-out split"}
 PARTS = {"search": "search", "confirmation": "full trainings", "training": "final training"}
+TENTHS = 100.0  # ours: below so many trainings a decimal is told
 STAYS = "yours stays"
+SURE = {  # by what the verdict says
+    "better": "the lead is beyond chance",
+    "probably better": "not certain: the lead may be chance",
+    "not better": "no other setting leads beyond chance",
+}
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
 
 
@@ -25,7 +31,7 @@ def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
     status = status_of(name, content)
     sure = evidence.get("confidence", "none")
     if not status:
-        return short(name, content["settings"].get(name)), interval, "not read: yours stays"
+        return short(name, content["settings"].get(name)), interval, "not tested: yours stays"
     reading = status + (f", {sure} confidence" if sure != "none" and status != STAYS else "")
     return short(name, content["settings"].get(name)), interval, reading
 
@@ -33,7 +39,7 @@ def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
 def status_of(name: str, content: Mapping[str, Any]) -> str:
     """How a setting was read; of one that full trainings left as the user has it, that it stays. "" where it was not read."""
     status = str(content["evidence"].get(name, {}).get("status") or "")
-    kept = keeps_yours(content) and name != "learning_rate" and status in ("chosen", "tied")
+    kept = (keeps_yours(content) if name != "learning_rate" else is_the_starts(content)) and status in ("chosen", "tied")
     return STAYS if kept else status
 
 
@@ -138,19 +144,98 @@ def cost_line(content: Mapping[str, Any]) -> str:
     whole = content.get("cost", {})
     count = whole.get("trainings", sum(cost["trainings"] for cost in spent.values()))
     seconds = whole.get("seconds", sum(cost["device_seconds"] for cost in spent.values()))
-    parts = [f"{trainings(cost['trainings'])} for the {PARTS.get(part, part)}" for part, cost in spent.items()]
-    return f"{trainings(count)} of your trainings, {duration(seconds)} of computing" + (f" ({', '.join(parts)})" if len(parts) > 1 else "")
+    time = f"{duration(seconds)} of computing"
+    if len(spent) < 2:
+        return f"as much as {trainings(count)} of your trainings, {time}"
+    shares = {part: round(cost["trainings"], 1) for part, cost in spent.items()}
+    parts = [f"{_tenths(share)} for the {PARTS.get(part, part)}" for part, share in shares.items()]
+    return f"as much as {_tenths(sum(shares.values()))} of your trainings ({', '.join(parts)}), {time}"
+
+
+def _tenths(count: float) -> str:
+    """Trainings to a tenth, so that a sum is that of its parts; many of them as they are told elsewhere.
+
+    >>> _tenths(12.34), _tenths(12.0), _tenths(214.6)
+    ('12.3', '12', '215')
+    """
+    return f"{count:.1f}".removesuffix(".0") if 0.05 <= count < TENTHS else trainings(count)
+
+
+def to_set_line(content: Mapping[str, Any]) -> str:
+    """What to set, and what stays as the user has it, in words; "" before anything was read."""
+    if not content["evidence"]:
+        return ""
+    if has_no_answer(content):
+        lr = content["settings"].get("learning_rate")
+        found = content["verdict"].get("against") == START_WITHOUT_LR and lr
+        return "nothing: keep what you have" + (
+            f". The learning rate found, {number(lr['max'])}, is no better than others" if found else ""
+        )
+    kept = [name for name in SHOWN if stays(name, content)]
+    yours = _start_in(content)
+    new = [_setting_words(name, content["settings"].get(name)) + _instead(name, content, yours) for name in SHOWN if name not in kept]
+    old = [_setting_words(name, content["settings"].get(name)) for name in kept]
+    told = [f"{listed(new)}"] * bool(new)
+    told += [f"{'Leave' if new else 'Nothing new: leave'} {listed(old)} as you have {'it' if len(old) == 1 else 'them'}"] * bool(old)
+    return ". ".join(told)
+
+
+def _start_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The user's own settings as they were trained in full; empty where they were not."""
+    considered = content.get("results", {}).get("confirm", {}).get("considered", ())
+    return next((one for one in considered if one.get("start")), {})
+
+
+def _instead(name: str, content: Mapping[str, Any], yours: Mapping[str, Any]) -> str:
+    """What the user has instead; "" where it is the same, or not known."""
+    if name == "learning_rate" and content.get("verdict", {}).get("against") == START_WITHOUT_LR:
+        return ""
+    now, before = content["settings"].get(name), _tried(name, yours)
+    if name in ("learning_rate", "momentum"):
+        now, before = (now or {}).get("max"), before[0] if isinstance(before, list | tuple) else before
+    return "" if before is None or now == before else f" (yours: {number(before)})"
+
+
+def stays(name: str, content: Mapping[str, Any]) -> bool:
+    """Whether a setting is still the user's own: it was not read, full trainings left it, or its reading abstained for it."""
+    evidence = content["evidence"].get(name, {})
+    abstained = evidence.get("status") == "abstained" and str(evidence.get("source", "")).startswith("start")
+    return name in content["settings"] and (status_of(name, content) in ("", STAYS) or abstained)
+
+
+def _setting_words(name: str, value: Any) -> str:
+    """
+    >>> _setting_words("learning_rate", {"policy": "1cycle", "max": 0.1, "min": 0.01, "cycle_epochs": 9, "epochs": 10})
+    'largest learning rate 0.1'
+    """
+    if name == "learning_rate" and value is not None and "min" in value:
+        return f"largest learning rate {number(value['max'])}"
+    return f"{SHOWN[name]} {short(name, value)}"
 
 
 def belief_line(content: Mapping[str, Any]) -> str:
-    """What the recommendation rests on."""
+    """How sure the recommendation is, and what it rests on."""
     confirmed = content.get("results", {}).get("confirm", {})
+    if has_no_answer(content):
+        return f"not at all: {confirmed['trainings']} full trainings of {len(confirmed['considered'])} settings learnt nothing"
     if "considered" not in confirmed:
-        return "short runs alone: no full training has chosen among settings" if content["evidence"] else ""
+        return "not very: it rests on short runs, and no full training has chosen among settings" if content["evidence"] else ""
     count, tried = confirmed["trainings"], len(confirmed["considered"])
-    seeds = content.get("verdict", {}).get("fresh_seeds")
-    again = f"; the best and yours were trained again, with at least {seeds} fresh seed{'s' * (seeds != 1)} each" if seeds else ""
-    return f"{count} full trainings of {tried} settings{again}"
+    verdict = content.get("verdict", {})
+    sure, seeds = SURE.get(verdict.get("says", ""), ""), verdict.get("fresh_seeds")
+    best = "Yours and the best of the others" if keeps_yours(content) else "The best and yours"
+    again = f". {best} were trained again with fresh seeds" if seeds else ""
+    made = f"{count} full trainings of {tried} settings were made{again}"
+    return f"{sure}. {made}" if sure else made
+
+
+def confidence_words(content: Mapping[str, Any]) -> str:
+    """How sure each value is that was read, as a sentence to append; "" where none was."""
+    if has_no_answer(content):
+        return ""
+    sure = {label: content["evidence"].get(name, {}).get("confidence", "none") for name, label in SHOWN.items() if not stays(name, content)}
+    told = [f"{label} {words}" for label, words in sure.items() if words != "none"]
+    return f". Confidence in each value: {', '.join(told)}" if told else ""
 
 
 def untested_line(content: Mapping[str, Any]) -> str:
@@ -164,8 +249,8 @@ def untested_line(content: Mapping[str, Any]) -> str:
             continue
         (short_runs if name in content["evidence"] else never).append(label)
     parts = [f"{listed(never)} ({'yours stays' if len(never) == 1 else 'yours stay'})"] * bool(never)
-    parts += [f"{listed(short_runs)} in full trainings (compared in short runs)"] * bool(short_runs)
-    return "; ".join(parts)
+    parts += [f"{'In' if never else 'in'} short runs only: {listed(short_runs)}"] * bool(short_runs)
+    return ". ".join(parts)
 
 
 def _tried(name: str, considered: Mapping[str, Any]) -> Any:

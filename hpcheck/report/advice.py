@@ -4,26 +4,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcheck.config import Config
-from hpcheck.recommendation.verdict import is_beaten, keeps_yours
+from hpcheck.recommendation.verdict import has_no_answer, is_beaten, keeps_yours
 from hpcheck.report.try_next import LONGER, MORE_TRAININGS, Find, longer
 from hpcheck.steps import lr_in_full
+from hpcheck.steps.confirm_reading import PROBABLY
 from hpcheck.steps.reading import Finding, Reading, left_open
 
 STEPS = ("lr-range", "batch", "momentum", "wd-grid", "confirm", "train")
 COMMAND = {step: step for step in STEPS}
 Line = tuple[str, str]  # words, and the command that does it ("" where none does)
+USE_IN_SCRIPT: Line = ("Use the settings, by a line in the script", "hpcheck show --snippet hpcheck")
+USE: Line = ("Use the settings. To print them as code to paste", "hpcheck show --snippet pytorch")
 
 
 def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: Config, by_id: Find = lambda _: None) -> list[Line]:
     """What a person does next: mend what abstained, run what was not run, then train and keep the settings. Settings that did not beat the
     start's, or whose training overfits, are not to be committed. `by_id` finds the records of the runs."""
     kept = after_training(content)
-    lines = [*kept, *_abstained(readings, by_id), *_not_run(content, readings), *_training(readings, config, by_id), *_further(content)]
+    open_ = [] if has_no_answer(content) else _abstained(readings, by_id)  # what to do about that is said already
+    lines = [*kept, *open_, *_not_run(content, readings), *_training(readings, config, by_id), *_further(content)]
     if config.data.validate_on == "test":
         words = "Every setting was chosen on the test split. For a figure that can be published, choose them on held-out training data"
         lines.append((words, "hpcheck run -s data.validate_on=held-out"))
     if not left_open(readings) and readings and not kept:
-        lines.append(("Commit recommended.yaml. It is small, and training can start from it", "hpcheck train --from recommended.yaml"))
+        lines += [_use(content)] * (not lines)
+        lines.append(("Commit recommended.yaml. To train with it", "hpcheck train --from recommended.yaml"))
         lines.append(("Have it checked again when code, data or versions change", "hpcheck check"))
     return lines
 
@@ -33,17 +38,33 @@ def next_of(content: Mapping[str, Any]) -> list[Line]:
     lines = [*after_training(content), *_further(content)]
     if lines or any(item.get("status") == "abstained" for item in content["evidence"].values()):
         return lines
-    if content["evidence"] and "script" in content.get("provenance", {}):  # only the script knows its groups, clipping and loop
-        return [("Use the settings, by a line in the script", "hpcheck show --snippet hpcheck")]
-    return [("Use the settings, here as code to paste", "hpcheck show --snippet pytorch")] if content["evidence"] else []
+    return [_use(content)] if content["evidence"] else []
+
+
+def _use(content: Mapping[str, Any]) -> Line:
+    """How the settings get into the user's training: only a script knows its groups, clipping and loop."""
+    return USE_IN_SCRIPT if "script" in content.get("provenance", {}) else USE
 
 
 def after_training(content: Mapping[str, Any]) -> list[Line]:
     """What the final trainings ask for: the user's own settings, where the recommendation did not beat them; a shorter training or a
     larger weight decay, where it overfits."""
+    if has_no_answer(content):
+        return [
+            (
+                "Look at the labels and the model first: something may be wrong there. If they are right, train twice as long",
+                _longer(content),
+            )
+        ]
     beaten = ("Keep your own settings: in full trainings these were not better", "")
     found = content.get("results", {}).get("train", {}).get("overfits")
     return [*([beaten] if is_beaten(content) else []), *(_overfits(found) if found else [])]
+
+
+def _longer(content: Mapping[str, Any]) -> str:
+    """The checklist again with longer trainings; without a number where no lr, and so no length, is known."""
+    lr = content["settings"].get("learning_rate")
+    return f"hpcheck run -s budget.epochs={LONGER * lr['epochs']:g}" if lr else ""
 
 
 def _overfits(found: Mapping[str, Any]) -> list[Line]:
@@ -72,11 +93,15 @@ def missing(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[str
 
 
 def _further(content: Mapping[str, Any]) -> list[Line]:
-    """More full trainings, where those made found nothing better than the start."""
+    """More full trainings, where those made found nothing better than the start, or did not prove it."""
+    says = content.get("verdict", {}).get("says")
+    if says == PROBABLY:
+        return [("You can use the settings. To be surer first, train them and yours with more seeds", "hpcheck run --sure")]
     if not keeps_yours(content):
         return []
     more = content["provenance"].get("confirm_trainings", 0) + MORE_TRAININGS
-    return [("Look further with more full trainings, if you can pay for them", f"hpcheck run -s confirm.trainings={more}")]
+    words = "Nothing to change. To look further, pay for more full trainings"
+    return [(words, f"hpcheck run -s confirm.trainings={more}")]
 
 
 def _abstained(readings: Sequence[Reading], by_id: Find) -> list[Line]:

@@ -13,9 +13,11 @@ from hpcheck.drawing.panels import Panel, Series
 from hpcheck.drawing.strip import strip
 from hpcheck.recommendation import recommended, wording
 from hpcheck.recommendation.metric import Metric
+from hpcheck.recommendation.verdict import has_no_answer
 from hpcheck.report.advice import Line, missing
 from hpcheck.report.figure import Figure, figure
 from hpcheck.runs.schedules import cyclical_momentum, one_cycle, values
+from hpcheck.steps.order import CONFIRM
 from hpcheck.steps.reading import Reading
 from hpcheck.text import bound, number
 
@@ -67,8 +69,8 @@ def banners(content: Mapping[str, Any], readings: Sequence[Reading], config: Con
         found.append(Banner("Validated on the test split", words))
     for reading in readings:
         for item in reading.evidence:
-            if item.status == "abstained":
-                kept = "the start's value" if item.kept == "start" else item.kept
+            if item.status == "abstained" and not (reading.step == CONFIRM and has_no_answer(content)):  # that is the verdict itself
+                kept = "your value" if item.kept == "start" else item.kept
                 title = f"No answer for {ALL_NAMES.get(item.setting, item.setting).lower()}"
                 found.append(Banner(title, f"{sentence(f'{kept} is kept')} {sentence(item.reason)}"))
     steps = missing(content, readings)
@@ -101,15 +103,16 @@ def settings_rows(content: Mapping[str, Any]) -> list[SettingRow]:
 def _row(name: str, label: str, content: Mapping[str, Any]) -> SettingRow:
     evidence = content["evidence"].get(name, {})
     interval = " to ".join(bound(end) for end in evidence.get("interval") or ())
-    kept = "Not read: yours stays." if name in content["settings"] else "Not read yet."
+    kept = "Not tested: yours stays." if name in content["settings"] else "Not tested yet."
     why = sentence(evidence["reason"]) if evidence.get("reason") else kept
     read_at = recommended.carried_from(content) if name == "learning_rate" else None
     if read_at is not None:
         why = f"{why} {sentence(wording.carried_words(read_at, content['settings']))}"
     value, course = value_of(name, content["settings"].get(name))
-    status = wording.status_of(name, content) or "not read"
+    status = wording.status_of(name, content) or "not tested"
     link = f"setting-{name}" if evidence else ""
-    return SettingRow(label, link, value, course, interval or "\u2013", status, evidence.get("confidence", ""), why)
+    sure = "" if status == wording.STAYS else evidence.get("confidence", "")
+    return SettingRow(label, link, value, course, interval or "\u2013", status, sure, why)
 
 
 def value_of(name: str, value: Any) -> tuple[str, str]:
@@ -143,9 +146,10 @@ def _line(title: str, y_label: str, points: Sequence[tuple[float, float]], label
 
 
 def answer(content: Mapping[str, Any], next_: Sequence[Line] = ()) -> list[tuple[str, str, str]]:
-    """Below what to set: why to believe it, what it cost, what was not tested, and what to do next with its command."""
+    """Below the verdict: what to set, how sure that is, what it cost, what was not tested, and what to do next with its command."""
     said = {
-        "Why to believe it": wording.belief_line(content),
+        "What to set": wording.to_set_line(content),
+        "How sure": f"{wording.belief_line(content)}{wording.confidence_words(content)}",
         "What it cost": wording.cost_line(content),
         "Not tested": wording.untested_line(content),
     }

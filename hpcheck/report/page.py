@@ -15,7 +15,7 @@ from hpcheck.drawing.markup import Markup
 from hpcheck.recommendation import recommended, snippets
 from hpcheck.recommendation.cost import cost, records_of
 from hpcheck.recommendation.metric import Metric
-from hpcheck.recommendation.verdict import first_line
+from hpcheck.recommendation.verdict import first_line, parts
 from hpcheck.report import ledger, overview, sections, setting_plots
 from hpcheck.report.advice import next_lines
 from hpcheck.report.render import render
@@ -61,7 +61,7 @@ def page(
         **_inside(),
         name=config.name,
         links=_links([(f"step-{step.name}", step.title) for step in steps], bool(results)),
-        verdict=first_line(content),
+        verdict=parts(first_line(content)),
         what=_what(config),
         setting_plots=[layout_svg.plots(plot) for plot in setting_plots.plots(readings, settings, config, metric)],
         plots_key=" ".join(layout.KEY),

@@ -10,6 +10,8 @@ from hpcheck.recommendation import recommended, wording
 from hpcheck.recommendation.metric import Metric
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.steps import lr_in_full
+from hpcheck.steps.confirm_reading import NOT_BETTER
+from hpcheck.steps.nothing_learnt import NOT_TESTED
 from hpcheck.steps.order import CONFIRM
 from hpcheck.steps.reading import Evidence, Reading, Settings, as_measured
 from hpcheck.steps.step import Asked
@@ -33,12 +35,11 @@ def plots(readings: Sequence[Reading], settings: Mapping[str, Any], config: Conf
 
 def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], config: Config, metric: Metric) -> SettingPlot:
     found = [(reading, item) for reading in readings for item in reading.evidence if item.setting == name]
-    answer = wording.short(name, settings.get(name))
     start = _start(name, config)
-    shown = next(((reading, item) for reading, item in reversed(found) if item.considered), None)
+    answer = "no answer" if start is None and _learnt_nothing(readings) else wording.short(name, settings.get(name))
+    shown = next(((reading, item) for reading, item in reversed(found) if len(item.considered) > 1), None)
     if shown is None:
-        why = "one value, not compared" if found else "not read: yours stays" if settings.get(name) is not None else "not read yet"
-        return SettingPlot(TITLES[name], answer, "", (), note=why)
+        return SettingPlot(TITLES[name], answer, "", (), note=_why_no_plot(found, settings.get(name) is not None))
     reading, item = shown
     last = readings[-1].settings
     chosen = _value(name, last)
@@ -57,6 +58,26 @@ def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], c
     )
 
 
+def _why_no_plot(found: Sequence[tuple[Reading, Evidence]], is_known: bool) -> str:
+    """What stands in the place of a plot that would be empty."""
+    if not found:
+        return "not tested: yours stays" if is_known else "not tested yet"
+    reading, item = found[-1]
+    if item.status == "abstained":
+        return _note(reading, item, carried=False)
+    return "none better found: yours stays" if reading.step == CONFIRM and _kept(reading) else "one value, not compared"
+
+
+def _learnt_nothing(readings: Sequence[Reading]) -> bool:
+    """Whether full trainings said nothing at all, so that no value that the user does not have is one to set."""
+    return any(one.results.get("verdict", {}).get("says") == NOT_TESTED for one in readings)
+
+
+def _kept(confirmed: Reading) -> bool:
+    """Whether full trainings left the user's own settings, so that no other value of one setting was trained beside them."""
+    return bool(confirmed.results.get("verdict", {}).get("says") == NOT_BETTER)
+
+
 def _candidate(item: Evidence, value: float, score: float, error: float, metric: Metric) -> Candidate:
     scale = 100.0 if item.judged_by == "accuracy" and metric.percent else 1.0
     return Candidate(
@@ -69,7 +90,7 @@ def _note(reading: Reading, item: Evidence, carried: bool) -> str:
         return f"no answer: {'yours' if item.kept == 'start' else item.kept} stays"
     if carried:
         return f"{number(float(f'{item.value:.2g}'))} at your batch size"
-    return "full trainings" if reading.step in (CONFIRM, lr_in_full.STEP) else "short runs"
+    return "in full, first seed" if reading.step in (CONFIRM, lr_in_full.STEP) else "short runs"
 
 
 def _value(name: str, settings: Settings) -> float | None:

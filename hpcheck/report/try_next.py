@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec
+from hpcheck.steps.nothing_learnt import NOT_TESTED
 from hpcheck.steps.reading import Reading, left_open
 
 LONGER = 2  # ours: noise at the end of a run falls, and its descent grows, with each doubling; less than that seldom turns an abstention
@@ -29,6 +30,8 @@ def after_abstention(readings: Sequence[Reading], by_id: Find, config: Path | No
 
 def longer(reading: Reading, by_id: Find, config: Path | None = None, script: Sequence[str] | None = None) -> str:
     """The command that runs a step again with runs twice as long, or with more full trainings; "" where its records are not there."""
+    if reading.results.get("verdict", {}).get("says") == NOT_TESTED:  # none learnt anything: other settings would not either
+        return _written("run", f"budget.epochs={LONGER * reading.settings.epochs:g}", config, script)
     if reading.step == "confirm":
         trained = len(set(reading.runs))
         return _written("confirm", f"confirm.trainings={trained + MORE_TRAININGS}", config, script) if trained else ""

@@ -124,8 +124,9 @@ class Launches:
     def _begin_early(self, ahead: Ahead, waited_for: Sequence[Job], directory: Path, at_once: int, threads: int) -> None:
         """Launch what is certain to be asked for, while there is room."""
         for run_id, spec in ahead():
-            is_new = isinstance(spec, RunSpec) and run_id not in self._running
-            if is_new and len(self._running) < at_once and pays((run_id, spec), waited_for, directory):
+            if isinstance(spec, TimingSpec) or run_id in self._running or len(self._running) >= at_once:
+                continue
+            if pays((run_id, spec), waited_for, directory):
                 self._begin((run_id, spec), directory, threads)
 
     def _under_way(self) -> list[tuple[str, RunSpec]]:

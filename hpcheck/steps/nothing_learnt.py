@@ -31,8 +31,10 @@ def reading(contest: Contest, before: Settings) -> Reading:
     """Nothing is recommended: all settings are the start's, and a remark says where to look."""
     start, loss = contest.start, contest.asked.facts.constant_loss
     runs = tuple(record.run_id for records in contest.records.values() for record in records)
-    reason = f"no full training learnt more than a constant prediction knows (validation loss {loss:.3g})"
-    why = f"{reason}: look at the labels and at the model, give a smaller start.max_lr, or train longer (budget.epochs)"
+    lowest = min(map(_lowest, (one for records in contest.records.values() for one in records)))
+    figures = f"the lowest validation loss is {lowest:.4g}, and a constant prediction has {loss:.4g}"
+    reason = f"no full training learnt more than a constant prediction knows: {figures}"
+    why = f"{reason}. Look at the labels and at the model, give a smaller start.max_lr, or train longer (budget.epochs)"
     decay = Evidence("weight_decay", start.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
     back = (Evidence(name, value, "chosen", "low", f"yours stays: {reason}", KEPT, runs=runs) for name, value in _changed(before, start))
     return Reading(

@@ -8,6 +8,7 @@ from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked
 
 LARGER = (10**0.5, 10.0)  # ours: weight decays to try instead, half decades above the one trained with, as the grid has them
+WHOLE = 2.5  # ours, by reasoning: where the loss is lowest is known to a tenth of the training at best, so from here on whole epochs do
 FROM_NONE = (1e-4, 1e-3)  # ours: ... and where there was none
 
 
@@ -21,13 +22,22 @@ def asks_for(asked: Asked, settings: Settings, rise: Clue, steps: int) -> dict[s
     share = rise.from_step / steps
     decay = settings.weight_decay
     return {
-        "lowest_after_epochs": two_significant_figures(settings.epochs * share),
+        "lowest_after_epochs": _people_say(settings.epochs * share),
         "of_epochs": settings.epochs,
-        "budget_epochs": two_significant_figures(asked.config.budget.epochs * share),
+        "budget_epochs": _people_say(asked.config.budget.epochs * share),
         "weight_decay": decay,
         "larger_weight_decays": [two_significant_figures(decay * factor) for factor in LARGER] if decay else list(FROM_NONE),
         "steps": steps,
     }
+
+
+def _people_say(epochs: float) -> float:
+    """A length as people set it: whole epochs; parts of one where the training is that short.
+
+    >>> _people_say(7.13), _people_say(0.247)
+    (7.0, 0.25)
+    """
+    return float(round(epochs)) if epochs >= WHOLE else two_significant_figures(epochs)
 
 
 def remark(found: dict[str, Any]) -> str:

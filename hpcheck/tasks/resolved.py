@@ -72,7 +72,7 @@ def _filled(config: Config, description: Description) -> Config:
     if told["optimizer"]:
         own |= {"max_lr": told["lr"], "weight_decay": told["weight_decay"]} if told["lr"] else {"weight_decay": told["weight_decay"]}
         if told["momentum"] is not None:
-            own["momentum"] = {"max": told["momentum"], "min": told["momentum"]}
+            own["momentum"] = {"max": told["momentum"], "min": told.get("least_momentum", told["momentum"])}
     given = {key: getattr(start, key) for key in start.model_fields_set}
     filled = config.model_copy(update={"start": Start.model_validate({**own, **given})})
     _described[about(filled)] = description

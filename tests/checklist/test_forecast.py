@@ -92,6 +92,12 @@ def test_people_read_the_same(tmp_path) -> None:
     assert "lr-reprobe: 0 to " in text
 
 
+def test_where_full_trainings_confirm_the_share_of_the_search_is_told_and_no_other_goal(tmp_path) -> None:
+    text = " ".join(plan_lines(plan(tmp_path, "confirm.trainings=8")))
+    assert "The search before it may cost 2 trainings or 3,000 iterations" in text
+    assert "Its goal" not in text
+
+
 def test_a_snapshot_shortens_the_runs_of_the_weight_decay_grid(tmp_path):
     long = ("budget.epochs=400", "batch.sizes=[128]")
     forked, whole = plan(tmp_path, *long, "wd_grid.from_snapshot=true"), plan(tmp_path, *long, "wd_grid.from_snapshot=false")

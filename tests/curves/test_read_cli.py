@@ -1,5 +1,6 @@
 """The command `hpcheck read`: what is printed where, the exit codes, the picture, and that torch is never imported."""
 
+import io
 import json
 import math
 import os
@@ -8,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from hpcheck.__main__ import run
+from hpcheck.curves import files, judge, terminal
 from tests.support.read_cases import csv, falling, noise, ramp, turning
 
 
@@ -141,3 +144,22 @@ def test_reading_never_imports_torch(tmp_path: Path) -> None:
         "assert not {'torch', 'torchvision', 'tensorflow', 'tensorboard'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+@pytest.mark.parametrize("width", [None, 60, 80])
+def test_a_table_fits_the_terminal_and_is_a_line_for_each_row_in_a_pipe(tmp_path: Path, width: int | None) -> None:
+    paths = [csv(tmp_path / "a.csv", turning(), lr=ramp(60)), csv(tmp_path / "b.csv", falling())]
+    out = io.StringIO()
+    terminal.show(
+        judge.read_all(files.load_all(paths, {}, None, None, {})),
+        Console(file=out, width=width or 80, force_terminal=width is not None, color_system=None),
+    )
+    lines = out.getvalue().splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+    clues = [line for line in lines if "[section" in line]
+    if width is None:
+        assert max(map(len, clues)) > 120
+        assert all(line.count("[section") == line.count("]") == 1 for line in clues)
+        assert not any("\u2500" in line for line in lines)
+    else:
+        assert max(map(len, lines)) <= width

@@ -16,7 +16,7 @@ DECAYS = tuple(
 PLOT = SettingPlot("Weight decay", "0.0032", "accuracy, %", DECAYS, 3.2e-3, 1e-4, (5.7e-4, 5.7e-3), True, True, "full trainings")
 LRS = (Candidate(0.0035, 1.75), Candidate(0.055, 0.165), Candidate(0.082, 0.129), Candidate(0.22, 0.2), Candidate(0.44, math.inf))
 RATE = SettingPlot("Learning rate", "0.0082 to 0.082", "validation loss", LRS, 0.082, None, (0.042, 0.09), True)
-NOTHING = SettingPlot("Batch size", "32", "", (), note="not read: yours stays")
+NOTHING = SettingPlot("Batch size", "32", "", (), note="not tested: yours stays")
 
 scores = st.floats(-1e6, 1e6) | st.sampled_from([0.5, math.inf, math.nan])
 candidates = st.builds(
@@ -91,7 +91,7 @@ def test_the_svg_draws_every_mark_and_word_of_the_layout(plot: SettingPlot) -> N
 
 
 def test_a_setting_that_was_not_compared_says_so() -> None:
-    assert [one.words for one in layout.setting(NOTHING).words] == ["Batch size", "32", "not read: yours stays"]
+    assert [one.words for one in layout.setting(NOTHING).words] == ["Batch size", "32", "not tested: yours stays"]
 
 
 def test_the_same_plots_give_the_same_picture(tmp_path: Path) -> None:

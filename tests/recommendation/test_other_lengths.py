@@ -1,5 +1,6 @@
 """How values move with batch size and length by published rules, and older files of recommendations, which are read still."""
 
+import copy
 import subprocess
 from pathlib import Path
 
@@ -78,3 +79,15 @@ def test_a_file_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     path.write_text(yaml12.write({"format": 3, **BASE}))
     with pytest.raises(Exception, match="a newer hpcheck writes newer ones"):
         recommended.read(path)
+
+
+def test_a_score_that_moved_is_one_line_of_a_diff_and_the_file_says_the_same() -> None:
+    said = copy.deepcopy({**BASE, "results": {}})
+    line = {"value": 0.001, "score": 0.97, "error": 0.004}
+    said["evidence"]["weight_decay"] |= {"reason": "trained in full, " * 12, "considered": [line, {**line, "value": 0.01}]}
+    before = recommended.text(said)
+    said["evidence"]["weight_decay"]["considered"][0] = {**line, "score": 0.98}
+    after = recommended.text(said)
+    moved = [new for old, new in zip(before.splitlines(), after.splitlines(), strict=True) if old != new]
+    assert moved == ["    - {value: 0.001, score: 0.98, error: 0.004}"]
+    assert yaml12.read(after).value == said

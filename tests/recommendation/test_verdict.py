@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hpcheck.cli import summary
 from hpcheck.config import yaml12
-from hpcheck.recommendation import verdict
+from hpcheck.recommendation import verdict, wording
 from hpcheck.recommendation.recommended import content, write
 from hpcheck.report import advice, page
 from hpcheck.runs.directory import RunDirectory
@@ -51,21 +51,34 @@ def figures(ours: float, theirs: float, low: float, high: float) -> dict[str, An
 
 def confirmed(says: str, metric: dict[str, Any], loss: dict[str, Any], by: str = "metric", fresh: tuple[int, int] = (1, 1)) -> Reading:
     both = {"metric": metric, "loss": loss}
-    told = {"says": says, "by": by, "name": "accuracy", "fresh_seeds": list(fresh), "diverged": [0, 0], **both, "together": both}
+    told = {
+        "says": says,
+        "by": by,
+        "name": "accuracy",
+        "ours_are": "weight decay 0.001",
+        "fresh_seeds": list(fresh),
+        "diverged": [0, 0],
+        **both,
+        "together": both,
+    }
     return Reading("confirm", KNOWN, (), results={"verdict": told})
 
 
+BOTH = " Your config gives no learning rate, so both had the one found here."
 LOSS = figures(0.105, 0.121, 0.01, 0.022)
 
 
 def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.979, 0.971, 0.002, 0.014), LOSS)])
-    assert found.words == "Better than yours: 97.9 against 97.1% (0.2 to 1.4 more; one fresh seed each)."
+    assert found.words == (
+        "Better than yours. With one fresh seed each, accuracy is higher: 97.9%, yours 97.1%. The gain is 0.2 to 1.4 points "
+        "(95% interval, from paired examples and the spread of all seeds)." + BOTH
+    )
     assert (found.says, found.unit, found.fresh_seeds) == ("better", "percent", 1)
     assert found.block() | {"words": ""} == {
         "says": "better",
         "words": "",
-        "against": "start",
+        "against": "start at the learning rate found",
         "metric": "accuracy",
         "unit": "percent",
         "ours": pytest.approx(97.9),
@@ -78,29 +91,65 @@ def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
 
 def test_where_the_loss_decides_it_is_said() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.96, 0.959, -0.004, 0.006), LOSS, by="loss", fresh=(2, 2))])
-    words = "Better than yours: validation loss 0.105 against 0.121 (0.01 to 0.022 less; two fresh seeds each)."
-    assert found.words == f"{words} The accuracy is within chance: 96.0 against 95.9%."
+    gain = "The gain is 0.01 to 0.022 (95% interval, from paired examples and the spread of all seeds)."
+    words = f"Better than yours. With two fresh seeds each, validation loss is lower: 0.105, yours 0.121. {gain}"
+    assert found.words == f"{words} Accuracy shows no clear difference: 96.0%, yours 95.9%.{BOTH}"
     assert found.metric == "validation loss"
 
 
 def test_probably_better_says_what_led_and_what_is_within_chance() -> None:
-    found = verdict.against_start(classes(), [confirmed("probably better", figures(0.96, 0.958, -0.002, 0.006), LOSS)])
-    alone = "It led on both seeds together, but the fresh seed alone is within chance."
-    assert found.words == f"Probably better than yours: 96.0 against 95.8%. {alone}"
+    found = verdict.against_start(classes(), [confirmed("probably better", figures(0.96, 0.958, -0.004, 0.008), LOSS)])
+    alone = "The fresh seeds alone (one each) do not prove it"
+    begun = "Probably better than yours, but not certain."
+    by_loss = "Over all trainings validation loss is lower: 0.105, yours 0.121."
+    assert found.words == f"{begun} {by_loss} {alone}. Accuracy shows no clear difference: 96.0%, yours 95.8%.{BOTH}"
+    led = verdict.against_start(classes(), [confirmed("probably better", figures(0.97, 0.958, 0.002, 0.016), LOSS)])
+    assert led.words == f"{begun} Over all trainings accuracy is higher: 97.0%, yours 95.8%. {alone}: 97.0%, yours 95.8%.{BOTH}"
 
 
 def test_not_better_says_that_yours_is_kept_and_how_to_look_further() -> None:
     found = verdict.against_start(classes(), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
-    kept = "recommended.yaml keeps yours, at the learning rate that was found; raise confirm.trainings to look further."
-    assert found.words == f"Not better than yours: 96.7 against your 97.5%, one fresh seed each, within chance. {kept}"
+    best = "With one fresh seed each, the best of the others (weight decay 0.001) reached accuracy 96.7%, yours 97.5%."
+    why = f"{best} So small a difference may be chance."
+    assert found.words == f"Keep yours, with learning rate 0.5: nothing better was found. {why}"
     own = verdict.against_start(classes("start.max_lr=0.1"), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
-    assert "keeps yours; raise" in own.words
+    assert own.words == f"Keep yours: nothing better was found. {why}"
+    worse = verdict.against_start(classes(), [confirmed("not better", figures(0.9, 0.975, -0.1, -0.05), LOSS)])
+    assert worse.words.endswith("That is worse by more than chance.")
+
+
+def test_where_yours_stays_the_learning_rate_is_yours_only_if_the_config_gives_one() -> None:
+    for override, rows in ((), "chosen"), (("start.max_lr=0.1",), "yours stays"):
+        said = verdict.against_start(classes(*override), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
+        content = {**cases.content(cases.everything()), "verdict": said.block()}
+        content["evidence"]["learning_rate"]["status"] = "chosen"
+        assert wording.status_of("learning_rate", content) == rows
+
+
+def test_trainings_that_learnt_nothing_are_no_answer_and_ask_for_a_look_at_the_data_and_then_longer_ones() -> None:
+    reading = Reading(
+        "confirm",
+        KNOWN,
+        (),
+        results={"trainings": 7, "considered": [{}] * 7, "verdict": {"says": "not tested", "why": "no full training learnt a thing"}},
+    )
+    said = verdict.against_start(classes("start.max_lr=0.1"), [reading])
+    assert said.words == "No answer: yours stays. No full training learnt a thing."
+    content = {**cases.content(cases.everything()), "verdict": said.block(), "results": {"confirm": reading.results}}
+    assert wording.to_set_line(content) == "nothing: keep what you have"
+    assert wording.belief_line(content) == "not at all: 7 full trainings of 7 settings learnt nothing"
+    [(words, command), *_] = advice.next_of(content)
+    assert words.startswith("Look at the labels and the model first")
+    assert command == "hpcheck run -s budget.epochs=200"
 
 
 def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
     question = asked("confirm.trainings=8", "data.metric=own:error", "data.metric_is=lower")
     found = verdict.against_start(question, [confirmed("better", figures(0.56, 0.6, 0.01, 0.07), LOSS)])
-    assert found.words == "Better than yours: error 0.56 against 0.6 (0.01 to 0.07 less; one fresh seed each)."
+    assert found.words == (
+        "Better than yours. With one fresh seed each, accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% interval, from "
+        "paired examples and the spread of all seeds)." + BOTH
+    )
     assert found.unit == ""
 
 
@@ -114,8 +163,9 @@ def test_without_full_trainings_nothing_is_confirmed() -> None:
 
 def test_final_trainings_beside_the_starts_are_told_where_nothing_was_confirmed() -> None:
     found = judged(arm(*OURS), arm(0.971, 0.972, 0.971, 0.972))
-    begun = "Not confirmed: these settings come from short runs. Trained in full beside yours"
-    assert found.words == f"{begun}: metric 0.982 against 0.9715 on the test split (four trainings each), better beyond chance."
+    begun = "Not confirmed: these settings come from short runs. In full"
+    figures_told = "metric 0.982, yours 0.9715, on the test split (four trainings each)"
+    assert found.words == f"{begun} they reach {figures_told}. That is better beyond chance."
     assert (found.beside_yours, found.difference) == ("better", pytest.approx(0.0105))
     assert judged(arm(0.9, 0.9), arm(0.975, 0.975)).beside_yours == "worse"
     assert judged(arm(*OURS), arm(0.98, 0.985, 0.981, 0.982)).beside_yours == "within chance"
@@ -131,6 +181,12 @@ def test_a_metric_of_which_less_is_better_is_judged_so() -> None:
     assert judged(arm(0.2, 0.2), arm(0.1, 0.1), *lower).beside_yours == "worse"
 
 
+BEATEN = (
+    "Not confirmed: these settings come from short runs. In full they reach metric 0.9, yours 0.975, on the test split "
+    "(two trainings each). That is worse beyond chance."
+)
+
+
 def beaten() -> dict[str, Any]:
     said = judged(arm(0.9, 0.9), arm(0.975, 0.975))
     return {**cases.content(cases.everything()), "verdict": said.block()}
@@ -144,10 +200,10 @@ def lines_in_the_terminal(said: dict[str, Any]) -> list[str]:
 
 def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -> None:
     lines = lines_in_the_terminal(beaten())
-    assert "Trained in full beside yours: metric 0.9 against 0.975" in lines[0]
+    assert lines[:2] == [BEATEN.partition(" In")[0], BEATEN.partition(". ")[2]]
     assert lines[-1] == "next: keep your own settings: in full trainings these were not better"
     better = {**beaten(), "verdict": judged(arm(*OURS), arm(0.9, 0.9)).block()}
-    assert lines_in_the_terminal(better)[-1] == "next: use the settings, here as code to paste: hpcheck show --snippet pytorch"
+    assert lines_in_the_terminal(better)[-1] == "next: use the settings. To print them as code to paste: hpcheck show --snippet pytorch"
     scripts = {**better, "provenance": {**better["provenance"], "script": {"train_examples": 900}}}
     assert lines_in_the_terminal(scripts)[-1] == "next: use the settings, by a line in the script: hpcheck show --snippet hpcheck"
 
@@ -155,7 +211,7 @@ def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -
 def test_the_report_begins_with_the_verdict() -> None:
     readings = cases.everything()
     text = page.page(beaten(), readings, {}, cases.config(), cases.METRIC)
-    assert text.index("Trained in full beside yours: metric 0.9 against 0.975") < text.index("Recommended settings")
+    assert text.index("In full they reach metric 0.9, yours 0.975, on the test split") < text.index("Recommended settings")
     assert text.count("Not confirmed") == 1
 
 
@@ -170,7 +226,7 @@ def test_recommended_yaml_begins_with_the_verdict(tmp_path: Path) -> None:
     runs, question = RunDirectory(tmp_path), asked("start.max_lr=0.1")
     write(runs, question, [trained(arm(0.9, 0.9), arm(0.975, 0.975))])
     text = runs.recommended.read_text()
-    assert text.startswith("# Not confirmed: these settings come from short runs. Trained in full beside yours: metric 0.9 against 0.975")
+    assert text.startswith(f"# {BEATEN.partition(' In ')[0]}\n")
     said = yaml12.read(text).value
     assert list(said)[:3] == ["format", "verdict", "cost"]
     assert (said["verdict"]["says"], said["verdict"]["difference"]) == ("not tested", -0.075)

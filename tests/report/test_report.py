@@ -124,7 +124,7 @@ def test_validation_on_the_test_split_is_said_loudly() -> None:
 def test_an_abstention_is_said_at_the_top_and_what_to_do_about_it() -> None:
     text = Elements(report([cases.lr_range(), cases.wd_grid("abstained")])).text
     assert "No answer for weight decay" in text
-    assert "The start's value is kept. No candidate could be read." in text
+    assert "Your value is kept. No candidate could be read." in text
     assert "weight decay could not be read: no candidate could be read. Make its runs longer" in text
     assert (
         "Not run yet: batch, momentum, train. Their settings are where you started from. No full training has tried these settings." in text
@@ -136,7 +136,7 @@ def test_an_abstention_that_keeps_another_value_than_the_starts_says_which() -> 
     kept = replace(reading.evidence[0], setting="learning_rate", kept="the lr known before")
     text = Elements(report([replace(reading, step="lr-reprobe", evidence=(kept,))])).text
     assert "The lr known before is kept. No candidate could be read." in text
-    assert "start's value is kept. No candidate" not in text
+    assert "Your value is kept. No candidate" not in text
 
 
 def test_a_held_out_part_that_was_trained_on_is_called_that() -> None:
@@ -273,10 +273,10 @@ def test_the_answer_stands_first_what_it_rests_on_its_cost_and_what_was_not_test
     text = Elements(report(cases.everything())).text
     places = [
         text.index(words)
-        for words in ("Filled: chosen.", "Why to believe it", "What it cost", "Not tested", "What next", "Recommended settings")
+        for words in ("Filled: chosen.", "What to set", "How sure", "What it cost", "Not tested", "What next", "Recommended settings")
     ]
     assert places[1:] == sorted(places[1:])
-    assert "31 of your trainings, 66 seconds of computing (15 for the search, 15 for the final training)." in text
+    assert "As much as 30.8 of your trainings (15.4 for the search, 15.4 for the final training), 66 seconds of computing." in text
 
 
 def test_a_plot_for_each_setting_stands_at_the_top() -> None:
@@ -290,9 +290,18 @@ def test_full_trainings_are_what_the_plot_of_the_weight_decay_shows_where_there_
     item = replace(full.evidence[0], judged_by="accuracy", considered=((1e-4, -0.97, 0.004), (1e-3, -0.98, 0.0)))
     readings = [short, replace(full, step="confirm", evidence=(item,))]
     plot = setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)[-1]
-    assert (plot.note, plot.y_label) == ("full trainings", "accuracy, %")
+    assert (plot.note, plot.y_label) == ("in full, first seed", "accuracy, %")
     assert [one.score for one in plot.candidates] == pytest.approx([97, 98])
     assert plot.start == cases.config().start.weight_decay
+
+
+def test_where_yours_stays_and_no_other_value_was_trained_beside_it_words_stand_in_the_place_of_a_single_dot() -> None:
+    full = cases.wd_grid()
+    item = replace(full.evidence[0], judged_by="accuracy", considered=((1e-3, -0.98, 0.0),))
+    for says, words in (("not better", "none better found: yours stays"), ("better", "one value, not compared")):
+        readings = [replace(full, step="confirm", evidence=(item,), results={"verdict": {"says": says}})]
+        plot = setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)[-1]
+        assert (plot.note, plot.candidates) == (words, ())
 
 
 def test_an_abstention_says_so_in_its_plot_and_a_setting_that_was_not_read_says_that() -> None:
@@ -301,7 +310,7 @@ def test_an_abstention_says_so_in_its_plot_and_a_setting_that_was_not_read_says_
         plot.title: plot.note for plot in setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)
     }
     assert found["Weight decay"] == "no answer: yours stays"
-    assert found["Batch size"] == "not read: yours stays"
+    assert found["Batch size"] == "not tested: yours stays"
 
 
 def test_a_limit_that_short_trainings_went_beyond_is_marked_as_superseded() -> None:

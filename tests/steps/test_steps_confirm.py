@@ -21,23 +21,8 @@ from hpcheck.steps.nothing_learnt import learnt_nothing
 from hpcheck.steps.order import steps_of_run
 from hpcheck.steps.reading import FoundLr, Reading, Settings
 from hpcheck.steps.step import Asked
+from tests.support.full_trainings import FOUND, ON, Seeded
 from tests.support.simulated import World, asked, read
-
-ON = "confirm.trainings=8"
-FOUND = Settings(128, 0.3, 0.03, 0.95, 0.85, 1e-4, 10.0, FoundLr(0.3))
-
-
-class Seeded(World):
-    """Full trainings whose figures differ from seed to seed, each for itself, as real ones do."""
-
-    deviation = 0.003
-
-    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
-        found = super().finally_(spec, last)
-        own = np.random.default_rng([spec.seed, round(1e9 * spec.weight_decay), round(1e6 * max(at for _, at in spec.lr.points))])
-        decay = spec.weight_decay or 1e-7
-        loss = 0.3 + 0.1 * abs(math.log10(decay / self.best_weight_decay)) + own.normal(0, self.deviation)
-        return {split: {"loss": loss, "metric": 1 - 0.2 * loss, "examples": 1000} for split in found}
 
 
 def confirmed(world: World, *overrides: str, settings: Settings = FOUND) -> Reading:
@@ -153,18 +138,18 @@ def test_a_better_weight_decay_is_recommended_and_said_to_be_better() -> None:
     reading = confirmed(Seeded(best_weight_decay=1e-2))
     said = against_start(asked(ON), [reading])
     assert reading.settings.weight_decay == 1e-2
-    assert said.words.startswith("Better than yours: ")
+    assert said.words.startswith("Better than yours. ")
     assert said.interval is not None
     assert said.interval[0] > 0
-    assert (said.against, said.fresh_seeds) == ("start", 1)
+    assert (said.against, said.fresh_seeds) == ("start at the learning rate found", 1)
 
 
 def test_a_start_that_is_best_already_is_kept() -> None:
     reading = confirmed(Seeded(best_weight_decay=1e-4))
     said = against_start(asked(ON), [reading])
     assert reading.settings.weight_decay == 1e-4
-    assert said.words.startswith("Not better than yours: ")
-    assert "recommended.yaml keeps yours" in said.words
+    assert said.words.startswith("Keep yours, with learning rate ")
+    assert "nothing better was found" in said.words
 
 
 def without_learning(constant_loss: float) -> Asked:
@@ -180,7 +165,7 @@ def test_trainings_that_learn_no_more_than_a_constant_prediction_compare_nothing
     assert len(reading.runs) == 4  # the first ones alone: no neighbours and no fresh seeds
     assert reading.abstained
     assert (said.says, said.ours) == ("not tested", None)
-    assert said.words.startswith("Not confirmed: no full training learnt more than a constant prediction knows")
+    assert said.words.startswith("No answer: yours stays. No full training learnt more than a constant prediction knows: the lowest")
     kept = reading.settings
     assert (kept.max_lr, kept.max_momentum, kept.weight_decay) == (0.02, 0.95, 1e-4)
     assert {item.setting for item in reading.evidence} == {"weight_decay", "learning_rate", "momentum"}
@@ -213,7 +198,7 @@ def test_a_start_that_stays_at_its_own_lr_has_no_interval_where_no_other_weight_
 def test_a_start_whose_trainings_diverge_is_beaten() -> None:
     reading = confirmed(Seeded(), "start.max_lr=5")
     said = against_start(asked(ON, "start.max_lr=5"), [reading])
-    assert said.words == "Better than yours: with your settings the training diverged (two of two)."
+    assert said.words == "Better than yours. With your settings the training diverged (two of two)."
     assert reading.settings.max_lr == 0.3
 
 
@@ -237,7 +222,7 @@ def test_the_first_line_and_the_settings_never_disagree(seed: int) -> None:
     reading = read(Chance(), confirm.decide, question, FOUND)
     said = against_start(question, [reading])
     yours = settings_block(question, [reading])["weight_decay"] == 1e-4
-    assert said.words.startswith("Not better than yours") == yours
+    assert (said.says == "not better") == yours
     assert said.says in ("better", "probably better", "not better")
 
 
@@ -303,7 +288,7 @@ def test_it_is_told_how_many_trainings_of_how_many_diverged() -> None:
             return replace(record, status="diverged", result={}) if spec.seed == 1 and spec.weight_decay == 1e-4 else record
 
     reading = confirmed(OneFreshDiverges(best_weight_decay=1e-2))
-    assert against_start(asked(ON), [reading]).words == "Better than yours: with your settings the training diverged (one of two)."
+    assert against_start(asked(ON), [reading]).words == "Better than yours. With your settings the training diverged (one of two)."
 
 
 def test_where_a_training_of_both_diverged_that_is_said() -> None:
@@ -313,5 +298,5 @@ def test_where_a_training_of_both_diverged_that_is_said() -> None:
             return replace(record, status="diverged", result={}) if spec.seed else record
 
     reading = confirmed(FreshDiverge(best_weight_decay=1e-2))
-    words = "Not better than yours: a full training of both diverged. recommended.yaml keeps yours."
+    words = "Nothing better was found, and yours diverges. recommended.yaml keeps yours all the same."
     assert against_start(asked(ON), [reading]).words == words

@@ -15,7 +15,7 @@ from hpcheck.steps.confirm_again import again
 from hpcheck.steps.reading import FoundLr, Reading, Settings
 from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked, Decide, Facts, Missing, Round, Steps, replay
-from tests.steps.test_steps_confirm import FOUND, ON, Seeded
+from tests.support.full_trainings import FOUND, ON, Seeded
 from tests.support.simulated import World, asked
 
 OPEN = replace(FOUND, found=FoundLr(0.3, open_above=True))
@@ -29,7 +29,7 @@ WORLDS = {
 }
 OVERRIDES = {
     "as it comes": (),
-    "with a challenger": ("budget.hold=epochs",),
+    "with challengers, the first of twice the lr": ("budget.hold=epochs",),
     "for sure": ("confirm.sure=true",),
     "twelve": ("confirm.trainings=12",),
     "four": ("confirm.trainings=4",),
@@ -57,14 +57,14 @@ def fresh(world: World) -> World:
 @pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
 def test_confirm_makes_what_it_named_as_certain_and_reads_the_same_in_any_order(world: World, overrides: tuple[str, ...]) -> None:
     question = asked(ON, *overrides)
-    for seed, settings in enumerate((FOUND, OPEN)):
-        with Memory():
-            plain = replay(confirm.decide, question, settings, fresh(world).answer)
-            reading, made, sure = finished_one_by_one(fresh(world), confirm.decide, question, settings, seed)
-        assert isinstance(plain, Reading)
-        assert repr(reading) == repr(plain)  # as text: a NaN of a training that diverged is not equal to itself
-        assert made >= sure
-        assert len(made) == len(plain.runs)
+    settings = OPEN if question.config.budget.hold == "epochs" else FOUND
+    with Memory():
+        plain = replay(confirm.decide, question, settings, fresh(world).answer)
+        reading, made, sure = finished_one_by_one(fresh(world), confirm.decide, question, settings, len(overrides))
+    assert isinstance(plain, Reading)
+    assert repr(reading) == repr(plain)  # as text: a NaN of a training that diverged is not equal to itself
+    assert made >= sure
+    assert len(made) == len(plain.runs)
 
 
 def decays_and_seeds(named: Sequence[Spec]) -> list[tuple[float, int]]:

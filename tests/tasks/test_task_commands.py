@@ -163,7 +163,6 @@ def test_the_resolved_config_is_read_back_the_same() -> None:
         ("task: {name: a:B, metric: f1}", "task.metric: is for a LightningModule; a task says it itself"),
         ("task: {lightning: a:L}", "task.data: is required beside task.lightning"),
         ("task: {name: a:B, deep: {a: 1}}", "task.deep: too deep for an option"),
-        ("task: a:B\nrun: {devices: 2}", "run.devices: cannot be set for a task, which trains on one device"),
         ("task: a:B\nrun: {bn_splits: 2}", "run.bn_splits: cannot be set for a task"),
         ("task: a:B\nrun: {engine: ray}", "run.engine: cannot be set for a task, which is computed on this machine"),
         ("task: a:B\ntrain: {fit: all}", "train.fit: cannot be set for a task, which splits its own data"),

@@ -36,7 +36,7 @@ PAIR = re.compile(
 SPLIT = re.compile(r"(?<![A-Za-z])(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?|eval(?:uat(?:e|ion|ing))?|dev)(?![a-z])", re.IGNORECASE)
 NO_EPOCH = "".join(f"(?<!{word})" for word in ("total ", "total_", "max ", "max_", "best ", "best_"))  # of all, or the best one so far
 IN_EPOCH = re.compile(
-    rf"(?<![A-Za-z]){NO_EPOCH}(?:num_)?epoch\b(?:\s*\((\w+)\))?(?:\s*(?:no|nr|number)\b)?['\")]?[\s:=#\[(.]*(\d+(?:\.\d+)?)",
+    rf"(?<![A-Za-z_]){NO_EPOCH}(?:num_|cur_|current_|global_|train_|n_)?(?:epoch|episode|ep)\b(?:\s*\((\w+)\))?(?:\s*(?:no|nr|number)\b)?['\")]?[\s:=#\[(.]*(\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 IN_STEP = re.compile(
@@ -48,6 +48,8 @@ SPLIT_WORDS, STEP_WORDS = (
     ("step", "it", "update"),
 )  # without one of these no match of the two above
 TIMM = re.compile(r"\s*(Train): (\d+)(?= \[)")
+BRACKETED = re.compile(r"\s*[\[(]\s*(\d+)\s*/\s*\d+\s*[\])]")  # [3/100] at the beginning of a line: what it counts is told nowhere
+BEST = re.compile(r"\bbest iteration(?: is)?:?\s*$", re.IGNORECASE)  # the next line repeats that iteration's: LightGBM, XGBoost
 BATCH = re.compile(r"(?:\[\s*|batch\s*:?\s*\[?|:\s+|\|\s*)(\d+)(?:\.0+)?\s*/\s*(\d+)", re.IGNORECASE)
 
 
@@ -103,6 +105,8 @@ class _Reader:
     current: dict[str, Any] = field(default_factory=dict)
     line: int = 1
     heading: str = ""
+    by_bracket: bool = False
+    repeats: bool = False
     table: PrintedTable = field(default_factory=PrintedTable)
     finished: list[Row] = field(default_factory=list)
 
@@ -115,11 +119,14 @@ class _Reader:
             if row is not None:
                 self._count(_counter(row, 1), _counter(row, 0), None)
                 self._put(at, {name: cell for name, cell in row.items() if not is_counter(name)})
+            elif special is not None and self.repeats:
+                self.repeats = False
             elif special is not None:
                 counted, cells = special
                 self._count(counted.get(EPOCH), counted.get(ITERATION), None)
                 self._put(at, cells)
             elif part.strip():
+                self.repeats = BEST.search(part) is not None
                 self._prose(at, part)
 
     def _prose(self, at: int, line: str) -> None:
@@ -133,11 +140,14 @@ class _Reader:
             of_line, self.heading = of_line or split_of(self.heading), ""
         elif start and not cells and len(line) < LONGEST_HEADING:
             self.heading = start[1] if of_line == "val" else ""  # a loss without a split is of training anyway
-        epoch = (TIMM.match(line) if "Train: " in line else None) or (IN_EPOCH.search(line) if "epoch" in lower else None)
+        epoch = (TIMM.match(line) if "Train: " in line else None) or (IN_EPOCH.search(line) if "ep" in lower else None)
         step = IN_STEP.search(line) if any(one in lower for one in STEP_WORDS) else None
         batch = BATCH.search(line, epoch.end() if epoch else 0) if of_line != "val" and "/" in line else None
         if step and step[2] and epoch:  # step 10/938 of this epoch
             batch, step = step, None
+        bracket = BRACKETED.match(line) if not epoch and not step and any(map(measures, cells)) else None
+        if bracket and (self.by_bracket or (self.epoch is None and self.step is None)):
+            self.by_bracket, epoch, batch = True, re.fullmatch(r"()(\d+)", bracket[1]), None
         done = (float(batch[1].replace(",", "")), float(batch[2])) if batch and not step else None
         self._count(float(epoch[2]) if epoch else None, float(step[1].replace(",", "")) if step else None, done)
         if not epoch and not step and not any("loss" in words(name) for name in cells):  # a list of options is no measurement

@@ -25,10 +25,21 @@ BARE = re.compile(r"(?<=[:\[,])\s*([+-]?(?:nan|inf))\b", re.IGNORECASE)  # print
 
 
 def looks(path: Path, head: str) -> bool:
-    """Whether it begins as JSON does, and not as a console's `[time]` or `[epoch]`."""
+    """Whether it begins as JSON does, and not as a console's `[time]` or `[epoch]`, nor as options that a console log begins with."""
     if head[:1] == "{":
-        return True
+        return not _goes_on_as_text(head)
     return head[:1] == "[" and head[1:].lstrip()[:1] in ("{", "]")
+
+
+def _goes_on_as_text(head: str) -> bool:
+    """Whether an object of several lines is followed by what is no JSON."""
+    if head.split("\n", 1)[0].strip() != "{":
+        return False
+    try:
+        _, end = json.JSONDecoder().raw_decode(head)
+    except (ValueError, RecursionError):
+        return False  # damaged, or longer than what is looked at
+    return head[end:].lstrip()[:1] not in ("", "{", ",")
 
 
 def read(path: Path) -> list[Table]:

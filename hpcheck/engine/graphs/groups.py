@@ -22,7 +22,8 @@ class Grouped(Pool):
         self.together = together
 
     def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int, ahead: Ahead = nothing) -> None:
-        of_arrays = [job for job in jobs if isinstance(job[1], RunSpec) and not job[1].data.task]
+        begun = self.begun_early()
+        of_arrays = [job for job in jobs if isinstance(job[1], RunSpec) and not job[1].data.task and job[0] not in begun]
         runs = [job for job in of_arrays if isinstance(job[1], RunSpec) and (self.together != "auto" or refusal_of(job[1]) is None)]
         if runs:
             self._together(groups(runs), directory, on_poll, asked_at_once)

@@ -20,8 +20,8 @@ POLL_SECONDS = 0.3
 STOP_SECONDS = 4.0  # ours: so long may a run take to finish its step and save, for the command to be gone within 5 s
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 MOST_RETRIES = 3  # ours: a run whose worker is killed more often than that fails
-WORTH = 0.5  # ours: a run is begun early while one that is waited for has at least this share of its work before it: begun in a short
-# gap, it would take a worker from the next round for nearly its whole length
+WORTH = 0.5  # ours, by reasoning: a run is begun early while one that is waited for has this share of its work before it. Begun in a
+# short gap, it would take a worker from the next round for nearly its whole length
 KILLED = "a worker process was killed again and again, most likely for want of memory: lower run.jobs, or the batch size"
 Job = tuple[str, Spec]  # run id, spec
 Ahead = Callable[[], Sequence[Job]]  # what is certain to be asked for later, by the records that there are now
@@ -67,6 +67,10 @@ class Pool:
         runs = [job for job in jobs if not isinstance(job[1], TimingSpec)]
         self._all(runs, directory, on_poll, asked_at_once or len(runs), ahead)
 
+    def begun_early(self) -> set[str]:
+        """The runs that were begun before they were asked for, and go on."""
+        return _ids(self._running)
+
     def refuse_missing_device(self) -> None:
         """Raise `InputError` where a device is named that the machine has not, before anything is written."""
         if self.device not in ("auto", "cpu"):
@@ -77,14 +81,14 @@ class Pool:
                 raise
 
     def _all(self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None], asked_at_once: int, ahead: Ahead = nothing) -> None:
-        running, awaited = self._running, {run_id for run_id, _ in jobs}
-        waiting = sorted([job for job in jobs if job[0] not in _ids(running)], key=cost)  # the longest last: it is taken first
+        running, awaited, begun = self._running, {run_id for run_id, _ in jobs}, self.begun_early()
+        waiting = sorted([job for job in jobs if job[0] not in begun], key=cost)  # the longest last: it is taken first
         lost: Counter[str] = Counter()  # by run, how often its worker was killed
         failed: BaseException | None = None
         try:
             slots, threads = self._share(asked_at_once) if jobs else (Slots({}, 0), 1)
-            for job, device in running.values() if jobs else ():
-                slots.hold(device, kind(job))
+            for job, place in running.values() if jobs else ():
+                slots.hold(place, kind(job))
             polled, has_changed = time.monotonic(), True
             while waiting or awaited & _ids(running):
                 while waiting and (device := slots.take(kind(waiting[-1]))) is not None:
@@ -107,22 +111,26 @@ class Pool:
                 if error is not None and failed is None:
                     failed, waiting = error, []  # those that run already run to their end
                 if killed:
-                    others = dict(running)
-                    self.close()  # nothing of this pool runs any more: what has not ended by itself was lost with it
-                    also_killed, _ = _ended(others, slots)
-                    killed = [*killed, *also_killed]
-                    slots.at_once = max(1, slots.at_once // 2)
+                    killed += self._lost_with_the_pool(slots)
                     lost.update(run_id for run_id, _ in killed)
                     if max(lost.values()) > MOST_RETRIES:
                         raise RunFailedError(KILLED)
-                    killed = [job for job in killed if job[0] in awaited]  # others are asked for later
-                    waiting += [] if failed else [job for job in killed if records.read(directory / f"{job[0]}.jsonl") is None]
+                    again = [job for job in killed if job[0] in awaited]  # others are asked for later
+                    waiting += [] if failed else [job for job in again if records.read(directory / f"{job[0]}.jsonl") is None]
             on_poll()
         except BaseException:  # Ctrl-C and the like
             self.close()
             raise
         if failed is not None:
             raise failed
+
+    def _lost_with_the_pool(self, slots: Slots) -> list[Job]:
+        """Close a pool that a killed worker has broken: the runs that were lost with it. From now on half as many run at once."""
+        others = dict(self._running)
+        self._running.clear()
+        self.close()  # nothing of this pool runs any more: what has not ended by itself was lost with it
+        slots.at_once = max(1, slots.at_once // 2)
+        return _ended(others, slots)[0]
 
     def _same_threads_in_every_round(self) -> bool:
         """Whether a run gets the same number of threads whenever it is begun. Else its last bits would depend on when a worker was idle."""

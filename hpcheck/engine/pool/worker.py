@@ -26,6 +26,7 @@ from hpcheck.engine.tasks.load import OfTask
 from hpcheck.engine.timing import is_out_of_memory, measure
 from hpcheck.errors import ChangedError, InputError, RunFailedError
 from hpcheck.plugins.find import is_users_own
+from hpcheck.plugins.undisturbed import undisturbed
 from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.records import RecordWriter, begun_with
@@ -57,17 +58,19 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
     """Compute `spec` and leave its finished record at `directory`/`run_id`.jsonl. What the user's code raises is an `UsersCodeError`."""
     if stop_asked() and team.size() == 1:  # several stop together, after a step
         raise Stopped
+    directory = directory.absolute()  # the user's steps may change the working directory
     path = directory / f"{run_id}.jsonl"
     try:
         threads = int(begun_with(path, run_id).get("threads", threads))  # an interrupted run goes on to the same numbers
         torch.set_num_threads(threads)
-        device = resolve_device(device_name)
-        data, begun_in = begun(spec, run_id, device, threads)
-        with closing(_record(path, run_id, spec, begun_in)) as record:
-            if isinstance(spec, RunSpec):
-                train(spec, data, record, directory)
-            else:
-                measure(spec, data, record, directory)
+        with undisturbed():  # the next run of this process
+            device = resolve_device(device_name)
+            data, begun_in = begun(spec, run_id, device, threads)
+            with closing(_record(path, run_id, spec, begun_in)) as record:
+                if isinstance(spec, RunSpec):
+                    train(spec, data, record, directory)
+                else:
+                    measure(spec, data, record, directory)
     except BaseException as error:  # of the user's code too: SIGINT, which would raise one, is ignored here
         if is_out_of_memory(error):
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
@@ -179,7 +182,8 @@ def described(task_of: Spec, device_name: str, batch_size: int | None, default_b
     """What is told of a task before anything is planned. What the user's code raises is an `UsersCodeError`."""
     try:
         torch.set_num_threads(1)
-        return describe(OfTask.of(task_of, resolve_device(device_name)), batch_size, default_batch_size, seed)
+        with undisturbed():
+            return describe(OfTask.of(task_of, resolve_device(device_name)), batch_size, default_batch_size, seed)
     except BaseException as error:
         raise (as_theirs(error) or error) from None
 

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler, Subset
 
+from hpcheck.engine.distributed import team
 from hpcheck.engine.randomness import seed_all, seed_for
+from hpcheck.engine.tasks.shared import weight
 from hpcheck.engine.tasks.words import described
 from hpcheck.plugins.user_errors import UsersCodeError
 
@@ -27,9 +29,11 @@ class Epochs:
     def __init__(self, name: str, loader: Any, seed: int, kept: int = 1) -> None:
         self._name, self._loader, self._seed, self._kept = name, loader, seed, kept
         self._length = length(loader)
+        self._which = [team.rank()] if team.rank() else []  # of several processes the first one draws as if it were alone
         self._iterator: Iterator[Any] | None = None
         self._epoch = self._place = self._next = 0  # the epoch, the place in it and the number of the next batch
         self._recent: dict[int, Any] = {}
+        self._weights: dict[int, float] = {}
 
     def batch(self, step: int) -> Any:
         """Batch number `step`, as the loader gives it."""
@@ -41,6 +45,10 @@ class Epochs:
                 self._advance()
         return self._recent[step]
 
+    def weight(self, step: int) -> float:
+        """Of batch number `step`, which was just asked for: this process's part in the mean over all that share it."""
+        return self._weights[step]
+
     def _is_epochs_ahead(self, step: int) -> bool:
         return self._length is not None and step // self._length > self._epoch + 1
 
@@ -48,7 +56,7 @@ class Epochs:
         """To the beginning of the epoch of a step; of a loader without a length to the very first."""
         epoch = step // self._length if self._length else 0
         self._next = epoch * (self._length or 0)
-        self._recent = {}
+        self._recent, self._weights = {}, {}
         self._begin(epoch)
 
     def _begin(self, epoch: int) -> None:
@@ -62,7 +70,7 @@ class Epochs:
     def _advance(self) -> None:
         """Take the next batch; at an epoch's end the first of the next."""
         assert self._iterator is not None
-        seed_all(CPU, seed_for("batch", self._seed, self._epoch, self._place))
+        seed_all(CPU, seed_for("batch", self._seed, self._epoch, self._place, *self._which))
         try:
             batch = next(self._iterator)
         except StopIteration:
@@ -75,20 +83,31 @@ class Epochs:
             return
         self._recent[self._next] = batch
         self._recent.pop(self._next - self._kept, None)
+        self._weights[self._next] = weight(self._loader, self._place)
+        self._weights.pop(self._next - self._kept, None)
         self._place += 1
         self._next += 1
 
 
 def _tell_epoch(loader: Any, epoch: int, number: int) -> None:
     """Have samplers and data sets that count epochs know this one, and generators of a loader's own be set for it."""
-    parts = [part for name in ("sampler", "batch_sampler", "dataset") if (part := getattr(loader, name, None)) is not None]
-    for part in (loader, *parts):
+    for part in _parts(loader):
         if callable(tell := getattr(part, "set_epoch", None)):
             tell(epoch)
         if isinstance(own := getattr(part, "generator", None), torch.Generator):
             own.manual_seed(number)
     if getattr(loader, "persistent_workers", False):
         loader._iterator = None  # processes that live on would go on drawing where the last epoch ended
+
+
+def _parts(loader: Any) -> list[Any]:
+    """The loader, its data set and its samplers, also those inside one."""
+    parts = [loader, getattr(loader, "dataset", None), getattr(loader, "sampler", None)]
+    inner = getattr(loader, "batch_sampler", None)
+    while inner is not None and inner not in parts:
+        parts.append(inner)
+        inner = getattr(inner, "sampler", None)
+    return [part for part in parts if part is not None]
 
 
 class Moved:

@@ -20,7 +20,7 @@ from hpcheck.engine.tasks.contents import fingerprint
 from hpcheck.engine.tasks.evaluation import STEP, WHOLE, checked, evaluated
 from hpcheck.engine.tasks.load import Loaders, OfTask, Task
 from hpcheck.engine.tasks.words import in_users_words
-from hpcheck.optimizers.groups import ratios
+from hpcheck.optimizers.groups import own_lr, own_momenta, ratios
 from hpcheck.plugins.user_errors import UsersCodeError
 
 
@@ -63,19 +63,20 @@ def _described(data: OfTask, batch_size: int | None, default_batch_size: int, se
 def _optimizer(task: Task, model: nn.Module) -> dict[str, Any]:
     """Its own optimizer in figures; of the config's there is nothing to tell."""
     if not task.has_optimizer:
-        return {"optimizer": "", "kind": "", "lr": None, "weight_decay": None, "momentum": None, "groups": []}
+        return {"optimizer": "", "kind": "", "lr": None, "weight_decay": None, "momentum": None, "least_momentum": None, "groups": []}
     optimizer = task.optimizer(model)
     groups = optimizer.param_groups
     shares = ratios(groups)
-    lrs = [float(group.get("initial_lr", group["lr"])) for group in groups]
+    lrs = [own_lr(group) for group in groups]
     largest = max(range(len(groups)), key=lambda at: lrs[at])
-    betas, momentum = groups[largest].get("betas"), groups[largest].get("momentum")
+    momentum, least = own_momenta(groups[largest])
     return {
         "optimizer": type(optimizer).__name__,
-        "kind": "adamw" if betas else "sgd",
+        "kind": "adamw" if "betas" in groups[largest] else "sgd",
         "lr": max(lrs),
         "weight_decay": max(float(group["weight_decay"]) for group in groups),
-        "momentum": float(betas[0]) if betas else None if momentum is None else float(momentum),
+        "momentum": momentum,
+        "least_momentum": least,
         "groups": [list(share) for share in shares],
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hpcheck.engine.distributed import team
 from hpcheck.engine.distributed.team import Share
 from hpcheck.engine.divergence import Levels
 from hpcheck.engine.objectives import arithmetic, batchnorms, bn_batches, fresh_statistics
@@ -15,6 +16,7 @@ from hpcheck.engine.randomness import seed_all, seed_for
 from hpcheck.engine.tasks.batches import Epochs, examples, moved, refuse_nothing, thinned
 from hpcheck.engine.tasks.evaluation import Evaluated, evaluated
 from hpcheck.engine.tasks.load import Loaders, OfTask, Task
+from hpcheck.engine.tasks.shared import RANK_SEED, average_gradients, joined, mean_loss, shared_out
 from hpcheck.engine.training import STEP_SEED, Training
 from hpcheck.models.init import reinitialize
 from hpcheck.optimizers.groups import parameter_groups
@@ -41,15 +43,16 @@ class TaskTraining(Training):
 
     def update(self, step: int) -> Tensor:
         """What a training step draws (dropout, sampling, mixing) is a function of (seed, step), as it is with arrays."""
-        batch = self._batch(step)
-        seed_all(self.where, self.spec.seed * STEP_SEED + step)
+        batch, share = self._batch(step), self.batches.weight(step)
+        seed_all(self.where, self.spec.seed * STEP_SEED + step + RANK_SEED * team.rank())
         self.optimizer.zero_grad(set_to_none=True)
         with arithmetic(self.where, self.spec.precision):
             loss = self.task.training_step(self.model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss if share == 1.0 else loss * share).backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.task.name, self.model.parameters())
         self.task.before_update(self.model)
         self.optimizer.step()
-        return loss.detach()
+        return mean_loss(loss, share)
 
     def evaluate(self, step: int) -> tuple[float, float]:
         with arithmetic(self.where, self.spec.precision):
@@ -60,9 +63,13 @@ class TaskTraining(Training):
         """Of each batch by itself, in evaluation mode: the mean of them."""
         with arithmetic(self.where, self.spec.precision), self._fresh_batchnorm(0):
             self.model.eval()
-            losses = [float(self.task.training_step(self.model, self._batch(step)).detach()) for step in range(self.levels.batches)]
+            losses = [self._first_loss(step) for step in range(self.levels.batches)]
             self.model.train()
         return sum(losses) / len(losses)
+
+    def _first_loss(self, step: int) -> float:
+        batch = self._batch(step)
+        return float(mean_loss(self.task.training_step(self.model, batch), self.batches.weight(step)))
 
     def final_figures(self) -> dict[str, Any]:
         """In fp32 always, over the whole of each split."""
@@ -80,7 +87,7 @@ class TaskTraining(Training):
         return figures
 
     def at_size(self, size: int) -> "TaskTraining":
-        loaders = self.task.loaders(size, self.spec.seed)
+        loaders = shared_out(self.task, self.task.loaders(size, self.spec.seed))
         batches = Epochs(self.task.name, loaders.train, self.spec.seed)
         return replace(self, spec=replace(self.spec, total_batch_size=size), loaders=loaders, batches=batches, share=Share(size, 1))
 
@@ -134,7 +141,7 @@ def prepare(spec: RunSpec, data: OfTask) -> TaskTraining:
     if spec.init is not None:
         reinitialize(model, spec.init, spec.seed)
     model = model.to(data.device)
-    loaders = task.loaders(spec.total_batch_size, spec.seed)
+    loaders = joined(task, model, task.loaders(spec.total_batch_size, spec.seed))
     kept = bn_batches(spec.total_batch_size) if batchnorms(model) else 1
     return TaskTraining(
         spec=spec,

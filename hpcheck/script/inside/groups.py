@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from hpcheck.optimizers.adamw import LARGEST_BETA1
+from hpcheck.optimizers.groups import momentum_of, own_lr, own_momenta, shares
 from hpcheck.optimizers.sgd import ZERO_MOMENTUM
 from hpcheck.script.job import ScriptError
 from hpcheck.script.kinds import Hyper
@@ -63,12 +64,12 @@ class Groups:
             raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} has no {missing[0]} in its parameter groups")
         if any(group["lr"] is None for group in groups):
             raise ScriptError(f"hpcheck.follow: {type(optimizer).__name__} chooses its own lr (it is None in its groups): give it one")
-        lrs = [_own_lr(group) for group in groups]
+        lrs = [own_lr(group) for group in groups]
         decays = [float(group["weight_decay"]) for group in groups]
-        ratios = zip(_ratios(lrs), _ratios(decays), strict=True)
+        ratios = zip(shares(lrs), shares(decays), strict=True)
         self.bases = [Base(lr, decay, *both) for lr, decay, both in zip(lrs, decays, ratios, strict=True)]
         self.largest = max(range(len(groups)), key=lambda at: self.bases[at].lr_ratio)
-        self.momentum, self.least_momentum = _own_momenta(groups[self.largest])
+        self.momentum, self.least_momentum = own_momenta(groups[self.largest])
         self._floor = ZERO_MOMENTUM if isinstance(optimizer, torch.optim.SGD) else 0.0
         self._shares = [base.lr_ratio for base in self.bases]
         self._lrs: list[float] = []  # of each group, as they were set last: the very objects that lie in the groups
@@ -92,13 +93,13 @@ class Groups:
         self._lrs = [lr * share for share in self._shares]
         beta1 = momentum if momentum < LARGEST_BETA1 else LARGEST_BETA1
         momentum = momentum if momentum > self._floor else self._floor
-        for group, own_lr, own_decay in zip(groups, self._lrs, self._decays, strict=True):
+        for group, its_lr, its_decay in zip(groups, self._lrs, self._decays, strict=True):
             if type(group["lr"]) is float:
-                group["lr"] = own_lr
+                group["lr"] = its_lr
             else:
-                _put(group, "lr", own_lr)
-            if group["weight_decay"] is not own_decay:
-                _put(group, "weight_decay", own_decay)
+                _put(group, "lr", its_lr)
+            if group["weight_decay"] is not its_decay:
+                _put(group, "weight_decay", its_decay)
             if "betas" in group:
                 _put_beta1(group, beta1)
             elif type(group.get("momentum")) is float:
@@ -117,36 +118,6 @@ class Groups:
         """The lr and momentum of the group with the largest lr, and the largest weight decay, as they are now."""
         group = self.optimizer.param_groups[self.largest]
         return Hyper(float(group["lr"]), momentum_of(group), max(float(one["weight_decay"]) for one in self.optimizer.param_groups))
-
-
-def _own_lr(group: dict[str, Any]) -> float:
-    """The lr that the user gave: the maximum of a OneCycleLR, whose initial lr is a 25th of it; else the initial one, since a warm-up may
-    have set the lr to 0 by now."""
-    return float(next(group[key] for key in ("max_lr", "initial_lr", "lr") if isinstance(group.get(key), int | float | torch.Tensor)))
-
-
-def _own_momenta(group: dict[str, Any]) -> tuple[float | None, float | None]:
-    """The largest and the smallest momentum that the user gave: a OneCycleLR has a cycle of its own for it, others have one value."""
-    now = momentum_of(group)
-    largest, least = group.get("max_momentum"), group.get("base_momentum")
-    return (now, now) if now is None or largest is None or least is None else (float(largest), float(least))
-
-
-def momentum_of(group: dict[str, Any]) -> float | None:
-    """The momentum of a group, Adam's beta1; None where it has none."""
-    if "betas" in group:
-        return float(group["betas"][0])
-    return float(group["momentum"]) if "momentum" in group else None
-
-
-def _ratios(values: list[float]) -> list[float]:
-    """Each value's share of the largest; all 1 where all are 0.
-
-    >>> _ratios([0.5, 0.25, 0.0]), _ratios([0.0, 0.0])
-    ([1.0, 0.5, 0.0], [1.0, 1.0])
-    """
-    largest = max(values)
-    return [value / largest for value in values] if largest > 0 else [1.0] * len(values)
 
 
 def _compare(group: dict[str, Any], key: str, value: float) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hpcheck.engine.graphs.groups import Grouped
 from hpcheck.engine.pool import pool as pools
 from hpcheck.engine.pool.pool import Job, Pool, pays
 from hpcheck.engine.pool.slots import Slots
@@ -178,3 +179,13 @@ def test_it_does_not_pay_to_begin_in_the_last_half_of_what_is_waited_for(tmp_pat
     assert pays(EARLY, [A, B], tmp_path)  # the other has all of it before it
     assert not pays(EARLY, [], tmp_path)
     assert not pays(EARLY, [TIMING], tmp_path)
+
+
+def test_what_was_begun_early_is_not_computed_again_together_with_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, together, alone = Grouped("cpu", 2, 1, "branches"), list[str](), list[str]()
+    monkeypatch.setattr(pool, "begun_early", lambda: {EARLY[0]})
+    monkeypatch.setattr(pool, "_together", lambda found, *_: together.extend(job[0] for group in found for job in group))
+    monkeypatch.setattr(Pool, "_all", lambda self, jobs, *_: alone.extend(job[0] for job in jobs))
+    pool._all([A, B, EARLY], tmp_path, lambda: None, 3)
+    assert together == [A[0], B[0]]
+    assert EARLY[0] in alone  # which waits for it

@@ -76,6 +76,12 @@ class AsksTheTrainer(Lit):
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), self.trainer.estimated_stepping_batches)
 
+class OneCycle(Lit):
+    def configure_optimizers(self):
+        groups = [{"params": self.body.parameters()}, {"params": self.head.parameters()}]
+        optimizer = torch.optim.AdamW(groups, lr=1.0, weight_decay=0.01)
+        return [optimizer], [torch.optim.lr_scheduler.OneCycleLR(optimizer, [0.01, 0.02], total_steps=100)]
+
 class NoValidation(L.LightningModule):
     def training_step(self, batch, batch_idx): ...
     def configure_optimizers(self): ...
@@ -144,6 +150,12 @@ def test_what_a_lightning_module_is_is_taken_from_its_hooks() -> None:
     assert told["groups"] == [[pytest.approx(1 / 3), 1.0], [1.0, 1.0]]
     assert told["remarks"] == ["its scheduler (CosineAnnealingLR) is left out: hpcheck sets the learning rate"]
     assert told["parameters"] == 64 * 16 + 16 + 32 + 16 * 10 + 10
+
+
+def test_the_lr_and_the_momenta_of_a_one_cycle_schedule_are_its_largest_and_not_those_that_it_begins_with() -> None:
+    told = looked_at("more_lit:OneCycle")
+    assert (told["lr"], told["momentum"], told["least_momentum"]) == (0.02, 0.95, 0.85)
+    assert told["groups"] == [[0.5, 1.0], [1.0, 1.0]]
 
 
 @pytest.mark.parametrize("lit", ["my_lit:Lit", "more_lit:Computes", "more_lit:AtTheEnd"])
