@@ -206,7 +206,7 @@ class Kept:
             f"{found['settings']['weight_decay']:g} | "
             f"{abs(ours):.4f} | {best[0]:.2g}, {best[1]:g} | {abs(statistics.mean(fresh)):.4f} +- {spread:.4f} | "
             f"{factor:.1f}{'' if factor <= 2 else ' (**no**)'} | {held} | {found['verdict']['says']} | {found['runs']} | "
-            f"{found['cpu_and_wall_seconds'][0] / seconds:.0f} |"
+            f"{'not measured' if found['cpu_and_wall_seconds'] is None else round(found['cpu_and_wall_seconds'][0] / seconds)} |"
         )
 
 
