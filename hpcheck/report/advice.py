@@ -72,7 +72,7 @@ def _overfits(found: Mapping[str, Any]) -> list[Line]:
     return [
         (
             f"The training overfits: its validation loss is lowest after {found['lowest_after_epochs']:g} of {found['of_epochs']:g} "
-            "epochs. Train so long",
+            "epochs. Train only that long",
             f"hpcheck run -s budget.epochs={found['budget_epochs']:g}",
         ),
         (
@@ -100,7 +100,9 @@ def _further(content: Mapping[str, Any]) -> list[Line]:
     if not keeps_yours(content):
         return []
     more = content["provenance"].get("confirm_trainings", 0) + MORE_TRAININGS
-    words = "Nothing to change. To look further, pay for more full trainings"
+    words = "To look further, pay for more full trainings"
+    if not after_training(content):
+        words = f"Nothing to change. {words}"
     return [(words, f"hpcheck run -s confirm.trainings={more}")]
 
 
