@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -99,14 +99,14 @@ def checked(folder: Path, baseline: Path, edit: str = "", busy: int = 0, overrid
     }
 
 
-def edits(folder: Path, baseline: Path) -> list[Check]:
+def edits(folder: Path, baseline: Path) -> Iterator[Check]:
     """Each edit against the recommendation; those of the recommendation itself ask for the same runs, which are made once."""
-    found = []
     for what in SETTINGS:
         file = folder / "edited.yaml"
         file.write_text(edited(yaml12.read(baseline.read_text(encoding="utf-8")).value, what), encoding="utf-8")
-        found.append(checked(folder, file, what))
-    return [*found, *(checked(folder, baseline, what, overrides=given) for what, given in OVERRIDES.items())]
+        yield checked(folder, file, what)
+    for what, given in OVERRIDES.items():
+        yield checked(folder, baseline, what, overrides=given)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -126,12 +126,12 @@ def main(arguments: list[str] | None = None) -> None:
             with asked.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(one) + "\n")
 
-    for number in range(asked.reruns):
-        with tempfile.TemporaryDirectory() as name:
-            keep(checked(Path(name), asked.baseline.resolve(), busy=asked.busy * (number < asked.busy_reruns)))
     with tempfile.TemporaryDirectory() as name:
         for one in edits(Path(name), asked.baseline.resolve()):
             keep(one)
+    for number in reversed(range(asked.reruns)):
+        with tempfile.TemporaryDirectory() as name:
+            keep(checked(Path(name), asked.baseline.resolve(), busy=asked.busy * (number < asked.busy_reruns)))
     told(found)
 
 

@@ -59,7 +59,8 @@ def here(*arguments: str, folder: Path) -> tuple[float, float]:
 
 
 def inside(what: str, *numbers: str) -> None:
-    {"run": run_inside, "members": members_inside, "data": data_inside}[what](*map(int, numbers))
+    functions: dict[str, Callable[..., None]] = {"run": run_inside, "members": members_inside, "data": data_inside}
+    functions[what](*map(int, numbers))
 
 
 def small(steps: int, evaluations: int) -> RunSpec:
@@ -122,7 +123,7 @@ def members_inside(count: int) -> None:
     specs = [replace(small(100, 5), seed=seed) for seed in range(count)]
     pool = Pool("cpu", 2, 1)
     pool.execute([(identify(spec), spec) for spec in specs], Path("records"))
-    pool._executor._pool.shutdown()  # type: ignore[union-attr]  # workers that end by themselves are counted
+    pool._workers()._pool.shutdown()  # workers that end by themselves are counted
 
 
 def data_inside(rows: int, steps: int) -> None:

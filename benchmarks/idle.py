@@ -1,21 +1,21 @@
 """How much of its workers a search leaves idle: steps replayed on simulated networks, each run as long as it has examples. No noise.
 
-    python -m benchmarks idle --workers 2 4
+    python -m benchmarks idle
 
-A round that waits for its slowest run is compared with idle workers that begin with what is needed in any case.
+Rounds that wait for their slowest run beside idle workers that begin with what is needed in any case (docs/decisions/026-idle-workers.md).
 """
 
 import argparse
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hpcheck.analysis.memory import Memory
 from hpcheck.checklist.costs import among_ten_classes
 from hpcheck.checklist.simulated import World
 from hpcheck.config import Config, load, parse
-from hpcheck.engine.pool.pool import cost
+from hpcheck.engine.pool.pool import WORTH, cost
 from hpcheck.runs.records import RunRecord, examples_processed
 from hpcheck.runs.spec import Spec, TimingSpec
 from hpcheck.steps.order import STEPS, Replays, steps_of_run
@@ -54,16 +54,13 @@ class Workers:
                 self.begin(spec)
         left = max((end - self.now for spec, end in self.ends.items() if spec in missing.specs), default=0.0)
         for spec in missing.sure if self.looks_ahead else ():
-            if spec not in self.ends and len(self.ends) < self.count and left >= GUARD * cost(("", spec)):
+            if spec not in self.ends and len(self.ends) < self.count and left >= WORTH * cost(("", spec)):
                 self.begin(spec)
 
     def wait(self) -> None:
         """Until the next run ends."""
         self.now = max(self.now, min(self.ends.values()))
         self.ends = {spec: end for spec, end in self.ends.items() if end > self.now}
-
-
-GUARD = 0.5
 
 
 def missing_now(replays: Replays) -> Missing | None:
@@ -98,30 +95,26 @@ def configs() -> dict[str, tuple[Config, Facts]]:
 
 
 def worlds() -> Iterator[World]:
-    for best in (1e-5, 1e-4, 1e-3, 1e-2):
-        for fastest in (0.5, 4.0, 16.0):
-            for better in (0.0, 0.1):
-                yield World(best_weight_decay=best, fastest=fastest, better_by_doubling=better)
+    """Networks whose best weight decay lies at an edge or between, and that bear more or less of an lr."""
+    for best, fastest in ((1e-5, 0.5), (1e-5, 16.0), (1e-4, 4.0), (1e-3, 0.5), (1e-3, 16.0), (1e-2, 4.0)):
+        yield World(best_weight_decay=best, fastest=fastest)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, nargs="+", default=[2, 4])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks idle", description=__doc__)
+    parser.add_argument("--workers", type=int, nargs="+", default=[2, 4, 8])
     given = parser.parse_args(arguments)
+    print("| search | workers | busy where rounds wait | busy with early runs | time, as a ratio (least to most) |\n|---|---|---|---|---|")
     for name, (config, facts) in configs().items():
         asked = among_ten_classes(Asked(config, facts))
         for count in given.workers:
-            rows = []
-            for number in range(len(list(worlds()))):
-                before, after = (search(asked, list(worlds())[number], count, ahead) for ahead in (False, True))
-                assert set(before.made) == set(after.made)
-                rows.append((before.busy / (count * before.now), after.busy / (count * after.now), after.now / before.now))
-            used = [statistics.mean(column) for column in zip(*rows, strict=True)]
-            least, most = min(row[2] for row in rows), max(row[2] for row in rows)
-            print(
-                f"{name:22} {count} workers: busy {used[0]:.0%} -> {used[1]:.0%}, time x {used[2]:.3f} ({least:.2f} to {most:.2f})",
-                flush=True,
-            )
+            pairs = [[search(asked, replace(world), count, looks_ahead) for looks_ahead in (False, True)] for world in worlds()]
+            if any(set(waits.made) != set(early.made) for waits, early in pairs):
+                raise SystemExit(f"{name}: other runs")
+            waits, early = (statistics.mean(pair[at].busy / (count * pair[at].now) for pair in pairs) for at in (0, 1))
+            ratios = [pair[1].now / pair[0].now for pair in pairs]
+            took = f"{statistics.mean(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+            print(f"| {name} | {count} | {waits:.0%} | {early:.0%} | {took} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 STEPS = ("lr-range", "batch", "momentum", "confirm")
 PICTURES = ("settings.png", "lr-range.png")
-COLOURS = 64  # of a picture, so that its file is small
+COLOURS = 128  # of a picture, so that its file is small
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ FEWEST_LAST, FEWEST_SECOND = 6, 4  # ours: evaluations in the ending, and in its
 FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen in benchmarks/reading) ...
 GOES_ON = 0.25  # ours: ... and this share of the fall over the equal stretch of log iterations before it
 FLAT = 0.1  # the brief of issue 26: an ending that falls by less than this share of the fall before it is a plateau ...
+STAYS = 3.0  # ours: ... or which falls by no more than these, it and what came before it: between this and FALLING nothing is said
 WITHIN_ERROR = 2.0  # the brief of issue 26: ... or one whose fall is below these standard errors
 LITTLE = 0.01  # ours: ... and a rise by less than this share of the descent is none, however little noise there is
 TELLING = 0.25  # ours: two errors of an ending may be this share of the descent before nothing can be told
@@ -123,8 +124,7 @@ def is_falling(sound: Sound, end: Ending) -> bool:
 def is_flat(sound: Sound, end: Ending, long: bool = True) -> bool:
     """Whether the ending falls by next to nothing beside the fall before it, or by no more than its error, and this can be told: its error
     is small beside the descent, and it falls clearly less than before, or neither it nor both stretches together fall, nor rise by more
-    than a little: it by no more than two errors, both by what is no falling. The latter is for a `long` ending alone: over a short one,
-    next to nothing stands out from its noise."""
+    than a little. The latter is for a `long` ending alone: over a short one, next to nothing stands out from its noise."""
     within = WITHIN_ERROR * end.error
     if within > TELLING * sound.descent:
         return False
@@ -134,8 +134,8 @@ def is_flat(sound: Sound, end: Ending, long: bool = True) -> bool:
     if not long:
         return False
     both, error = _fall(sound, as_long_before(sound.x, end.first))
-    stretches = ((end.fall, end.error, WITHIN_ERROR), (both, error, FALLING))
-    return all(-max(FALLING * off, LITTLE * sound.descent) <= fall <= most * off for fall, off, most in stretches)
+    lowest = LITTLE * sound.descent
+    return all(-max(FALLING * off, lowest) <= fall <= STAYS * off for fall, off in ((end.fall, end.error), (both, error)))
 
 
 def _flat_ending(sound: Sound) -> Ending | None:

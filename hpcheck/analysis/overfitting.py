@@ -13,6 +13,7 @@ SHARED, SHARED_ERRORS = 0.5, 2.0  # ours: training loss shares a rise that it ma
 BUMP_BEFORE = 0.7  # ours: a temporary rise has its top before this share of the curve
 SAME_LR = 1.25  # ours: lrs closer than this factor over a bump count as constant (Fig. 11a), else as rising (Fig. 1a)
 NEARLY_TOP = 0.95  # ours: a bump that ends at this share of its largest lr was undone by a rising lr
+SPIKED = 0.5  # ours: share of a temporary rise that a second value must make, or it is a spike
 AT_ONCE = 0.8  # ours: a rise of which one evaluation makes this share is a jump: an instability, or other data (benchmarks/reading)
 CLEARLY = 8.0  # ours: ... where it is this many noise levels: of a lower one, one value's noise is most
 GAP_SHARE = 0.05  # ours: a gap must have opened by this share of the validation loss's descent ...
@@ -82,10 +83,16 @@ def _bump(sound: Sound, low: int, top: int, after: int) -> Clue | None:
     strength = _units(sound, rise, low, end)
     if not (early and rises and after - low >= FEWEST_RISING):
         return None
-    if (strength > CLEARLY and _jumps(sound, low, top)) or _training_rises_too(sound, low, top, rise):
+    if _is_one_value(sound, low, end) or (strength > CLEARLY and _jumps(sound, low, top)) or _training_rises_too(sound, low, top, rise):
         return None
     form = _bump_form(sound.lr[low : end + 1])
     return None if form is None else clue(sound.curve, OVERFITTING, form, int(sound.index[low]), int(sound.index[end]), strength)
+
+
+def _is_one_value(sound: Sound, low: int, end: int) -> bool:
+    """Whether one raw value alone lies above those at both ends of a rise by half of what the highest does: a spike is no stretch."""
+    above = sound.raw[low : end + 1] - max(sound.raw[low], sound.raw[end])
+    return bool(np.count_nonzero(above > SPIKED * above.max()) == 1) if above.max() > 0 else False
 
 
 def _jumps(sound: Sound, low: int, top: int) -> bool:

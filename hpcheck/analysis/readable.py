@@ -1,6 +1,6 @@
 """What every reading of one curve starts from: its trend, its levels, and where it stops being sound because it diverges."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from hpcheck.analysis.curve import Curve, FloatArray, IntArray, is_value
 from hpcheck.analysis.distributions import f_sf, ranks
 from hpcheck.analysis.divergence import Divergence, find_divergence, start_level
 from hpcheck.analysis.smooth import MAD_TO_SD, Smoothed, smooth_parts
-from hpcheck.analysis.wandering import following, only_wanders
+from hpcheck.analysis.wandering import only_wanders
 
 FEWEST_TO_READ = 8  # ours: fewer evaluations than this are not read
 LEFT_START = 5.5  # ours: standard errors between two places of the trend before it goes anywhere (chosen in benchmarks/reading) ...
@@ -65,12 +65,11 @@ def sound(curve: Curve) -> Sound:
     x, raw, lr = curve.step[index], curve.val_loss[index], filled(curve.lr)[index]
     parts = steps_down(lr)
     trend = smooth_parts(x, raw, parts)
-    trend = replace(trend, standard_error=np.maximum(trend.standard_error, following(raw)))  # their mean wanders as they do
     if len(index) == 0:
         return Sound(curve, index, x, lr, raw, trend, divergence, np.nan, 0, False, False)
     start = max(float(trend.fit[0]), start_level(raw) - 2 * float(np.nan_to_num(trend.noise)))
     lowest = int(np.argmin(trend.fit))
-    wanders = only_wanders(raw)
+    wanders = len(parts) == 1 and only_wanders(raw)  # what steps down with the lr does not
     learnt = _learnt(trend, lowest) and not wanders
     moved = (_moved(trend) or _in_order(raw) or _starts_apart(raw)) and not wanders
     return Sound(curve, index, x, lr, raw, trend, divergence, start, lowest, learnt, moved, parts)

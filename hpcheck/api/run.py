@@ -18,7 +18,7 @@ from hpcheck.errors import InputError
 from hpcheck.files.plain_json import refuse_deep
 from hpcheck.plugins.user_errors import as_theirs
 from hpcheck.recommendation import recommended, snippets, wording
-from hpcheck.recommendation.verdict import Verdict, first_line
+from hpcheck.recommendation.verdict import Verdict, first_line, parts
 from hpcheck.report import setting_plots
 from hpcheck.report.render import render
 from hpcheck.runs.directory import RunDirectory, is_in_one, refuse_users_code
@@ -95,7 +95,7 @@ class Answer:
 
     def _repr_html_(self) -> str:
         rows = [(label, *wording.row(name, self.content)) for name, label in wording.SHOWN.items()]
-        verdict = first_line(self.content)
+        verdict = parts(first_line(self.content))
         return str(
             render("notebook", verdict=verdict, picture=self._picture(), columns=COLUMNS, rows=rows, lines=self._told(), report=self.report)
         )

@@ -8,11 +8,11 @@ from hpcheck.runs.files import StorageError
 
 
 def refuse_lost_records(runs: RunDirectory, content: Mapping[str, Any]) -> None:
-    """Raise `StorageError`, with the command that mends it, where records that `content` names are gone or damaged beside others.
+    """Raise `StorageError`, with the command that mends it, where records that `content` names are gone or damaged.
 
-    A recommended.yaml without any record beside it (a clone has it alone) is fine.
+    A recommended.yaml without a folder of records beside it (a clone has it alone) is fine.
     """
-    if next(runs.records.glob("*.jsonl"), None) is None:
+    if not runs.records.is_dir():
         return
     named = list(dict.fromkeys(runs_named(content)))
     lost = [run_id for run_id in named if runs.by_id(run_id) is None]

@@ -60,10 +60,19 @@ def assign(
                 option += ", or their sum by giving it for each"
             needed = quantity == "val_loss" or (quantity == "train_loss" and "val_loss" not in found)
             wrong.append(Mismatch(f"several columns could be {SPOKEN[quantity]}", _listed(candidates), option, needed))
+    if "val_loss" not in wanted and _is_last_word(table, found):
+        found.pop("val_loss")
     if not found.keys() & {"val_loss", "train_loss"} and not any(one.needed for one in wrong):
         expected = f"one of them with {_option('val_loss')}, or with {_option('train_loss')}"
         wrong.append(Mismatch("no column is a loss by its name", f"the columns {_listed(table.columns)}", expected))
     return found, wrong
+
+
+def _is_last_word(table: Table, found: Mapping[str, str]) -> bool:
+    """Whether the validation loss is the one test loss after a training, which is no curve, and the training loss is one."""
+    if not {"val_loss", "train_loss"} <= found.keys():
+        return False
+    return not _is_curve(table, found["val_loss"]) and _is_curve(table, found["train_loss"])
 
 
 def _named(table: Table, wanted: Mapping[str, str], asked_by: Mapping[str, str]) -> tuple[dict[str, str], list[Mismatch]]:

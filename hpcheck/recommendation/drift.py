@@ -166,7 +166,7 @@ def stated(content: Content, setting: str) -> Stated:
     value = _at(content["settings"], PLACES.get(setting, (setting,)))
     evidence = content["evidence"].get(setting)
     if evidence is None or value is None:
-        return Stated(value)
+        return Stated(value, edited_from=_trained_with(content, setting, value))
     meant = evidence["value"]["max"] if isinstance(evidence["value"], Mapping) else evidence["value"]
     if meant is not None and not close(value, meant, setting):
         return Stated(value, edited_from=meant)
@@ -175,6 +175,17 @@ def stated(content: Content, setting: str) -> Stated:
         interval = (min(tied), max(tied)) if tied else ()
     low, high = interval or (None, None)  # any other number of ends is a ValueError
     return Stated(value, low, high, tied, evidence["status"] == "abstained")
+
+
+def _trained_with(content: Content, setting: str, value: float | None) -> float | None:
+    """The value that full trainings had of a setting that nothing was read for, where it is not the one that is stated; else None."""
+    confirmed = (content.get("results") or {}).get("confirm") or {}
+    names = {"learning_rate": "max_lr"}
+    had = [one.get(names.get(setting, setting)) for one in confirmed.get("considered") or () if isinstance(one, Mapping)]
+    values = _numbers([one[0] if isinstance(one, list | tuple) and one else one for one in had if one is not None])
+    if value is None or not values or any(close(value, other, setting) for other in values):
+        return None
+    return values[0]
 
 
 def holds(stated: Stated, value: float, setting: str) -> bool:

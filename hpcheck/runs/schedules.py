@@ -57,10 +57,15 @@ def values(knots: Knots, steps: int) -> NDArray[np.float64]:
 
 def values_between(knots: Knots, first: int, last: int) -> NDArray[np.float64]:
     """The schedule at steps `first` .. `last`-1, (last - first,)."""
+    return values_at(knots, np.arange(first, last))
+
+
+def values_at(knots: Knots, steps: NDArray[np.int_]) -> NDArray[np.float64]:
+    """The schedule at each of `steps`, (T,)."""
     at, value = np.array(knots.points, dtype=np.float64).T  # (K,), (K,) knots
     if knots.log:
-        return np.exp(_interpolate(np.arange(first, last), at, np.log(value)))
-    return _interpolate(np.arange(first, last), at, value)
+        return np.exp(_interpolate(steps, at, np.log(value)))
+    return _interpolate(steps, at, value)
 
 
 def _interpolate(x: NDArray[np.int_], at: NDArray[np.float64], value: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -48,7 +48,8 @@ class Training:
     def __init__(self, path: Path, seen: Seen) -> None:
         self.path, self.seen = path, seen
         chains = [(one, loops_around(one, seen)) for one in seen.updates]
-        self.update, chain = max(chains, key=lambda one: len(one[1]), default=(None, []))
+        self.update = max(chains, key=lambda one: len(one[1]))[0] if chains else None
+        chain = loops_around(self.update, seen) if self.update is not None else []
         self.outer = [one for one in chain if makes_optimizer(one[1], one[0].path, seen)]
         self.chain = [one for one in chain if one not in self.outer]
         self.at: Found | None = self.chain[0][0] if self.chain else self.update  # in the function of the training's loop

@@ -62,3 +62,23 @@ def test_a_log_that_ends_soon_after_its_warm_up_is_no_range_test(after: int, end
 def test_the_last_lr_may_be_told_twice() -> None:
     """Where the last evaluation is not logged with an lr of its own."""
     assert is_ramp(along(3 - U, np.append(np.linspace(1e-5, 1e-3, COUNT - 1), 1e-3)))
+
+
+def test_between_falling_and_staying_nothing_is_said() -> None:
+    """Stretches that fall together by three or four of their standard errors are neither underfitting nor a plateau."""
+    noise = 0.02 * np.random.default_rng(5).standard_normal(40)
+    endings = {}
+    for slope in (0.0, 0.0015, 0.02):
+        loss = np.concatenate([3 * np.exp(-np.arange(20) / 3), np.zeros(20)]) - slope * np.maximum(0, np.arange(40) - 20) + noise
+        curve = Curve(np.arange(1.0, 41), np.full(40, 0.1), 1 + loss)
+        endings[slope] = {clue.kind for clue in find_clues(curve)} & {"plateau", "underfitting"}
+    assert endings == {0.0: {"plateau"}, 0.0015: set(), 0.02: {"underfitting"}}
+
+
+def test_a_single_value_that_stands_out_is_no_early_rise() -> None:
+    """Where the noise grows, one value may stand ten noise levels above its neighbours; several in a row are a rise."""
+    at = np.arange(100)
+    loss = 1.2 + 1.9 * np.exp(-at / 40) + (0.008 + 0.0015 * at) * np.random.default_rng(10).standard_normal(100)
+    spike, rise = np.where(at == 10, 0.25, 0.0), 0.5 * np.exp(-(((at - 12) / 3) ** 2))
+    curves = [Curve(at + 1.0, np.full(100, 0.1), loss + more) for more in (spike, rise)]
+    assert [{clue.form for clue in find_clues(one) if clue.kind == "overfitting"} for one in curves] == [set(), {"early-rise"}]

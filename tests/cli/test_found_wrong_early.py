@@ -43,6 +43,21 @@ def test_a_device_that_the_machine_has_not_is_refused_before_anything_is_written
     assert not (project / "runs").exists()
 
 
+def test_records_that_are_all_gone_are_told_and_the_report_stays(project, monkeypatch, capsys):
+    simulate(monkeypatch)
+    assert run(["lr-range", "-q"]) == 0
+    place = project / "runs" / "hpcheck"
+    before = (place / "report.html").read_bytes()
+    for record in (place / "records").glob("*.jsonl"):
+        record.unlink()
+    for command in (["show"], ["report"], ["report", "runs/hpcheck"]):
+        assert run(command) == 5
+        assert "is gone: " in capsys.readouterr().err
+    assert (place / "report.html").read_bytes() == before
+    (place / "records").rmdir()  # as in a clone, which has recommended.yaml alone
+    assert run(["show"]) == 0
+
+
 @pytest.mark.parametrize("damage", ["gone", "cut", "altered"])
 def test_a_record_that_is_lost_is_told_with_the_command_that_mends_it(project, monkeypatch, capsys, damage):
     simulate(monkeypatch)

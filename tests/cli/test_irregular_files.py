@@ -119,3 +119,9 @@ def test_a_cell_that_is_too_long_is_named(tmp_path: Path, line: int, capsys: pyt
     err = capsys.readouterr().err
     assert f"a.csv:{line + 1}: a cell is too long" in err
     assert "at most 131,072 characters in a cell" in err
+
+
+def test_cells_that_are_too_long_in_most_lines_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text("epoch,loss\n1," + "0" * 140_000 + "\n")
+    assert run(["read", "a.csv"]) == 2
+    assert "a.csv:2: a cell is too long" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from hpcheck.__main__ import run
+from hpcheck.engine import randomness
 from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.errors import ChangedError
@@ -68,6 +69,11 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name, raising=False)
     worker.of_this_process.cache_clear()
     worker.on_device.cache_clear()
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def write(body: str) -> None:
@@ -141,6 +147,28 @@ def test_the_default_dtype_and_directory_are_put_back_after_a_builder(tmp_path: 
         computed(replace(RUN, model=PartSpec("own_network:network")), tmp_path)
     assert torch.get_default_dtype() == torch.float32
     assert Path.cwd() == tmp_path
+
+
+def test_weights_that_a_builder_draws_from_numpy_are_those_of_the_runs_seed(tmp_path: Path) -> None:
+    write_network(
+        build="import numpy as np; made = Network(64, outputs); "
+        "made.weight.data.copy_(torch.from_numpy(np.random.randn(outputs, 64))); return made"
+    )
+    spec = replace(RUN, model=PartSpec("own_network:network"), steps=2, evaluate_after=(0, 2))
+    first, second, other = (
+        computed(one, folder(tmp_path / name)) for name, one in (("a", spec), ("b", spec), ("c", replace(spec, seed=5)))
+    )
+    assert first.column("val_loss").tolist() == second.column("val_loss").tolist() != other.column("val_loss").tolist()
+
+
+def test_a_builder_that_seeds_torch_itself_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(randomness, "_told", set())
+    write_network(build="torch.manual_seed(7)")
+    for name in ("a", "b"):
+        computed(replace(RUN, model=PartSpec("own_network:network"), steps=2, evaluate_after=(0, 2)), folder(tmp_path / name))
+    assert capsys.readouterr().err.count("model own_network:network seeds torch itself, so all runs begin with the same weights") == 1
 
 
 def test_threads_that_are_left_running_do_not_keep_the_command() -> None:

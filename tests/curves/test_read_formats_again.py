@@ -144,3 +144,9 @@ def test_columns_of_a_file_of_losses_are_runs(tmp_path: Path) -> None:
     assert [one.of for one in load(tmp_path / "val_losses.csv", text)] == ["validation", "validation"]
     with pytest.raises(ConfigError, match="no column is a loss by its name"):
         load(tmp_path / "rates.csv", text)
+
+
+def test_the_one_test_loss_after_a_training_is_no_curve(tmp_path: Path) -> None:
+    lines = [*(f"Epoch [{100 * i}/1200], Loss: {loss}" for i, loss in enumerate(LOSSES, start=1)), "Test Loss (Normalized): 0.0117"]
+    (found,) = load(tmp_path / "a.log", "\n".join(lines))
+    assert (found.of, found.evaluations) == ("training", len(LOSSES))

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from hpcheck.config import ConfigError
-from hpcheck.recommendation.drift import changed, checked, compare
+from hpcheck.recommendation.drift import changed, checked, compare, stated
 from tests.support.baselines import BASE, edited, rerun
 
 
@@ -241,3 +241,20 @@ def test_evidence_that_is_no_numbers_is_no_baseline(edited_by_hand):
     content["evidence"]["learning_rate"].update(edited_by_hand)
     with pytest.raises(ConfigError, match="not a recommended"):
         checked(content, "r.yaml")
+
+
+@pytest.mark.parametrize(("setting", "to"), [("momentum", 0.8), ("total_batch_size", 128), ("weight_decay", 0.1), ("learning_rate", 3.0)])
+def test_a_setting_without_evidence_that_no_full_training_had_was_edited_by_hand(setting, to):
+    """Else a check would train what was edited in, and find it as good as the start."""
+    base = copy.deepcopy(BASE)
+    trained = {"total_batch_size": 64, "max_lr": 0.4, "momentum": [0.95, 0.85], "weight_decay": 0.001, "start": True}
+    base["results"] = {"confirm": {"trainings": 8, "considered": [trained]}}
+    del base["evidence"][setting]
+    assert stated(base, setting).edited_from is None
+    edited_by_hand = edited(setting, to)
+    del edited_by_hand["evidence"][setting]
+    edited_by_hand["results"] = base["results"]
+    new = copy.deepcopy(edited_by_hand)  # what was edited in came out as it is
+    found = {one.setting: one for one in compare(edited_by_hand, new)}[setting]
+    assert found.status == "drifted"
+    assert "edited by hand" in found.why

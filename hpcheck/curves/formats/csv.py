@@ -23,6 +23,7 @@ LOOKED_AT = 200  # rows that show whether commas are decimal
 WORDS = "words, and neither a table nor names with values"
 VALUES = "a log with its values, such as a CSV file or lines of 'val_loss: 0.25'"
 NAMED = "a first line with the names of the columns"
+TOO_LONG = "a cell is too long"
 
 
 def looks(path: Path, head: str) -> bool:
@@ -46,7 +47,7 @@ def read(path: Path) -> list[Table]:
     header = with_index(lines[begins][1].lstrip("# \t"), [text for _, text in body])
     delimiter = sniff(header, [text for _, text in body[:20]])
     if is_too_long(header, delimiter):
-        raise refusal(path, first, "a cell is too long", f"a line of {len(header.strip()):,} characters", SHORT)
+        raise refusal(path, first, TOO_LONG, f"a line of {len(header.strip()):,} characters", SHORT)
     names = split([header], delimiter)[0]
     across = transposed(names, split([text for _, text in body], delimiter) if len(body) < len(names) else [])
     if across is not None:
@@ -86,6 +87,9 @@ class _Rows:
         if len(self.problems) > 1 and self.rows and (self.rows[-1].line or 0) < (self.problems[0].line or 0):
             got = f"{self.problems[0].got} from line {self.problems[0].line} on; {len(self.names)} names"
             raise refusal(self.path, None, "the number of columns changes", got, "the file parted where its columns change")
+        too_long = next((one for one in self.problems if one.problem == TOO_LONG), None)
+        if len(self.problems) > len(self.rows) and too_long is not None:
+            raise refusal(self.path, too_long.line, TOO_LONG, too_long.got, SHORT)
         if len(self.problems) > len(self.rows):
             got = f"{len(self.problems)} of {len(body)} lines have not as many cells as the first"
             raise refusal(self.path, None, "not a table", got, "a line of names above rows of as many cells, or 'name: value' in the lines")
@@ -107,9 +111,7 @@ class _Rows:
         elif is_last and not text.endswith("\n") and len(cells) < len(self.names) and not is_prose(cells):
             self.notes.append(f"line {at}, the last, is cut short and is passed over")
         elif is_too_long(text, self.delimiter):
-            self.problems.append(
-                Problem(str(self.path), at, "", "a cell is too long", f"a line of {len(text.strip()):,} characters", SHORT)
-            )
+            self.problems.append(Problem(str(self.path), at, "", TOO_LONG, f"a line of {len(text.strip()):,} characters", SHORT))
         elif is_prose(cells):
             self.passed.append(at)
         else:

@@ -87,8 +87,8 @@ class Pool:
         failed: BaseException | None = None
         try:
             slots, threads = self._share(asked_at_once) if jobs else (Slots({}, 0), 1)
-            for job, device in running.values() if jobs else ():
-                slots.hold(device, kind(job))
+            for job, place in running.values() if jobs else ():
+                slots.hold(place, kind(job))
             polled, has_changed = time.monotonic(), True
             while waiting or awaited & _ids(running):
                 while waiting and (device := slots.take(kind(waiting[-1]))) is not None:

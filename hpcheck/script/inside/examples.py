@@ -82,7 +82,7 @@ def size_of(iterator: Any, batch: Any) -> int:
 
 def _batches_of(iterator: Any) -> int | None:
     """Batches in an epoch of a loader that makes them of several examples each; None where it does not say."""
-    sampler = getattr(iterator, "_index_sampler", None)
+    sampler: Any = getattr(iterator, "_index_sampler", None)
     if not isinstance(getattr(sampler, "batch_size", None), int) or sampler.batch_size < 2:
         return None
     try:
