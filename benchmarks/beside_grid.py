@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,8 @@ def trained(training: Training, lr: float, weight_decay: float, seed: int) -> di
             runpy.run_path(str(training.path), run_name="__main__")
             sys.stdout.flush()
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     os.close(theirs)

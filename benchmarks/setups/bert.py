@@ -24,7 +24,7 @@ torch.manual_seed(hpcheck.seed(given.seed))  # 3
 def messages():
     """Lists of words and labels, in random order."""
     path = Path(os.environ.get("HPCHECK_DATA", "data")) / "small" / "text" / "SMSSpamCollection"
-    lines = [line.split("\t", 1) for line in path.read_text(encoding="utf-8").split("\n") if line]
+    lines = [line.split("\t", 1) for line in path.read_text(encoding="utf-8").split("\n") if "\t" in line]
     found = [(re.findall(r"[a-z']+|\d|[^\sa-z\d]", text.lower())[:LONGEST], int(kind == "spam")) for kind, text in lines]
     random.Random(0).shuffle(found)
     return found
