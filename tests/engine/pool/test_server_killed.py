@@ -79,9 +79,9 @@ def test_workers_at_work_end_with_the_pool_that_has_lost_its_server() -> None:
     pool = Executor(1, print)
     pid = pool.ask(os.getpid)
     future = pool.submit(wait_for_sigterm)
-    patiently(future.running, 30)
+    patiently(future.running)
     server = SERVER._forkserver_pid
     os.kill(server, signal.SIGKILL)
-    assert future.exception(60) is not None
+    assert future.exception(120) is not None
     pool.end(4.0)
-    assert not running([pid])
+    patiently(lambda: not running([pid]), 30)  # at once, or by SIGKILL after 4 s where the machine is so busy
