@@ -90,9 +90,9 @@ def _bump(sound: Sound, low: int, top: int, after: int) -> Clue | None:
 
 
 def _is_one_value(sound: Sound, low: int, end: int) -> bool:
-    """Whether one raw value alone lies above those at both ends of a rise by half of what the highest does: a spike is no stretch."""
+    """Whether a short rise is one raw value alone: no other lies above those at both ends by half of what the highest does."""
     above = sound.raw[low : end + 1] - max(sound.raw[low], sound.raw[end])
-    return bool(np.count_nonzero(above > SPIKED * above.max()) == 1) if above.max() > 0 else False
+    return bool(end - low < FEWEST_RISING and np.count_nonzero(above > SPIKED * above.max()) == 1)
 
 
 def _jumps(sound: Sound, low: int, top: int) -> bool:
