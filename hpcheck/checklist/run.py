@@ -195,6 +195,9 @@ class Checklist:
         return outcome.sure if isinstance(outcome, Missing) else ()
 
     def _execute(self, step: str, missing: Missing, sure: Callable[[], Sequence[Spec]] = lambda: ()) -> None:
+        if gone := self.runs.forget_without_weights(missing.specs):
+            self.progress.say(f"{step}: the weights of {'; '.join(gone)} are gone, so it is made again")
+            return  # the step asks for it now
         jobs = self._jobs(missing.specs)
         if self._getting_ready is None:
             self._getting_ready = threading.Thread(target=png.get_ready, name="pictures", daemon=True)

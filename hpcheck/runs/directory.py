@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hpcheck.runs.files import naming, remove_leftovers, write_whole
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.lock import RunLock
 from hpcheck.runs.records import RunRecord
-from hpcheck.runs.spec import Spec, computed
+from hpcheck.runs.spec import RunSpec, Spec, computed
 
 RUN_ID = re.compile("[0-9a-f]{16}")
 
@@ -101,6 +102,18 @@ class RunDirectory:
         self._found.pop(run_id, None)
         with naming(path := self.records / f"{run_id}.jsonl", "removed"):
             path.unlink(missing_ok=True)
+
+    def forget_without_weights(self, specs: Sequence[Spec]) -> list[str]:
+        """Remove the records of runs that these go on from and whose weights are gone, so that they are made again; their labels."""
+        parents = dict.fromkeys(spec.parent for spec in specs if isinstance(spec, RunSpec) and spec.parent is not None)
+        gone = [record for record in map(self.by_id, parents) if record is not None and not self.weights(record.run_id).exists()]
+        for record in gone:
+            self.forget(record.spec)
+        return [record.spec.label for record in gone]
+
+    def weights(self, run_id: str) -> Path:
+        """Where a run's last weights are, if it kept them."""
+        return self.records / f"{run_id}.pt"
 
     def by_id(self, run_id: str) -> RunRecord | None:
         """The finished record of that name; None for what is no run's name."""

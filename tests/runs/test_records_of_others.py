@@ -74,3 +74,14 @@ def test_a_record_under_another_name_than_its_id_is_none(runs: RunDirectory) -> 
 def test_a_record_whose_spec_was_edited_does_not(runs: RunDirectory, edit: Callable[[dict[str, Any]], None]) -> None:
     edited(runs, edit, identify(QUICK))
     assert runs.find(QUICK) is None
+
+
+def test_a_run_that_another_goes_on_from_is_made_again_where_its_weights_are_gone(runs: RunDirectory) -> None:
+    parent = replace(QUICK, keep="last")
+    made = computed(parent, runs.records)
+    goes_on = replace(QUICK, parent=made.run_id, at_step=2, steps=4, evaluate_after=(4,))
+    assert runs.find(parent) is not None
+    assert runs.forget_without_weights([goes_on, QUICK]) == []
+    runs.weights(made.run_id).unlink()
+    assert runs.forget_without_weights([goes_on, QUICK]) == [parent.label]
+    assert runs.find(parent) is None
