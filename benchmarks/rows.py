@@ -15,6 +15,7 @@ from hpcheck.checklist import run as pipeline
 from hpcheck.engine.graphs import grouping
 from hpcheck.engine.graphs.grouping import Job
 from hpcheck.engine.graphs.worker import work_together
+from hpcheck.engine.pool.pool import Ahead, nothing
 from hpcheck.reproduce.experiments import chosen, runs
 from hpcheck.runs import records
 from hpcheck.terminal.progress import Progress
@@ -32,7 +33,12 @@ class Asking:
     """An engine that computes nothing."""
 
     def execute(
-        self, jobs: Sequence[Job], directory: Path, on_poll: Callable[[], None] = lambda: None, asked_at_once: int | None = None
+        self,
+        jobs: Sequence[Job],
+        directory: Path,
+        on_poll: Callable[[], None] = lambda: None,
+        asked_at_once: int | None = None,
+        ahead: Ahead = nothing,
     ) -> None:
         raise AskedError(jobs, directory)
 

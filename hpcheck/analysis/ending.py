@@ -17,7 +17,6 @@ FEWEST_LAST, FEWEST_SECOND = 6, 4  # ours: evaluations in the ending, and in its
 FALLING = 4.0  # ours: standard errors that an ending's fall must exceed (chosen in benchmarks/reading) ...
 GOES_ON = 0.25  # ours: ... and this share of the fall over the equal stretch of log iterations before it
 FLAT = 0.1  # the brief of issue 26: an ending that falls by less than this share of the fall before it is a plateau ...
-STAYS = 3.0  # ours: ... or which falls by no more than these, it and what came before it: between this and FALLING nothing is said
 WITHIN_ERROR = 2.0  # the brief of issue 26: ... or one whose fall is below these standard errors
 LITTLE = 0.01  # ours: ... and a rise by less than this share of the descent is none, however little noise there is
 TELLING = 0.25  # ours: two errors of an ending may be this share of the descent before nothing can be told
@@ -135,7 +134,7 @@ def is_flat(sound: Sound, end: Ending, long: bool = True) -> bool:
         return False
     both, error = _fall(sound, as_long_before(sound.x, end.first))
     lowest = LITTLE * sound.descent
-    return all(-max(FALLING * off, lowest) <= fall <= STAYS * off for fall, off in ((end.fall, end.error), (both, error)))
+    return all(-max(FALLING * off, lowest) <= fall <= FALLING * off for fall, off in ((end.fall, end.error), (both, error)))
 
 
 def _flat_ending(sound: Sound) -> Ending | None:

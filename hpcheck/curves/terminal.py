@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from io import StringIO
 from typing import Any
 
 from rich.box import SIMPLE_HEAD, Box
@@ -73,9 +72,8 @@ def _tell(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         cells = [list(map(stdout.printable, cell.split("\n"))) for cell in row]
         table.add_row(*(Text(("\n" if is_read_by_people else ", ").join(lines)) for lines in cells))
-    drawn = StringIO()
-    Console(file=drawn, width=console.width if is_read_by_people else WIDEST, color_system=None).print(table)
-    head, *others = "\n".join(line.rstrip() for line in drawn.getvalue().split("\n")).strip("\n").split("\n")
+    drawn = stdout.drawn(table, console.width if is_read_by_people else WIDEST)
+    head, *others = "\n".join(line.rstrip() for line in drawn.split("\n")).strip("\n").split("\n")
     console.print(Text(head, style="bold"), soft_wrap=True)
     for line in others:
         if line or is_read_by_people:

@@ -44,6 +44,7 @@ def _are_ratios(value: Any) -> bool:
 COUNT = Kind(lambda value: is_count(value) and 0 < value <= MAX_COUNT, f"a whole number from 1 to {MAX_COUNT:,}")
 SETTING = Kind(_is_setting, f"a number from 0 to {MAX_VALUE:g}")
 WORD = Kind(_is_word, f"a name of at most {LONGEST} characters")
+MOMENTUM = Kind(lambda value: is_finite(value) and 0 <= value < 1, "a number from 0 to below 1")
 FLAG = Kind(lambda value: isinstance(value, bool), "true or false")
 LOOPS = Kind(lambda value: isinstance(value, dict) and all(map(_is_positive, value.values())), f"lengths from 0 to {MAX_COUNT:,}")
 ALWAYS = {
@@ -56,7 +57,7 @@ ALWAYS = {
     "kind": Kind(lambda value: value == "" or (isinstance(value, str) and value in find.known("optimizers")), "an optimizer of hpcheck's"),
     "lr": optional(SETTING),
     "weight_decay": optional(SETTING),
-    "momentum": optional(Kind(lambda value: is_finite(value) and 0 <= value < 1, "a number from 0 to below 1")),
+    "momentum": optional(MOMENTUM),
     "groups": Kind(_are_ratios, "pairs of numbers"),
 }
 

@@ -26,6 +26,7 @@ STEPS: dict[str, Decide] = {
 
 
 FEWEST_VALIDATION = 100  # ours: with fewer, the standard error of an accuracy of 0.9 is beyond three points
+FEWEST_TO_COMPARE = 10  # ours: with fewer, one example more or less is over ten points, and nothing is claimed
 
 
 def steps_of_run(asked: Asked) -> tuple[str, ...]:
@@ -41,6 +42,10 @@ def cautious(reading: Reading, facts: Facts) -> Reading:
     """The reading, with no more than low confidence where there are few validation examples: other seeds show the chance of a training, and
     nothing shows that of the examples it is measured on. Runs that no seed repeats lower it by a level."""
     reading = reading if facts.seeded else unpaired(reading)
+    if facts.val_examples < FEWEST_TO_COMPARE and reading.evidence:
+        why = f"only {facts.val_examples} validation examples: nothing can be told from them"
+        nothing = tuple(replace(item, status="abstained", confidence="none", reason=why) for item in reading.evidence)
+        return replace(reading, evidence=nothing, remarks=(*reading.remarks, why))
     if facts.val_examples >= FEWEST_VALIDATION or not reading.evidence or reading.step == CONFIRM:
         return reading  # the full trainings count the chance of their examples
     weaker = tuple(item if item.confidence == "none" else replace(item, confidence="low") for item in reading.evidence)

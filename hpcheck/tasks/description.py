@@ -19,11 +19,12 @@ from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.files import write_whole
 from hpcheck.runs.record_content import is_count
 from hpcheck.runs.spec import DataSpec, PartSpec, TimingSpec, freeze
-from hpcheck.runs.told import COUNT, FLAG, WORD, Kind, first_wrong, optional
+from hpcheck.runs.told import COUNT, FLAG, MOMENTUM, WORD, Kind, first_wrong, optional
 
 FILE = "task.json"  # in the run directory: values only, checked before they are believed
 OF_A_TASK = {
     "batches": optional(COUNT),
+    "least_momentum": optional(MOMENTUM),
     "parameters": Kind(lambda value: is_count(value) and value > 0, "a whole number above 0"),
     "test": FLAG,
     "thinned": FLAG,

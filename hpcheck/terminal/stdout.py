@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -126,6 +127,15 @@ def console(to_stderr: bool = False, **options: Any) -> "Console":
             yield from super().render(text, options)
 
     return Escaping(file=None if to_stderr else stream(), stderr=to_stderr, highlight=False, **options)
+
+
+def drawn(table: Any, width: int) -> str:
+    """What rich draws of a table in so many columns, without colours."""
+    from rich.console import Console
+
+    lines = StringIO()
+    Console(file=lines, width=width, color_system=None).print(table)
+    return lines.getvalue()
 
 
 def as_json(content: Any) -> str:

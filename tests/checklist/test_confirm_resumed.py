@@ -37,6 +37,7 @@ class Cut(SimulatedEngine):
         directory: Path,
         on_poll: Callable[[], None] = lambda: None,
         asked_at_once: int | None = None,
+        *_: Any,
     ) -> None:
         for job in jobs:
             if self.most is not None and sum(self.made.values()) >= self.most:
@@ -71,7 +72,7 @@ def test_killed_after_each_number_of_runs_the_answer_is_the_same(cut: Callable[[
     expected, count = answered(), sum(whole.made.values())
     assert set(whole.made.values()) == {1}
     assert "confirm" in expected[0]["results"]
-    for place in range(2, count, 5):
+    for place in range(2, count - 3, 5):
         shutil.rmtree(FOLDER)
         made = Counter[str]()
         for most in (place, 3):

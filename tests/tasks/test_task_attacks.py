@@ -171,7 +171,7 @@ def test_what_it_changes_for_the_whole_process_is_put_back(change: str, place: s
 
 @pytest.mark.parametrize("change", ["os.chdir('/')", "torch.set_default_dtype(torch.float64)"])
 def test_a_step_that_changes_them_does_not_move_the_records(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def execute(self: Pool, jobs: Any, directory: Path, on_poll: Any = None, asked_at_once: Any = None) -> None:
+    def execute(self: Pool, jobs: Any, directory: Path, *_: Any) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         for run_id, spec in jobs:
             worker.work(spec, run_id, directory, "cpu", torch.get_num_threads())
@@ -242,7 +242,7 @@ def kept_description() -> Path:
 
 
 ODD = [None, "x" * 300, [1], {"a": 1}, -1, 10**400, float("nan"), float("inf"), 1e300]
-MAY_BE_NONE = {"train_examples", "lr", "weight_decay", "momentum", "batches"}
+MAY_BE_NONE = {"train_examples", "lr", "weight_decay", "momentum", "least_momentum", "batches"}
 
 
 def test_what_a_run_directory_says_of_it_is_checked_before_it_is_believed() -> None:
