@@ -18,7 +18,7 @@ from hpcheck.recommendation import recommended
 from hpcheck.recommendation.metric import Metric
 from hpcheck.report import page, setting_plots
 from hpcheck.runs.directory import RunDirectory
-from hpcheck.runs.spec import Spec
+from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
 from hpcheck.steps import batch, lr_in_full
@@ -64,6 +64,7 @@ class Checklist:
         if config.task is not None:
             tasks.known(config)[0].save(self.runs.path)
         self._written: list[Reading] = []
+        self._asked_for: set[str] = set()  # runs that this command has had made
         self._getting_ready: threading.Thread | None = None  # of what draws, beside the first runs
         self._topics_before = recommended.topics_in(self.runs.recommended)
 
@@ -195,7 +196,8 @@ class Checklist:
         return outcome.sure if isinstance(outcome, Missing) else ()
 
     def _execute(self, step: str, missing: Missing, sure: Callable[[], Sequence[Spec]] = lambda: ()) -> None:
-        if gone := self.runs.forget_without_weights(missing.specs):
+        from_before = [spec for spec in missing.specs if isinstance(spec, RunSpec) and spec.parent not in self._asked_for]
+        if gone := self.runs.forget_without_weights(from_before):
             self.progress.say(f"{step}: the weights of {'; '.join(gone)} are gone, so it is made again")
             return  # the step asks for it now
         jobs = self._jobs(missing.specs)
@@ -208,6 +210,7 @@ class Checklist:
             self.progress.early(step, certain, self.runs.records)
             return certain
 
+        self._asked_for.update(run_id for run_id, _ in jobs)
         with self.progress.watching(step, jobs, self.runs.records) as on_poll:
             self.pool.execute(jobs, self.runs.records, on_poll, missing.asked_at_once, ahead)
         self._note_unseeded()
