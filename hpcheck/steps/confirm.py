@@ -1,11 +1,13 @@
 """Confirm before you recommend: full trainings of a few weight decays and their neighbours, one challenger, and fresh seeds of the best and
 of the user's own settings, which say whether the one is better than the other (docs/checklist.md)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import cycle, islice
 
+from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import Spec
 from hpcheck.steps import confirm_reading, nothing_learnt
@@ -21,6 +23,7 @@ from hpcheck.steps.confirm_plan import (
     trainings_of,
 )
 from hpcheck.steps.contest import Contest, Training, full_training, outcome
+from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.reading import Settings, nothing_run
 from hpcheck.steps.step import Asked, Steps
 
@@ -35,7 +38,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     start = start_in_full(asked, settings)
     at_other_lrs = lrs_trained(asked, settings)
     contest = Contest(asked, start, total + len(at_other_lrs))
-    yield from _train(contest, [*at_other_lrs, *first_candidates(asked, settings)])
+    yield from _train(contest, list(dict.fromkeys([*at_other_lrs, *first_candidates(asked, settings)])))
     if nothing_learnt.learnt_nothing(contest):
         return nothing_learnt.reading(contest, settings)
     yield from _neighbours(contest)
@@ -71,13 +74,26 @@ def _neighbours(contest: Contest) -> Training:
 def _challenged(contest: Contest) -> Training:
     """What else may pay, each only while the one before has won."""
     best, _ = contest.best()
-    for one in [] if best is None else challengers(contest.asked, best):
+    for one in [] if best is None else [*_half_way(contest, best), *challengers(contest.asked, best)]:
         if contest.left <= FRESH:
             return
         if one not in contest.records:
             yield from _train(contest, [one])
         if contest.best()[0] != one:
             return
+
+
+def _half_way(contest: Contest, best: Settings) -> list[Settings]:
+    """Where the lr comes of full trainings a factor of four apart: the lr half-way to the better of its neighbours, in the exponent."""
+    found, lr = best.found, best.known_max_lr
+    if found is None or not found.trained or found.open_above:
+        return []
+    near = [*sorted(one for one in found.trained if one < lr)[-1:], *sorted(one for one in found.trained if one > lr)[:1]]
+    beside = [one for one in contest.candidates if one.known_max_lr in near and one.weight_decay == contest.start.weight_decay]
+    better = contest.best(beside)[0] if beside else None
+    if better is None:
+        return []
+    return [with_lr(contest.asked, best, two_significant_figures(math.sqrt(lr * better.known_max_lr)))]
 
 
 def _own_weight_decay_where_tied(contest: Contest, best: Settings) -> Settings:

@@ -74,9 +74,20 @@ def test_confirm_has_the_other_lrs_as_candidates_and_pays_for_none_again() -> No
     made = len(world.records)
     reading = read(world, confirm.decide, question, first.settings)
     considered = reading.results["considered"]
-    assert {one["max_lr"] for one in considered} == {*tried(first)}
+    (half_way,) = {one["max_lr"] for one in considered} - {*tried(first)}
+    assert min(tried(first)) < half_way < max(tried(first))
     again = sum(len(one["runs"]) for one in considered) - (len(world.records) - made)
     assert again == len(tried(first))
+
+
+def test_what_was_trained_at_the_lr_found_is_a_candidate_once_where_the_users_lr_is_another() -> None:
+    question, world = asked(*SHORT, "start.max_lr=0.003"), World()
+    first = read(world, lr_in_full.decide, question, start_settings(question.config))
+    assert first.settings.max_lr != 0.003
+    considered = read(world, confirm.decide, question, first.settings).results["considered"]
+    seeds = sorted((len(one["runs"]) for one in considered), reverse=True)
+    assert seeds[:2] == [2, 2]
+    assert {*seeds[2:]} == {1}
 
 
 def test_a_setting_that_a_later_step_answered_is_not_open() -> None:

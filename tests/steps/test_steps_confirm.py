@@ -104,6 +104,16 @@ def test_half_the_lr_is_tried_where_short_runs_found_it_and_is_recommended_where
     assert reading.settings.max_lr == 0.15
 
 
+def test_half_way_to_the_better_neighbour_is_tried_where_full_trainings_found_the_lr() -> None:
+    """Here .15 is best, and of .075 and 1.2 the smaller is better."""
+    world, question = TooFast(), asked(ON)
+    found = replace(FOUND, found=FoundLr(0.3, trained=(0.075, 0.3, 1.2)))
+    reading = read(world, confirm.decide, question, found)
+    lrs = [one["max_lr"] for one in reading.results["considered"]]
+    assert {*lrs} == {0.075, 0.3, 1.2, 0.15}
+    assert reading.settings.max_lr == 0.15
+
+
 class Indifferent(World):
     """A weight decay of 1e-2 seems a little better than the others, by less than seeds do; the lr of 1e-4 is far too small."""
 
@@ -130,9 +140,8 @@ def test_what_speaks_against_the_users_lr_does_not_move_their_weight_decay() -> 
 
 
 def test_half_the_batch_at_half_the_lr_is_tried_where_epochs_are_held() -> None:
-    """And full trainings found the lr, on both sides."""
-    in_full = FoundLr(0.3, trained=(0.075, 0.3, 1.2))
-    reading = confirmed(World(), "budget.hold=epochs", "confirm.trainings=10", settings=replace(FOUND, found=in_full))
+    """And no step found the lr: it is the user's own."""
+    reading = confirmed(World(), "budget.hold=epochs", settings=replace(FOUND, found=None))
     last = reading.results["considered"][-1]
     assert (last["total_batch_size"], last["max_lr"]) == (64, 0.15)
 
