@@ -16,9 +16,7 @@ from hpcheck.analysis.smooth import MAD_TO_SD
 PRIOR_SHARE = 0.05
 PRIOR_PAIRS = 4.0
 FEWEST_SPREAD = 4
-LEAST_OF_DEVIATION = (
-    0.5  # ours: their spread is at least this share of their standard deviation, so that a few that are equal don't make it 0
-)
+LEAST_OF_DEVIATION = 0.5  # ours: their spread is at least this share of their standard deviation: a few that are equal don't make it 0
 # Ours: the deviation of one example's difference in loss, as a share of the mean loss, where no example's loss is known. Pairs of trainings
 # on the quickstart's digits have 1.2 to 5.8, 3.8 in the middle.
 LOSS_SPREAD = 4.0

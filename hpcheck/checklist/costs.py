@@ -103,7 +103,7 @@ def total(made: Iterable[RunRecord], whole: bool = False) -> Cost:
         spec = record.spec
         if isinstance(spec, RunSpec) and (whole or spec.finally_on):
             iterations += spec.steps - spec.at_step
-            examples += (spec.steps - spec.at_step) * spec.total_batch_size
+            examples += spec.examples
         else:
             iterations += iterations_done(record)
             examples += examples_processed(record)

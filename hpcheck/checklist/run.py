@@ -23,7 +23,6 @@ from hpcheck.script import resolved
 from hpcheck.script.engine import Launches
 from hpcheck.steps import batch, lr_in_full
 from hpcheck.steps.confirm_again import again
-from hpcheck.steps.confirm_plan import trainings_of
 from hpcheck.steps.order import CONFIRM, REPROBE, STEPS, Replays, steps_of_run
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked, Decide, Missing
@@ -97,17 +96,7 @@ class Checklist:
     def _run_or_leave_out(self, step: str) -> list[Reading]:
         """A step of `run`; a look is left out where the share of the search is used up."""
         left_out = self.replays.left_out(step)
-        if left_out is None and step == "batch" and trainings_of(self.asked):
-            self._measure()
-            left_out = self.replays.left_out(step)
         return self.run_step(step, in_share=True) if left_out is None else [left_out]
-
-    def _measure(self) -> None:
-        """Measure step times before the batch step, where there is room for the least it may cost: what it will cost follows from them."""
-        settings = self.replays.settings_before("batch")
-        spec = batch.measurement(self.asked, settings)
-        if settings.max_lr is not None and self.runs.find(spec) is None:
-            self._execute("batch", Missing((spec,), 1))
 
     def run_step(self, step: str, in_share: bool = False) -> list[Reading]:
         """One step, from what the steps ahead of it recommended; training probes the lr again first where it may have moved. `in_share`: a
@@ -155,7 +144,7 @@ class Checklist:
         record = self.runs.by_id(run_id)
         if record is None or record.diverged:
             return []
-        kept = {"the last": self.runs.records / f"{run_id}.pt", "the best by validation": self.runs.records / f"{run_id}.best.pt"}
+        kept = {"the last": self.runs.weights(run_id), "the best by validation": self.runs.records / f"{run_id}.best.pt"}
         there = [f"{path} ({which})" for which, path in kept.items() if path.exists()]
         if there:
             return [f"weights of the first training: {', '.join(there)}"]

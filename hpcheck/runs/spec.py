@@ -77,6 +77,11 @@ class RunSpec:
     keep: str = field(default="", compare=False)  # "last": save weights and velocity at the end, to continue from; "best": the best too
     outcomes: bool = field(default=False, compare=False)  # keep what it does with each validation example at its end (runs/outcomes.py)
 
+    @property
+    def examples(self) -> int:
+        """Training examples of its updates, where it does not diverge."""
+        return (self.steps - self.at_step) * self.total_batch_size
+
 
 @dataclass(frozen=True)
 class TimingSpec:

@@ -138,7 +138,7 @@ def challengers(asked: Asked, best: Settings) -> list[Settings]:
     it was seen; else, where short runs found it, half and a quarter of it, since they find one that a full training bears less well; else,
     where epochs are held, half the batch at half the lr."""
     lr, found = best.known_max_lr, best.found
-    if found is not None and not (found.trained and not found.open_above):
+    if found is not None and (found.open_above or not found.trained):
         factors = (2.0, 4.0) if found.open_above else (1 / 2, 1 / 4)
         return [with_lr(asked, best, two_significant_figures(lr * factor)) for factor in factors]
     half, parts = best.total_batch_size // 2, asked.config.run.cut_into()

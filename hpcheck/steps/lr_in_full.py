@@ -18,7 +18,7 @@ from hpcheck.steps.step import Asked, Steps
 
 STEP = "lr-in-full"
 SOURCE = "hpcheck's own full trainings, from where the sweep diverges (section 4.1)"
-SHORT_RUNS = 5  # ours: a training of fewer iterations than so many of the shortest runs that can be read; the step makes ten to fourteen
+SHORT = 5 * FEWEST_STEPS  # ours: a training of fewer iterations, five of the shortest runs that can be read; a range test makes ten or more
 APART = 4.0  # ours: between the maxima tried, so that the best is missed by a factor of 2 at most
 UNSEEN = 64.0  # ours: the lr that a sweep begins to learn at lies so far below where it diverges, where it did not show it
 MOST = 5  # ours: maxima tried in all, where an edge goes on winning: with confirm's own, 12 trainings at the most
@@ -30,7 +30,7 @@ def is_short(asked: Asked) -> bool:
     options = asked.config.lr_range
     if not trainings_of(asked) or not options.cycles or options.max is not None or options.steps is not None:
         return False
-    return iterations_of_a_training(asked) < SHORT_RUNS * FEWEST_STEPS
+    return iterations_of_a_training(asked) < SHORT
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
@@ -45,7 +45,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     contest = Contest(asked, start_in_full(asked, settings), MOST)
     yield from _bracketed(contest, settings, _about(asked, settings, middle))
     best, _ = contest.best()
-    return _abstained(contest, settings) if best is None else _reading(contest, _middle(contest, best), diverges_at)
+    return _abstained(contest, settings) if best is None else _reading(contest, _level(contest, best), diverges_at)
 
 
 def _about(asked: Asked, settings: Settings, middle: float) -> list[Settings]:
@@ -69,19 +69,19 @@ def _bracketed(contest: Contest, settings: Settings, first: Sequence[Settings]) 
         yield from contest.train([with_lr(asked, settings, two_significant_figures(further))])
 
 
-def _middle(contest: Contest, best: Settings) -> Settings:
-    """The middle of the maxima that the best does not lead by an error, of two the smaller: a step above the best may be a cliff, and the
-    chance that chose it says nothing about that. `confirm` has all of them as candidates."""
+def _level(contest: Contest, best: Settings) -> list[Settings]:
+    """The best maximum and those that it does not lead by an error, from the smallest to the largest."""
     level = [one for one in contest.candidates if one == best or not contest.judged(best, one, first=True).leads]
-    level.sort(key=lambda one: one.known_max_lr)
-    return level[(len(level) - 1) // 2]
+    return sorted(level, key=lambda one: one.known_max_lr)
 
 
-def _reading(contest: Contest, best: Settings, diverges_at: float) -> Reading:
+def _reading(contest: Contest, level: Sequence[Settings], diverges_at: float) -> Reading:
+    """The middle of those that are level, of two the smaller: a step above the best may be a cliff, and the chance that chose it says
+    nothing about that. `confirm` has all of them as candidates."""
+    best = level[(len(level) - 1) // 2]
     tried = sorted(one.known_max_lr for one in contest.candidates)
     found = FoundLr(best.known_max_lr, open_above=best.known_max_lr == tried[-1], trained=tuple(tried))
-    leads = all(one == best or contest.judged(best, one, first=True).leads for one in contest.candidates)
-    place = "was the best of" if leads else "is the middle of those that none led, of"
+    place = "was the best of" if len(level) == 1 else "is the middle of those that none led, of"
     item = in_full(contest, best, f"{best.known_max_lr:g} {place} {len(tried)} full trainings from {tried[0]:g} to {tried[-1]:g}")
     asked = contest.asked
     few = f"a training has only {iterations_of_a_training(asked):,} iterations, so no range test was made"

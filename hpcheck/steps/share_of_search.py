@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec
-from hpcheck.steps import batch, momentum
+from hpcheck.steps import batch, lr_in_full, momentum
 from hpcheck.steps.build_runs import short_steps
 from hpcheck.steps.confirm_plan import iterations_of_a_training, trainings_of
 from hpcheck.steps.policies import policy_of
@@ -12,7 +12,7 @@ from hpcheck.steps.reading import Settings
 from hpcheck.steps.step import Asked, Missing
 
 SHARE = 2.0  # ours: trainings of the user's that the search before `confirm` may cost, so that it is 10 with the eight in full
-SHARE_OF_SHORT, SHORT = 4.0, 1000  # ours: ... where one is shorter than so many iterations, since the lr takes three to five in full
+SHARE_OF_SHORT = 4.0  # ours: ... where one is so short that the lr is found by full trainings, since that takes three to five
 AGAIN = 2  # ours: runs made again with another seed, beyond the first of each candidate, that a look is expected to need
 LOOKS = ("batch", "momentum")
 NOT_BEGUN = Missing((), 0)
@@ -25,7 +25,7 @@ def share(asked: Asked) -> float:
 
 def share_in_trainings(asked: Asked) -> float:
     """The same in trainings of the user's: 2, or 4 where one has fewer than 1,000 iterations."""
-    return SHARE if iterations_of_a_training(asked) >= SHORT else SHARE_OF_SHORT
+    return SHARE if iterations_of_a_training(asked) >= lr_in_full.SHORT else SHARE_OF_SHORT
 
 
 def expected(asked: Asked, step: str, settings: Settings, timing: RunRecord | None) -> float:
@@ -65,7 +65,7 @@ def left_out(
         return None
     runs = [spec for spec in missing.specs if isinstance(spec, RunSpec)]
     has_begun = missing.done > (timing is not None) and runs
-    more = sum(examples_of(spec) for spec in runs) if has_begun else expected(asked, step, settings, timing)
+    more = sum(spec.examples for spec in runs) if has_begun else expected(asked, step, settings, timing)
     used += missing.examples
     if used + more <= share(asked):
         return None
@@ -76,8 +76,3 @@ def left_out(
         f"left out, so yours stays. The search may cost {most} iterations of {size} before the full trainings. It has cost {had}, and this "
         f"step would cost {about}{next_} more. To run it anyway: hpcheck {step}"
     )
-
-
-def examples_of(spec: RunSpec) -> int:
-    """Training examples of a run that does not diverge."""
-    return (spec.steps - spec.at_step) * spec.total_batch_size

@@ -245,7 +245,7 @@ def announced(specs: Sequence[Spec]) -> str:
 
 def amount(spec: Spec) -> int:
     """How much work a run is, in examples."""
-    return (spec.steps - spec.at_step) * spec.total_batch_size if isinstance(spec, RunSpec) else 1
+    return spec.examples if isinstance(spec, RunSpec) else 1
 
 
 def done(spec: Spec, found: Standing) -> float:

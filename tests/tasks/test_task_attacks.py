@@ -26,6 +26,7 @@ from hpcheck.plugins.undisturbed import undisturbed
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.records import read
 from hpcheck.tasks import description, resolved
+from tests.support.here import Here
 
 SOURCE = """
 import os, random, signal, sys, warnings
@@ -64,17 +65,6 @@ OPTIMIZER = """def optimizer(self, model):
         return made"""
 PLACES = ("init", "build", "loaders", "step", "val")
 CONFIG = "task: tasky:Task\nname: hp\nstart: {max_lr: 0.1, total_batch_size: 20}\n"
-
-
-class Here:
-    """Stands for a worker process: the task is looked at in this one."""
-
-    def __init__(self, workers: int, start: Callable[[], None]) -> None: ...
-
-    def ask(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        return work(*arguments)
-
-    def end(self, seconds: float) -> None: ...
 
 
 @pytest.fixture(autouse=True)

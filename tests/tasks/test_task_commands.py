@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from hpcheck.runs.directory import RunDirectory
 from hpcheck.steps.build_runs import data_spec
 from hpcheck.steps.step import Asked, Facts
 from hpcheck.tasks import description, resolved
+from tests.support.here import Here
 
 SOURCE = """
 import torch
@@ -64,17 +64,6 @@ class Endless(Task):
         return Stream(), [(x[200:], y[200:])]
 """
 SHORT = ["budget.epochs=4", "budget.evals=7", "budget.short_steps=20", "run.jobs=1", "run.threads=1", "lr_range.max_extensions=0"]
-
-
-class Here:
-    """Stands for a worker process: the task is looked at in this one."""
-
-    def __init__(self, workers: int, start: Callable[[], None]) -> None: ...
-
-    def ask(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        return work(*arguments)
-
-    def end(self, seconds: float) -> None: ...
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSa
 
 from hpcheck.engine.distributed import team
 from hpcheck.engine.randomness import seed_all, seed_for
-from hpcheck.engine.tasks.cut import weight
+from hpcheck.engine.tasks.cut import as_made, weight
 from hpcheck.engine.tasks.words import described
 from hpcheck.plugins.user_errors import UsersCodeError
 
@@ -183,15 +183,7 @@ def thinned(loader: Any, size: int | None) -> Any:
     if size is None or count is None or size >= count or not can_be_thinned(loader):
         return loader
     rows = np.linspace(0, count - 1, size).round().astype(int).tolist()
-    return DataLoader(
-        Subset(loader.dataset, rows),
-        batch_size=loader.batch_size,
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        pin_memory=loader.pin_memory,
-        worker_init_fn=loader.worker_init_fn,
-        multiprocessing_context=loader.multiprocessing_context,
-    )
+    return DataLoader(Subset(loader.dataset, rows), batch_size=loader.batch_size, **as_made(loader))
 
 
 def in_this_process(loader: Any) -> Any:

@@ -3,8 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
+from torch.utils.data import DataLoader
+
 from hpcheck.engine.distributed import team
 from hpcheck.plugins.user_errors import UsersCodeError
+
+
+def as_made(loader: DataLoader[Any]) -> dict[str, Any]:
+    """The arguments of a loader that say how it works, for another one over other rows."""
+    names = ("num_workers", "collate_fn", "pin_memory", "worker_init_fn", "multiprocessing_context")
+    return {name: getattr(loader, name) for name in names}
 
 
 class Cut:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, DistributedSampler, IterableDataset
 
 from hpcheck.engine.distributed import team
 from hpcheck.engine.distributed.syncnorm import synchronised
-from hpcheck.engine.tasks.cut import Cut
+from hpcheck.engine.tasks.cut import Cut, as_made
 from hpcheck.engine.tasks.load import Loaders, Task
 from hpcheck.plugins.user_errors import UsersCodeError
 
@@ -42,13 +42,9 @@ def shared_out(task: Task, loaders: Loaders) -> Loaders:
     train = DataLoader(
         loader.dataset,
         batch_sampler=Cut(task.name, loader.batch_sampler),
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        pin_memory=loader.pin_memory,
         timeout=loader.timeout,
-        worker_init_fn=loader.worker_init_fn,
-        multiprocessing_context=loader.multiprocessing_context,
         generator=loader.generator,
+        **as_made(loader),
         **more,
     )
     return replace(loaders, train=train)
