@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,7 @@ for step in hp.steps(100):
     optimizer.step()
     optimizer.zero_grad()
 """
+LINE_OF_EXTRA = SCRIPT.split("\n").index("    EXTRA") + 1
 
 
 def made(folder, monkeypatch, command, spec=SPEC, extra="pass", run_id="a" * 16):
@@ -81,13 +83,13 @@ def made(folder, monkeypatch, command, spec=SPEC, extra="pass", run_id="a" * 16)
     monkeypatch.chdir(folder)
     Path("train.py").write_text(SCRIPT.replace("EXTRA", extra), encoding="utf-8")
     command = [*command, "train.py"]
-    launcher = Launcher(command)
-    found = described(command, 0, None, [], "", 120.0, launcher)
-    engine = Launches(command, found, 1, 1, 120.0, lambda _: None, launcher)
-    try:
-        engine.execute([(run_id, spec)], folder)
-    finally:
-        engine.close()
+    with closing(Launcher(command)) as launcher:
+        found = described(command, 0, None, [], "", 120.0, launcher)
+        engine = Launches(command, found, 1, 1, 120.0, lambda _: None, launcher)
+        try:
+            engine.execute([(run_id, spec)], folder)
+        finally:
+            engine.close()
     return records.read(folder / f"{run_id}.jsonl"), found
 
 
@@ -142,7 +144,7 @@ def test_a_process_that_is_killed_is_told_and_nothing_runs_on(tmp_path, monkeypa
 
 
 def test_an_error_in_one_process_is_told_with_its_line(tmp_path, monkeypatch):
-    with pytest.raises(UsersCodeError, match=r"train\.py:30: ZeroDivisionError"):
+    with pytest.raises(UsersCodeError, match=rf"train\.py:{LINE_OF_EXTRA}: ZeroDivisionError"):
         made(tmp_path / "two", monkeypatch, TORCHRUN, extra="rank and step == 1 and 1 / 0")
 
 
