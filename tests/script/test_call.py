@@ -36,7 +36,7 @@ def test_the_page_of_a_script_names_its_command():
     read = cases.lr_range()
     script = cases.config().model_copy(update={"script": ["python", "train.py"]})
     commands = [command for _, command in advice.next_lines(cases.content([read]), [read], script)]
-    assert "hpcheck confirm -- python train.py" in commands
+    assert "hpcheck batch -- python train.py" in commands
 
 
 def test_show_tells_commands_with_what_was_set_for_the_search(tmp_path, monkeypatch, capsys):
