@@ -38,7 +38,7 @@ def words(found: dict[str, Any]) -> list[str]:
     more = f" --sure: about {found['sure']} more." if found["sure"] else ""
     return [
         f"Full trainings in confirm: {found['trainings']}. These are {', '.join(named)}.{more} {found['why']}",
-        f"The search before them may cost {found['share']:g} trainings. lr-range is made in any case; "
+        f"The search before them may cost {found['share']:g} trainings. The learning rate is read in any case; "
         "batch or momentum is left out if it would cost more.",
     ]
 

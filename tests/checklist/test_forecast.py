@@ -94,7 +94,7 @@ def test_people_read_the_same(tmp_path) -> None:
 
 def test_where_full_trainings_confirm_the_share_of_the_search_is_told_and_no_other_goal(tmp_path) -> None:
     text = " ".join(plan_lines(plan(tmp_path, "confirm.trainings=8")))
-    assert "The search before them may cost 4 trainings. lr-range is made in any case; batch or momentum is left out if " in text
+    assert "The search before them may cost 4 trainings. The learning rate is read in any case; batch or momentum is left out if " in text
     assert "Its goal" not in text
 
 
