@@ -55,7 +55,7 @@ def load_config(
     fallback = default if newest is None else newest.config
     of_newest = path is None and fallback != default
     if of_newest:
-        stdout.tell(f"config: {fallback}, that of the newest run, with what was set for it by -s")
+        stdout.tell(f"config: {fallback}, the config of the newest run, as -s had changed it")
     loaded = configs.load(path or fallback, [*(overrides or []), *outer_settings()])
     if (of_newest or (path is not None and rundir.is_in_one(path))) and runs_code and (launches or loaded.script is None):
         rundir.refuse_users_code(loaded, path or fallback)

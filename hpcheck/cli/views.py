@@ -74,7 +74,7 @@ def show(
     arrays = made_with.script is None and made_with.task is None  # what the others told is in one of the two configs alone
     for part in ("data", "model", "optimizer") if arrays else ():
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
-            stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
+            stdout.tell(f"the section {part} of this config has changed since these settings were found (hpcheck run finds them again)")
     if batch is not None or epochs is not None:
         return stdout.write_words(other_lengths.lines(content, batch, epochs))
     script = None if made_with.script is None else tuple(made_with.script)
