@@ -202,7 +202,7 @@ def lines_in_the_terminal(said: dict[str, Any]) -> list[str]:
 def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -> None:
     lines = lines_in_the_terminal(beaten())
     assert lines[:2] == [BEATEN.partition(" In")[0], BEATEN.partition(". ")[2]]
-    assert lines[-1] == "next: keep your own settings: in full trainings these were not better"
+    assert lines[-1] == "next: keep your own settings. In full trainings these were not better"
     better = {**beaten(), "verdict": judged(arm(*OURS), arm(0.9, 0.9)).block()}
     assert lines_in_the_terminal(better)[-1] == "next: use the settings. To print them as code to paste: hpcheck show --snippet pytorch"
     scripts = {**better, "provenance": {**better["provenance"], "script": {"train_examples": 900}}}
