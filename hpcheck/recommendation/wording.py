@@ -235,7 +235,7 @@ def confidence_words(content: Mapping[str, Any]) -> str:
         return ""
     sure = {label: content["evidence"].get(name, {}).get("confidence", "none") for name, label in SHOWN.items() if not stays(name, content)}
     told = [f"{label} {words}" for label, words in sure.items() if words != "none"]
-    return f". Confidence in each value: {', '.join(told)}" if told else ""
+    return f". Confidence: {', '.join(told)}" if told else ""
 
 
 def untested_line(content: Mapping[str, Any]) -> str:
