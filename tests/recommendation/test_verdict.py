@@ -148,8 +148,8 @@ def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
     question = asked("confirm.trainings=8", "data.metric=own:error", "data.metric_is=lower")
     found = verdict.against_start(question, [confirmed("better", figures(0.56, 0.6, 0.01, 0.07), LOSS)])
     assert found.words == (
-        "Better than yours. With one fresh seed each, validation accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% interval, "
-        "from paired examples and the spread of all seeds)." + BOTH
+        "Better than yours. With one fresh seed each, validation accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% "
+        "interval, from paired examples and the spread of all seeds)." + BOTH
     )
     assert found.unit == ""
 
