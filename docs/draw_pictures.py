@@ -13,7 +13,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 STEPS = ("lr-range", "batch", "momentum", "confirm")
 PICTURES = ("settings.png", "lr-range.png")
-COLOURS = 128  # of a picture, so that its file is small
+COLOURS, HOW = 128, Image.Quantize.MAXCOVERAGE  # of a picture, so that its file is small; each curve keeps its own colour so
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
             subprocess.run(command, cwd=folder, check=True)
         for name in PICTURES:
             picture = Image.open(Path(folder) / "runs" / "quickstart" / "plots" / name).convert("RGB")
-            picture.quantize(COLOURS, dither=Image.Dither.NONE).save(ROOT / "docs" / "images" / name, optimize=True)
+            picture.quantize(COLOURS, HOW, dither=Image.Dither.NONE).save(ROOT / "docs" / "images" / name, optimize=True)
 
 
 if __name__ == "__main__":
