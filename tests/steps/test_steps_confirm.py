@@ -105,7 +105,9 @@ def test_half_the_lr_is_tried_where_short_runs_found_it_and_is_recommended_where
 
 @pytest.mark.parametrize(("best", "neighbour"), [(5e-4, 3.2e-4), (2e-3, 3.2e-3)])
 def test_of_two_neighbours_that_on_the_better_side_is_trained_where_there_is_one_training(best: float, neighbour: float) -> None:
-    reading = confirmed(World(best_weight_decay=best), "start.weight_decay=1e-3", "confirm.weight_decays=[1e-4, 1e-2]", "confirm.trainings=7")
+    reading = confirmed(
+        World(best_weight_decay=best), "start.weight_decay=1e-3", "confirm.weight_decays=[1e-4, 1e-2]", "confirm.trainings=7"
+    )
     assert trained(reading) == [1e-4, 1e-3, 1e-2, 1e-3, neighbour]
 
 
