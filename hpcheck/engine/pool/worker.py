@@ -30,7 +30,7 @@ from hpcheck.plugins.undisturbed import undisturbed
 from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.records import RecordWriter, begun_with
-from hpcheck.runs.spec import DataSpec, RunSpec, Spec
+from hpcheck.runs.spec import DataSpec, RunSpec, Spec, basis
 from hpcheck.runs.spec import run_id as computed_id
 
 CONTEXT_BYTES = 600 * 2**20  # ours, generous: what a process takes of a GPU before it computes anything
@@ -83,10 +83,11 @@ def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[
     """The data of a run on its device, and what its record says of where it was made. Raises `ChangedError` where the data or the user's
     code are no longer what `run_id` names."""
     data, fingerprint = data_of(spec, str(device))
-    if computed_id(spec, fingerprint, of_this_process().users_source(spec)) != run_id:
+    source = of_this_process().users_source(spec)
+    if computed_id(spec, fingerprint, source) != run_id:
         refuse_random_data(spec.data, fingerprint)
         raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
-    return data, environment(device, threads) | {"data": fingerprint[:16]}
+    return data, environment(device, threads) | {"data": fingerprint[:16], "identity": basis(fingerprint, source)}
 
 
 def refuse_random_data(data: DataSpec, fingerprint: str) -> None:
