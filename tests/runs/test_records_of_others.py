@@ -88,7 +88,9 @@ def test_a_run_that_another_goes_on_from_is_made_again_where_its_weights_are_gon
 
 
 @pytest.mark.parametrize("edit", [put("weight_decay", 0.5), put("total_batch_size", 4), put("seed", 7)])
-def test_a_record_whose_content_does_not_give_its_id_is_none_whoever_asks(runs: RunDirectory, edit: Callable[[dict[str, Any]], None]) -> None:
+def test_a_record_whose_content_does_not_give_its_id_is_none_whoever_asks(
+    runs: RunDirectory, edit: Callable[[dict[str, Any]], None]
+) -> None:
     """Also who knows nothing of data and code, as `show`."""
     edited(runs, edit, identify(QUICK))
     assert records.read(runs.records / f"{identify(QUICK)}.jsonl") is not None
