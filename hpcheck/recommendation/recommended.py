@@ -169,7 +169,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "data": runs.fingerprints.data(data)[:16],
         "seed": asked.config.seed,
         **({"script": {"train_examples": asked.facts.train_examples}} if asked.config.script is not None else {}),
-        "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
+        "environment": {key: value for key, value in first.environment.items() if key not in ("data", "identity")} if first else {},
         **Metric.of(asked).block(),
         "confirm_trainings": trainings_of(asked),
         "cost": {part: cost(of_part, asked) for part, of_part in parts.items() if of_part or part != "confirmation"},

@@ -142,7 +142,7 @@ def _begun(path: Path, content: bytes, run_id: str) -> tuple[Mapping[str, Any], 
 def _as_begun(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether a run goes on to the same numbers here: the same device, torch and threads. On more or fewer such devices it goes on to the
     same up to rounding: what each part of a batch is does not depend on them."""
-    return all(begun.get(key) == now.get(key) for key in {*begun, *now} - {"hpcheck", "python", "devices"})
+    return all(begun.get(key) == now.get(key) for key in {*begun, *now} - {"hpcheck", "python", "devices", "identity"})
 
 
 def _refuse_newer(path: Path, head: Mapping[str, Any]) -> None:
