@@ -19,15 +19,15 @@ from hpcheck.reproduce import page
 
 DOCS = Path(__file__).parent
 EXIT_CODES = {  # hpcheck/terminal/exit_codes.py, in words
-    0: "fine; a tie is an answer",
-    1: "`check`: a setting has drifted; `reproduce`: something that was run misses the paper's value",
-    2: "something given was wrong",
+    0: 'all is well; "these values are tied" is an answer too',
+    1: "`check`: a setting has drifted from the committed one. `reproduce`: a run missed the paper's value",
+    2: "something that you gave was wrong",
     3: "a run failed, or hpcheck itself",
-    4: "another process holds the run directory",
-    5: "storage failed",
-    6: "a reading abstained, or a step had no learning rate to run with",
-    130: "interrupted (143: terminated; 129: the terminal was closed, save under `nohup`); the same command goes on where it stopped",
-    141: "whatever stdout was piped into closed it (`| head`)",
+    4: "another process uses the run directory",
+    5: "a file could not be written",
+    6: "a step gave no answer, because its curves could not be read or no learning rate was known",
+    130: "stopped by Ctrl-C (143: by SIGTERM; 129: the terminal was closed, except under `nohup`). Run the command again to go on",
+    141: "the program that read the output closed it (`| head`)",
 }
 
 

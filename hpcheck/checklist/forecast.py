@@ -84,14 +84,16 @@ def plan_lines(found: Mapping[str, Any]) -> list[str]:
     search = found["search"]
     return [
         f"Data: {found['data']}",
-        f"One training of yours: {epochs(found['epochs_of_a_full_training'])}, {found['iterations_of_a_full_training']:,} iterations of "
-        f"{found['total_batch_size']}. What each step may cost, in such trainings, from an empty run directory:",
+        f"One training of yours: {epochs(found['epochs_of_a_full_training'])}, {found['iterations_of_a_full_training']:,} iterations at "
+        f"batch size {found['total_batch_size']}.",
+        "What each step may cost, counted in such trainings, from an empty run directory:",
         *bounds,
-        f"The search, all before full trainings: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations."
+        f"The search, which is all before full trainings: {_span(search['trainings'])} trainings, {_span(search['iterations'])} iterations."
         + ("" if found["confirm"]["trainings"] else f" Its goal is {found['goal']:,} iterations at most."),
         *forecast_confirm.words(found["confirm"]),
-        "The bounds are of simulated networks, easy and hard to search. A larger batch size has fewer iterations and more examples.",
-        "Runs that are known now:",
+        "The bounds come from simulated networks, easy and hard to search. Trainings are counted in examples: "
+        "at a larger batch size fewer iterations may cost as much.",
+        "Runs that come next:",
         *(known or ["  none: every run is done"]),
     ]
 

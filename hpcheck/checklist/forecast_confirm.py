@@ -28,18 +28,18 @@ def words(found: dict[str, Any]) -> list[str]:
     """The same for people."""
     parts = found["parts"]
     if not parts:
-        return [f"Nothing is confirmed by full trainings: {found['why']}"]
+        return [f"No full trainings confirm the settings. {found['why']}"]
     named = [
-        f"{parts['first']} to begin with (yours among them)",
-        *([f"{parts['challenger']} challenger or one more seed"] if parts["challenger"] else []),
+        f"{parts['first']} to begin with (yours is one of them)",
+        *([f"{parts['challenger']} challenger or one more fresh seed"] if parts["challenger"] else []),
         *([f"{parts['neighbours']} neighbour{'s' * (parts['neighbours'] > 1)} in weight decay"] if parts["neighbours"] else []),
         f"{parts['fresh']} with fresh seeds",
     ]
     more = f" --sure: about {found['sure']} more." if found["sure"] else ""
     return [
-        f"Full trainings of confirm, {found['trainings']}: {', '.join(named)}.{more} {found['why']}",
-        f"The search before it may cost {found['share']:g} trainings. "
-        "Where that is used up, momentum is left out first, then the batch size.",
+        f"Full trainings in confirm: {found['trainings']}. These are {', '.join(named)}.{more} {found['why']}",
+        f"The search before them may cost {found['share']:g} trainings. The learning rate is read in any case; "
+        "batch or momentum is left out if it would cost more.",
     ]
 
 

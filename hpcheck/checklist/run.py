@@ -107,7 +107,7 @@ class Checklist:
         if step == CONFIRM and self.replays.settings_before(CONFIRM).found is None:
             before = self.run_step(lr_in_full.STEP)
         for name in self.replays.unfinished_before(step):
-            self.progress.say(f"{step}: {name} was begun and not finished, so it has no say here; hpcheck {name} goes on with it")
+            self.progress.say(f"{step}: {name} was begun but not finished, so it is not used here; hpcheck {name} goes on with it")
         reading = self._read(step, in_share)
         self._draw(reading)
         self.write()

@@ -24,7 +24,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None], str | None], ...] = (  # name, f
     (
         "train",
         steps.whole_step("train"),
-        "Train with what is recommended. The lr is read again first where other settings have moved it.",
+        "Train with what is recommended. The lr is read again first if other settings have moved it.",
     ),
     ("plan", views.plan, None),
     ("show", views.show, None),
@@ -53,7 +53,7 @@ def _tell_version(asked: bool) -> None:
 
 @app.callback()
 def every_command(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks; before or after the command.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks. Also works after the command.")] = False,
     version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     """Set learning rate, batch size, momentum and weight decay by Leslie Smith's checklist, with the evidence."""

@@ -12,9 +12,10 @@ from hpcheck.terminal import exit_codes, stdout
 
 if TYPE_CHECKING:
     from hpcheck.config import Config
+    from hpcheck.script.call import Call
 
 ConfigPath = Annotated[Path | None, typer.Argument(metavar="CONFIG", help="Config file; default ./hpcheck.yaml, else the newest run's.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a config key (dotted).")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", "-s", metavar="KEY=VALUE", help="Override a config key: budget.epochs=10.")]
 From = Annotated[Path | None, typer.Option("--from", metavar="FILE", help="Start from the settings in a recommended.yaml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the recommendation as JSON on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no words.")]
@@ -54,7 +55,7 @@ def load_config(
     fallback = default if newest is None else newest.config
     of_newest = path is None and fallback != default
     if of_newest:
-        stdout.tell(f"config: {fallback}, that of the newest run, with what was set for it by -s")
+        stdout.tell(f"config: {fallback}, the config of the newest run, as -s had changed it")
     loaded = configs.load(path or fallback, [*(overrides or []), *outer_settings()])
     if (of_newest or (path is not None and rundir.is_in_one(path))) and runs_code and (launches or loaded.script is None):
         rundir.refuse_users_code(loaded, path or fallback)
@@ -100,10 +101,18 @@ def exit_if_abstained(abstained: bool) -> None:
         raise typer.Exit(exit_codes.ABSTAINED)
 
 
-def print_recommendation(content: dict[str, Any], folder: Path, as_json: bool, to_stderr: bool = False) -> None:
+def call_of(config: Path | None, overrides: list[str] | None, from_: Path | None = None) -> "Call":
+    """What this call names, for the commands that are told to be tried next."""
+    from hpcheck.script.call import Call
+
+    script = command_line.of_this_call()
+    return Call(config, tuple(overrides or ()), from_, None if script is None else tuple(script))
+
+
+def print_recommendation(content: dict[str, Any], folder: Path, as_json: bool, call: "Call", to_stderr: bool = False) -> None:
     from hpcheck.cli import summary
 
     if as_json:
         stdout.write(stdout.as_json(content))
     else:
-        summary.show(content, stdout.console(to_stderr), folder)
+        summary.show(content, stdout.console(to_stderr), folder, call)

@@ -11,14 +11,14 @@ from hpcheck.terminal import stdout
 
 
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to start; data in it are recognised.")] = Path(),
-    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="A shipped config instead, such as quickstart.")] = None,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder. Data in it are recognised.")] = Path(),
+    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="Write a shipped config, such as quickstart.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
     script: Annotated[
         Path | None, typer.Option("--script", metavar="FILE", help="Look at a training script of yours and print the lines to add.")
     ] = None,
-    task: Annotated[bool, typer.Option("--task", help="A class of your own that trains anything, to begin with.")] = False,
-    lightning: Annotated[bool, typer.Option("--lightning", help="A config for a LightningModule, and a small one to begin with.")] = False,
+    task: Annotated[bool, typer.Option("--task", help="Write a task, a class that can train anything, to begin with.")] = False,
+    lightning: Annotated[bool, typer.Option("--lightning", help="Write a config for a LightningModule, and a small one.")] = False,
     hf: Annotated[bool, typer.Option("--hf", help="Print the lines that a script with a Hugging Face Trainer needs.")] = False,
 ) -> None:
     """Begin a project. Writes a commented hpcheck.yaml, and hpcheck_entry.py for your own model and data."""
@@ -60,7 +60,7 @@ def validate(
     set_: Overrides = None,
     skip_others: Annotated[bool, typer.Option("--skip-others", help="Pass over YAML files that are no config of hpcheck.")] = False,
 ) -> None:
-    """Check config files. Names all that is wrong with them; no data are read and nothing runs."""
+    """Check config files. Lists all their mistakes. Reads no data and runs nothing."""
     from hpcheck import config as configs
     from hpcheck.config.by_content import is_config
 

@@ -5,12 +5,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hpcheck.cli.options import AsJson, ConfigPath, EventFiles, From, Overrides, Quiet, exit_if_abstained, load_config, print_recommendation
+from hpcheck.cli.options import (
+    AsJson,
+    ConfigPath,
+    EventFiles,
+    From,
+    Overrides,
+    Quiet,
+    call_of,
+    exit_if_abstained,
+    load_config,
+    print_recommendation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hpcheck.config import Config
+    from hpcheck.script.call import Call
 
 
 def whole_step(step: str | None) -> "Callable[..., None]":
@@ -24,12 +36,12 @@ def whole_step(step: str | None) -> "Callable[..., None]":
         quiet: Quiet = False,
         tensorboard: EventFiles = False,
     ) -> None:
-        run_steps(step, load_config(config, set_, from_), as_json, quiet, tensorboard, given=config)
+        run_steps(step, load_config(config, set_, from_), as_json, quiet, tensorboard, call_of(config, set_, from_))
 
     return command
 
 
-Sure = Annotated[bool, typer.Option("--sure", help="Train the neighbours in lr and weight decay twice more, for high confidence.")]
+Sure = Annotated[bool, typer.Option("--sure", help="Train neighbours in lr and weight decay with more seeds, to be surer.")]
 
 
 def run(
@@ -43,10 +55,11 @@ def run(
 ) -> None:
     """The whole checklist, one step after another.
 
-    The steps are lr-range, batch, momentum, confirm and train. Where confirm.trainings is 0, wd-grid and a second look at the lr take the
-    place of confirm.
+    The steps are lr-range, batch, momentum, confirm and train. If confirm.trainings is 0, wd-grid and a second look at the lr are made
+    instead of confirm.
     """
-    run_steps(None, load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard, given=config)
+    overrides = [*(set_ or []), *_sure(sure)]
+    run_steps(None, load_config(config, overrides, from_), as_json, quiet, tensorboard, call_of(config, overrides, from_))
 
 
 def confirm(
@@ -58,8 +71,9 @@ def confirm(
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
 ) -> None:
-    """Train the best settings and yours in full, and compare them. A few weight decays are tried first."""
-    run_steps("confirm", load_config(config, [*(set_ or []), *_sure(sure)], from_), as_json, quiet, tensorboard, given=config)
+    """Train promising settings and yours in full, and compare them. Weight decay is set here too."""
+    overrides = [*(set_ or []), *_sure(sure)]
+    run_steps("confirm", load_config(config, overrides, from_), as_json, quiet, tensorboard, call_of(config, overrides, from_))
 
 
 def _sure(sure: bool) -> list[str]:
@@ -70,20 +84,20 @@ def batch(
     config: ConfigPath = None,
     set_: Overrides = None,
     from_: From = None,
-    measure_again: Annotated[bool, typer.Option("--measure-again", help="Time the steps anew, say on another machine.")] = False,
+    measure_again: Annotated[bool, typer.Option("--measure-again", help="Time the steps anew, as on another machine.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
 ) -> None:
     """Step 2: the batch size, at equal execution time (4.2)."""
-    run_steps("batch", load_config(config, set_, from_), as_json, quiet, tensorboard, measure_again, config)
+    run_steps("batch", load_config(config, set_, from_), as_json, quiet, tensorboard, call_of(config, set_, from_), measure_again)
 
 
 def momentum(
     config: ConfigPath = None,
     set_: Overrides = None,
     from_: From = None,
-    range_test: Annotated[bool, typer.Option("--range-test", help="Show why rising momentum shows no optimum (Fig. 7b).")] = False,
+    range_test: Annotated[bool, typer.Option("--range-test", help="Show that rising momentum has no best value (Fig. 7b).")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
@@ -95,7 +109,7 @@ def momentum(
         from hpcheck.steps import momentum_range_test
 
         return exit_if_abstained(look("momentum-range-test", momentum_range_test.decide, "momentum", loaded, as_json, quiet, tensorboard))
-    return run_steps("momentum", loaded, as_json, quiet, tensorboard, given=config)
+    return run_steps("momentum", loaded, as_json, quiet, tensorboard, call_of(config, set_, from_))
 
 
 def wd_grid(
@@ -103,9 +117,9 @@ def wd_grid(
     set_: Overrides = None,
     from_: From = None,
     from_snapshot: Annotated[
-        bool | None, typer.Option("--from-snapshot/--whole-runs", help="Continue one run at each value (Fig. 12), or a run each.")
+        bool | None, typer.Option("--from-snapshot/--whole-runs", help="Continue one run for each value (Fig. 12), or whole runs.")
     ] = None,
-    over: Annotated[str | None, typer.Option("--over", metavar="KEY[=V,V]", help="Another option instead, such as model.dropout.")] = None,
+    over: Annotated[str | None, typer.Option("--over", metavar="KEY[=V,V]", help="Compare another option, such as model.dropout.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     tensorboard: EventFiles = False,
@@ -118,7 +132,7 @@ def wd_grid(
         from hpcheck.steps.other_regularizer import parse
 
         return exit_if_abstained(look("wd-grid-over", parse(over, loaded).decide, "lr-reprobe", loaded, as_json, quiet, tensorboard))
-    return run_steps("wd-grid", loaded, as_json, quiet, tensorboard, given=config)
+    return run_steps("wd-grid", loaded, as_json, quiet, tensorboard, call_of(config, overrides, from_))
 
 
 def will_need_workers(config: "Config") -> bool:
@@ -140,11 +154,11 @@ def run_steps(
     as_json: bool,
     quiet: bool,
     tensorboard: bool,
+    call: "Call",
     measure_again: bool = False,
-    given: Path | None = None,
 ) -> None:
-    """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained, with what to try. `given` is the
-    config's path as it was typed."""
+    """Run one step, or all of them, and print the recommendation; exit 6 where a reading abstained, with what to try. The commands that it
+    tells name what the `call` did."""
     from hpcheck.terminal.progress import Progress
 
     progress = Progress(quiet)
@@ -157,7 +171,6 @@ def run_steps(
         from hpcheck.recommendation import recommended
         from hpcheck.recommendation.verdict import has_no_answer
         from hpcheck.report.try_next import after_abstention
-        from hpcheck.script import command_line
         from hpcheck.steps.reading import left_open
     with Checklist(config, progress, tensorboard) as checklist:
         if measure_again:
@@ -169,8 +182,8 @@ def run_steps(
         progress.say(words)
     content = recommended.read(checklist.runs.recommended, whole=True)
     if as_json or not quiet:
-        print_recommendation(content, checklist.runs.path, as_json, to_stderr=True)
+        print_recommendation(content, checklist.runs.path, as_json, call, to_stderr=True)
     told = has_no_answer(content) and not (as_json or quiet)  # the recommendation ends with the same command
-    if not told and (command := after_abstention(readings, checklist.runs.by_id, given, command_line.of_this_call())):
-        progress.say(f"to try next: {command}", whole=True)
+    if not told and (command := after_abstention(readings, checklist.runs.by_id)):
+        progress.say(f"to try next: {call.named_in(command)}", whole=True)
     exit_if_abstained(bool(left_open(readings)))

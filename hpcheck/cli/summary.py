@@ -9,19 +9,21 @@ from rich.text import Text
 
 from hpcheck.recommendation import verdict, wording
 from hpcheck.report.advice import next_of
+from hpcheck.script.call import Call
 from hpcheck.terminal.wrap import wrapped
 
 COLUMNS = ("setting", "value", "interval", "reading")
 GAP = 3  # characters between two columns
+NOTHING_NAMED = Call()  # hpcheck.yaml, or the newest run
 
 
-def show(content: Mapping[str, Any], console: Console, folder: Path) -> None:
+def show(content: Mapping[str, Any], console: Console, folder: Path, call: Call = NOTHING_NAMED) -> None:
     """Print the recommendation: fitted to a terminal; a line as long as it is where nobody's terminal is the reader."""
-    for line, is_bold in lines(content, folder, console.width if console.is_terminal else None):
+    for line, is_bold in lines(content, folder, console.width if console.is_terminal else None, call):
         console.print(Text(line, style="bold" if is_bold else ""), soft_wrap=True)
 
 
-def lines(content: Mapping[str, Any], folder: Path, width: int | None = None) -> Iterator[tuple[str, bool]]:
+def lines(content: Mapping[str, Any], folder: Path, width: int | None = None, call: Call = NOTHING_NAMED) -> Iterator[tuple[str, bool]]:
     """Its lines, the answer first, and which are bold: the verdict, a row for each setting, what it rests on, what it cost, what was
     not tested; then the reasons, where all of it lies and what is next."""
     if said := verdict.first_line(content):
@@ -35,7 +37,7 @@ def lines(content: Mapping[str, Any], folder: Path, width: int | None = None) ->
     for line in [*answer_lines(content), "", *wording.reason_lines(content)]:
         yield wrapped(line, width), False
     yield "", False
-    for line in [*place_lines(folder), *exit_lines(content, width)]:  # paths and commands, to be copied
+    for line in [*place_lines(folder), *exit_lines(content, width, call)]:  # paths and commands, to be copied
         yield line, False
 
 
@@ -68,10 +70,10 @@ def place_lines(folder: Path) -> list[str]:
     return [f"{name}: {path}" for name, path in named.items() if path.exists()]
 
 
-def exit_lines(content: Mapping[str, Any], width: int | None = None) -> list[str]:
+def exit_lines(content: Mapping[str, Any], width: int | None, call: Call) -> list[str]:
     """What to do next; a command that has no room beside its words stands below them."""
     told = []
-    for words, command in next_of(content):
+    for words, command in next_of(content, call):
         said = f"next: {words[:1].lower()}{words[1:]}"
         whole = f"{said}: {command}" if command else said
         told += (

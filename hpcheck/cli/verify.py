@@ -11,17 +11,17 @@ from hpcheck.terminal import exit_codes, stdout
 
 def check(
     config: ConfigPath = None,
-    baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed one.")] = Path("recommended.yaml"),
+    baseline: Annotated[Path, typer.Option("--baseline", metavar="FILE", help="The committed file.")] = Path("recommended.yaml"),
     update: Annotated[bool, typer.Option("--update", help="Write the baseline, or accept what has drifted.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Confirm by full trainings anew, as run does.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Make all full trainings again, as run does.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print old settings against new.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Write annotations and $GITHUB_STEP_SUMMARY.")] = False,
-    markdown: Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write the summary there, for a comment.")] = None,
+    markdown: Annotated[Path | None, typer.Option("--markdown", metavar="FILE", help="Write a summary, for a comment.")] = None,
     set_: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON on stdout.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare the committed recommendation with a fresh one, in CI. Exit 0 same, 1 drifted, 2 unusable."""
+    """Compare the committed recommendation with a fresh one, in CI. Exits with 0 if it still holds, 1 if not, 2 if it cannot be used."""
     from hpcheck.cli import check as checking
     from hpcheck.runs.target import refuse_target
 
@@ -41,8 +41,8 @@ def check(
 
 def reproduce(
     what: Annotated[list[str] | None, typer.Argument(metavar="WHAT", help="table1, table2-lenet-12, fig9a, fig7 ...")] = None,
-    row: Annotated[int | None, typer.Option("--row", metavar="N", help="That row of the table alone.")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="Say where each experiment stands; runs nothing.")] = False,
+    row: Annotated[int | None, typer.Option("--row", metavar="N", help="Only this row of the table.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Say where each experiment stands. Runs nothing.")] = False,
     all_: Annotated[bool, typer.Option("--all", help="Every experiment that fits in --budget, the cheapest first.")] = False,
     budget: Annotated[str, typer.Option("--budget", metavar="TIME", help="For --all: 90s, 30m, 2h.")] = "30m",
     records: Annotated[Path | None, typer.Option("--records", metavar="DIR", help="Use the records in DIR/NAME/ too.")] = None,
@@ -50,7 +50,7 @@ def reproduce(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON on stdout.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """The paper's own tables and figures, run again. Its value, ours, pass or miss; exit 1 where something that was run misses."""
+    """The paper's own tables and figures, run again. Prints the paper's value, ours, and pass or miss. Exits with 1 if a run misses."""
     from hpcheck.reproduce import commands
 
     asked = commands.Wanted(what or [], row, records, set_ or [])

@@ -1,5 +1,6 @@
 """The commands that look: what would run, what was found, the report, and curves from anywhere."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from hpcheck.cli.options import (
     Overrides,
     Quiet,
     Snippet,
+    call_of,
     exit_if_abstained,
     load_config,
     print_recommendation,
@@ -27,7 +29,7 @@ def plan(
     from_: From = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON on stdout.")] = False,
 ) -> None:
-    """What a search will cost, before anything runs. Checks the config, and says which data it found and which runs are known now."""
+    """What a search will cost, before anything runs. Checks the config, and says which data it found and which runs come next."""
     from hpcheck.checklist import forecast
     from hpcheck.checklist import probe as probes
 
@@ -50,13 +52,14 @@ def show(
     batch: Annotated[
         int | None, typer.Option("--batch", metavar="N", min=1, help="How the values move at this batch size, by published rules.")
     ] = None,
-    epochs: Annotated[float | None, typer.Option("--epochs", metavar="M", min=0.001, help="The same at so many epochs.")] = None,
+    epochs: Annotated[float | None, typer.Option("--epochs", metavar="M", min=0.001, help="The same for this number of epochs.")] = None,
     set_: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """The recommended settings, and where each came from. Or code that uses them, or how they move with batch size and length."""
     from hpcheck.checklist.lost_records import refuse_lost_records
     from hpcheck.config.by_content import is_recommendation
+    from hpcheck.config.differences import overrides_between
     from hpcheck.recommendation import other_lengths, recommended, snippets
     from hpcheck.runs.directory import RunDirectory
     from hpcheck.runs.identity import declares_multipliers
@@ -71,19 +74,21 @@ def show(
     arrays = made_with.script is None and made_with.task is None  # what the others told is in one of the two configs alone
     for part in ("data", "model", "optimizer") if arrays else ():
         if getattr(made_with, part).model_dump(exclude={"root"}) != getattr(loaded, part).model_dump(exclude={"root"}):
-            stdout.tell(f"the section {part} of this config is another than these settings were read with (hpcheck run reads anew)")
+            stdout.tell(f"the section {part} of this config has changed since these settings were found (hpcheck run finds them again)")
     if batch is not None or epochs is not None:
         return stdout.write_words(other_lengths.lines(content, batch, epochs))
+    script = None if made_with.script is None else tuple(made_with.script)
+    call = replace(call_of(config, [*(set_ or []), *overrides_between(loaded, made_with)]), script=script)
     if made_with.script is not None or (snippet == "hpcheck" and made_with.task is None):
         from hpcheck.script import snippet as scripts
 
         if snippet is None:
-            print_recommendation(content, runs.path, as_json)
+            print_recommendation(content, runs.path, as_json, call)
         if snippet is not None or not as_json:
             stdout.write(scripts.write(runs.recommended, snippet, made_with.script))
         return None
     if snippet is None:
-        return print_recommendation(content, runs.path, as_json)
+        return print_recommendation(content, runs.path, as_json, call)
     if made_with.task is not None:
         from hpcheck.tasks import snippet as of_task
 
@@ -107,7 +112,7 @@ def _show_file(path: Path, snippet: str | None, batch: int | None, epochs: float
     if batch is not None or epochs is not None:
         return stdout.write_words(other_lengths.lines(content, batch, epochs))
     if snippet is None:
-        return print_recommendation(content, path.parent, as_json)
+        return print_recommendation(content, path.parent, as_json, call_of(None, None))
     if snippet == "hpcheck":
         return stdout.write(scripts.write(path, snippet, None))
     made_with = RunDirectory(path.parent).made_with(str(content["provenance"].get("config")))
@@ -144,15 +149,15 @@ def read(
     curves: Annotated[
         list[Path], typer.Argument(metavar="CURVE", help="CSV, JSON, console log, TensorBoard, MLflow, Caffe; or a directory.")
     ],
-    x: Annotated[
-        str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: the lr's or a step's.")
-    ] = None,
+    x: Annotated[str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: lr or step.")] = None,
     step: Annotated[str | None, typer.Option("--step", metavar="COLUMN", help="What counts iterations or epochs.")] = None,
     lr: Annotated[str | None, typer.Option("--lr", metavar="COLUMN", help="The learning rate.")] = None,
-    val_loss: Annotated[list[str] | None, typer.Option("--val-loss", metavar="COLUMN", help="Validation loss; again: its parts.")] = None,
+    val_loss: Annotated[
+        list[str] | None, typer.Option("--val-loss", metavar="COLUMN", help="Validation loss; repeat for parts.")
+    ] = None,
     train_loss: Annotated[str | None, typer.Option("--train-loss", metavar="COLUMN", help="The training loss.")] = None,
     accuracy: Annotated[str | None, typer.Option("--accuracy", metavar="COLUMN", help="The validation metric.")] = None,
-    format_: Annotated[CurveFormat | None, typer.Option("--format", help="Read the files as this; else by what they hold.")] = None,
+    format_: Annotated[CurveFormat | None, typer.Option("--format", help="Format of the files. Default: found from their content.")] = None,
     plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw the curves with their clues as boxes.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the readings as JSON on stdout.")] = False,
     quiet: Quiet = False,

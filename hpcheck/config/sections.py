@@ -109,7 +109,7 @@ class Model(Part):
     """What learns. Further keys are options of the builder; a bare string is short for {name: ...}."""
 
     name: Text = Field(description="A model that hpcheck ships, or your own builder: pkg.module:function")
-    reads: Some[Text] = Field(default=(), description="Files that your own builder reads: another content is another run")
+    reads: Some[Text] = Field(default=(), description="Files that your own builder reads; if they change, runs are made anew")
 
 
 class Task(Part):
@@ -123,7 +123,7 @@ class Task(Part):
     metric_is: Literal["higher", "lower"] | None = Field(
         default=None, description="Which values of it are better; null: by its name (loss and error: lower)"
     )
-    reads: Some[Text] = Field(default=(), description="Files and folders that it reads: another content is another run")
+    reads: Some[Text] = Field(default=(), description="Files and folders that it reads; if they change, runs are made anew")
 
 
 class Optimizer(Part):
@@ -175,10 +175,10 @@ class Start(Section):
     """What you use today: where the checklist starts from, and what it is compared with."""
 
     total_batch_size: Count = Field(default=128, description="Examples in one update, over all devices")
-    max_lr: Positive | None = Field(default=None, description="Learning rate you use today; used where none has been read")
+    max_lr: Positive | None = Field(default=None, description="Largest learning rate you use today; used if none has been read")
     min_lr: Positive | None = Field(default=None, description="Where a cycle up to max_lr begins; null: by lr_range.min_lr_rule")
-    weight_decay: NotNegative = Field(default=1e-4, description="Weight decay until wd-grid has found a better one")
-    momentum: MomentumRange = Field(default=MomentumRange(), description="Momentum until the momentum step has found a better one")
+    weight_decay: NotNegative = Field(default=1e-4, description="Weight decay you use today")
+    momentum: MomentumRange = Field(default=MomentumRange(), description="Momentum you use today")
 
     @field_validator("min_lr")
     @classmethod
@@ -338,7 +338,7 @@ class Config(Section):
         default=None, description="Command of a training script of your own, as a list of words; takes the place of data and model"
     )
     script_reads: Some[Text] = Field(default=(), description="Files that the script reads and that change its training")
-    script_version: Text | None = Field(default=None, description="Change it where the script's training changed and no file of it did")
+    script_version: Text | None = Field(default=None, description="Change it if the training changed, but no file of the script did")
     task: Task | None = Field(default=None, description="A task of your own, pkg.module:Task; takes the place of data and model")
     data: Data = Field(description="What is learned from")
     model: Model = Field(description="What learns")

@@ -11,7 +11,7 @@ from itertools import pairwise
 from hpcheck.drawing import scale
 from hpcheck.drawing.clue_layout import Clue, clue_boxes, clue_words
 from hpcheck.drawing.frame import Frame, Point, Size
-from hpcheck.drawing.layout import CHARACTER, Stroke, Words
+from hpcheck.drawing.layout import BOLD, CHARACTER, Stroke, Words
 from hpcheck.drawing.marks import ends_early
 from hpcheck.drawing.panels import Panel, Series
 from hpcheck.drawing.scale import View
@@ -22,7 +22,6 @@ RIGHT = 16.0  # pixels: half of a tick's number may stand there
 HEAD, MARK_ROW = 24.0, 16.0  # pixels above the plot: for what its axis measures, and for each row of marks
 ALONG = 6  # points of a stretch between two evaluations that words should not hide
 BESIDE = 9.0  # pixels between the end of a curve and its name
-BOLD = 1.15  # ours: how much wider bold words are, and a short word with wide letters may be
 MOST_OF_WIDTH = 0.36  # ours: the names of curves take at most this share of the picture
 
 
@@ -58,12 +57,27 @@ class CurveLayout:
     clues: tuple[Clue, ...]
 
 
-def placed(panel: Panel, view: View, size: Size) -> CurveLayout:
-    """The layout of one panel in one size."""
+def columns(panels: Sequence[tuple[Panel, View]], size: Size) -> list[float]:
+    """Pixels right of each plot. Panels over the same stretch of the same axis have the same, so that a value stands in one line in all."""
+    own = [_column(panel, size) for panel, _ in panels]
+    axes = [(panel.x_label, view.x, panel.log_x) for panel, view in panels]
+    return [max(width for width, axis in zip(own, axes, strict=True) if axis == this) for this in axes]
+
+
+def _column(panel: Panel, size: Size) -> float:
+    """Pixels right of a panel's plot, for the names of its curves."""
     common, names = curve_names(panel, size)
-    bold = [BOLD * line.chosen or 1.0 for line in panel.series] if names else []
-    wide = max((len(name) * weight for name, weight in zip((common, *names), (BOLD, *bold), strict=False)), default=0) + 1
-    column = min(wide * CHARACTER * size.font, MOST_OF_WIDTH * size.width) + BESIDE if names else RIGHT
+    if not names:
+        return RIGHT
+    bold = [BOLD * line.chosen or 1.0 for line in panel.series]
+    wide = max(len(name) * weight for name, weight in zip((common, *names), (BOLD, *bold), strict=True)) + 1
+    return min(wide * CHARACTER * size.font, MOST_OF_WIDTH * size.width) + BESIDE
+
+
+def placed(panel: Panel, view: View, size: Size, column: float | None = None) -> CurveLayout:
+    """The layout of one panel in one size, with `column` pixels right of the plot; None: as many as its own curves' names need."""
+    column = column if column is not None else _column(panel, size)
+    common, names = curve_names(panel, size)
     marks, rows = _mark_rows(panel, view, size, size.width - column)
     frame = Frame(panel, view, size, HEAD + MARK_ROW * rows, size.width - column)
     curves = tuple(_curve(frame, line, index) for index, line in enumerate(panel.series))

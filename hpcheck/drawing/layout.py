@@ -9,16 +9,18 @@ from hpcheck.drawing import scale
 from hpcheck.drawing.panels import Candidate, SettingPlot
 from hpcheck.text import number
 
-CHARACTER = 0.6  # ours: mean width of a character, as a share of its size; digits of DejaVu Sans are that wide
+CHARACTER = 0.6  # ours: mean width of a character, as a share of its size; digits of DejaVu Sans are 0.64 wide, letters are less
+BOLD = 1.15  # ours: how much wider bold words are, and a short word with wide letters may be
+BOLD_KINDS = ("title", "answer", "chosen")
 RADIUS = 5.0
 GAP = 4.0  # ours: least room between two labels
 FAR = 6.0  # ours: a score this many times as far from the best as the median one stands at the edge, so that it does not squash the others
 HEAD = 56.0  # room above the plot: title, answer and what the scores are
-FOOT = 48.0  # room below it: values, "yours", and what the scores are of
+FOOT = 54.0  # room below it: values, "yours", and what the scores are of
 KEY = (
     "Filled: chosen. Pale: about as good. Shaded: where the value may lie. Dashed: yours. \u2715: diverged. \u25b2 \u25bc: far worse.",
-    "Bars: one standard error, of the difference from the filled dot where that has no bar.",
-    "Full trainings are drawn by their first seed; the verdict is by fresh seeds.",
+    "Bars: one standard error. If the filled dot has no bar, they are errors of the difference from it.",
+    "Full trainings show the score of the first seed. The verdict comes from fresh seeds.",
 )
 Kind = Literal["chosen", "tied", "other", "diverged", "beyond"]
 Span = tuple[float, float]
@@ -39,7 +41,7 @@ class Words:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom, by the mean width of a character."""
-        width = len(self.words) * CHARACTER * self.size
+        width = len(self.words) * CHARACTER * self.size * (BOLD if self.kind in BOLD_KINDS else 1.0)
         left = self.x - {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor] * width
         return left, self.y - 0.8 * self.size, left + width, self.y + 0.2 * self.size
 
@@ -88,8 +90,8 @@ class Size:
     font: float
 
 
-WIDE = Size("wide", 212.0, 226.0, 11.5)
-NARROW = Size("narrow", 170.0, 212.0, 11.0)
+WIDE = Size("wide", 212.0, 232.0, 11.5)
+NARROW = Size("narrow", 170.0, 218.0, 11.0)
 
 
 class _Axes:
@@ -134,8 +136,8 @@ class _Axes:
 def setting(plot: SettingPlot, size: Size = WIDE) -> Layout:
     """The layout of one plot; where nothing was tried, its title, its answer and why."""
     head = [
-        Words(0, 13, _fitted(plot.title, size.width, size.font + 1.5), size.font + 1.5, "start", "title"),
-        Words(0, 33, _fitted(plot.answer, size.width, size.font + 4), size.font + 4, "start", "answer"),
+        Words(0, 13, _fitted(plot.title, size.width / BOLD, size.font + 1.5), size.font + 1.5, "start", "title"),
+        Words(0, 33, _fitted(plot.answer, size.width / BOLD, size.font + 4), size.font + 4, "start", "answer"),
     ]
     if not plot.candidates:
         note = Words(0, HEAD + 14, _fitted(plot.note or "not tested", size.width, size.font), size.font, "start")

@@ -9,7 +9,7 @@ from typing import Any
 
 from hpcheck.drawing import scale
 from hpcheck.drawing.clue_layout import BADGE
-from hpcheck.drawing.curve_layout import Curve, CurveLayout, placed
+from hpcheck.drawing.curve_layout import Curve, CurveLayout, columns, placed
 from hpcheck.drawing.frame import WIDE
 from hpcheck.drawing.layout import CHARACTER, Stroke, Words
 from hpcheck.drawing.marks import merged, spoken
@@ -67,7 +67,8 @@ def draw_panels(panels: Sequence[Panel], path: Path, shows: str | None = None) -
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    shown = [(panel, placed(panel, view, WIDE)) for panel in panels if (view := scale.view(panel))]
+    viewed = [(panel, view) for panel in panels if (view := scale.view(panel))]
+    shown = [(panel, placed(panel, view, WIDE, column)) for (panel, view), column in zip(viewed, columns(viewed, WIDE), strict=True)]
     below = [clue_lines(panel) for panel, _ in shown]
     heights = [TITLE + layout.size.height + LINE * len(lines) + MARGIN for (_, layout), lines in zip(shown, below, strict=True)]
     width, height = WIDE.width + 2 * MARGIN, sum(heights) + MARGIN

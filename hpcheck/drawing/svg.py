@@ -11,9 +11,9 @@ from hpcheck.drawing.panels import Panel
 from hpcheck.drawing.scale import View
 
 
-def svg(panel: Panel, view: View, size: Size, identity: str) -> Markup:
-    """One rendition. `identity` is unique on the page: the clip path is named after it."""
-    layout = placed(panel, view, size)
+def svg(panel: Panel, view: View, size: Size, identity: str, column: float | None = None) -> Markup:
+    """One rendition, with `column` pixels right of the plot. `identity` is unique on the page: the clip path is named after it."""
+    layout = placed(panel, view, size, column)
     left, top, right, bottom = layout.plot
     clip = tag("clipPath", tag("rect", x=_n(left), y=_n(top), width=_n(right - left), height=_n(bottom - top)), id=identity)
     return tag(

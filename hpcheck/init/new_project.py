@@ -110,11 +110,11 @@ def _words(directory: Path, texts: dict[str, str], found: list[Found], preset: s
     config = configs.parse(texts[CONFIG], CONFIG)
     lines = [f"found {one.words}" for one in found]
     if len(found) > 1:
-        lines.append(f"{CONFIG} reads the first; `data` in it says how another is named")
+        lines.append(f"{CONFIG} reads the first. Under `data` it says how to name another")
     if not found and preset is None:
         lines.append("found no data set here: the example trains on scikit-learn's digits")
     lines += [f"wrote {directory / name}" for name in texts]
     own = f"; your own model goes into {ENTRY}" if config.model.name == OWN else ""
     inside = "" if directory == Path() else f"cd {shlex.quote(str(directory))} && "
-    kept = "runs/ will hold records, pictures and weights, for .gitignore; `hpcheck check --update` writes the recommended.yaml to commit"
+    kept = "put runs/ into .gitignore: it will hold records, pictures and weights"
     return [*lines, kept, f"next: {inside}hpcheck lr-range (the first step), or hpcheck run (everything){own}"]

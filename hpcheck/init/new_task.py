@@ -18,7 +18,7 @@ OWN = {
     "lightning": f"your own module and data are named in {CONFIG} (pip install hpcheck[lightning])",
 }
 HF = (
-    "add these lines to the script that makes your Trainer (nothing is changed where nobody drives it; pip install hpcheck[hf]):",
+    "add these lines to the script that makes your Trainer; they do nothing when you start it yourself (pip install hpcheck[hf]):",
     "  import hpcheck",
     "  from hpcheck.tasks.hf import Follow",
     "  torch.manual_seed(hpcheck.seed(0))    # before the model is made",

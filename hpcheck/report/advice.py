@@ -6,7 +6,9 @@ from typing import Any
 from hpcheck.config import Config
 from hpcheck.recommendation.verdict import has_no_answer, is_beaten, keeps_yours
 from hpcheck.report.try_next import LONGER, MORE_TRAININGS, Find, longer
+from hpcheck.script.call import Call
 from hpcheck.steps import lr_in_full
+from hpcheck.steps.confirm_plan import SURE_SEEDS
 from hpcheck.steps.confirm_reading import PROBABLY
 from hpcheck.steps.reading import Finding, Reading, left_open
 
@@ -30,15 +32,18 @@ def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: 
         lines += [_use(content)] * (not lines)
         lines.append(("Commit recommended.yaml. To train with it", "hpcheck train --from recommended.yaml"))
         lines.append(("Have it checked again when code, data or versions change", "hpcheck check"))
-    return lines
+    call = Call(script=None if config.script is None else tuple(config.script))
+    return [(words, call.named_in(command)) for words, command in lines]
 
 
-def next_of(content: Mapping[str, Any]) -> list[Line]:
-    """What a recommendation asks for by itself: more trainings, or to be used. Nothing where a reading abstained."""
+def next_of(content: Mapping[str, Any], call: Call) -> list[Line]:
+    """What a recommendation asks for by itself: more trainings, or to be used. Nothing where a reading abstained. The commands name what
+    the `call` did."""
     lines = [*after_training(content), *_further(content)]
-    if lines or any(item.get("status") == "abstained" for item in content["evidence"].values()):
-        return lines
-    return [_use(content)] if content["evidence"] else []
+    abstained = any(item.get("status") == "abstained" for item in content["evidence"].values())
+    if not lines and not abstained and content["evidence"]:
+        lines = [_use(content)]
+    return [(words, call.named_in(command)) for words, command in lines]
 
 
 def _use(content: Mapping[str, Any]) -> Line:
@@ -56,7 +61,7 @@ def after_training(content: Mapping[str, Any]) -> list[Line]:
                 _longer(content),
             )
         ]
-    beaten = ("Keep your own settings: in full trainings these were not better", "")
+    beaten = ("Keep your own settings. In full trainings these were not better", "")
     found = content.get("results", {}).get("train", {}).get("overfits")
     return [*([beaten] if is_beaten(content) else []), *(_overfits(found) if found else [])]
 
@@ -76,7 +81,7 @@ def _overfits(found: Mapping[str, Any]) -> list[Line]:
             f"hpcheck run -s budget.epochs={found['budget_epochs']:g}",
         ),
         (
-            "Or compare larger weight decays over runs as long as the training, one for each: short runs may end before the loss rises",
+            "Or compare larger weight decays, in runs as long as the training (short runs may end before the loss rises)",
             f"hpcheck wd-grid --whole-runs -s wd_grid.steps={found['steps']} -s 'wd_grid.values=[{tried}]'",
         ),
     ]
@@ -94,12 +99,14 @@ def missing(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[str
 
 def _further(content: Mapping[str, Any]) -> list[Line]:
     """More full trainings, where those made found nothing better than the start, or did not prove it."""
-    says = content.get("verdict", {}).get("says")
-    if says == PROBABLY:
-        return [("You can use the settings. To be surer first, train them and yours with more seeds", "hpcheck run --sure")]
+    verdict = content.get("verdict", {})
+    more = content["provenance"].get("confirm_trainings", 0) + MORE_TRAININGS
+    if verdict.get("says") == PROBABLY:
+        is_sure = verdict.get("fresh_seeds", 0) >= SURE_SEEDS  # `--sure` would train these no further
+        command = f"hpcheck run -s confirm.trainings={more}" if is_sure else "hpcheck run --sure"
+        return [("You can use the settings. To be surer first, train them and yours with more seeds", command)]
     if not keeps_yours(content):
         return []
-    more = content["provenance"].get("confirm_trainings", 0) + MORE_TRAININGS
     words = "To look further, pay for more full trainings"
     if not after_training(content):
         words = f"Nothing to change. {words}"
@@ -118,7 +125,7 @@ def _abstained(readings: Sequence[Reading], by_id: Find) -> list[Line]:
 def _not_run(content: Mapping[str, Any], readings: Sequence[Reading]) -> list[Line]:
     steps = missing(content, readings)
     if not readings:
-        return [("Nothing has been read yet: run the checklist", "hpcheck run")]
+        return [("Nothing has been read yet. Run the checklist", "hpcheck run")]
     return [(f"Not run yet: {step}", f"hpcheck {COMMAND[step]}") for step in steps]
 
 
@@ -126,9 +133,9 @@ def _training(readings: Sequence[Reading], config: Config, by_id: Find) -> list[
     findings = frozenset[Finding]().union(*(reading.findings for reading in readings))
     lines = []
     if "still falling" in findings:
-        words = "The validation loss was still falling when training ended: train longer (section 4.2, Remark 4)"
+        words = "The validation loss was still falling when training ended. Train longer (section 4.2, Remark 4)"
         lines.append((words, f"hpcheck train -s budget.epochs={LONGER * config.budget.epochs:g}"))
     if "too short to tell" in findings:
         commands = [longer(reading, by_id) for reading in readings if "too short to tell" in reading.findings]
-        lines.append(("The weight decays had no time to act: compare them over longer runs", commands[0]))
+        lines.append(("The weight decays had no time to act. Compare them in longer runs", commands[0]))
     return lines

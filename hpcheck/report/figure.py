@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpcheck.drawing import frame, scale, svg
+from hpcheck.drawing import curve_layout, frame, scale, svg
 from hpcheck.drawing.marks import merged, spoken
 from hpcheck.drawing.markup import Markup, data_block
 from hpcheck.drawing.panels import Box, Panel
+from hpcheck.drawing.scale import View
 from hpcheck.text import number
 
 
@@ -35,17 +36,25 @@ class Figure:
     values: str = ""
 
 
-def figure(panel: Panel, identity: str, sizes: Sequence[frame.Size] = (frame.WIDE, frame.NARROW)) -> Figure:
-    """The whole figure, of which `identity` is the name on the page."""
-    view = scale.view(panel)
-    if view is None:
-        return Figure(identity, panel.title)
+def figures(panels: Sequence[Panel], name: str, sizes: Sequence[frame.Size] = (frame.WIDE, frame.NARROW)) -> list[Figure]:
+    """A figure for each panel, called `name-0` and so on. Those over the same axis stand in line."""
+    views = [scale.view(panel) for panel in panels]
+    shown = [(at, panel, view) for at, (panel, view) in enumerate(zip(panels, views, strict=True)) if view is not None]
+    found = [Figure(f"{name}-{at}", panel.title) for at, panel in enumerate(panels)]
+    columns = [curve_layout.columns([(panel, view) for _, panel, view in shown], size) for size in sizes]
+    for (at, panel, view), *wide in zip(shown, *columns, strict=True):
+        found[at] = _figure(panel, view, f"{name}-{at}", list(zip(sizes, wide, strict=True)))
+    return found
+
+
+def _figure(panel: Panel, view: View, identity: str, sizes: Sequence[tuple[frame.Size, float]]) -> Figure:
+    """The whole figure, of which `identity` is the name on the page, in sizes with so many pixels right of the plot."""
     notes = ["Triangles at the edge: values outside the picture."] * view.cut
     notes += ["The picture shows where the curves end. They begin outside it."] * view.zoomed
     return Figure(
         identity,
         panel.title,
-        [svg.svg(panel, view, size, f"{identity}-{size.name}") for size in sizes],
+        [svg.svg(panel, view, size, f"{identity}-{size.name}", column) for size, column in sizes],
         ",".join(f"{edge:.6g}" for edge in (*view.x, *view.y)),
         notes,
         [_clue(box, panel) for box in merged(panel.boxes)],

@@ -15,7 +15,7 @@ from hpcheck.recommendation import recommended, wording
 from hpcheck.recommendation.metric import Metric
 from hpcheck.recommendation.verdict import has_no_answer
 from hpcheck.report.advice import Line, missing
-from hpcheck.report.figure import Figure, figure
+from hpcheck.report.figure import Figure, figures
 from hpcheck.runs.schedules import cyclical_momentum, one_cycle, values
 from hpcheck.steps.order import CONFIRM
 from hpcheck.steps.reading import Reading
@@ -137,7 +137,7 @@ def schedule(settings: Mapping[str, Any]) -> list[Figure]:
     cycles = cyclical_momentum(momentum[first], momentum[turned], max(stepsize, 1), steps)
     momenta = [point for point in cycles.points if point[0] < steps] + [(steps, float(values(cycles, steps + 1)[-1]))]
     panels = [_line("Learning rate", "learning rate", lrs, "lr"), _line("Momentum", "momentum", momenta, "momentum")]
-    return [figure(panel, f"schedule-{index}", (SMALL,)) for index, panel in enumerate(panels)]
+    return figures(panels, "schedule", (SMALL,))
 
 
 def _line(title: str, y_label: str, points: Sequence[tuple[float, float]], label: str) -> Panel:

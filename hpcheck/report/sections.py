@@ -8,7 +8,7 @@ from typing import Any
 from hpcheck.recommendation.cost import cost_words
 from hpcheck.recommendation.metric import Metric
 from hpcheck.report.advice import COMMAND, missing
-from hpcheck.report.figure import ClueWords, Figure, clue_words, figure
+from hpcheck.report.figure import ClueWords, Figure, clue_words, figures
 from hpcheck.report.overview import NAMES, Table, sentence
 from hpcheck.steps.reading import Evidence, Reading, as_measured
 from hpcheck.text import bound, duration, number, trainings
@@ -124,7 +124,7 @@ def section(reading: Reading, cost: Mapping[str, Any], last_word: Mapping[str, s
         question,
         source,
         answers=[answer(item, last_word.get(item.setting) == reading.step, _trained_well_to(item, items)) for item in items],
-        figures=[figure(panel, f"{reading.step}-{index}") for index, panel in enumerate(reading.panels)],
+        figures=figures(reading.panels, reading.step),
         grounds=[one for one in (grounds(item, said, metric) for item in items) if one.signs or one.considered],
         remarks=[_remark(remark) for remark in reading.remarks if remark not in said],
         cost=cost_words(cost) if cost and cost["runs"] else "",

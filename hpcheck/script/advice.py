@@ -25,7 +25,7 @@ def advice(path: Path) -> list[str]:
         return [*refused, "so there are no lines to add yet"]
     training = Training(path, seen)
     return [
-        f"{path}: add these lines (nothing is changed where nobody drives the script):",
+        f"{path}: add these lines (they do nothing when you start the script yourself):",
         *training.lines(),
         *training.warnings(),
         f"then: hpcheck lr-range -- python {path} (the first step), or hpcheck run -- python {path} (everything)",

@@ -240,7 +240,7 @@ def announced(specs: Sequence[Spec]) -> str:
     if len(set(lengths)) == 1 and lengths[0]:
         each = f"{lengths[0]:,} iterations{' each' if len(specs) > 1 else ''}"
         return f"{between.join(spec.label for spec in specs)} ({each})"
-    return between.join(f"{spec.label} ({steps:,})" if steps else spec.label for spec, steps in zip(specs, lengths, strict=True))
+    return between.join(f"{spec.label} ({steps:,} iterations)" if steps else spec.label for spec, steps in zip(specs, lengths, strict=True))
 
 
 def amount(spec: Spec) -> int:

@@ -86,7 +86,7 @@ def test_people_read_the_same(tmp_path) -> None:
     found = plan(tmp_path)
     text = " ".join(" ".join(plan_lines(found)).split())
     assert "Data: digits (train 1,294; validate 144, held out of the training split; test 359)" in text
-    assert f"One training of yours: 50 epochs, {found['iterations_of_a_full_training']} iterations of 128" in text
+    assert f"One training of yours: 50 epochs, {found['iterations_of_a_full_training']} iterations at batch size 128." in text
     assert f" momentum: {found['trainings']['momentum'][0]:g} to {found['trainings']['momentum'][1]:g} trainings, " in text
     assert f"Its goal is {found['goal']:,} iterations at most" in text
     assert "lr-reprobe: 0 to " in text
@@ -94,7 +94,7 @@ def test_people_read_the_same(tmp_path) -> None:
 
 def test_where_full_trainings_confirm_the_share_of_the_search_is_told_and_no_other_goal(tmp_path) -> None:
     text = " ".join(plan_lines(plan(tmp_path, "confirm.trainings=8")))
-    assert "The search before it may cost 4 trainings. Where that is used up, " in text
+    assert "The search before them may cost 4 trainings. The learning rate is read in any case; batch or momentum is left out if " in text
     assert "Its goal" not in text
 
 

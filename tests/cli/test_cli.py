@@ -146,7 +146,7 @@ def test_code_to_paste_is_for_the_optimizer_that_the_settings_were_read_with(who
     assert (code, "--opt sgd " in out, "timm keeps momentum constant" in err, "is another" in err) == (0, True, True, False)
     code, out, err = hpcheck("show", "small.yaml", "--snippet", "pytorch", "-s", "optimizer=adamw")
     assert (code, "torch.optim.SGD" in out) == (0, True)
-    assert "the section optimizer of this config is another than these settings were read with" in err
+    assert "the section optimizer of this config has changed since these settings were found" in err
 
 
 def test_the_weights_of_the_first_training_are_named_and_missing_ones_told_of(whole, hpcheck):

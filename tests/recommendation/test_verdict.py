@@ -15,6 +15,7 @@ from hpcheck.recommendation.recommended import content, write
 from hpcheck.report import advice, page
 from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.identity import Fingerprints
+from hpcheck.script.call import Call
 from hpcheck.steps.reading import Reading, Settings
 from hpcheck.steps.step import Asked
 from tests.support import report_cases as cases
@@ -138,7 +139,7 @@ def test_trainings_that_learnt_nothing_are_no_answer_and_ask_for_a_look_at_the_d
     content = {**cases.content(cases.everything()), "verdict": said.block(), "results": {"confirm": reading.results}}
     assert wording.to_set_line(content) == "nothing: keep what you have"
     assert wording.belief_line(content) == "not at all: 7 full trainings of 7 settings learnt nothing"
-    [(words, command), *_] = advice.next_of(content)
+    [(words, command), *_] = advice.next_of(content, Call())
     assert words.startswith("Look at the labels and the model first")
     assert command == "hpcheck run -s budget.epochs=200"
 
@@ -201,7 +202,7 @@ def lines_in_the_terminal(said: dict[str, Any]) -> list[str]:
 def test_the_terminal_begins_with_the_verdict_and_ends_with_what_it_asks_for() -> None:
     lines = lines_in_the_terminal(beaten())
     assert lines[:2] == [BEATEN.partition(" In")[0], BEATEN.partition(". ")[2]]
-    assert lines[-1] == "next: keep your own settings: in full trainings these were not better"
+    assert lines[-1] == "next: keep your own settings. In full trainings these were not better"
     better = {**beaten(), "verdict": judged(arm(*OURS), arm(0.9, 0.9)).block()}
     assert lines_in_the_terminal(better)[-1] == "next: use the settings. To print them as code to paste: hpcheck show --snippet pytorch"
     scripts = {**better, "provenance": {**better["provenance"], "script": {"train_examples": 900}}}

@@ -153,7 +153,7 @@ def test_before_any_step_the_page_says_how_to_begin() -> None:
     text = Elements(report([], learning_rate=False)).text
     assert "none known" in text
     assert "Nothing to paste: no learning rate is known yet; read one first (hpcheck lr-range)." in text
-    assert "Nothing has been read yet: run the checklist: hpcheck run" in text
+    assert "Nothing has been read yet. Run the checklist: hpcheck run" in text
 
 
 def test_a_panel_without_finite_values_says_so() -> None:

@@ -16,7 +16,7 @@ def reading(step, *runs, evidence=ABSTAINED):
     return Reading(step, SETTINGS, (evidence,), runs=runs)
 
 
-def test_runs_twice_as_long_as_the_longest_are_tried_with_the_config_that_was_given():
+def test_runs_twice_as_long_as_the_longest_are_tried():
     world = World()
     from hpcheck.steps.lr_range import decide
     from hpcheck.steps.start import start_settings
@@ -24,15 +24,13 @@ def test_runs_twice_as_long_as_the_longest_are_tried_with_the_config_that_was_gi
     question = asked("start.max_lr=0.1")
     runs = read(world, decide, question, start_settings(question.config)).runs
     longest = max(record.spec.steps for record in world.records.values())
-    command = after_abstention([reading("wd-grid", *world.records)], world.records.get, "mine.yaml")
-    assert command == f"hpcheck wd-grid mine.yaml -s wd_grid.steps={2 * longest}"
+    command = after_abstention([reading("wd-grid", *world.records)], world.records.get)
+    assert command == f"hpcheck wd-grid -s wd_grid.steps={2 * longest}"
     assert runs
 
 
-def test_the_script_of_the_call_stays_in_the_command():
-    assert after_abstention([nothing_run("batch", SETTINGS)], {}.get, script=["python", "my train.py"]) == (
-        "hpcheck lr-range -- python 'my train.py'"
-    )
+def test_where_no_lr_is_known_one_is_read_first():
+    assert after_abstention([nothing_run("batch", SETTINGS)], {}.get) == "hpcheck lr-range"
 
 
 def test_more_full_trainings_are_tried_where_those_made_decide_nothing():
@@ -61,10 +59,10 @@ def test_the_version_is_told(capsys):
 def test_an_abstention_ends_with_the_command_to_try(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     simulate(monkeypatch, World(needed=1e9, noise=0.2))
-    (tmp_path / "mine.yaml").write_text("data: digits\nmodel: mlp\nstart: {max_lr: 0.1}\n")
-    assert run(["wd-grid", "mine.yaml"]) == 6
+    (tmp_path / "mine.yaml").write_text("data: digits\nmodel: mlp\n")
+    assert run(["wd-grid", "mine.yaml", "-s", "start.max_lr=0.1"]) == 6
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("to try next: hpcheck wd-grid mine.yaml -s wd_grid.steps=")
+    assert last.startswith("to try next: hpcheck wd-grid mine.yaml -s start.max_lr=0.1 -s wd_grid.steps=")
     assert int(last.rpartition("=")[2]) > 200
 
 

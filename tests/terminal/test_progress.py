@@ -67,7 +67,7 @@ def test_lines_without_a_terminal_say_what_runs_how_far_it_is_and_what_is_left(t
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        "lr-range: 1cycle to 0.1 (100), step time",
+        "lr-range: 1cycle to 0.1 (100 iterations), step time",
         "lr-range: 0% of these runs done",
         "lr-range 1/2: 1cycle to 0.1: iteration 50 of 100, loss 0.25, metric 0.9",
         "lr-range: 50% of these runs done, about 62 seconds left",
@@ -91,7 +91,7 @@ def test_lines_tell_once_how_each_run_ended(tmp_path, capsys):
 def test_a_round_is_announced_with_its_iterations():
     assert progress.announced([RUN]) == "1cycle to 0.1 (100 iterations)"
     assert progress.announced([RUN, replace(RUN, label="other")]) == "1cycle to 0.1, other (100 iterations each)"
-    assert progress.announced([RUN, CHILD]) == "1cycle to 0.1 (100), 1cycle to 0.1 (40)"
+    assert progress.announced([RUN, CHILD]) == "1cycle to 0.1 (100 iterations), 1cycle to 0.1 (40 iterations)"
     assert progress.announced([TIMING]) == "step time"
 
 
