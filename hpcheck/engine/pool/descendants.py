@@ -55,7 +55,12 @@ class Descendants:
                 signal.pidfd_send_signal(file, number)
 
     def _forget_ended(self) -> None:
-        ended = select.select(list(self._files.values()), [], [], 0)[0] if self._files else []
+        if not self._files:
+            return
+        poll = select.poll()
+        for file in self._files.values():
+            poll.register(file, select.POLLIN)
+        ended = {file for file, _ in poll.poll(0)}
         for pid in [pid for pid, file in self._files.items() if file in ended]:
             os.close(self._files.pop(pid))
 

@@ -144,8 +144,10 @@ def _begin(start: Callable[[], None]) -> None:
 
 def _end_with(parent_sentinel: int) -> None:
     connection.wait([parent_sentinel])
-    end_of_this_process()
-    os._exit(1)
+    try:
+        end_of_this_process()
+    finally:
+        os._exit(1)
 
 
 def start_early() -> None:
