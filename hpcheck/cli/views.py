@@ -152,9 +152,7 @@ def read(
     x: Annotated[str | None, typer.Option("--x", metavar="COLUMN", help="Draw and compare against this column: lr or step.")] = None,
     step: Annotated[str | None, typer.Option("--step", metavar="COLUMN", help="What counts iterations or epochs.")] = None,
     lr: Annotated[str | None, typer.Option("--lr", metavar="COLUMN", help="The learning rate.")] = None,
-    val_loss: Annotated[
-        list[str] | None, typer.Option("--val-loss", metavar="COLUMN", help="Validation loss; repeat for parts.")
-    ] = None,
+    val_loss: Annotated[list[str] | None, typer.Option("--val-loss", metavar="COLUMN", help="Validation loss; repeat for parts.")] = None,
     train_loss: Annotated[str | None, typer.Option("--train-loss", metavar="COLUMN", help="The training loss.")] = None,
     accuracy: Annotated[str | None, typer.Option("--accuracy", metavar="COLUMN", help="The validation metric.")] = None,
     format_: Annotated[CurveFormat | None, typer.Option("--format", help="Format of the files. Default: found from their content.")] = None,

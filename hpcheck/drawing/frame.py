@@ -27,7 +27,7 @@ class Size:
 
 WIDE = Size("wide", 760.0, 320.0, 56.0, 42.0, 13.0, 7, 6)
 NARROW = Size("narrow", 350.0, 280.0, 48.0, 40.0, 12.0, 4, 5)
-SMALL = Size("small", 370.0, 210.0, 52.0, 40.0, 12.0, 5, 5)
+SMALL = Size("small", 370.0, 210.0, 52.0, 40.0, 12.0, 5, 6)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ def cost_words(spent: Mapping[str, Any]) -> str:
 
     >>> cost_words({"trainings": 17.52, "runs": 44, "iterations": 5707, "device_seconds": 7.6})
     '18 of your trainings (44 runs, 5,707 iterations, 8 seconds)'
+    >>> cost_words({"trainings": 0.2, "runs": 1, "iterations": 200, "device_seconds": 0.3})
+    '0.2 of your trainings (1 run, 200 iterations, less than a second)'
     """
-    beside = f"{spent['runs']} runs, {spent['iterations']:,} iterations, {duration(spent['device_seconds'])}"
+    runs = f"{spent['runs']} run{'s' * (spent['runs'] != 1)}"
+    beside = f"{runs}, {spent['iterations']:,} iterations, {duration(spent['device_seconds'])}"
     return f"{trainings(spent['trainings'])} of your trainings ({beside})" if "trainings" in spent else beside

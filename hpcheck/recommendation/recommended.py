@@ -193,8 +193,8 @@ def topics_in(path: Path) -> list[str]:
 def lost_words(before: Sequence[str], now: Sequence[str]) -> list[str]:
     """That what a recommendation had said of some topics holds no longer; nothing where it holds."""
     lost = ", ".join(topic for topic in before if topic not in now)
-    why = "it was read with another config, before another step changed a setting, or from records that were altered since"
-    return [f"what recommended.yaml had of {lost} holds no longer: {why}; hpcheck run reads it again"] * bool(lost)
+    why = "it was found with another config, before another step changed a setting, or from records that were altered since"
+    return [f"what recommended.yaml said of {lost} no longer holds: {why}. hpcheck run finds it again"] * bool(lost)
 
 
 def plain(value: Any) -> Any:

@@ -18,7 +18,7 @@ TENTHS = 100.0  # ours: below so many trainings a decimal is told
 STAYS = "yours stays"
 SURE = {  # by what the verdict says
     "better": "the lead is beyond chance",
-    "probably better": "not certain: the lead may be chance",
+    "probably better": "not certain, since the lead may be chance",
     "not better": "no other setting leads beyond chance",
 }
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
@@ -217,9 +217,9 @@ def belief_line(content: Mapping[str, Any]) -> str:
     """How sure the recommendation is, and what it rests on."""
     confirmed = content.get("results", {}).get("confirm", {})
     if has_no_answer(content):
-        return f"not at all: {confirmed['trainings']} full trainings of {len(confirmed['considered'])} settings learnt nothing"
+        return f"not at all. {confirmed['trainings']} full trainings of {len(confirmed['considered'])} settings learnt nothing"
     if "considered" not in confirmed:
-        return "not very: it rests on short runs, and no full training has chosen among settings" if content["evidence"] else ""
+        return "not very, since it rests on short runs. No full training has chosen among settings" if content["evidence"] else ""
     count, tried = confirmed["trainings"], len(confirmed["considered"])
     verdict = content.get("verdict", {})
     sure, seeds = SURE.get(verdict.get("says", ""), ""), verdict.get("fresh_seeds")
@@ -235,7 +235,7 @@ def confidence_words(content: Mapping[str, Any]) -> str:
         return ""
     sure = {label: content["evidence"].get(name, {}).get("confidence", "none") for name, label in SHOWN.items() if not stays(name, content)}
     told = [f"{label} {words}" for label, words in sure.items() if words != "none"]
-    return f". Confidence in each value: {', '.join(told)}" if told else ""
+    return f". Confidence: {', '.join(told)}" if told else ""
 
 
 def untested_line(content: Mapping[str, Any]) -> str:

@@ -50,7 +50,7 @@ ABOUT = {
     "confirm": (
         "Full trainings",
         "Is it better than what you have? A few weight decays and their neighbours are trained in full. The best and yours are "
-        "then trained again with fresh seeds, which have chosen nothing.",
+        "then trained again with fresh seeds, which had no part in the choice.",
         "section 4.4, Remark 6; the rest is hpcheck's",
     ),
     "train": ("Training", "Do the settings hold over a full training, and has its validation loss become horizontal?", "section 5, A.1"),
@@ -141,13 +141,13 @@ def _trained_well_to(item: Evidence, items: Sequence[Evidence]) -> float | None:
         return None
     lrs = [value for other in items if other.setting == "learning_rate" for value in (*other.good, *other.tied)]
     largest = max((value for value in lrs if not isinstance(value, str)), default=0.0)
-    return largest if largest > item.value else None
+    return largest if largest > item.value and bound(largest) != bound(item.value) else None
 
 
 def answer(item: Evidence, is_last_word: bool, superseded_by: float | None = None) -> Answer:
     """What was read of a setting; where a later step reads it again, a link to that."""
     place = f"setting-{item.setting}" if item.setting in NAMES else ""
-    interval = "Where the middle of such maxima may lie" if item.good else "Interval"
+    interval = "Interval of the middle of such maxima" if item.good else "Interval"
     superseded = "Superseded: short trainings went well up to {}, and the learning rate was chosen from them."
     return Answer(
         MORE_NAMES.get(item.setting, item.setting),

@@ -231,7 +231,7 @@ def test_check_confirms_anew_only_where_asked_and_never_makes_the_final_training
             return copy.deepcopy(BASE)
 
         def lost(self):
-            return ["what recommended.yaml had of weight_decay holds no longer"]
+            return ["what recommended.yaml said of weight_decay no longer holds"]
 
     monkeypatch.setattr("hpcheck.checklist.run.Checklist", Checklist)
     commit(project[0], baseline)

@@ -272,13 +272,13 @@ def test_what_the_users_code_prints_is_not_in_the_json(folder):
 
 
 def test_what_a_recommendation_had_and_has_no_longer_is_told(hpcheck):
-    given, lost = ("small.yaml", "-s", "name=lost", "-s", "start.max_lr=0.1"), "what recommended.yaml had of weight_decay holds no longer"
+    given, lost = ("small.yaml", "-s", "name=lost", "-s", "start.max_lr=0.1"), "what recommended.yaml said of weight_decay no longer holds"
     assert hpcheck("wd-grid", *given, "-q")[0] == 0
     for same in ("wd-grid", "momentum", "report"):
-        assert "holds no longer" not in hpcheck(same, *given)[2]
+        assert "no longer holds" not in hpcheck(same, *given)[2]
     assert lost in hpcheck("report", *given, "-s", "seed=1")[2]
     assert lost in hpcheck("momentum", *given, "-s", "seed=1")[2]
-    assert "holds no longer" not in hpcheck("momentum", *given, "-s", "seed=1")[2]
+    assert "no longer holds" not in hpcheck("momentum", *given, "-s", "seed=1")[2]
 
 
 def test_event_files_of_runs_that_were_made_without_them(whole, hpcheck):

@@ -134,7 +134,7 @@ def test_what_was_not_tested_is_said_beside_what_it_rests_on() -> None:
         "results": {"confirm": CONFIRMED},
     }
     assert (
-        wording.belief_line(content) == "not certain: the lead may be chance. 8 full trainings of 2 settings were made. "
+        wording.belief_line(content) == "not certain, since the lead may be chance. 8 full trainings of 2 settings were made. "
         "The best and yours were trained again with fresh seeds"
     )
     words = "batch size and momentum (yours stay). In short runs only: learning rate"

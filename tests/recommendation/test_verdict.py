@@ -138,7 +138,7 @@ def test_trainings_that_learnt_nothing_are_no_answer_and_ask_for_a_look_at_the_d
     assert said.words == "No answer: yours stays. No full training learnt a thing."
     content = {**cases.content(cases.everything()), "verdict": said.block(), "results": {"confirm": reading.results}}
     assert wording.to_set_line(content) == "nothing: keep what you have"
-    assert wording.belief_line(content) == "not at all: 7 full trainings of 7 settings learnt nothing"
+    assert wording.belief_line(content) == "not at all. 7 full trainings of 7 settings learnt nothing"
     [(words, command), *_] = advice.next_of(content, Call())
     assert words.startswith("Look at the labels and the model first")
     assert command == "hpcheck run -s budget.epochs=200"

@@ -182,7 +182,7 @@ def test_what_was_considered_says_what_became_of_it() -> None:
     assert [(row[0], row[-1]) for row in found.rows] == [("0.1", "worse"), ("0.2", "taken"), ("0.4", "as good"), ("0.8", "diverged")]
     of_a_stretch = replace(cases.lr_range().evidence[0], tied=(), good=(0.2, 0.4))
     assert [row[-1] for row in sections.considered(of_a_stretch, cases.METRIC).rows].count("loses little") == 1
-    assert sections.answer(of_a_stretch, True).interval == "Where the middle of such maxima may lie: 0.2 to 0.57."
+    assert sections.answer(of_a_stretch, True).interval == "Interval of the middle of such maxima: 0.2 to 0.57."
 
 
 def test_a_clue_beside_its_picture_is_not_repeated_below() -> None:

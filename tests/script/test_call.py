@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from hpcheck import config as configs
 from hpcheck.__main__ import run
+from hpcheck.config.differences import overrides_between
 from hpcheck.report import advice
 from hpcheck.script.call import Call
 from tests.support import report_cases as cases
@@ -39,12 +41,21 @@ def test_the_page_of_a_script_names_its_command():
     assert "hpcheck batch -- python train.py" in commands
 
 
-def test_show_tells_commands_with_what_was_set_for_the_search(tmp_path, monkeypatch, capsys):
+def test_show_tells_commands_with_the_config_that_it_was_given(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     simulate(monkeypatch)
-    (tmp_path / "mine.yaml").write_text("data: digits\nmodel: mlp\n")
-    assert run(["run", "mine.yaml", "-q", "-s", "start.max_lr=0.1", "-s", "budget.epochs=60"]) == 0
-    assert run(["show", "mine.yaml"]) == 0
-    told = [line for line in capsys.readouterr().out.splitlines() if "hpcheck run" in line]
-    assert told
-    assert all("hpcheck run mine.yaml -s budget.epochs=60" in line and " -s start.max_lr=0.1 " in line for line in told)
+    (tmp_path / "mine.yaml").write_text("data: digits\nmodel: mlp\nconfirm: {trainings: 0}\n")
+    assert run(["lr-range", "mine.yaml", "-q", "-s", "name=other"]) == 0
+    assert run(["show", "mine.yaml", "-s", "name=other"]) == 0
+    assert "hpcheck show mine.yaml -s name=other --snippet pytorch" in capsys.readouterr().out
+
+
+def test_what_was_set_for_a_search_is_found_again_as_overrides_of_its_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("data: digits\nmodel: mlp\nstart: {momentum: 0.9}\n")
+    given = ["start.max_lr=0.1", "budget.epochs=60.0", "batch.sizes=[16, 32]"]
+    found = overrides_between(configs.load(path), configs.load(path, given))
+    assert sorted(found) == sorted(given)
+    assert overrides_between(configs.load(path), configs.load(path)) == []
+    script = configs.load(path).model_copy(update={"script": ("python", "train.py")})
+    assert overrides_between(configs.load(path), script) == []
