@@ -115,4 +115,7 @@ def print_recommendation(content: dict[str, Any], folder: Path, as_json: bool, c
     if as_json:
         stdout.write(stdout.as_json(content))
     else:
-        summary.show(content, stdout.console(to_stderr), folder, call)
+        console = stdout.console(to_stderr)
+        if to_stderr:
+            console.print()  # the answer stands apart from what was said on the way
+        summary.show(content, console, folder, call)

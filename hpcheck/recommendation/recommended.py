@@ -28,9 +28,9 @@ from hpcheck.steps.train import schedule
 read = recommended_file.read
 FORMAT = 2
 LINE = 1000  # characters: a reason or a list of runs is one line, so that a change in it is one line of a diff
-HEADER = "# Recommended by hpcheck; start from it with: hpcheck train --from recommended.yaml\n"
-HEADER_OF_KEPT = "# Your own settings: hpcheck found none that are better; train with them by: hpcheck train --from recommended.yaml\n"
-HEADER_OF_BEATEN = "# Read by hpcheck; to train with these settings all the same: hpcheck train --from recommended.yaml\n"
+HEADER = "# Recommended by hpcheck. To train with these settings: hpcheck train --from recommended.yaml\n"
+HEADER_OF_KEPT = "# Your own settings, since nothing better was found. To train with them: hpcheck train --from recommended.yaml\n"
+HEADER_OF_BEATEN = "# Found by hpcheck, but not better than yours. To train with them anyway: hpcheck train --from recommended.yaml\n"
 
 
 def write(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) -> None:

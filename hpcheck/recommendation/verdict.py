@@ -152,7 +152,7 @@ def _of_diverged(says: str, diverged: Sequence[int], trained: Sequence[int], odd
 
 def _words(asked: Asked, found: Mapping[str, Any], lr: float | None) -> str:
     """What outputs begin with: the answer as a first sentence, then what it rests on."""
-    metric, name = found["metric"], found["name"]
+    metric, name = found["metric"], _of_validation(found["name"])
     pair = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
     again, sure = f"With {seeds_words(found['fresh_seeds'])},", "(95% interval, from paired examples and the spread of all seeds)"
     unclear = f"{_capital(name)} shows no clear difference: {pair}."
@@ -184,7 +184,12 @@ def _probably(asked: Asked, found: Mapping[str, Any], pair: str, unclear: str) -
     if metric["difference"] <= metric["error"] and loss["difference"] > loss["error"]:
         return f"Over all trainings validation loss is lower: {_losses(loss)}. {alone}. {unclear}"
     over_all = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
-    return f"Over all trainings {found['name']} is {_more(asked)}: {over_all}. {alone}: {pair}."
+    return f"Over all trainings {_of_validation(found['name'])} is {_more(asked)}: {over_all}. {alone}: {pair}."
+
+
+def _of_validation(name: str) -> str:
+    """A metric's name with the set that it is of, so that nobody takes it for that of the test split."""
+    return name if name.startswith("minus") else f"validation {name}"
 
 
 def _more(asked: Asked) -> str:
@@ -215,7 +220,7 @@ def _beside(asked: Asked, ours: Mapping[str, Any], theirs: Mapping[str, Any]) ->
         return Verdict(NOT_TESTED, f"{begun} What was held out was trained on, and there is no test split.")
     found = error_of(asked, ours[split], theirs[split])
     beside: Beside = "better" if found.interval[0] > 0 else WORSE if found.interval[1] < 0 else WITHIN
-    named = {"test": "the test split", "val": "the held-out split"}[split]
+    named = {"test": "the test split", "val": "the validation split"}[split]
     scale = 100.0 if is_percent(asked) else 1.0
     result = {"better": "better beyond chance", WORSE: "worse beyond chance", WITHIN: "within chance"}[beside]
     counts = " and ".join(dict.fromkeys(spelled(len(one["each"])) for one in (ours[split], theirs[split])))

@@ -12,7 +12,7 @@ from hpcheck.recommendation.verdict import START_WITHOUT_LR, has_no_answer, is_t
 from hpcheck.text import bound, duration, epochs, listed, number, trainings
 
 ARMS = {"start": "yours"}
-SPLITS = {"test": "the test split", "val": "the held-out split"}
+SPLITS = {"test": "the test split", "val": "the validation split"}
 PARTS = {"search": "search", "confirmation": "full trainings", "training": "final training"}
 TENTHS = 100.0  # ours: below so many trainings a decimal is told
 STAYS = "yours stays"

@@ -30,7 +30,8 @@ def next_lines(content: Mapping[str, Any], readings: Sequence[Reading], config: 
         lines.append((words, "hpcheck run -s data.validate_on=held-out"))
     if not left_open(readings) and readings and not kept:
         lines += [_use(content)] * (not lines)
-        lines.append(("Commit recommended.yaml. To train with it", "hpcheck train --from recommended.yaml"))
+        lines.append(("Write recommended.yaml here, to be committed", "hpcheck check --update"))
+        lines.append(("Train with it", "hpcheck train --from recommended.yaml"))
         lines.append(("Have it checked again when code, data or versions change", "hpcheck check"))
     call = Call(script=None if config.script is None else tuple(config.script))
     return [(words, call.named_in(command)) for words, command in lines]

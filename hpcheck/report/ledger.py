@@ -38,7 +38,7 @@ def ledger(settings: Mapping[str, Any], config: Config) -> list[Entry]:
 def _lr(settings: Mapping[str, Any], config: Config) -> Entry:
     lr, start = settings.get("learning_rate"), config.start.max_lr
     value = f"up to {number(lr['max'])}" if lr else "none known"
-    words = "Large learning rates regularize; where they do, other regularization has to be reduced."
+    words = "Large learning rates regularize. Other regularization then has to be reduced."
     return Entry("Learning rate", value, number(start) if start else "not given", ADDS if lr else NONE, words, "section 4.1, Remark 3")
 
 
@@ -58,7 +58,7 @@ def _momentum(settings: Mapping[str, Any], config: Config) -> Entry:
 
 def _weight_decay(settings: Mapping[str, Any], config: Config) -> Entry:
     value = settings["weight_decay"]
-    words = "The knob to turn: set last, against all the others. Constant through training."
+    words = "The one to set last, to balance all the others. It is constant through training."
     before = number(config.start.weight_decay)
     return Entry("Weight decay", number(value), before, ADDS if value > 0 else NONE, words, "section 4.4, Remark 6")
 

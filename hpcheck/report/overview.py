@@ -176,7 +176,7 @@ def results(content: Mapping[str, Any], fit: str) -> Results | None:
     metric = Metric.in_content(content)
     words = f"{metric.name} on {wording.SPLITS[split]}{', %' * metric.percent}"
     shown = [_dots(name, arm[split], metric) for name, arm in arms.items() if split in arm]
-    held_out = "Held-out split, trained on too" if fit == "all" else "Held-out split"
+    held_out = "Validation split, trained on too" if fit == "all" else "Validation split"
     columns = (f"{metric.name[:1].upper()}{metric.name[1:]} when trained with", "Test split", held_out, "Diverged")
     return Results(strip(shown, words), columns, [_result(name, arm, metric) for name, arm in arms.items()])
 

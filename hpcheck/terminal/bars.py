@@ -57,11 +57,23 @@ def _aligned(whole: Bar, runs: Sequence[Bar], width: int, plain: bool) -> list[s
 
 
 def _names(runs: Sequence[Bar], room: int) -> list[str]:
-    """What the runs are called; where there is no room for that, without the words that all their labels begin with."""
+    """What the runs are called; where there is no room for that, without the parts and the first words that are the same in all."""
     labels = [run.label for run in runs]
     if max((len(run.number) + len(run.label) + 3 for run in runs), default=0) > room:
-        labels = without_common_words(labels)[1]
+        labels = without_common_words(_without_common_parts(labels))[1]
     return [f"  {' '.join(filter(None, (run.number, label)))}" for run, label in zip(runs, labels, strict=True)]
+
+
+def _without_common_parts(labels: Sequence[str]) -> list[str]:
+    """Labels without the parts between commas that are in all of them; no label is left without a part.
+
+    >>> _without_common_parts(["weight decay 0.001, lr 0.1", "weight decay 0.01, lr 0.1"]), _without_common_parts(["a, b", "b"])
+    (['weight decay 0.001', 'weight decay 0.01'], ['a, b', 'b'])
+    """
+    parts = [label.split(", ") for label in labels]
+    common = set(parts[0]).intersection(*parts[1:]) if len(parts) > 1 else set()
+    kept = [[part for part in one if part not in common] for one in parts]
+    return [", ".join(one) for one in (kept if all(kept) else parts)]
 
 
 def _line(one: Bar, name: str, label: int, now: int, bar: int, plain: bool) -> str:

@@ -72,7 +72,7 @@ LOSS = figures(0.105, 0.121, 0.01, 0.022)
 def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.979, 0.971, 0.002, 0.014), LOSS)])
     assert found.words == (
-        "Better than yours. With one fresh seed each, accuracy is higher: 97.9%, yours 97.1%. The gain is 0.2 to 1.4 points "
+        "Better than yours. With one fresh seed each, validation accuracy is higher: 97.9%, yours 97.1%. The gain is 0.2 to 1.4 points "
         "(95% interval, from paired examples and the spread of all seeds)." + BOTH
     )
     assert (found.says, found.unit, found.fresh_seeds) == ("better", "percent", 1)
@@ -94,7 +94,7 @@ def test_where_the_loss_decides_it_is_said() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.96, 0.959, -0.004, 0.006), LOSS, by="loss", fresh=(2, 2))])
     gain = "The gain is 0.01 to 0.022 (95% interval, from paired examples and the spread of all seeds)."
     words = f"Better than yours. With two fresh seeds each, validation loss is lower: 0.105, yours 0.121. {gain}"
-    assert found.words == f"{words} Accuracy shows no clear difference: 96.0%, yours 95.9%.{BOTH}"
+    assert found.words == f"{words} Validation accuracy shows no clear difference: 96.0%, yours 95.9%.{BOTH}"
     assert found.metric == "validation loss"
 
 
@@ -103,14 +103,14 @@ def test_probably_better_says_what_led_and_what_is_within_chance() -> None:
     alone = "The fresh seeds alone (one each) do not prove it"
     begun = "Probably better than yours, but not certain."
     by_loss = "Over all trainings validation loss is lower: 0.105, yours 0.121."
-    assert found.words == f"{begun} {by_loss} {alone}. Accuracy shows no clear difference: 96.0%, yours 95.8%.{BOTH}"
+    assert found.words == f"{begun} {by_loss} {alone}. Validation accuracy shows no clear difference: 96.0%, yours 95.8%.{BOTH}"
     led = verdict.against_start(classes(), [confirmed("probably better", figures(0.97, 0.958, 0.002, 0.016), LOSS)])
-    assert led.words == f"{begun} Over all trainings accuracy is higher: 97.0%, yours 95.8%. {alone}: 97.0%, yours 95.8%.{BOTH}"
+    assert led.words == f"{begun} Over all trainings validation accuracy is higher: 97.0%, yours 95.8%. {alone}: 97.0%, yours 95.8%.{BOTH}"
 
 
 def test_not_better_says_that_yours_is_kept_and_how_to_look_further() -> None:
     found = verdict.against_start(classes(), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
-    best = "With one fresh seed each, the best of the others (weight decay 0.001) reached accuracy 96.7%, yours 97.5%."
+    best = "With one fresh seed each, the best of the others (weight decay 0.001) reached validation accuracy 96.7%, yours 97.5%."
     why = f"{best} So small a difference may be chance."
     assert found.words == f"Keep yours, with learning rate 0.5: nothing better was found. {why}"
     own = verdict.against_start(classes("start.max_lr=0.1"), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
@@ -148,8 +148,8 @@ def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
     question = asked("confirm.trainings=8", "data.metric=own:error", "data.metric_is=lower")
     found = verdict.against_start(question, [confirmed("better", figures(0.56, 0.6, 0.01, 0.07), LOSS)])
     assert found.words == (
-        "Better than yours. With one fresh seed each, accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% interval, from "
-        "paired examples and the spread of all seeds)." + BOTH
+        "Better than yours. With one fresh seed each, validation accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% "
+        "interval, from paired examples and the spread of all seeds)." + BOTH
     )
     assert found.unit == ""
 

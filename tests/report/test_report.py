@@ -140,7 +140,7 @@ def test_an_abstention_that_keeps_another_value_than_the_starts_says_which() -> 
 
 
 def test_a_held_out_part_that_was_trained_on_is_called_that() -> None:
-    assert "Held-out split, trained on too" in report(cases.everything(), "train.fit=all")
+    assert "Validation split, trained on too" in report(cases.everything(), "train.fit=all")
     assert "trained on too" not in report(cases.everything())
 
 
@@ -256,7 +256,7 @@ def test_settings_are_to_be_committed_where_every_one_was_read() -> None:
 def test_trainings_are_shown_by_their_figures_on_the_test_split_where_there_are_any() -> None:
     arm = {"runs": ["a"], "diverged": 0, "val": {"metric": 0.7, "each": [0.7]}, "test": {"metric": 0.6, "each": [0.6]}}
     held_out = {key: value for key, value in arm.items() if key != "test"}
-    for given, words in ((arm, "R2 on the test split: recommended: 0.6"), (held_out, "R2 on the held-out split: recommended: 0.7")):
+    for given, words in ((arm, "R2 on the test split: recommended: 0.6"), (held_out, "R2 on the validation split: recommended: 0.7")):
         found = overview.results({"results": {"train": {"recommended": given}}, "provenance": {"metric": "R2"}}, "train")
         assert found is not None
         assert words in str(found.strip)

@@ -72,3 +72,9 @@ def test_without_a_terminal_nothing_is_broken():
 def test_a_label_is_cut_between_words():
     assert shortened("weight decay 0.0032, lr 0.095", 27) == "weight decay 0.0032, lr \u2026"
     assert shortened("weight decay 0.0032, lr 0.095", 20) == "weight decay \u2026"
+
+
+def test_where_labels_are_cut_a_part_that_all_have_goes_first():
+    runs = [Bar(f"weight decay {decay}, lr 0.095", RUNS[0].now, 0.5, 9.0, number=f"{at}/2") for at, decay in enumerate((0.001, 0.01), 1)]
+    assert [line.split("  ")[1] for line in lines(WHOLE, runs, 80, 24)[1:]] == ["1/2 0.001", "2/2 0.01"]
+    assert "lr 0.095" in lines(WHOLE, runs, 160, 24)[1]
