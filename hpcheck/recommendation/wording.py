@@ -39,6 +39,8 @@ def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
 def status_of(name: str, content: Mapping[str, Any]) -> str:
     """How a setting was read; of one that full trainings left as the user has it, that it stays. "" where it was not read."""
     status = str(content["evidence"].get(name, {}).get("status") or "")
+    if status and has_no_answer(content):
+        return STAYS
     kept = (keeps_yours(content) if name != "learning_rate" else is_the_starts(content)) and status in ("chosen", "tied")
     return STAYS if kept else status
 

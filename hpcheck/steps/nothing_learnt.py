@@ -36,7 +36,7 @@ def reading(contest: Contest, before: Settings) -> Reading:
     reason = f"no full training learnt more than a constant prediction knows: {figures}"
     why = f"{reason}. Look at the labels and at the model, give a smaller start.max_lr, or train longer (budget.epochs)"
     decay = Evidence("weight_decay", start.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
-    back = (Evidence(name, value, "chosen", "low", f"yours stays: {reason}", KEPT, runs=runs) for name, value in _changed(before, start))
+    back = (Evidence(name, value, "abstained", "none", reason, KEPT, runs=runs) for name, value in _changed(before, start))
     return Reading(
         "confirm",
         start,

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hpcheck.cli import summary
 from hpcheck.config import yaml12
-from hpcheck.recommendation import verdict, wording
+from hpcheck.recommendation import recommended, verdict, wording
 from hpcheck.recommendation.recommended import content, write
 from hpcheck.report import advice, page
 from hpcheck.runs.directory import RunDirectory
@@ -138,6 +138,8 @@ def test_trainings_that_learnt_nothing_are_no_answer_and_ask_for_a_look_at_the_d
     assert said.words == "No answer: yours stays. No full training learnt a thing."
     content = {**cases.content(cases.everything()), "verdict": said.block(), "results": {"confirm": reading.results}}
     assert wording.to_set_line(content) == "nothing: keep what you have"
+    assert {wording.status_of(name, content) for name in content["evidence"]} == {"yours stays"}
+    assert "since no training learnt enough" in recommended.text(content)
     assert wording.belief_line(content) == "not at all. 7 full trainings of 7 settings learnt nothing"
     [(words, command), *_] = advice.next_of(content, Call())
     assert words.startswith("Look at the labels and the model first")
