@@ -8,7 +8,7 @@ from hpcheck.runs.directory import RunDirectory
 from hpcheck.runs.files import StorageError
 
 SAME = ("hpcheck", "config", "data")  # of the provenance: with another version, config or data set an answer may be another
-SAID = ("value", "status", "reason")  # of a setting's evidence: what its runs alone decide
+SAID = ("value", "status")  # of a setting's evidence: what its runs alone decide
 
 
 def refuse_lost_records(runs: RunDirectory, content: Mapping[str, Any]) -> None:
@@ -62,13 +62,15 @@ def refuse_other_answers(runs: RunDirectory, before: Mapping[str, Any], now: Map
             continue
         raise StorageError(
             f"{runs.recommended}: what it says of {name} ({had.get('reason')}), its records {other}: it or they were altered, or a command "
-            f"was killed; hpcheck run {runs.config} reads them anew. If you do not trust them, remove {runs.records} before: "
+            f"was killed before it wrote; hpcheck run {runs.config} reads them anew. If you do not trust them, remove {runs.records} before: "
             "they are made again"
         )
 
 
 def _said(evidence: Mapping[str, Any]) -> str:
-    return repr([plain(evidence.get(key)) for key in SAID])
+    """In the form that the file gives back: a part without a value is left out there."""
+    said = [plain(evidence.get(key)) for key in SAID]
+    return repr([{key: part for key, part in one.items() if part is not None} if isinstance(one, dict) else one for one in said])
 
 
 def runs_named(content: Mapping[str, Any]) -> Iterator[str]:
