@@ -200,7 +200,7 @@ def test_trainings_that_learn_no_more_than_a_constant_prediction_compare_nothing
     assert len(reading.runs) == 4  # the first ones alone: no neighbours and no fresh seeds
     assert reading.abstained
     assert (said.says, said.ours) == ("not tested", None)
-    assert said.words.startswith("No answer: yours stays. No full training learnt more than a constant prediction knows: the lowest")
+    assert said.words.startswith("No answer: yours stays. No full training beat a constant prediction: the lowest")
     kept = reading.settings
     assert (kept.max_lr, kept.max_momentum, kept.weight_decay) == (0.02, 0.95, 1e-4)
     assert {item.setting for item in reading.evidence if item.status == "abstained"} == {"weight_decay", "learning_rate", "momentum"}
