@@ -45,7 +45,7 @@ HEAD = (
 )
 RESULT = re.compile(r"validation loss (\S+), \w+ (\S+)")
 MARK, TASK = re.compile(r"  # \d$", re.MULTILINE), "# for hpcheck:\n"  # lines of hpcheck's in a script; before a task
-NAMES = {"hpcheck": "", "torchrun": ", two processes", "before": ", before"}  # of arms; before: momenta of a OneCycleLR not yet read
+NAMES = {"hpcheck": "", "torchrun": ", two processes", "before": ", before"}  # of arms; before: what the page says of it
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from hpcheck.runs.spec import RunSpec
 from hpcheck.steps.start import start_settings
 from hpcheck.steps.train import TUNING_FREE, comparison
 
-POOL = TPE_TRIALS = 60
+TPE_TRIALS = 60
 DRAWN_WITH = 20261130
-BEST_OF_POOL = 8  # a random search of 17 ends with another one in 7 of 100 draws; that one counts with its own test score
 FRESH_SEEDS = (1001, 1002, 1003, 1004)
 GRID_LRS, GRID_DECAYS, GRID_SEEDS = 7, 5, (0, 1)
 Line = dict[str, Any]
@@ -64,9 +63,9 @@ def kept(book: Book, arm: str, params: Params, seed: int, spec: RunSpec) -> Line
 
 
 def random_pool(task: Task, book: Book) -> None:
-    """60 full trainings, lr and weight decay log-uniform; batch size, momentum and length are the user's."""
+    """Full trainings, lr and weight decay log-uniform; batch size, momentum and length are the user's."""
     random = np.random.default_rng(DRAWN_WITH)
-    for _ in range(POOL):
+    for _ in range(task.pool):
         lr, decay = (float(np.exp(random.uniform(*np.log(ends)))) for ends in (task.lr, task.weight_decay))
         training(task, book, "random", {"lr": lr, "weight_decay": decay}, 0)
 
@@ -169,7 +168,7 @@ def winners(task: Task, book: Book) -> Iterator[Params]:
         yield line["params"]
         yield line["start"]
     ranked = sorted(book.of("random"), key=by_validation, reverse=True)
-    yield from (line["params"] for line in ranked[:BEST_OF_POOL])
+    yield from (line["params"] for line in ranked[: task.counted])
     if book.of("tpe"):
         yield max(book.of("tpe"), key=by_validation)["params"]
     yield from (line for line in [best_cell(book)] if line is not None)

@@ -18,7 +18,7 @@ def root() -> Path:
     return Path(os.environ["HPCHECK_DATA"])
 
 
-def _held_out(x: NDArray[Any], y: NDArray[Any], test: Split) -> Splits:
+def held_out(x: NDArray[Any], y: NDArray[Any], test: Split) -> Splits:
     """A quarter of the training part is for validation."""
     quarter = len(x) // 4
     return (x[quarter:], y[quarter:]), (x[:quarter], y[:quarter]), test
@@ -26,16 +26,16 @@ def _held_out(x: NDArray[Any], y: NDArray[Any], test: Split) -> Splits:
 
 def noisy_mnist(*, wrong: float = 0.2) -> Splits:
     """4,000 images of MNIST as vectors, a share of them with another label than theirs; the test labels are right."""
-    (train_x, train_y), (test_x, test_y) = _mnist()
+    (train_x, train_y), (test_x, test_y) = mnist()
     random = np.random.default_rng(SEED)
     chosen = random.permutation(len(train_y))[:IMAGES]
     x, y = train_x[chosen], train_y[chosen].copy()
     mistaken = random.permutation(IMAGES)[: round(wrong * IMAGES)]
     y[mistaken] = (y[mistaken] + random.integers(1, 10, len(mistaken))) % 10
-    return _held_out(x, y, (test_x, test_y))
+    return held_out(x, y, (test_x, test_y))
 
 
-def _mnist() -> tuple[Split, Split]:
+def mnist() -> tuple[Split, Split]:
     """The files as they are published, without hpcheck: that of before has its own layout."""
 
     def split(name: str) -> Split:
@@ -66,18 +66,18 @@ def noisy_cifar10(*, side: int = 16) -> Splits:
 
     train = np.stack([image("train", int(labels[one]), int(place[one])) for one in chosen])
     test = np.stack([image("test", of_class, number) for of_class in range(10) for number in range(200)])
-    return _held_out(train, given[chosen].astype(np.int64), (test, np.repeat(np.arange(10), 200)))
+    return held_out(train, given[chosen].astype(np.int64), (test, np.repeat(np.arange(10), 200)))
 
 
 def regression(*, table_name: str, rows: int | None = None) -> Splits:
     """A table of the UCI repository, its last column the target, both scaled by the training part; a fifth of the rows is the test."""
     table = np.loadtxt(root() / f"small/tabular/{table_name}.txt", dtype=np.float32)
     table = table[np.random.default_rng(SEED).permutation(len(table))][:rows]
-    held_out = len(table) // 5
-    train = table[held_out:]
+    for_test = len(table) // 5
+    train = table[for_test:]
     table = (table - train.mean(0)) / (train.std(0) + 1e-6)
     x, y = table[:, :-1], table[:, -1]
-    return _held_out(x[held_out:], y[held_out:], (x[:held_out], y[:held_out]))
+    return held_out(x[for_test:], y[for_test:], (x[:for_test], y[:for_test]))
 
 
 def film_reviews() -> Splits:
@@ -102,5 +102,5 @@ def _numbered(found: list[tuple[str, int]]) -> Splits:
         words = text.lower().split()[:WORDS]
         x[row, : len(words)] = [1 + int(hashlib.sha256(word.encode()).hexdigest()[:8], 16) % (VOCABULARY - 1) for word in words]
     y = np.array([kind for _, kind in found], np.int64)
-    held_out = len(found) // 5
-    return _held_out(x[order][held_out:], y[order][held_out:], (x[order][:held_out], y[order][:held_out]))
+    for_test = len(found) // 5
+    return held_out(x[order][for_test:], y[order][for_test:], (x[order][:for_test], y[order][:for_test]))

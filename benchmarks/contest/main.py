@@ -14,7 +14,7 @@ from benchmarks.contest import arms, table
 from benchmarks.contest.tasks import TASKS, Task
 
 FOLDER = Path("docs/results/contest")
-SEEDS = {"hpcheck": 5, "before": 2}
+SEARCHES_BEFORE = 2
 ARMS = ("hpcheck", "random", "tpe", "before", "grid", "fresh", "tuning-free")
 TUNING_FREE_ON = ("noisy-mnist", "kin8nm")  # settled beforehand
 
@@ -22,7 +22,7 @@ TUNING_FREE_ON = ("noisy-mnist", "kin8nm")  # settled beforehand
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks contest", description=__doc__)
     parser.add_argument("what", choices=["train", "table"])
-    parser.add_argument("--half", choices=["development", "test"], required=True)
+    parser.add_argument("--half", choices=["development", "test", "later"], required=True)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
     parser.add_argument("--tasks", nargs="+", default=[task.name for task in TASKS])
     parser.add_argument("--before", type=Path, help="a checkout of the code of before")
@@ -41,12 +41,12 @@ def main(arguments: list[str]) -> None:
 
 
 def train(arm: str, task: Task, book: arms.Book, given: argparse.Namespace) -> None:
-    if arm in SEEDS:
+    if arm in ("hpcheck", "before"):
         code = given.code if arm == "hpcheck" else given.before
         if code is None:
             print(f"{arm}: left out, no --before")
             return
-        for seed in range(SEEDS[arm]):
+        for seed in range(task.searches if arm == "hpcheck" else SEARCHES_BEFORE):
             arms.search(task, book, arm, seed, code, given.runs)
     elif arm == "tuning-free":
         if task.name in TUNING_FREE_ON:

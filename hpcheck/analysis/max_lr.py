@@ -173,7 +173,7 @@ def _no_surer_than_its_evidence(choice: Choice, candidates: Sequence[Candidate],
     if choice.value is None:
         return choice
     if found.high > WIDE * found.low:
-        return lowered(choice, "low", f"these maxima span a factor of {found.high / found.low:.2g}")
+        return lowered(choice, "low", f"rates over a factor of {found.high / found.low:.2g} do nearly as well")
     rows = {row.candidate.value: row for row in standings(candidates, choice.judged_by, "end", "step")}
     taken, (best, *_) = rows.get(choice.value), rows
     if taken is not None and math.isfinite(taken.mean):

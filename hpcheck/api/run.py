@@ -32,7 +32,7 @@ from hpcheck.terminal.progress import Progress
 
 Style = Literal["hpcheck", "pytorch", "onecycle", "lightning", "hf", "timm"]
 WIDTH = 930  # pixels of the picture that a notebook shows of all settings
-COLUMNS = ("Setting", "Value", "Interval", "Reading")
+COLUMNS = ("Setting", "Value", "Interval", "Result")
 
 
 @dataclass(frozen=True, repr=False)

@@ -16,10 +16,10 @@ def confirmation(asked: Asked, start: Settings) -> dict[str, Any]:
     if not total:
         return {"trainings": 0, "why": why_so_many(asked), "parts": {}, "sure": 0, "share": 0.0}
     first = len(first_candidates(asked, known))
-    beside = min(NEIGHBOURS, total - first - FRESH)
-    challenger = min(1, total - first - beside - FRESH)
+    challenger = min(1, total - first - FRESH)
+    beside = min(NEIGHBOURS, total - first - challenger - FRESH)
     fresh = total - first - beside - challenger
-    parts = {"first": first, "neighbours": beside, "challenger": challenger, "fresh": fresh}
+    parts = {"first": first, "challenger": challenger, "neighbours": beside, "fresh": fresh}
     sure = (len(for_sure(asked, known)) + FRESH) * 3 - total if asked.config.confirm.sure else 0
     return {"trainings": total, "why": why_so_many(asked), "parts": parts, "sure": max(sure, 0), "share": share_in_trainings(asked)}
 
@@ -31,8 +31,8 @@ def words(found: dict[str, Any]) -> list[str]:
         return [f"No full trainings confirm the settings. {found['why']}"]
     named = [
         f"{parts['first']} to begin with (yours is one of them)",
-        *([f"{parts['neighbours']} neighbours in weight decay"] if parts["neighbours"] else []),
         *([f"{parts['challenger']} challenger or one more fresh seed"] if parts["challenger"] else []),
+        *([f"{parts['neighbours']} neighbour{'s' * (parts['neighbours'] > 1)} in weight decay"] if parts["neighbours"] else []),
         f"{parts['fresh']} with fresh seeds",
     ]
     more = f" --sure: about {found['sure']} more." if found["sure"] else ""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from hpcheck import config as configs
 from hpcheck.checklist.data_facts import facts, with_metric
-from hpcheck.checklist.lost_records import refuse_lost_records
+from hpcheck.checklist.lost_records import refuse_foreign_records, refuse_lost_records, refuse_other_answers
 from hpcheck.config import Config
 from hpcheck.errors import InputError
 from hpcheck.recommendation import recommended
@@ -47,10 +47,12 @@ def of_config(config: Config) -> Written:
 
 
 def _write(config: Config, runs: RunDirectory) -> Written:
-    if runs.recommended.is_file():
-        refuse_lost_records(runs, recommended.read(runs.recommended))
+    before = recommended.read(runs.recommended) if runs.recommended.is_file() else {}
+    refuse_lost_records(runs, before)
     asked = Asked(config, with_metric(config, facts(config, runs.fingerprints), runs.records))
     readings = list(Replays(asked, runs.find).readings())
+    refuse_foreign_records(runs)
+    now = recommended.content(runs, asked, readings)
+    refuse_other_answers(runs, before, now)
     page.write(runs, asked, readings)
-    now = recommended.topics(recommended.content(runs, asked, readings))
-    return Written(runs.path / page.FILE, recommended.lost_words(recommended.topics_in(runs.recommended), now))
+    return Written(runs.path / page.FILE, recommended.lost_words(recommended.topics(before), recommended.topics(now)))

@@ -12,7 +12,7 @@ from hpcheck.report.advice import next_of
 from hpcheck.script.call import Call
 from hpcheck.terminal.wrap import wrapped
 
-COLUMNS = ("setting", "value", "interval", "reading")
+COLUMNS = ("setting", "value", "interval", "result")
 GAP = 3  # characters between two columns
 NOTHING_NAMED = Call()  # hpcheck.yaml, or the newest run
 

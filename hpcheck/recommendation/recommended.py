@@ -30,6 +30,9 @@ FORMAT = 2
 LINE = 1000  # characters: a reason or a list of runs is one line, so that a change in it is one line of a diff
 HEADER = "# Recommended by hpcheck. To train with these settings: hpcheck train --from recommended.yaml\n"
 HEADER_OF_KEPT = "# Your own settings, since nothing better was found. To train with them: hpcheck train --from recommended.yaml\n"
+HEADER_OF_NO_ANSWER = (
+    "# Your own settings, since no training learnt enough to compare any. To train with them: hpcheck train --from recommended.yaml\n"
+)
 HEADER_OF_BEATEN = "# Found by hpcheck, but not better than yours. To train with them anyway: hpcheck train --from recommended.yaml\n"
 
 
@@ -42,6 +45,8 @@ def text(said: Mapping[str, Any]) -> str:
     """The file: the verdict's answer and what the file is for, then what it says. Each reason, candidate and training is a line, so
     that a diff is as short as what has changed."""
     header = HEADER_OF_BEATEN if verdict.is_beaten(said) else HEADER_OF_KEPT if verdict.keeps_yours(said) else HEADER
+    if verdict.has_no_answer(said):
+        header = HEADER_OF_NO_ANSWER
     dense = {key: yaml12.short_ones_on_a_line(said[key]) for key in ("evidence", "results") if key in said}
     origin = {key: yaml12.short_ones_on_a_line(value) if key == "cost" else value for key, value in said["provenance"].items()}
     return f"# {verdict.parts(verdict.first_line(said))[0]}\n{header}{yaml12.write({**said, **dense, 'provenance': origin}, LINE)}"
@@ -169,7 +174,7 @@ def provenance(runs: RunDirectory, asked: Asked, readings: Sequence[Reading]) ->
         "data": runs.fingerprints.data(data)[:16],
         "seed": asked.config.seed,
         **({"script": {"train_examples": asked.facts.train_examples}} if asked.config.script is not None else {}),
-        "environment": {key: value for key, value in first.environment.items() if key != "data"} if first else {},
+        "environment": {key: value for key, value in first.environment.items() if key not in ("data", "identity")} if first else {},
         **Metric.of(asked).block(),
         "confirm_trainings": trainings_of(asked),
         "cost": {part: cost(of_part, asked) for part, of_part in parts.items() if of_part or part != "confirmation"},

@@ -154,7 +154,7 @@ def _words(asked: Asked, found: Mapping[str, Any], lr: float | None) -> str:
     """What outputs begin with: the answer as a first sentence, then what it rests on."""
     metric, name = found["metric"], _of_validation(found["name"])
     pair = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
-    again, sure = f"With {seeds_words(found['fresh_seeds'])},", "(95% interval, from paired examples and the spread of all seeds)"
+    again, sure = f"With {seeds_words(found['fresh_seeds'])},", "(95% interval: chance in the validation examples and between seeds)"
     unclear = f"{_capital(name)} shows no clear difference: {pair}."
     both = "" if asked.config.start.max_lr is not None else " Your config gives no learning rate, so both had the one found here."
     if found["says"] == BETTER and found["by"] == "metric":
@@ -173,7 +173,7 @@ def _words(asked: Asked, found: Mapping[str, Any], lr: float | None) -> str:
         else f"Keep yours, with learning rate {lr:.2g}: nothing better was found"
     )
     chance = "That is worse by more than chance" if metric["interval"][1] < 0 else "So small a difference may be chance"
-    return f"{at}. {again} the best of the others ({found['ours_are']}) reached {name} {pair}. {chance}."
+    return f"{at}. {again} the best of the others ({found['ours_are']}) reached {name} {pair}. {chance}.{both}"
 
 
 def _probably(asked: Asked, found: Mapping[str, Any], pair: str, unclear: str) -> str:
@@ -182,9 +182,9 @@ def _probably(asked: Asked, found: Mapping[str, Any], pair: str, unclear: str) -
     one, other = (spelled(count) for count in found["fresh_seeds"])
     alone = f"The fresh seeds alone ({f'{one} each' if one == other else f'{one} against {other}'}) do not prove it"
     if metric["difference"] <= metric["error"] and loss["difference"] > loss["error"]:
-        return f"Over all trainings validation loss is lower: {_losses(loss)}. {alone}. {unclear}"
+        return f"Over all seeds together, validation loss is lower: {_losses(loss)}. {alone}. {unclear}"
     over_all = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
-    return f"Over all trainings {_of_validation(found['name'])} is {_more(asked)}: {over_all}. {alone}: {pair}."
+    return f"Over all seeds together, {_of_validation(found['name'])} is {_more(asked)}: {over_all}. {alone}: {pair}."
 
 
 def _of_validation(name: str) -> str:

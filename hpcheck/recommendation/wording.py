@@ -19,7 +19,7 @@ STAYS = "yours stays"
 SURE = {  # by what the verdict says
     "better": "the lead is beyond chance",
     "probably better": "not certain, since the lead may be chance",
-    "not better": "no other setting leads beyond chance",
+    "not better": "no other setting is better beyond chance",
 }
 SHOWN = {"total_batch_size": "batch size", "learning_rate": "learning rate", "momentum": "momentum", "weight_decay": "weight decay"}
 
@@ -39,6 +39,8 @@ def row(name: str, content: Mapping[str, Any]) -> tuple[str, str, str]:
 def status_of(name: str, content: Mapping[str, Any]) -> str:
     """How a setting was read; of one that full trainings left as the user has it, that it stays. "" where it was not read."""
     status = str(content["evidence"].get(name, {}).get("status") or "")
+    if status and has_no_answer(content):
+        return STAYS
     kept = (keeps_yours(content) if name != "learning_rate" else is_the_starts(content)) and status in ("chosen", "tied")
     return STAYS if kept else status
 
@@ -86,7 +88,7 @@ def lr_words(lr: Mapping[str, Any]) -> tuple[str, str]:
     values, cycle = f"{number(lr['min'])} to {largest}", epochs(lr["cycle_epochs"])
     if "final" not in lr:
         return values, f"{lr['policy']}, {cycle} a cycle, {whole}"
-    return values, f"1cycle over {cycle.partition(' ')[0]} of {whole}, then down to {number(lr['final'])}"
+    return values, f"1cycle, up and back within {cycle.partition(' ')[0]} of {whole}, then down to {number(lr['final'])}"
 
 
 def momentum_words(momentum: Mapping[str, Any]) -> tuple[str, str]:
@@ -146,10 +148,10 @@ def cost_line(content: Mapping[str, Any]) -> str:
     seconds = whole.get("seconds", sum(cost["device_seconds"] for cost in spent.values()))
     time = f"{duration(seconds)} of computing"
     if len(spent) < 2:
-        return f"as much as {trainings(count)} of your trainings, {time}"
+        return f"the work of {trainings(count)} of your trainings, {time}"
     shares = {part: round(cost["trainings"], 1) for part, cost in spent.items()}
     parts = [f"{_tenths(share)} for the {PARTS.get(part, part)}" for part, share in shares.items()]
-    return f"as much as {_tenths(sum(shares.values()))} of your trainings ({', '.join(parts)}), {time}"
+    return f"the work of {_tenths(sum(shares.values()))} of your trainings ({', '.join(parts)}), {time}"
 
 
 def _tenths(count: float) -> str:
@@ -171,8 +173,8 @@ def to_set_line(content: Mapping[str, Any]) -> str:
         return "nothing: keep what you have" + (
             f". The learning rate found, {number(lr['max'])}, is no better than others" if found else ""
         )
-    kept = [name for name in SHOWN if stays(name, content)]
     yours = _start_in(content)
+    kept = [name for name in SHOWN if stays(name, content) or _is_yours(name, content, yours)]
     new = [_setting_words(name, content["settings"].get(name)) + _instead(name, content, yours) for name in SHOWN if name not in kept]
     old = [_setting_words(name, content["settings"].get(name)) for name in kept]
     told = [f"{listed(new)}"] * bool(new)
@@ -196,6 +198,16 @@ def _instead(name: str, content: Mapping[str, Any], yours: Mapping[str, Any]) ->
     return "" if before is None or now == before else f" (yours: {number(before)})"
 
 
+def _is_yours(name: str, content: Mapping[str, Any], yours: Mapping[str, Any]) -> bool:
+    """Whether a setting that was read came to the value that the user has."""
+    now, before = content["settings"].get(name), _tried(name, yours)
+    if name == "learning_rate":
+        return content.get("verdict", {}).get("against") != START_WITHOUT_LR and before is not None and (now or {}).get("max") == before
+    if name == "momentum" and now is not None:
+        return before is not None and [now["max"], now["min"]] == list(before)
+    return before is not None and now == before
+
+
 def stays(name: str, content: Mapping[str, Any]) -> bool:
     """Whether a setting is still the user's own: it was not read, full trainings left it, or its reading abstained for it."""
     evidence = content["evidence"].get(name, {})
@@ -217,7 +229,7 @@ def belief_line(content: Mapping[str, Any]) -> str:
     """How sure the recommendation is, and what it rests on."""
     confirmed = content.get("results", {}).get("confirm", {})
     if has_no_answer(content):
-        return f"not at all. {confirmed['trainings']} full trainings of {len(confirmed['considered'])} settings learnt nothing"
+        return f"there is nothing to be sure of. {confirmed['trainings']} full trainings of {len(confirmed['considered'])} settings learnt nothing"
     if "considered" not in confirmed:
         return "not very, since it rests on short runs. No full training has chosen among settings" if content["evidence"] else ""
     count, tried = confirmed["trainings"], len(confirmed["considered"])
@@ -249,7 +261,8 @@ def untested_line(content: Mapping[str, Any]) -> str:
             continue
         (short_runs if name in content["evidence"] else never).append(label)
     parts = [f"{listed(never)} ({'yours stays' if len(never) == 1 else 'yours stay'})"] * bool(never)
-    parts += [f"{'In' if never else 'in'} short runs only: {listed(short_runs)}"] * bool(short_runs)
+    compared = f"{listed(short_runs)} {'was' if len(short_runs) == 1 else 'were'} compared in short runs only"
+    parts += [compared[:1].upper() + compared[1:] if never else compared] * bool(short_runs)
     return ". ".join(parts)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hpcheck.config import Config
-from hpcheck.recommendation.verdict import has_no_answer, is_beaten, keeps_yours
+from hpcheck.recommendation.verdict import has_no_answer, is_beaten, is_the_starts, keeps_yours
 from hpcheck.report.try_next import LONGER, MORE_TRAININGS, Find, longer
 from hpcheck.script.call import Call
 from hpcheck.steps import lr_in_full
@@ -78,7 +78,7 @@ def _overfits(found: Mapping[str, Any]) -> list[Line]:
     return [
         (
             f"The training overfits: its validation loss is lowest after {found['lowest_after_epochs']:g} of {found['of_epochs']:g} "
-            "epochs. Train only that long",
+            "epochs. To search anew for a training of that length",
             f"hpcheck run -s budget.epochs={found['budget_epochs']:g}",
         ),
         (
@@ -108,9 +108,10 @@ def _further(content: Mapping[str, Any]) -> list[Line]:
         return [("You can use the settings. To be surer first, train them and yours with more seeds", command)]
     if not keeps_yours(content):
         return []
-    words = "To look further, pay for more full trainings"
+    words = f"To look further, allow {more} full trainings"
     if not after_training(content):
-        words = f"Nothing to change. {words}"
+        first = "Nothing to change" if is_the_starts(content) else "Set this learning rate. Nothing else changes"
+        words = f"{first}. {words}"
     return [(words, f"hpcheck run -s confirm.trainings={more}")]
 
 

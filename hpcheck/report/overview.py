@@ -92,7 +92,7 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) or not words else ".")
 
 
-SETTINGS_COLUMNS = ("Setting", "Recommended", "Interval", "Reading", "Why")
+SETTINGS_COLUMNS = ("Setting", "Recommended", "Interval", "Result", "Why")
 
 
 def settings_rows(content: Mapping[str, Any]) -> list[SettingRow]:

@@ -17,7 +17,7 @@ from hpcheck.runs.files import naming, remove_leftovers, write_whole
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.lock import RunLock
 from hpcheck.runs.records import RunRecord
-from hpcheck.runs.spec import RunSpec, Spec, computed
+from hpcheck.runs.spec import RunSpec, Spec, computed, gives
 
 RUN_ID = re.compile("[0-9a-f]{16}")
 
@@ -37,6 +37,7 @@ class RunDirectory:
         self.recommended = path / "recommended.yaml"
         self.config = path / "config.yaml"
         self.fingerprints = Fingerprints()
+        self.foreign: dict[str, Path] = {}  # by run: a whole record that lay under its name, and is not of it
         self._found: dict[str, RunRecord] = {}
         self._lock: RunLock | None = None
         refuse_ways_out(path)
@@ -90,8 +91,12 @@ class RunDirectory:
         """The finished record of a run that computes what `spec` does, if there is one."""
         run_id = self.fingerprints.identify(spec)
         if run_id not in self._found:
-            record = records.read(self.records / f"{run_id}.jsonl")
-            if record is None or not _is_of(record, run_id, spec, self.fingerprints):
+            path = self.records / f"{run_id}.jsonl"
+            record = records.read(path)
+            if record is not None and not _is_of(record, run_id, spec, self.fingerprints):
+                self.foreign[run_id] = path
+                return None
+            if record is None:
                 return None
             self._found[run_id] = record
         return replace(self._found[run_id], spec=spec)
@@ -116,11 +121,12 @@ class RunDirectory:
         return self.records / f"{run_id}.pt"
 
     def by_id(self, run_id: str) -> RunRecord | None:
-        """The finished record of that name; None for what is no run's name."""
+        """The finished record of that name; None for what is no run's name, and for a record whose content does not give that name."""
         if not RUN_ID.fullmatch(run_id):
             return None
         record = self._found.get(run_id) or records.read(self.records / f"{run_id}.jsonl")
-        return record if record is not None and record.run_id == run_id else None
+        is_of = record is not None and record.run_id == run_id and gives(record.spec, run_id, record.environment.get("identity"))
+        return record if is_of else None
 
 
 def _is_of(record: RunRecord, run_id: str, spec: Spec, fingerprints: Fingerprints) -> bool:

@@ -142,7 +142,7 @@ def _begun(path: Path, content: bytes, run_id: str) -> tuple[Mapping[str, Any], 
 def _as_begun(begun: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether a run goes on to the same numbers here: the same device, torch and threads. On more or fewer such devices it goes on to the
     same up to rounding: what each part of a batch is does not depend on them."""
-    return all(begun.get(key) == now.get(key) for key in {*begun, *now} - {"hpcheck", "python", "devices"})
+    return all(begun.get(key) == now.get(key) for key in {*begun, *now} - {"hpcheck", "python", "devices", "identity"})
 
 
 def _refuse_newer(path: Path, head: Mapping[str, Any]) -> None:
@@ -204,7 +204,8 @@ def read(path: Path) -> RunRecord | None:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a run stands: its last row, empty before the first, and the status of its record, empty before that is complete."""
+    """How a run stands: its last row, empty before the first, and the status of its record, empty before that is complete. Of a run whose
+    end is measured on the whole validation set, the row has that measurement in the end."""
 
     row: Mapping[str, float] = field(default_factory=dict)
     status: str = ""
@@ -214,8 +215,15 @@ def standing(path: Path) -> Standing:
     """How far a run has come, by the last lines of its record."""
     tail: list[dict[str, Any]] = list(deque(lines(path), maxlen=2)) if path.exists() else []
     row: Mapping[str, float] = next((line["row"] for line in reversed(tail) if is_row(line.get("row"))), {})
-    status = tail[-1].get("status") if tail else None
-    return Standing(row, status if status in STATUSES else "")
+    last = tail[-1] if tail else {}
+    status = last.get("status")
+    if status not in STATUSES:
+        return Standing(row)
+    result = last.get("result")
+    measured = result.get("val") if isinstance(result, Mapping) else None
+    if isinstance(measured, Mapping) and all(isinstance(measured.get(key), float) for key in ("loss", "metric")):
+        row = {**row, "val_loss": measured["loss"], "metric": measured["metric"]}
+    return Standing(row, status)
 
 
 def seconds_spent(record: RunRecord) -> float:

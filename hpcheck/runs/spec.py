@@ -120,6 +120,18 @@ def run_id(spec: Spec, data_fingerprint: str, entry_source: str = "") -> str:
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def basis(data_fingerprint: str, entry_source: str) -> dict[str, Any]:
+    """What a run's identity rests on beside its spec, for its record: so that whoever reads that can tell whether it gives its id."""
+    return {"data": data_fingerprint, "code": entry_source, "semantics": ENGINE_SEMANTICS}
+
+
+def gives(spec: Spec, identity: str, on: Any) -> bool:
+    """Whether a record's spec and its `basis` give its id. One without (an older hpcheck's), or of other semantics, is believed."""
+    if not isinstance(on, Mapping) or on.get("semantics") != ENGINE_SEMANTICS:
+        return on is None or isinstance(on, Mapping)
+    return run_id(spec, str(on.get("data")), str(on.get("code"))) == identity
+
+
 def computed(spec: Spec) -> dict[str, Any]:
     """What of a spec counts for its identity: all but labels, defaults and where the data lie."""
     described = _told(spec)

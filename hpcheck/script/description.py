@@ -16,6 +16,7 @@ from hpcheck.files import plain_json
 from hpcheck.files.regular import MIB, opened, read_whole
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.files import write_whole
+from hpcheck.runs.spec import basis
 from hpcheck.runs.told import COUNT, FLAG, LOOPS, WORD, first_wrong
 from hpcheck.script import outcome
 from hpcheck.script.job import Job, told
@@ -65,7 +66,7 @@ class Description:
     def environment(self, threads: int) -> dict[str, Any]:
         """What the record of a measurement says of where it was made."""
         found = {"hpcheck": __version__, "python": platform.python_version(), "device": self.device, "device_name": platform.machine()}
-        return {**found, "threads": threads, "data": self.fingerprint[:16]}
+        return {**found, "threads": threads, "data": self.fingerprint[:16], "identity": basis(self.fingerprint, "")}
 
     def save(self, folder: Path) -> None:
         """Keep it beside the records, for the next command."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hpcheck.engine.pool.pool import KILLED as KILLED_WORDS
-from hpcheck.engine.pool.pool import MOST_RETRIES, POLL_SECONDS, Ahead, available_cores, cost, nothing, pays, shared
+from hpcheck.engine.pool import endings
+from hpcheck.engine.pool.pool import MEMORY, MOST_RETRIES, POLL_SECONDS, Ahead, available_cores, cost, nothing, pays, shared
 from hpcheck.engine.pool.threads import most_threads
 from hpcheck.errors import RunFailedError
 from hpcheck.runs import records
@@ -111,7 +111,7 @@ class Launches:
             for run_id in self._killed(directory):
                 lost[run_id] += 1
                 if lost[run_id] > MOST_RETRIES:
-                    raise RunFailedError(KILLED_WORDS.replace("a worker process", outcome.named(self.command)))
+                    raise RunFailedError(endings.words(outcome.named(self.command), (), MEMORY))
                 at_once = max(1, at_once // 2)
                 if run_id in specs:  # another is asked for later
                     waiting.append((run_id, specs[run_id]))

@@ -1,8 +1,8 @@
-"""Confirm before you recommend: full trainings of a few weight decays and their neighbours, one challenger, and fresh seeds of the best and
-of the user's own settings, which say whether the one is better than the other (docs/checklist.md)."""
+"""Confirm before you recommend: full trainings of a few weight decays, one challenger, the neighbours, and fresh seeds of the best and of
+the user's own settings, which say whether the one is better than the other (docs/checklist.md)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import cycle, islice
@@ -25,7 +25,7 @@ from hpcheck.steps.confirm_plan import (
 from hpcheck.steps.contest import Contest, Training, full_training, outcome
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.reading import Settings, nothing_run
-from hpcheck.steps.step import Asked, Steps
+from hpcheck.steps.step import Asked, Steps, Wanted
 
 
 def decide(asked: Asked, settings: Settings) -> Steps:
@@ -41,7 +41,6 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     yield from _train(contest, list(dict.fromkeys([*at_other_lrs, *first_candidates(asked, settings)])))
     if nothing_learnt.learnt_nothing(contest):
         return nothing_learnt.reading(contest, settings)
-    yield from _neighbours(contest)
     yield from _challenged(contest)
     yield from _neighbours(contest)
     best, _ = contest.best()
@@ -62,38 +61,58 @@ def decide(asked: Asked, settings: Settings) -> Steps:
 
 
 def _neighbours(contest: Contest) -> Training:
-    """Both half-decade neighbours of the best weight decay, while there are trainings beyond those for fresh seeds."""
+    """Both half-decade neighbours of the best weight decay, while there are trainings beyond those for fresh seeds; where there is one,
+    that on the side of the better weight decay."""
     while contest.left > FRESH:
         best, _ = contest.best()
         missing = [] if best is None else neighbours(contest.asked, best, contest.candidates)
-        if not missing:
+        if best is None or not missing:
             return
-        yield from _train(contest, missing[: contest.left - FRESH])
+        room = contest.left - FRESH
+        yield from _train(contest, missing if len(missing) <= room else [_on_better_side(contest, best, missing)])
+
+
+def _on_better_side(contest: Contest, best: Settings, missing: Sequence[Settings]) -> Settings:
+    """Of two neighbours in weight decay that beside which the next weight decay, at whatever lr, came to a better end."""
+    others = [one for one in contest.candidates if one.weight_decay != best.weight_decay]
+    better, _ = contest.best(others) if others else (None, None)
+    is_below = better is not None and better.weight_decay < best.weight_decay
+    return next((one for one in missing if (one.weight_decay < best.weight_decay) == is_below), missing[0])
 
 
 def _challenged(contest: Contest) -> Training:
-    """What else may pay, each only while the one before has won."""
+    """What else may pay, each only while the one before has won. It comes before the neighbours: where an own lr has taken a training
+    more, an lr that is wrong by a factor of two costs more than a weight decay that is wrong by three."""
     best, _ = contest.best()
-    for one in [] if best is None else [*_half_way(contest, best), *challengers(contest.asked, best)]:
+    half_way = None if best is None else _half_way(contest, best)
+    if half_way is not None and not (yield from _wins(contest, half_way)):
+        return
+    best, _ = contest.best()
+    for one in [] if best is None else challengers(contest.asked, best):
+        if not (yield from _wins(contest, one)):
+            return
+
+
+def _wins(contest: Contest, challenger: Settings) -> Generator[Wanted, Sequence[RunRecord], bool]:
+    """Train a challenger, if there is a training for it, and say whether it leads now."""
+    if challenger not in contest.records:
         if contest.left <= FRESH:
-            return
-        if one not in contest.records:
-            yield from _train(contest, [one])
-        if contest.best()[0] != one:
-            return
+            return False
+        yield from _train(contest, [challenger])
+    return contest.best()[0] == challenger
 
 
-def _half_way(contest: Contest, best: Settings) -> list[Settings]:
+def _half_way(contest: Contest, best: Settings) -> Settings | None:
     """Where the lr comes of full trainings a factor of four apart: the lr half-way to the better of its neighbours, in the exponent."""
     found, lr = best.found, best.known_max_lr
     if found is None or not found.trained or found.open_above:
-        return []
+        return None
     near = [*sorted(one for one in found.trained if one < lr)[-1:], *sorted(one for one in found.trained if one > lr)[:1]]
     beside = [one for one in contest.candidates if one.known_max_lr in near and one.weight_decay == contest.start.weight_decay]
     better = contest.best(beside)[0] if beside else None
     if better is None:
-        return []
-    return [with_lr(contest.asked, best, two_significant_figures(math.sqrt(lr * better.known_max_lr)))]
+        return None
+    return with_lr(contest.asked, best, two_significant_figures(math.sqrt(lr * better.known_max_lr)))
 
 
 def _own_weight_decay_where_tied(contest: Contest, best: Settings) -> Settings:

@@ -32,11 +32,11 @@ def reading(contest: Contest, before: Settings) -> Reading:
     start, loss = contest.start, contest.asked.facts.constant_loss
     runs = tuple(record.run_id for records in contest.records.values() for record in records)
     lowest = min(map(_lowest, (one for records in contest.records.values() for one in records)))
-    figures = f"the lowest validation loss is {lowest:.4g}, and a constant prediction has {loss:.4g}"
-    reason = f"no full training learnt more than a constant prediction knows: {figures}"
+    figures = f"the lowest validation loss is {lowest:.4g}, and always predicting the same gives {loss:.4g}"
+    reason = f"no full training beat a constant prediction: {figures}"
     why = f"{reason}. Look at the labels and at the model, give a smaller start.max_lr, or train longer (budget.epochs)"
     decay = Evidence("weight_decay", start.weight_decay, "abstained", "none", reason, SOURCE, runs=runs)
-    back = (Evidence(name, value, "chosen", "low", f"yours stays: {reason}", KEPT, runs=runs) for name, value in _changed(before, start))
+    back = (Evidence(name, value, "abstained", "none", reason, KEPT, runs=runs) for name, value in _changed(before, start))
     return Reading(
         "confirm",
         start,

@@ -10,6 +10,7 @@ from typing import Any
 
 from hpcheck.config import Config
 from hpcheck.config.tasks import kind
+from hpcheck.engine.pool import endings
 from hpcheck.engine.pool.executor import Executor
 from hpcheck.engine.pool.pool import MOST_RETRIES
 from hpcheck.errors import InputError, RunFailedError
@@ -33,7 +34,7 @@ OF_A_TASK = {
     "remarks": Kind(lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value), "lines of text"),
 }
 END_SECONDS = 1.0  # ours: a worker that has answered is gone at once; one that was interrupted is not waited for
-KILLED = "the process that looked at the task was killed again and again, most likely for want of memory"
+LOOKS = "the process that looked at the task"
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def described(config: Config) -> tuple[Description, float]:
 
 def _asked(*of_a_worker: Any) -> dict[str, Any]:
     """What a worker says of the task; another worker where one was killed."""
+    codes: list[int] = []
     for _ in range(1 + MOST_RETRIES):
         executor = Executor(1, _start)
         try:
@@ -120,8 +122,8 @@ def _asked(*of_a_worker: Any) -> dict[str, Any]:
         except BrokenProcessPool:
             continue
         finally:
-            executor.end(END_SECONDS)
-    raise RunFailedError(KILLED)
+            codes = executor.end(END_SECONDS)
+    raise RunFailedError(endings.words(LOOKS, codes, ""))
 
 
 def _refuse_missing(reads: tuple[str, ...]) -> None:

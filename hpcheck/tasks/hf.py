@@ -88,7 +88,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         """Take the loss of a training batch from what the model returned."""
         if not model.training or self._tells_itself or self._following is None or getattr(self._following, "finished", False):
             return
-        loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs[0] if isinstance(outputs, tuple) else None
+        loss = outputs.get("loss") if isinstance(outputs, Mapping) else next(iter(outputs), None) if isinstance(outputs, tuple) else None
         if not isinstance(loss, Tensor) or loss.ndim:
             raise ScriptError("the model returns no loss in training: call follow.loss(loss) in the compute_loss of your Trainer")
         self._following.loss(loss)

@@ -155,7 +155,7 @@ def test_the_summary_says_whether_it_is_better_what_it_cost_and_lengths_in_words
     text = (project[0] / "comment.md").read_text()
     assert "Better than yours: 98.4 against 97.1%." in text
     assert "The baseline says" not in text
-    assert "cost as much as 1.8 of your trainings, 70 seconds of computing." in text
+    assert "cost the work of 1.8 of your trainings, 70 seconds of computing." in text
     assert "| learning_rate.cycle | 25 epochs | 90 epochs | drifted | the training was 25 epochs long, and is 90 epochs long now |" in text
 
 

@@ -49,7 +49,7 @@ def test_a_row_a_setting_and_a_line_a_reason(tmp_path: Path) -> None:
     rows = [line.split("  ")[0].strip() for line in lines[4:8]]
     assert rows == ["batch size", "learning rate", "momentum", "weight decay"]
     assert "0.038 to 0.38 " in lines[5]
-    assert "schedule: 1cycle over 99 of 110 epochs, then down to 3.8e-5" in lines
+    assert "schedule: 1cycle, up and back within 99 of 110 epochs, then down to 3.8e-5" in lines
     assert lines[5].endswith("tied, medium confidence")
     assert lines[4].endswith("not tested: yours stays")
     assert "recommended: accuracy 98.3% ± 0.2 on the test split, 2 trainings" in lines
@@ -78,7 +78,7 @@ def test_a_path_stays_whole_in_a_narrow_terminal(tmp_path: Path) -> None:
 
 
 def test_the_cost_is_told_in_the_users_trainings(tmp_path: Path) -> None:
-    assert "cost: as much as 1.4 of your trainings, 16 seconds of computing" in shown(tmp_path)
+    assert "cost: the work of 1.4 of your trainings, 16 seconds of computing" in shown(tmp_path)
 
 
 def test_an_lr_that_the_batch_size_has_moved_says_from_where(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_an_lr_that_the_batch_size_has_moved_says_from_where(tmp_path: Path) -> 
 
 
 CYCLES = {
-    "1cycle": ("0.05 to 0.5", "1cycle over 9 of 10 epochs, then down to 5e-5"),
+    "1cycle": ("0.05 to 0.5", "1cycle, up and back within 9 of 10 epochs, then down to 5e-5"),
     **{policy: ("0.05 to 0.5", f"{policy}, 2.5 epochs a cycle, 10 epochs") for policy in ("triangular", "triangular2", "exp_range")},
 }
 COURSES = {f"lr_range.policy={policy}": words for policy, words in CYCLES.items()} | {
@@ -137,7 +137,7 @@ def test_what_was_not_tested_is_said_beside_what_it_rests_on() -> None:
         wording.belief_line(content) == "not certain, since the lead may be chance. 8 full trainings of 2 settings were made. "
         "The best and yours were trained again with fresh seeds"
     )
-    words = "batch size and momentum (yours stay). In short runs only: learning rate"
+    words = "batch size and momentum (yours stay). Learning rate was compared in short runs only"
     assert wording.untested_line(content) == words
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from hpcheck.cli import summary
 from hpcheck.config import yaml12
-from hpcheck.recommendation import verdict, wording
+from hpcheck.recommendation import recommended, verdict, wording
 from hpcheck.recommendation.recommended import content, write
 from hpcheck.report import advice, page
 from hpcheck.runs.directory import RunDirectory
@@ -73,7 +73,7 @@ def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.979, 0.971, 0.002, 0.014), LOSS)])
     assert found.words == (
         "Better than yours. With one fresh seed each, validation accuracy is higher: 97.9%, yours 97.1%. The gain is 0.2 to 1.4 points "
-        "(95% interval, from paired examples and the spread of all seeds)." + BOTH
+        "(95% interval: chance in the validation examples and between seeds)." + BOTH
     )
     assert (found.says, found.unit, found.fresh_seeds) == ("better", "percent", 1)
     assert found.block() | {"words": ""} == {
@@ -92,7 +92,7 @@ def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
 
 def test_where_the_loss_decides_it_is_said() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.96, 0.959, -0.004, 0.006), LOSS, by="loss", fresh=(2, 2))])
-    gain = "The gain is 0.01 to 0.022 (95% interval, from paired examples and the spread of all seeds)."
+    gain = "The gain is 0.01 to 0.022 (95% interval: chance in the validation examples and between seeds)."
     words = f"Better than yours. With two fresh seeds each, validation loss is lower: 0.105, yours 0.121. {gain}"
     assert found.words == f"{words} Validation accuracy shows no clear difference: 96.0%, yours 95.9%.{BOTH}"
     assert found.metric == "validation loss"
@@ -102,21 +102,24 @@ def test_probably_better_says_what_led_and_what_is_within_chance() -> None:
     found = verdict.against_start(classes(), [confirmed("probably better", figures(0.96, 0.958, -0.004, 0.008), LOSS)])
     alone = "The fresh seeds alone (one each) do not prove it"
     begun = "Probably better than yours, but not certain."
-    by_loss = "Over all trainings validation loss is lower: 0.105, yours 0.121."
+    by_loss = "Over all seeds together, validation loss is lower: 0.105, yours 0.121."
     assert found.words == f"{begun} {by_loss} {alone}. Validation accuracy shows no clear difference: 96.0%, yours 95.8%.{BOTH}"
     led = verdict.against_start(classes(), [confirmed("probably better", figures(0.97, 0.958, 0.002, 0.016), LOSS)])
-    assert led.words == f"{begun} Over all trainings validation accuracy is higher: 97.0%, yours 95.8%. {alone}: 97.0%, yours 95.8%.{BOTH}"
+    assert (
+        led.words
+        == f"{begun} Over all seeds together, validation accuracy is higher: 97.0%, yours 95.8%. {alone}: 97.0%, yours 95.8%.{BOTH}"
+    )
 
 
 def test_not_better_says_that_yours_is_kept_and_how_to_look_further() -> None:
     found = verdict.against_start(classes(), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
     best = "With one fresh seed each, the best of the others (weight decay 0.001) reached validation accuracy 96.7%, yours 97.5%."
     why = f"{best} So small a difference may be chance."
-    assert found.words == f"Keep yours, with learning rate 0.5: nothing better was found. {why}"
+    assert found.words == f"Keep yours, with learning rate 0.5: nothing better was found. {why}{BOTH}"
     own = verdict.against_start(classes("start.max_lr=0.1"), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
     assert own.words == f"Keep yours: nothing better was found. {why}"
     worse = verdict.against_start(classes(), [confirmed("not better", figures(0.9, 0.975, -0.1, -0.05), LOSS)])
-    assert worse.words.endswith("That is worse by more than chance.")
+    assert worse.words.endswith(f"That is worse by more than chance.{BOTH}")
 
 
 def test_where_yours_stays_the_learning_rate_is_yours_only_if_the_config_gives_one() -> None:
@@ -138,7 +141,9 @@ def test_trainings_that_learnt_nothing_are_no_answer_and_ask_for_a_look_at_the_d
     assert said.words == "No answer: yours stays. No full training learnt a thing."
     content = {**cases.content(cases.everything()), "verdict": said.block(), "results": {"confirm": reading.results}}
     assert wording.to_set_line(content) == "nothing: keep what you have"
-    assert wording.belief_line(content) == "not at all. 7 full trainings of 7 settings learnt nothing"
+    assert {wording.status_of(name, content) for name in content["evidence"]} == {"yours stays"}
+    assert "since no training learnt enough" in recommended.text(content)
+    assert wording.belief_line(content) == "there is nothing to be sure of. 7 full trainings of 7 settings learnt nothing"
     [(words, command), *_] = advice.next_of(content, Call())
     assert words.startswith("Look at the labels and the model first")
     assert command == "hpcheck run -s budget.epochs=200"
@@ -149,7 +154,7 @@ def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
     found = verdict.against_start(question, [confirmed("better", figures(0.56, 0.6, 0.01, 0.07), LOSS)])
     assert found.words == (
         "Better than yours. With one fresh seed each, validation accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% "
-        "interval, from paired examples and the spread of all seeds)." + BOTH
+        "interval: chance in the validation examples and between seeds)." + BOTH
     )
     assert found.unit == ""
 
@@ -267,3 +272,15 @@ def test_the_readings_of_a_run_carry_the_verdict_into_its_recommendation() -> No
 
     said = content(NoRuns(), asked("start.max_lr=0.1"), [trained(arm(*OURS), arm(0.9, 0.9))])  # type: ignore[arg-type]
     assert said["verdict"]["beside_yours"] == "better"
+
+
+def test_a_value_that_was_read_and_is_the_users_stays_as_they_have_it() -> None:
+    found = cases.content(cases.everything())
+    found["verdict"] = {"says": "better", "against": "start"}
+    found["settings"]["momentum"] = {"max": 0.95, "min": 0.85}
+    yours = {"start": True, "momentum": [0.95, 0.85], "weight_decay": 0.5, "max_lr": 0.001, "total_batch_size": 1}
+    found["results"] = {"confirm": {"considered": [yours]}}
+    to_set, _, stay = wording.to_set_line(found).partition("Leave ")
+    assert "momentum" not in to_set
+    assert "momentum 0.95 to 0.85" in stay
+    assert "(yours: 0.5)" in to_set

@@ -276,7 +276,7 @@ def test_the_answer_stands_first_what_it_rests_on_its_cost_and_what_was_not_test
         for words in ("Filled: chosen.", "What to set", "How sure", "What it cost", "Not tested", "What next", "Recommended settings")
     ]
     assert places[1:] == sorted(places[1:])
-    assert "As much as 30.8 of your trainings (15.4 for the search, 15.4 for the final training), 66 seconds of computing." in text
+    assert "The work of 30.8 of your trainings (15.4 for the search, 15.4 for the final training), 66 seconds of computing." in text
 
 
 def test_a_plot_for_each_setting_stands_at_the_top() -> None:

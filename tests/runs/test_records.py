@@ -64,3 +64,13 @@ def test_progress_is_read_from_a_growing_record(tmp_path: Path) -> None:
     writer.row(**ROWS[0])
     assert (records.standing(path).row["step"], records.standing(path).status) == (10, "")
     writer.close()
+
+
+def test_a_finished_training_stands_at_what_its_end_was_measured_to_be(tmp_path: Path) -> None:
+    """The last row is of a part of the validation set, where that is large."""
+    path = tmp_path / "a.jsonl"
+    writer = RecordWriter(path, "0123456789abcdef", SPEC, {})
+    writer.row(**ROWS[0])
+    writer.finish("finished", {"val": {"loss": 0.128, "metric": 0.972, "examples": 360}})
+    found = records.standing(path)
+    assert (found.row["step"], found.row["val_loss"], found.row["metric"]) == (10, 0.128, 0.972)

@@ -85,3 +85,29 @@ def test_a_run_that_another_goes_on_from_is_made_again_where_its_weights_are_gon
     runs.weights(made.run_id).unlink()
     assert runs.forget_without_weights([goes_on, QUICK]) == [parent.label]
     assert runs.find(parent) is None
+
+
+@pytest.mark.parametrize("edit", [put("weight_decay", 0.5), put("total_batch_size", 4), put("seed", 7)])
+def test_a_record_whose_content_does_not_give_its_id_is_none_whoever_asks(
+    runs: RunDirectory, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    """Also who knows nothing of data and code, as `show`."""
+    edited(runs, edit, identify(QUICK))
+    assert records.read(runs.records / f"{identify(QUICK)}.jsonl") is not None
+    assert runs.by_id(identify(QUICK)) is None
+
+
+@pytest.mark.parametrize("told", [None, {"data": "0", "code": "", "semantics": 0}])
+def test_a_record_of_an_older_hpcheck_is_believed(runs: RunDirectory, told: dict[str, Any] | None) -> None:
+    def edit(head: dict[str, Any]) -> None:
+        head["environment"].pop("identity")
+        head["environment"] |= {} if told is None else {"identity": told}
+
+    edited(runs, edit, identify(QUICK))
+    assert runs.by_id(identify(QUICK)) is not None
+
+
+@pytest.mark.parametrize("told", ["x", [], {"data": 1, "semantics": 1}, {"semantics": 1}])
+def test_what_it_says_its_id_rests_on_may_be_anything(runs: RunDirectory, told: Any) -> None:
+    edited(runs, lambda head: head["environment"].update(identity=told), identify(QUICK))
+    assert runs.by_id(identify(QUICK)) is None

@@ -125,7 +125,9 @@ def test_an_error_before_anything_was_asked_is_told_too(look):
 
 
 def test_a_script_that_never_calls_follow(look):
-    assert "ended without a call of hpcheck.follow" in failing(look, HEAD)
+    words = failing(look, HEAD)
+    assert "ended without a call of hpcheck.follow" in words
+    assert "init --hf for a Trainer" in words
 
 
 def test_a_script_that_ends_early(look):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from hpcheck.script import api
 from hpcheck.script.job import ScriptError
@@ -67,6 +68,24 @@ def test_what_a_trainers_evaluation_says_is_taken_by_its_names() -> None:
     assert Follow(lambda: (0.5, 0.75))._evaluate() == (0.5, 0.75)
     with pytest.raises(ScriptError, match="evaluate returned eval_loss, eval_accuracy, eval_runtime, and not f1"):
         Follow(lambda: found, metric="f1")._evaluate()
+
+
+@needs_it
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("outputs", [{"logits": 1.0}, (torch.ones(3), 1.0), (), torch.ones(3), {"loss": torch.ones(2)}, {"loss": 0.5}])
+def test_a_model_that_returns_no_loss_is_refused_unless_the_script_tells_its_own(outputs: object) -> None:
+    from hpcheck.tasks.hf import Follow
+
+    told: list[float] = []
+    callback = Follow(lambda: None)
+    callback._following = SimpleNamespace(loss=told.append)
+    model = torch.nn.Linear(1, 1)
+    with pytest.raises(ScriptError, match=r"the model returns no loss in training: call follow\.loss\(loss\) in the compute_loss"):
+        callback._after_forward(model, (), outputs)
+    callback._after_forward(model.eval(), (), outputs)
+    callback.loss(0.25)
+    callback._after_forward(model.train(), (), outputs)
+    assert told == [0.25]
 
 
 @needs_it

@@ -49,11 +49,11 @@ def _compute(jobs: Sequence[Job], directory: Path, device_name: str, threads: in
     device = worker.resolve_device(device_name)
     specs = [spec for _, spec in jobs if isinstance(spec, RunSpec)]
     found = [worker.begun(spec, run_id, device, threads) for run_id, spec in jobs]
-    data, begun_in = found[0]  # members have their data in common
+    data = found[0][0]  # members have their data in common
     assert isinstance(data, OnDevice)  # a task is never a member
     with ExitStack() as stack:
         records = [
             stack.enter_context(closing(RecordWriter(directory / f"{run_id}.jsonl", run_id, spec, begun_in)))
-            for (run_id, _), spec in zip(jobs, specs, strict=True)
+            for (run_id, _), spec, (_, begun_in) in zip(jobs, specs, found, strict=True)
         ]
         train_together(specs, data, records, directory, mode)

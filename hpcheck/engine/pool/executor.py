@@ -19,11 +19,13 @@ from multiprocessing import connection, forkserver, resource_tracker
 from types import ModuleType
 from typing import Any, TypeVar, cast
 
+from hpcheck.engine.pool.descendants import Descendants, end_of_this_process
 from hpcheck.engine.pool.ends_with_parent import PARENT
 from hpcheck.engine.pool.handles import Handle
 
 PRELOAD = ["hpcheck.engine.pool.ends_with_parent", "hpcheck.engine.pool.preload"]  # in this order
 CLOSED = (None, errno.EBADF)  # of an error: the handle is closed, as multiprocessing finds it, or as the system does
+WHERE_SECONDS = 0.3  # ours: before a worker that does not end is killed, so long has it to say where it is
 ASK_SECONDS = 0.3  # ours: how often a caller that waits for an answer looks whether the pool still lives
 MANAGER_SECONDS = 1.0  # ours: its thread has nothing left to wait for once the workers are gone
 Answer = TypeVar("Answer")
@@ -84,27 +86,42 @@ class Executor:
         """The worker processes."""
         return list(self._pool._processes or {})
 
-    def end(self, seconds: float) -> None:
-        """End the workers: by SIGTERM, and after so many seconds by SIGKILL. Then every future is done, save forgotten ones."""
+    def end(self, seconds: float) -> list[int]:
+        """End the workers, and what came of them: by SIGTERM, and after so many seconds by SIGKILL. Then every future is done, save
+        forgotten ones. Returns the exit codes of the workers that were not killed here."""
         if self._pool._processes == {}:
             _end_server()
         self._take_handles()
-        manager = self._manager()  # `shutdown` forgets it
+        manager, descendants = self._manager(), Descendants()  # `shutdown` forgets the manager
+        descendants.look(list(self._handles))
         self._ask_all_to_end()
         self._pool.shutdown(wait=False, cancel_futures=True)
-        until = time.monotonic() + seconds
-        while self._handles and (left := until - time.monotonic()) > 0:
-            ends = {handle.end: pid for pid, handle in self._handles.items()}
-            for end in connection.wait(list(ends), min(left, ASK_SECONDS)):
-                self._handles.pop(ends[end]).close()  # type: ignore[index]
-            if manager is None or not manager.is_alive():  # one that was at work has stopped, and waits for a pool that is gone
-                self._ask_all_to_end()
+        until, ended = time.monotonic() + seconds, list[Handle]()
+        for end in (until - WHERE_SECONDS, until):
+            if end == until:  # these are stuck
+                for handle in self._handles.values():
+                    handle.ask_where()
+            while self._handles and (left := end - time.monotonic()) > 0:
+                ended += self._ended(min(left, ASK_SECONDS))
+                descendants.look(list(self._handles))
+                if manager is None or not manager.is_alive():  # one that was at work has stopped, and waits for a pool that is gone
+                    self._ask_all_to_end()
         for handle in self._handles.values():
             handle.kill()
             handle.close()
         self._handles = {}
+        descendants.end()
         if manager is not None:
             manager.join(MANAGER_SECONDS)
+        return [handle.exit_code() for handle in ended]
+
+    def _ended(self, seconds: float) -> list[Handle]:
+        """The workers that end within so many seconds; they are forgotten."""
+        ends = {handle.end: pid for pid, handle in self._handles.items()}
+        ended = [self._handles.pop(ends[end]) for end in connection.wait(list(ends), seconds)]  # type: ignore[index]
+        for handle in ended:
+            handle.close()
+        return ended
 
     def _take_handles(self) -> None:
         """Of the workers that have been started since."""
@@ -127,7 +144,10 @@ def _begin(start: Callable[[], None]) -> None:
 
 def _end_with(parent_sentinel: int) -> None:
     connection.wait([parent_sentinel])
-    os._exit(1)
+    try:
+        end_of_this_process()
+    finally:
+        os._exit(1)
 
 
 def start_early() -> None:

@@ -5,6 +5,11 @@ import signal
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 
+from hpcheck.engine.pool.where import WHERE
+
+CODE_SECONDS = 0.3  # ours: the server that forked a worker says how it ended a moment after the kernel says that it has
+UNKNOWN = 255  # as the standard library has it where the server is gone
+
 
 class Handle:
     """One worker. `end` can be waited for.
@@ -29,6 +34,16 @@ class Handle:
         """Send SIGTERM."""
         self._signal(signal.SIGTERM)
 
+    def ask_where(self) -> None:
+        """Have it say where in the user's code it is."""
+        self._signal(WHERE)
+
+    def exit_code(self) -> int:
+        """Of one that has ended; a signal's number is negative. Asked once the pool's own thread has ended, which asks too: the server
+        says it once."""
+        self._process.join(CODE_SECONDS)
+        return UNKNOWN if self._process.exitcode is None else self._process.exitcode
+
     def kill(self) -> None:
         """Send SIGKILL."""
         self._signal(signal.SIGKILL)
@@ -45,5 +60,7 @@ class Handle:
                 signal.pidfd_send_signal(self._file, number)
         elif number == signal.SIGKILL:
             self._process.kill()
-        else:
+        elif number == signal.SIGTERM:
             self._process.terminate()
+        elif self._process.pid is not None and self._process.is_alive():
+            os.kill(self._process.pid, number)

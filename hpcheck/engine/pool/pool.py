@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hpcheck.engine.pool import endings
 from hpcheck.engine.pool.executor import Executor
 from hpcheck.engine.pool.slots import Slots
 from hpcheck.engine.pool.threads import most_threads
@@ -22,7 +23,7 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 MOST_RETRIES = 3  # ours: a run whose worker is killed more often than that fails
 WORTH = 0.5  # ours, by reasoning: a run is begun early while one that is waited for has this share of its work before it. Begun in a
 # short gap, it would take a worker from the next round for nearly its whole length
-KILLED = "a worker process was killed again and again, most likely for want of memory: lower run.jobs, or the batch size"
+MEMORY = "lower run.jobs, or the batch size"  # where that may be wanting
 Job = tuple[str, Spec]  # run id, spec
 Ahead = Callable[[], Sequence[Job]]  # what is certain to be asked for later, by the records that there are now
 Answer = TypeVar("Answer")
@@ -41,6 +42,7 @@ class Pool:
         self._devices: dict[str, int | None] | None = None  # free bytes of each; None where nobody counts them
         self._most_threads: int | None = None  # of the directory that runs are made for; None: as many as there are cores
         self._executor: Executor | None = None
+        self._codes: Sequence[int] = ()  # with which the workers ended that were closed last
         self._running: dict[Future[int | None], tuple[Job, str]] = {}  # between two rounds: what was begun early
 
     def execute(
@@ -114,7 +116,7 @@ class Pool:
                     killed += self._lost_with_the_pool(slots)
                     lost.update(run_id for run_id, _ in killed)
                     if max(lost.values()) > MOST_RETRIES:
-                        raise RunFailedError(KILLED)
+                        raise RunFailedError(endings.words("a worker process", self._codes, MEMORY))
                     again = [job for job in killed if job[0] in awaited]  # others are asked for later
                     waiting += [] if failed else [job for job in again if records.read(directory / f"{job[0]}.jsonl") is None]
             on_poll()
@@ -186,14 +188,14 @@ class Pool:
                 return of_the_pool()
             except BrokenProcessPool:
                 self.close()
-        raise RunFailedError(KILLED)
+        raise RunFailedError(endings.words("a worker process", self._codes, MEMORY))
 
     def close(self) -> None:
         """End the workers. A run under way leaves a checkpoint after its step; what has not ended soon is killed."""
         executor, self._executor = self._executor, None
         self._running.clear()
         if executor is not None:
-            executor.end(STOP_SECONDS)
+            self._codes = executor.end(STOP_SECONDS)
 
     def _workers(self) -> Executor:
         if self._executor is None:

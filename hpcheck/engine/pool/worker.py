@@ -1,5 +1,6 @@
 """What a worker process does: one spec at a time, its record written straight to the run directory."""
 
+import multiprocessing
 import os
 import platform
 import signal
@@ -18,8 +19,10 @@ from hpcheck.engine.batches import OnDevice
 from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
 from hpcheck.engine.loop import Data, train
+from hpcheck.engine.pool.descendants import end_forks_with_this_process
 from hpcheck.engine.pool.executor import is_at_work
 from hpcheck.engine.pool.malloc import keep_freed_memory
+from hpcheck.engine.pool.where import say_where_when_asked
 from hpcheck.engine.tasks.contents import fingerprint as contents_of
 from hpcheck.engine.tasks.describe import describe
 from hpcheck.engine.tasks.load import OfTask
@@ -30,9 +33,10 @@ from hpcheck.plugins.undisturbed import undisturbed
 from hpcheck.plugins.user_errors import UsersCodeError, as_theirs
 from hpcheck.runs.identity import Fingerprints
 from hpcheck.runs.records import RecordWriter, begun_with
-from hpcheck.runs.spec import DataSpec, RunSpec, Spec
+from hpcheck.runs.spec import DataSpec, RunSpec, Spec, basis
 from hpcheck.runs.spec import run_id as computed_id
 
+LOADER_LOST = "DataLoader worker (pid"  # so torch's own words begin
 CONTEXT_BYTES = 600 * 2**20  # ours, generous: what a process takes of a GPU before it computes anything
 
 ONE_VALUE = (
@@ -51,6 +55,9 @@ def start() -> None:
     signal.signal(signal.SIGTERM, _asked_to_end)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.dup2(2, 1)
+    multiprocessing.set_start_method(None, force=True)  # the pool's own; the user's loaders start their processes as in a script
+    end_forks_with_this_process()
+    say_where_when_asked()
     keep_freed_memory()
 
 
@@ -76,6 +83,7 @@ def work(spec: Spec, run_id: str, directory: Path, device_name: str, threads: in
             raise RunFailedError(f"{spec.label or run_id}: {out_of_memory(spec, device_name)}") from None
         if "more than 1 value per channel" in str(error):  # torch's BatchNorm
             raise InputError(f"{spec.label or run_id}: {ONE_VALUE_OF_A_TASK if spec.data.task else ONE_VALUE}") from None
+        refuse_lost_loader(spec, error)
         raise (as_theirs(error) or error) from None
 
 
@@ -83,10 +91,20 @@ def begun(spec: Spec, run_id: str, device: torch.device, threads: int) -> tuple[
     """The data of a run on its device, and what its record says of where it was made. Raises `ChangedError` where the data or the user's
     code are no longer what `run_id` names."""
     data, fingerprint = data_of(spec, str(device))
-    if computed_id(spec, fingerprint, of_this_process().users_source(spec)) != run_id:
+    source = of_this_process().users_source(spec)
+    if computed_id(spec, fingerprint, source) != run_id:
         refuse_random_data(spec.data, fingerprint)
         raise ChangedError(f"{spec.label}: your code or data changed while the command ran; give it again")
-    return data, environment(device, threads) | {"data": fingerprint[:16]}
+    return data, environment(device, threads) | {"data": fingerprint[:16], "identity": basis(fingerprint, source)}
+
+
+def refuse_lost_loader(spec: Spec, error: BaseException) -> None:
+    """Raise `RunFailedError` where a process of a DataLoader was killed or has ended itself. torch raises that wherever the run is."""
+    if isinstance(error, RuntimeError) and str(error).startswith(LOADER_LOST):
+        raise RunFailedError(
+            f"{spec.label or spec.model.name}: {str(error).splitlines()[0].rstrip('. ')}: it was killed, most likely for want of memory "
+            "(lower num_workers, run.jobs or the batch size), or your Dataset's code ends it; with num_workers=0 you see where"
+        ) from None
 
 
 def refuse_random_data(data: DataSpec, fingerprint: str) -> None:
@@ -185,6 +203,7 @@ def described(task_of: Spec, device_name: str, batch_size: int | None, default_b
         with undisturbed():
             return describe(OfTask.of(task_of, resolve_device(device_name)), batch_size, default_batch_size, seed)
     except BaseException as error:
+        refuse_lost_loader(task_of, error)
         raise (as_theirs(error) or error) from None
 
 

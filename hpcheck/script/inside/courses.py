@@ -14,7 +14,7 @@ from hpcheck.engine.divergence import CHECK_EVERY
 from hpcheck.runs import schedules
 from hpcheck.runs.outcomes import packed
 from hpcheck.runs.records import RecordWriter
-from hpcheck.runs.spec import RunSpec, from_dict
+from hpcheck.runs.spec import RunSpec, basis, from_dict
 from hpcheck.script.inside import ranks
 from hpcheck.script.inside.evaluation import Evaluated, FreshBatchNorm, bn_begins, evaluated, gpu_is_used
 from hpcheck.script.inside.examples import FROM, UNTIL, Examples
@@ -246,6 +246,7 @@ class Run(Common):
             "threads": torch.get_num_threads(),
             **({"devices": ranks.size()} if ranks.size() > 1 else {}),
             "data": self.job.fingerprint[:16],
+            "identity": basis(self.job.fingerprint, ""),
         }
 
 

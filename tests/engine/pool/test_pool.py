@@ -225,7 +225,7 @@ def test_a_pool_that_never_lives_long_enough_says_what_to_do(tmp_path, monkeypat
             raise BrokenProcessPool
 
         def end(self, seconds):
-            pass
+            return []
 
     monkeypatch.setattr(processes, "Executor", lambda *_: Dead(breaks=True))
     pool = Pool("cpu", 2, 1)

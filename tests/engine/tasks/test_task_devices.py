@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from hpcheck.engine.pool import worker
 from hpcheck.engine.tasks.batches import Epochs
 from hpcheck.engine.tasks.cut import Cut
 from hpcheck.engine.tasks.load import Loaders, Task
-from hpcheck.engine.tasks.shared import shared_out
+from hpcheck.engine.tasks.shared import average_gradients, joined, shared_out
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs import records
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec
@@ -172,6 +173,23 @@ def test_loaders_that_devices_cannot_share_are_refused_by_name(monkeypatch: pyte
     as_rank(monkeypatch, 0, 2, [])
     with pytest.raises(UsersCodeError, match=words):
         shared_out(Task("t", object()), Loaders(loader, None))
+
+
+def test_a_task_that_keeps_a_state_is_refused_by_name_on_several_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, 0, 2, [])
+    made = SimpleNamespace(state=dict, load_state=print)
+    with pytest.raises(
+        UsersCodeError, match=r"task t: its own state\(\) is not shared by the processes of several devices; take run.devices 1"
+    ):
+        joined(Task("t", made), nn.Linear(1, 1), Loaders([], None))
+
+
+def test_sparse_gradients_are_refused_by_name_on_several_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_rank(monkeypatch, 0, 2, [])
+    words = nn.Embedding(4, 2, sparse=True)
+    words(torch.tensor([1])).sum().backward()
+    with pytest.raises(UsersCodeError, match="task t: it has sparse gradients, which devices cannot average; take"):
+        average_gradients("t", words.parameters())
 
 
 def test_a_batch_that_is_too_small_for_the_devices_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import torch
 from hpcheck.engine import checkpoints
 from hpcheck.engine.pool import worker
 from hpcheck.engine.tasks.describe import describe
+from hpcheck.engine.tasks.lightning import REFUSED
 from hpcheck.engine.tasks.load import OfTask
 from hpcheck.plugins.user_errors import UsersCodeError
 from hpcheck.runs.schedules import constant
@@ -71,6 +72,11 @@ class Hook(Lit):
 class Epochs(Lit):
     def training_step(self, batch, batch_idx):
         return super().training_step(batch, batch_idx) * (1 + self.current_epoch)
+
+class Steps(Lit):
+    def validation_step(self, batch, batch_idx):
+        self.log("steps", float(self.global_step))
+        return super().validation_step(batch, batch_idx)
 
 class AsksTheTrainer(Lit):
     def configure_optimizers(self):
@@ -228,6 +234,7 @@ def test_which_value_is_the_metric_can_be_said() -> None:
         ),
         ("more_lit:Hook", "my_lit:Digits", "has a hook on_train_epoch_end, which is not called here"),
         ("more_lit:Epochs", "my_lit:Digits", "uses self.current_epoch, which only a Trainer counts"),
+        ("more_lit:Steps", "my_lit:Digits", "uses self.global_step, which only a Trainer counts"),
         ("more_lit:AsksTheTrainer", "my_lit:Digits", "configure_optimizers of more_lit:AsksTheTrainer uses self.trainer"),
         ("more_lit:NoValidation", "my_lit:Digits", "task.lightning: more_lit:NoValidation has no validation_step"),
         ("more_lit:Sums", "my_lit:Digits", "logs val_loss with reduce_fx='max'; hpcheck takes means over examples"),
@@ -243,6 +250,14 @@ def test_what_cannot_be_driven_is_refused_by_name_in_one_line(lit: str, data: st
         looked_at(lit, data)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("hook", [name for name in REFUSED if name != "on_train_epoch_end"])
+def test_each_hook_that_only_a_trainer_calls_is_refused_by_name(hook: str) -> None:
+    with Path("more_lit.py").open("a", encoding="utf-8") as file:
+        file.write(f"setattr(Hook, {hook!r}, Hook.on_train_epoch_end)\ndel Hook.on_train_epoch_end\n")
+    with pytest.raises(UsersCodeError, match=f"more_lit:Hook has a hook {hook}, which is not called here"):
+        looked_at("more_lit:Hook")
 
 
 def test_a_value_that_is_not_logged_is_refused(tmp_path: Path) -> None:
