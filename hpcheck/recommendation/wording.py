@@ -229,7 +229,8 @@ def belief_line(content: Mapping[str, Any]) -> str:
     """How sure the recommendation is, and what it rests on."""
     confirmed = content.get("results", {}).get("confirm", {})
     if has_no_answer(content):
-        return f"there is nothing to be sure of. {confirmed['trainings']} full trainings of {len(confirmed['considered'])} settings learnt nothing"
+        made = f"{confirmed['trainings']} full trainings of {len(confirmed['considered'])} settings"
+        return f"there is nothing to be sure of. {made} learnt nothing"
     if "considered" not in confirmed:
         return "not very, since it rests on short runs. No full training has chosen among settings" if content["evidence"] else ""
     count, tried = confirmed["trainings"], len(confirmed["considered"])
