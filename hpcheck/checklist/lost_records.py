@@ -62,8 +62,8 @@ def refuse_other_answers(runs: RunDirectory, before: Mapping[str, Any], now: Map
             continue
         raise StorageError(
             f"{runs.recommended}: what it says of {name} ({had.get('reason')}), its records {other}: it or they were altered, or a command "
-            f"was killed before it wrote; hpcheck run {runs.config} reads them anew. If you do not trust them, remove {runs.records} before: "
-            "they are made again"
+            f"was killed before it wrote; hpcheck run {runs.config} reads them anew. If you do not trust them, remove "
+            f"{runs.records} before: they are made again"
         )
 
 

@@ -55,7 +55,8 @@ def silent(command: Sequence[str], job: Job, folder: Path, limit: float, label: 
 
 def _ended(name: str, phase: int, updates: int, job: Job) -> str:
     if phase == STARTED:
-        return f"{name} ended without a call of hpcheck.follow: see docs/how-to/own-script.md, or hpcheck init --script (init --hf for a Trainer)"
+        ways = "see docs/how-to/own-script.md, or hpcheck init --script (init --hf for a Trainer)"
+        return f"{name} ended without a call of hpcheck.follow: {ways}"
     if not updates:
         return f"{name} ended before the first update of the optimizer that it gave to hpcheck.follow"
     of = f" of {job.spec['steps']}" if job.spec else ""
