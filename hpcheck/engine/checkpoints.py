@@ -9,7 +9,7 @@ import torch
 from hpcheck.engine.distributed import team
 from hpcheck.engine.snapshots import read_sealed, sealed
 from hpcheck.engine.training import HowFar, Training
-from hpcheck.errors import RunFailedError
+from hpcheck.errors import Stopped
 from hpcheck.runs.files import StorageError, naming, write_whole
 from hpcheck.runs.records import RecordWriter
 from hpcheck.terminal import stdout
@@ -18,16 +18,6 @@ FORMAT = 2  # 1 had one batch's loss for the start, and none of those before the
 EVERY_SECONDS = 30.0  # ours: at most so much is computed twice after a crash; shorter runs write none
 KEPT = 2  # the newest may be damaged
 GO_ON, SAVE, STOP = range(3)  # what a process wants after a step
-
-
-class Stopped(RunFailedError):  # noqa: N818  where the command itself asked for it, it is no failure
-    """The run was asked to stop and has left a checkpoint."""
-
-    def __init__(self) -> None:
-        super().__init__("a worker process was told to end (SIGTERM); the same command goes on where it stopped")
-
-    def __reduce__(self) -> tuple[type["Stopped"], tuple[()]]:
-        return Stopped, ()  # it comes from another process
 
 
 class Checkpoints:

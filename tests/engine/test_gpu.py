@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from hpcheck.engine import arrays, checkpoints
-from hpcheck.engine.checkpoints import Stopped
 from hpcheck.engine.graphs.worker import work_together
 from hpcheck.engine.objectives import evaluate
 from hpcheck.engine.pool import worker
+from hpcheck.errors import Stopped
 from hpcheck.runs import records
 from hpcheck.runs.identity import identify
 from hpcheck.runs.schedules import constant

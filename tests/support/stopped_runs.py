@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hpcheck.engine import arrays, checkpoints
-from hpcheck.engine.checkpoints import Stopped
+from hpcheck.errors import Stopped
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec
 from tests.support.engine_runs import computed

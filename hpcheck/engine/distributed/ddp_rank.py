@@ -13,11 +13,11 @@ import torch.distributed as dist
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
-from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
+from hpcheck.engine.checkpoints import ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
 from hpcheck.engine.distributed.mailbox import Mailbox, Order
 from hpcheck.engine.pool import worker
-from hpcheck.errors import InputError
+from hpcheck.errors import InputError, Stopped
 
 IDLE_SECONDS = 0.02
 PATIENCE = datetime.timedelta(days=1)  # ours: the others may load data for long; a lost process is noticed by torchrun, not by waiting

@@ -12,13 +12,14 @@ import torch
 
 from hpcheck.engine.arrays import ArrayTraining
 from hpcheck.engine.batches import OnDevice
-from hpcheck.engine.checkpoints import Checkpoints, Stopped, stop_asked
+from hpcheck.engine.checkpoints import Checkpoints, stop_asked
 from hpcheck.engine.divergence import CHECK_EVERY
 from hpcheck.engine.graphs.grouping import BRANCHES, refusal, refusal_of
 from hpcheck.engine.graphs.step import EAGER_STEPS, RefusedError, Together, refuse
 from hpcheck.engine.loop import begin, finish, next_row, prepare
 from hpcheck.engine.timing import is_out_of_memory
 from hpcheck.engine.training import HowFar, Run
+from hpcheck.errors import Stopped
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs import schedules
 from hpcheck.runs.records import RecordWriter

@@ -16,7 +16,7 @@ from hpcheck.data.cache import load_raw
 from hpcheck.data.prepare import prepare as prepare_data
 from hpcheck.engine import thread_timing
 from hpcheck.engine.batches import OnDevice
-from hpcheck.engine.checkpoints import Stopped, ask_to_stop, stop_asked
+from hpcheck.engine.checkpoints import ask_to_stop, stop_asked
 from hpcheck.engine.distributed import team
 from hpcheck.engine.loop import Data, train
 from hpcheck.engine.pool.descendants import end_forks_with_this_process
@@ -27,7 +27,7 @@ from hpcheck.engine.tasks.contents import fingerprint as contents_of
 from hpcheck.engine.tasks.describe import describe
 from hpcheck.engine.tasks.load import OfTask
 from hpcheck.engine.timing import is_out_of_memory, measure
-from hpcheck.errors import ChangedError, InputError, RunFailedError
+from hpcheck.errors import ChangedError, InputError, RunFailedError, Stopped
 from hpcheck.plugins.find import is_users_own
 from hpcheck.plugins.undisturbed import undisturbed
 from hpcheck.plugins.user_errors import UsersCodeError, as_theirs

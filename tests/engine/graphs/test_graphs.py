@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from hpcheck.engine import timing
-from hpcheck.engine.checkpoints import Stopped
 from hpcheck.engine.choose_engine import engine_of
 from hpcheck.engine.distributed.ddp import Devices
 from hpcheck.engine.graphs import train
@@ -23,6 +22,7 @@ from hpcheck.engine.loop import prepare
 from hpcheck.engine.pool import worker
 from hpcheck.engine.pool.pool import Pool
 from hpcheck.engine.pool.slots import Slots
+from hpcheck.errors import Stopped
 from hpcheck.optimizers.groups import set_hyper
 from hpcheck.runs import records
 from hpcheck.runs.identity import identify

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from hpcheck.engine import checkpoints
-from hpcheck.engine.checkpoints import Stopped
 from hpcheck.engine.tasks.training import TaskTraining
+from hpcheck.errors import Stopped
 from hpcheck.runs.schedules import constant
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, freeze
 from tests.support import engine_runs, task_runs
