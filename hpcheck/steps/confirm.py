@@ -73,10 +73,12 @@ def _neighbours(contest: Contest) -> Training:
 
 
 def _on_better_side(contest: Contest, best: Settings, missing: Sequence[Settings]) -> Settings:
-    """Of two neighbours in weight decay that beside which the next weight decay, at whatever lr, came to a better end."""
+    """Of two neighbours in weight decay that beside which other weight decays, at whatever lr, came to a better end. Where all of them are
+    on one side, the neighbour beyond the edge."""
     others = [one for one in contest.candidates if one.weight_decay != best.weight_decay]
+    sides = {one.weight_decay < best.weight_decay for one in others}
     better, _ = contest.best(others) if others else (None, None)
-    is_below = better is not None and better.weight_decay < best.weight_decay
+    is_below = (better is not None and better.weight_decay < best.weight_decay) if len(sides) > 1 else False in sides
     return next((one for one in missing if (one.weight_decay < best.weight_decay) == is_below), missing[0])
 
 

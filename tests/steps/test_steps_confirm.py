@@ -111,6 +111,22 @@ def test_of_two_neighbours_that_on_the_better_side_is_trained_where_there_is_one
     assert trained(reading) == [1e-4, 1e-3, 1e-2, 1e-3, neighbour]
 
 
+class TooFastAtAnEdge(TooFast):
+    """And the largest weight decay is best."""
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        found = super().finally_(spec, last)
+        more = 0.1 * abs(math.log10(spec.weight_decay / self.best_weight_decay))
+        return {split: {"loss": one["loss"] + more, "metric": one["metric"] - 0.2 * more, "examples": 1000} for split, one in found.items()}
+
+
+@pytest.mark.parametrize(("best", "neighbour"), [(0.1, 0.032), (1e-5, 3.2e-5)])
+def test_beside_a_challenger_that_won_an_edge_is_gone_beyond(best: float, neighbour: float) -> None:
+    reading = confirmed(TooFastAtAnEdge(best_weight_decay=best))
+    last = reading.results["considered"][-1]
+    assert (last["max_lr"], last["weight_decay"]) == (0.15, neighbour)
+
+
 def test_half_way_to_the_better_neighbour_is_tried_where_full_trainings_found_the_lr() -> None:
     """Here .15 is best, and of .075 and 1.2 the smaller is better."""
     world, question = TooFast(), asked(ON)
