@@ -95,4 +95,5 @@ class Attention(nn.Module):
 
 
 def attention(input_shape: tuple[int, ...], outputs: int, *, width: int = 32) -> nn.Module:
-    return Attention(*input_shape, outputs, width)
+    patches, inputs = input_shape
+    return Attention(patches, inputs, outputs, width)
