@@ -18,7 +18,7 @@ from hpcheck.config import ConfigError, yaml12
 from hpcheck.errors import InputError
 from hpcheck.recommendation import drift, recommended, snippets
 
-SHIPPED = Path(__file__).parents[2] / "docs" / "results" / "quickstart" / "recommended.yaml"
+SHIPPED = Path(__file__).parents[1] / "support" / "recommended_of_before.yaml"  # format 1, with all that it may hold
 TEXT = SHIPPED.read_text(encoding="utf-8")
 SHOWN = ("settings", "evidence", "provenance")
 
