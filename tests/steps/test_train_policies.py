@@ -95,7 +95,7 @@ def test_the_momentum_that_is_recommended_is_the_one_that_is_trained_with(shape:
     settings = recommended.settings_block(question, [train.Reading("train", KNOWN, ())])
     assert (settings["momentum"], wording.short("momentum", settings["momentum"])) == SHAPES[shape]
     panels = []
-    monkeypatch.setattr(overview, "figure", lambda panel, *_: panels.append(panel))
+    monkeypatch.setattr(overview, "figures", lambda several, *_: panels.extend(several))
     overview.schedule(settings)
     line = panels[1].series[0]
     drawn = np.interp(np.arange(1000) / 100, line.x, line.raw)  # 100 steps an epoch
