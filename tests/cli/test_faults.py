@@ -115,7 +115,8 @@ def judge_what_is_left(runs: Path) -> None:
     for path in runs.rglob("*.yaml"):
         assert isinstance(yaml12.read(path.read_text()).value, dict)
     for path in runs.rglob("*.png"):
-        assert path.read_bytes() == b"a picture"
+        content = path.read_bytes()
+        assert content == b"a picture" or content.endswith(b"IEND\xaeB`\x82")
     for path in runs.rglob("*.jsonl"):
         whole = list(records.lines(path))
         assert path.read_bytes().count(b"\n") == len(whole)
@@ -142,7 +143,8 @@ def test_every_failed_operation_of_a_command_exits_5_and_the_next_one_goes_on(
             break
         (line,) = capsys.readouterr().err.splitlines()
         assert code == 5
-        assert line.startswith("error: runs/c")
+        assert line.startswith("error: ")
+        assert "runs/c" in line.partition(": cannot be")[0]  # whole where a worker tells it, which user's code may have moved
         assert line.isprintable()
         judge_what_is_left(Path("runs"))
         assert run(["train", "c.yaml", "-q"]) == 0
@@ -156,6 +158,7 @@ def settled(path: Path) -> str:
     content: dict[str, Any] = yaml12.read(path.read_text()).value
     for cost in content["provenance"]["cost"].values():
         del cost["device_seconds"]
+    del content["cost"]["seconds"]
     return json.dumps(content)
 
 
@@ -172,7 +175,8 @@ def test_a_disk_that_is_really_full_loses_nothing(
         Path("c.yaml").write_text(CONFIG.replace("[8]", "[400, 400]"))  # weights and velocity take 1.5 MB
         assert run(["train", "c.yaml", "-q"]) == 5
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("error: runs/c/records/")
+        assert line.startswith("error: ")
+        assert "/runs/c/records/" in line
         assert "No space left on device" in line
         judge_what_is_left(Path("runs"))
         assert leftovers(Path("runs")) == []
