@@ -190,22 +190,25 @@ def _start_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _instead(name: str, content: Mapping[str, Any], yours: Mapping[str, Any]) -> str:
     """What the user has instead; "" where it is the same, or not known."""
-    if name == "learning_rate" and content.get("verdict", {}).get("against") == START_WITHOUT_LR:
-        return ""
-    now, before = content["settings"].get(name), _tried(name, yours)
-    if name in ("learning_rate", "momentum"):
-        now, before = (now or {}).get("max"), before[0] if isinstance(before, list | tuple) else before
-    return "" if before is None or now == before else f" (yours: {number(before)})"
+    values = _beside_yours(name, content, yours)
+    return "" if values is None or values[0][0] == values[1][0] else f" (yours: {number(values[1][0])})"
 
 
 def _is_yours(name: str, content: Mapping[str, Any], yours: Mapping[str, Any]) -> bool:
     """Whether a setting that was read came to the value that the user has."""
-    now, before = content["settings"].get(name), _tried(name, yours)
-    if name == "learning_rate":
-        return content.get("verdict", {}).get("against") != START_WITHOUT_LR and before is not None and (now or {}).get("max") == before
-    if name == "momentum" and now is not None:
-        return before is not None and [now["max"], now["min"]] == list(before)
-    return before is not None and now == before
+    values = _beside_yours(name, content, yours)
+    return values is not None and values[0] == values[1]
+
+
+def _beside_yours(name: str, content: Mapping[str, Any], yours: Mapping[str, Any]) -> tuple[list[Any], list[Any]] | None:
+    """A setting's value and the user's; of momentum both ends. None where the user's is not known, or is an lr that hpcheck found."""
+    before = _tried(name, yours)
+    if before is None or (name == "learning_rate" and content.get("verdict", {}).get("against") == START_WITHOUT_LR):
+        return None
+    now = content["settings"].get(name)
+    if name == "momentum":
+        return [(now or {}).get(end) for end in ("max", "min")], list(before)
+    return [(now or {}).get("max") if name == "learning_rate" else now], [before]
 
 
 def stays(name: str, content: Mapping[str, Any]) -> bool:
