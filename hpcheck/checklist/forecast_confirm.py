@@ -3,11 +3,13 @@
 from typing import Any
 
 from hpcheck.steps.confirm_plan import FRESH, first_candidates, for_sure, trainings_of, why_so_many
+from hpcheck.steps.lr_in_full import is_short
 from hpcheck.steps.reading import FoundLr, Settings
 from hpcheck.steps.share_of_search import share_in_trainings
 from hpcheck.steps.step import Asked
 
 NEIGHBOURS = 2
+DIRECTIONS = ("half of the lr", "twice the lr")  # what challenges an lr that short runs found; one half-way where full trainings did
 
 
 def confirmation(asked: Asked, start: Settings) -> dict[str, Any]:
@@ -16,10 +18,10 @@ def confirmation(asked: Asked, start: Settings) -> dict[str, Any]:
     if not total:
         return {"trainings": 0, "why": why_so_many(asked), "parts": {}, "sure": 0, "share": 0.0}
     first = len(first_candidates(asked, known))
-    challenger = min(1, total - first - FRESH)
-    beside = min(NEIGHBOURS, total - first - challenger - FRESH)
-    fresh = total - first - beside - challenger
-    parts = {"first": first, "challenger": challenger, "neighbours": beside, "fresh": fresh}
+    challengers = min(1 if is_short(asked) else len(DIRECTIONS), total - first - FRESH)
+    beside = min(NEIGHBOURS, total - first - challengers - FRESH)
+    fresh = total - first - beside - challengers
+    parts = {"first": first, "challengers": challengers, "neighbours": beside, "fresh": fresh}
     sure = (len(for_sure(asked, known)) + FRESH) * 3 - total if asked.config.confirm.sure else 0
     return {"trainings": total, "why": why_so_many(asked), "parts": parts, "sure": max(sure, 0), "share": share_in_trainings(asked)}
 
@@ -29,9 +31,10 @@ def words(found: dict[str, Any]) -> list[str]:
     parts = found["parts"]
     if not parts:
         return [f"No full trainings confirm the settings. {found['why']}"]
+    lrs = "other learning rates" if parts["challengers"] > 1 else "another learning rate"
     named = [
         f"{parts['first']} to begin with (yours is one of them)",
-        *([f"{parts['challenger']} challenger or one more fresh seed"] if parts["challenger"] else []),
+        *([f"{parts['challengers']} at {lrs}"] if parts["challengers"] else []),
         *([f"{parts['neighbours']} neighbour{'s' * (parts['neighbours'] > 1)} in weight decay"] if parts["neighbours"] else []),
         f"{parts['fresh']} with fresh seeds",
     ]

@@ -1,4 +1,4 @@
-"""Confirm before you recommend: full trainings of a few weight decays, one challenger, the neighbours, and fresh seeds of the best and of
+"""Confirm before you recommend: full trainings of a few weight decays, challengers, the neighbours, and fresh seeds of the best and of
 the user's own settings, which say whether the one is better than the other (docs/checklist.md)."""
 
 import math
@@ -83,15 +83,19 @@ def _on_better_side(contest: Contest, best: Settings, missing: Sequence[Settings
 
 
 def _challenged(contest: Contest) -> Training:
-    """What else may pay, each only while the one before has won. It comes before the neighbours: where an own lr has taken a training
-    more, an lr that is wrong by a factor of two costs more than a weight decay that is wrong by three."""
+    """What else may pay, each only while the one before has won; where the first of a direction has lost, the other direction. It comes
+    before the neighbours: where an own lr has taken a training more, an lr that is wrong by a factor of two costs more than a weight decay
+    that is wrong by three."""
     best, _ = contest.best()
     half_way = None if best is None else _half_way(contest, best)
     if half_way is not None and not (yield from _wins(contest, half_way)):
         return
     best, _ = contest.best()
-    for one in [] if best is None else challengers(contest.asked, best):
-        if not (yield from _wins(contest, one)):
+    for direction in [] if best is None else challengers(contest.asked, best):
+        for one in direction:
+            if not (yield from _wins(contest, one)):
+                break
+        if contest.best()[0] != best:
             return
 
 

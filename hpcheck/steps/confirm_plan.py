@@ -133,17 +133,20 @@ def is_between(asked: Asked, best: Settings, trained: Sequence[Settings]) -> boo
     return not neighbours(asked, best, trained)
 
 
-def challengers(asked: Asked, best: Settings) -> list[Settings]:
-    """What else may pay, in the order to try, each only while the one before has won: twice and four times the lr where no upper limit to
-    it was seen; else, where short runs found it, half and a quarter of it, since they find one that a full training bears less well; else,
-    where epochs are held, half the batch at half the lr."""
+def challengers(asked: Asked, best: Settings) -> list[list[Settings]]:
+    """What else may pay: in each list, one after the other while they win; the next list where the first of one has lost.
+
+    Where short runs found the lr: half and a quarter of it, then twice and four times; the other way round where they saw no upper limit.
+    Else, where epochs are held: half the batch at half the lr.
+    """
     lr, found = best.known_max_lr, best.found
     if found is not None and (found.open_above or not found.trained):
-        factors = (2.0, 4.0) if found.open_above else (1 / 2, 1 / 4)
-        return [with_lr(asked, best, two_significant_figures(lr * factor)) for factor in factors]
+        ways = ((1 / 2, 1 / 4), (2.0, 4.0))
+        down, up = ([with_lr(asked, best, two_significant_figures(lr * factor)) for factor in way] for way in ways)
+        return [up, down] if found.open_above else [down, up]
     half, parts = best.total_batch_size // 2, asked.config.run.cut_into()
     if asked.config.budget.hold == "epochs" and half >= 2 * parts and can_be_cut(half, parts):
-        return [with_lr(asked, replace(best, total_batch_size=half), two_significant_figures(lr / 2))]
+        return [[with_lr(asked, replace(best, total_batch_size=half), two_significant_figures(lr / 2))]]
     return []
 
 

@@ -28,9 +28,12 @@ def test_full_trainings_are_planned_in_place_of_the_weight_decay_grid(tmp_path) 
     assert list(found["iterations"]) == ["lr-in-full", "batch", "momentum", "confirm", "train"]
     assert found["trainings"]["confirm"] == [7, 7]  # one of the eight was trained to find the lr
     assert found["trainings"]["train"] == [0, 0]  # it is one of the eight
-    assert found["confirm"]["parts"] == {"first": 3, "neighbours": 2, "challenger": 1, "fresh": 2}
+    assert found["confirm"]["parts"] == {"first": 3, "neighbours": 2, "challengers": 1, "fresh": 2}
+    longer = plan(tmp_path, "confirm.trainings=null", "budget.epochs=200")
+    assert longer["confirm"]["parts"] == {"first": 3, "neighbours": 1, "challengers": 2, "fresh": 2}
     said = "\n".join(plan_lines(found))
     assert "confirm.trainings is 8: a training has at most 20,000 iterations." in said
+    assert "2 at other learning rates, 1 neighbour in weight decay" in "\n".join(plan_lines(longer))
     assert plan(tmp_path, "confirm.trainings=null", "start.max_lr=0.1")["confirm"]["parts"]["first"] == 4
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +37,25 @@ def seeds(reading: Reading) -> list[int]:
     return [len(one["runs"]) for one in reading.results["considered"]]
 
 
+@dataclass
+class OneBest(World):
+    """One lr comes to the best end, half of what short runs found where nothing else is said, and one weight decay where that is asked."""
+
+    best_lr: float = 0.15
+    by_decade: float = 0.0
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        found = super().finally_(spec, last)
+        loss = 0.3 + 0.2 * abs(math.log2(max(at for _, at in spec.lr.points) / self.best_lr))
+        loss += self.by_decade * abs(math.log10(spec.weight_decay / self.best_weight_decay)) if self.by_decade else 0.0
+        return {split: {"loss": loss, "metric": 1 - 0.2 * loss, "examples": 1000} for split in found}
+
+
+def as_found(best_weight_decay: float) -> OneBest:
+    """The lr that short runs found is the best one."""
+    return OneBest(best_weight_decay=best_weight_decay, best_lr=0.3, by_decade=0.1)
+
+
 @pytest.mark.parametrize("trainings", [4, 5, 6, 7, 8, 9, 12])
 def test_exactly_so_many_trainings_are_made_and_two_settings_have_fresh_seeds(trainings: int) -> None:
     reading = confirmed(World(), f"confirm.trainings={trainings}")
@@ -45,16 +64,18 @@ def test_exactly_so_many_trainings_are_made_and_two_settings_have_fresh_seeds(tr
     assert any(one["start"] for one in reading.results["considered"])
 
 
-def test_three_weight_decays_then_a_challenger_then_both_neighbours_of_the_best_then_fresh_seeds() -> None:
-    reading = confirmed(World(best_weight_decay=1e-3))
-    assert trained(reading) == [1e-4, 1e-3, 1e-2, 1e-3, 3.2e-4, 3.2e-3]
-    assert [one["max_lr"] for one in reading.results["considered"]] == [0.3] * 3 + [0.15] + [0.3] * 2
+def test_three_weight_decays_then_half_and_twice_the_lr_then_a_neighbour_of_the_best_then_fresh_seeds() -> None:
+    reading = confirmed(as_found(1e-3))
+    assert trained(reading) == [1e-4, 1e-3, 1e-2, 1e-3, 1e-3, 3.2e-4]
+    assert [one["max_lr"] for one in reading.results["considered"]] == [0.3] * 3 + [0.15, 0.6, 0.3]
     assert seeds(reading) == [2, 2, 1, 1, 1, 1]  # the start and the best have a fresh one each
+    assert trained(confirmed(as_found(1e-3), "confirm.trainings=9"))[5:] == [3.2e-4, 3.2e-3]
 
 
 def test_where_an_edge_wins_it_goes_on_by_half_decades() -> None:
-    assert trained(confirmed(World(best_weight_decay=0.1))) == [1e-4, 1e-3, 1e-2, 1e-2, 0.032, 0.1]
-    assert trained(confirmed(World(best_weight_decay=0.01))) == [1e-4, 1e-3, 1e-2, 1e-2, 0.032, 3.2e-3]
+    nine = "confirm.trainings=9"
+    assert trained(confirmed(as_found(0.1), nine)) == [1e-4, 1e-3, 1e-2, 1e-2, 1e-2, 0.032, 0.1]
+    assert trained(confirmed(as_found(0.01), nine)) == [1e-4, 1e-3, 1e-2, 1e-2, 1e-2, 0.032, 3.2e-3]
 
 
 def test_the_starts_weight_decay_takes_the_place_of_the_nearest() -> None:
@@ -88,48 +109,36 @@ def test_twice_the_lr_is_tried_where_the_range_test_saw_no_upper_limit() -> None
     assert [one["max_lr"] for one in reading.results["considered"]] == [0.3, 0.3, 0.3, 0.6, 1.2, 0.6]
 
 
-class TooFast(World):
-    """Twice the best lr, as short runs found it, comes to a worse end."""
-
-    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
-        found = super().finally_(spec, last)
-        loss = 0.3 + 0.2 * abs(math.log2(max(at for _, at in spec.lr.points) / 0.15))
-        return {split: {"loss": loss, "metric": 1 - 0.2 * loss, "examples": 1000} for split in found}
-
-
 @pytest.mark.parametrize("own", [(), ("start.max_lr=0.02",)])
 def test_half_the_lr_is_tried_where_short_runs_found_it_and_is_recommended_where_it_wins(own: tuple[str, ...]) -> None:
     """Beside a user's own lr too, which takes a training of its own."""
-    assert confirmed(TooFast(), *own).settings.max_lr == 0.15
+    assert confirmed(OneBest(), *own).settings.max_lr == 0.15
+
+
+@pytest.mark.parametrize("own", [(), ("start.max_lr=0.02",)])
+@pytest.mark.parametrize("open_above", [False, True])
+@pytest.mark.parametrize("best", [0.15, 0.6])
+def test_where_one_direction_has_lost_the_lr_is_tried_in_the_other(best: float, open_above: bool, own: tuple[str, ...]) -> None:
+    reading = confirmed(OneBest(best_lr=best), *own, settings=replace(FOUND, found=FoundLr(0.3, open_above=open_above)))
+    assert reading.settings.max_lr == best
 
 
 @pytest.mark.parametrize(("best", "neighbour"), [(5e-4, 3.2e-4), (2e-3, 3.2e-3)])
 def test_of_two_neighbours_that_on_the_better_side_is_trained_where_there_is_one_training(best: float, neighbour: float) -> None:
-    reading = confirmed(
-        World(best_weight_decay=best), "start.weight_decay=1e-3", "confirm.weight_decays=[1e-4, 1e-2]", "confirm.trainings=7"
-    )
-    assert trained(reading) == [1e-4, 1e-3, 1e-2, 1e-3, neighbour]
-
-
-class TooFastAtAnEdge(TooFast):
-    """And the largest weight decay is best."""
-
-    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
-        found = super().finally_(spec, last)
-        more = 0.1 * abs(math.log10(spec.weight_decay / self.best_weight_decay))
-        return {split: {"loss": one["loss"] + more, "metric": one["metric"] - 0.2 * more, "examples": 1000} for split, one in found.items()}
+    reading = confirmed(as_found(best), "start.weight_decay=1e-3", "confirm.weight_decays=[1e-4, 1e-2]", "confirm.trainings=8")
+    assert trained(reading) == [1e-4, 1e-3, 1e-2, 1e-3, 1e-3, neighbour]
 
 
 @pytest.mark.parametrize(("best", "neighbour"), [(0.1, 0.032), (1e-5, 3.2e-5)])
 def test_beside_a_challenger_that_won_an_edge_is_gone_beyond(best: float, neighbour: float) -> None:
-    reading = confirmed(TooFastAtAnEdge(best_weight_decay=best))
+    reading = confirmed(OneBest(best_weight_decay=best, by_decade=0.1))
     last = reading.results["considered"][-1]
     assert (last["max_lr"], last["weight_decay"]) == (0.15, neighbour)
 
 
 def test_half_way_to_the_better_neighbour_is_tried_where_full_trainings_found_the_lr() -> None:
     """Here .15 is best, and of .075 and 1.2 the smaller is better."""
-    world, question = TooFast(), asked(ON)
+    world, question = OneBest(), asked(ON)
     found = replace(FOUND, found=FoundLr(0.3, trained=(0.075, 0.3, 1.2)))
     reading = read(world, confirm.decide, question, found)
     lrs = [one["max_lr"] for one in reading.results["considered"]]
