@@ -83,26 +83,33 @@ def _on_better_side(contest: Contest, best: Settings, missing: Sequence[Settings
 
 
 def _challenged(contest: Contest) -> Training:
-    """What else may pay, each only while the one before has won; where the first of a direction has lost, the other direction. It comes
-    before the neighbours: where an own lr has taken a training more, an lr that is wrong by a factor of two costs more than a weight decay
-    that is wrong by three."""
+    """What else may pay. It comes before the neighbours: where an own lr has taken a training more, an lr that is wrong by a factor of two
+    costs more than a weight decay that is wrong by three.
+
+    Where a neighbour has its training too, the first of each direction are trained side by side. Else one after the other: on in a
+    direction while it wins, and in the other where its first has lost.
+    """
     best, _ = contest.best()
     half_way = None if best is None else _half_way(contest, best)
     if half_way is not None and not (yield from _wins(contest, half_way)):
         return
     best, _ = contest.best()
-    for direction in [] if best is None else challengers(contest.asked, best):
+    directions = [] if best is None else challengers(contest.asked, best)
+    for_neighbours = 1 if len(directions) < contest.left - FRESH else 0
+    if for_neighbours:
+        yield from _train(contest, [direction[0] for direction in directions])
+    for direction in directions:
         for one in direction:
-            if not (yield from _wins(contest, one)):
+            if not (yield from _wins(contest, one, for_neighbours)):
                 break
-        if contest.best()[0] != best:
+        if contest.best()[0] in direction:
             return
 
 
-def _wins(contest: Contest, challenger: Settings) -> Generator[Wanted, Sequence[RunRecord], bool]:
-    """Train a challenger, if there is a training for it, and say whether it leads now."""
+def _wins(contest: Contest, challenger: Settings, kept: int = 0) -> Generator[Wanted, Sequence[RunRecord], bool]:
+    """Train a challenger, if there is a training for it beside those for fresh seeds and those `kept`, and say whether it leads now."""
     if challenger not in contest.records:
-        if contest.left <= FRESH:
+        if contest.left <= FRESH + kept:
             return False
         yield from _train(contest, [challenger])
     return contest.best()[0] == challenger

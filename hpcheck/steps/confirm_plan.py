@@ -134,16 +134,16 @@ def is_between(asked: Asked, best: Settings, trained: Sequence[Settings]) -> boo
 
 
 def challengers(asked: Asked, best: Settings) -> list[list[Settings]]:
-    """What else may pay: in each list, one after the other while they win; the next list where the first of one has lost.
+    """What else may pay, by direction, in each the nearest first.
 
-    Where short runs found the lr: half and a quarter of it, then twice and four times; the other way round where they saw no upper limit.
-    Else, where epochs are held: half the batch at half the lr.
+    Where short runs found the lr: half and a quarter of it, and twice and four times; only these where they saw no upper limit. Else, where
+    epochs are held: half the batch at half the lr.
     """
     lr, found = best.known_max_lr, best.found
     if found is not None and (found.open_above or not found.trained):
         ways = ((1 / 2, 1 / 4), (2.0, 4.0))
         down, up = ([with_lr(asked, best, two_significant_figures(lr * factor)) for factor in way] for way in ways)
-        return [up, down] if found.open_above else [down, up]
+        return [up] if found.open_above else [down, up]
     half, parts = best.total_batch_size // 2, asked.config.run.cut_into()
     if asked.config.budget.hold == "epochs" and half >= 2 * parts and can_be_cut(half, parts):
         return [[with_lr(asked, replace(best, total_batch_size=half), two_significant_figures(lr / 2))]]

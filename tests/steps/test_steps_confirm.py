@@ -116,11 +116,17 @@ def test_half_the_lr_is_tried_where_short_runs_found_it_and_is_recommended_where
 
 
 @pytest.mark.parametrize("own", [(), ("start.max_lr=0.02",)])
-@pytest.mark.parametrize("open_above", [False, True])
 @pytest.mark.parametrize("best", [0.15, 0.6])
-def test_where_one_direction_has_lost_the_lr_is_tried_in_the_other(best: float, open_above: bool, own: tuple[str, ...]) -> None:
-    reading = confirmed(OneBest(best_lr=best), *own, settings=replace(FOUND, found=FoundLr(0.3, open_above=open_above)))
-    assert reading.settings.max_lr == best
+def test_the_lr_is_tried_in_both_directions(best: float, own: tuple[str, ...]) -> None:
+    assert confirmed(OneBest(best_lr=best), *own).settings.max_lr == best
+
+
+def test_with_one_training_after_half_of_the_lr_a_quarter_is_tried_where_half_has_won() -> None:
+    """An own lr leaves two: half and then a quarter, or half and then twice."""
+    lrs = [one["max_lr"] for one in confirmed(OneBest(best_lr=0.075), "start.max_lr=0.005").results["considered"]]
+    assert lrs[4:] == [0.15, 0.075]
+    lrs = [one["max_lr"] for one in confirmed(OneBest(best_lr=0.3), "start.max_lr=0.005").results["considered"]]
+    assert lrs[4:] == [0.15, 0.6]
 
 
 @pytest.mark.parametrize(("best", "neighbour"), [(5e-4, 3.2e-4), (2e-3, 3.2e-3)])
