@@ -88,7 +88,7 @@ def against_start(asked: Asked, readings: Sequence[Reading]) -> Verdict:
     """The verdict of `confirm`, by fresh seeds; without it that nothing is confirmed, and what final trainings beside the start's say."""
     confirmed = next((reading for reading in readings if "verdict" in reading.results), None)
     if confirmed is not None:
-        return _confirmed(asked, confirmed.results["verdict"], confirmed.settings.max_lr)
+        return _confirmed(asked, confirmed.results["verdict"], confirmed.settings.max_lr, _lr_of_yours(confirmed))
     trained = next((reading.results for reading in readings if reading.step == "train" and reading.results), None)
     why = "confirm.trainings is 0" if not trainings_of(asked) else "hpcheck confirm does that"
     if trained is None:
@@ -111,8 +111,13 @@ def is_the_starts(content: Mapping[str, Any]) -> bool:
     return keeps_yours(content) and content["verdict"]["against"] == START
 
 
-def _confirmed(asked: Asked, found: Mapping[str, Any], lr: float | None) -> Verdict:
-    """The verdict in words, from the figures that `confirm` left. `lr` is the one of its trainings."""
+def _lr_of_yours(confirmed: Reading) -> float | None:
+    """The learning rate that the user's settings were trained at."""
+    return next((one["max_lr"] for one in confirmed.results.get("considered", ()) if one.get("start")), None)
+
+
+def _confirmed(asked: Asked, found: Mapping[str, Any], lr: float | None, of_yours: float | None) -> Verdict:
+    """The verdict in words, from the figures that `confirm` left. `lr` is the one that it chose, `of_yours` that of the user's settings."""
     against = START if asked.config.start.max_lr is not None else START_WITHOUT_LR
     if "why" in found:
         return Verdict(NOT_TESTED, f"No answer: yours stays. {_capital(found['why'])}.", against)
@@ -126,7 +131,7 @@ def _confirmed(asked: Asked, found: Mapping[str, Any], lr: float | None) -> Verd
     name = found["name"] if by == "metric" else "validation loss"
     return Verdict(
         says,
-        _words(asked, found, lr),
+        _words(asked, found, lr, of_yours),
         against,
         metric=name,
         unit="percent" if percent else "",
@@ -150,30 +155,35 @@ def _of_diverged(says: str, diverged: Sequence[int], trained: Sequence[int], odd
     return f"{KEEP}. " + ("The full training of the others diverged." if ours else "Nothing else was trained to the end.")
 
 
-def _words(asked: Asked, found: Mapping[str, Any], lr: float | None) -> str:
+def _words(asked: Asked, found: Mapping[str, Any], lr: float | None, of_yours: float | None) -> str:
     """What outputs begin with: the answer as a first sentence, then what it rests on."""
     metric, name = found["metric"], _of_validation(found["name"])
     pair = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
     again, sure = f"With {seeds_words(found['fresh_seeds'])},", "(95% interval: chance in the validation examples and between seeds)"
     unclear = f"{_capital(name)} shows no clear difference: {pair}."
-    both = "" if asked.config.start.max_lr is not None else " Your config gives no learning rate, so both had the one found here."
+    at_lr = "" if asked.config.start.max_lr is not None else f" {_found_for_yours(of_yours)}"
     if found["says"] == BETTER and found["by"] == "metric":
         low, high = (measured(asked, end, unit=False) if is_percent(asked) else f"{end:.2g}" for end in metric["interval"])
         gain = f"The gain is {low} to {high}{' points' * is_percent(asked)} {sure}."
-        return f"Better than yours. {again} {name} is {_more(asked)}: {pair}. {gain}{both}"
+        return f"Better than yours. {again} {name} is {_more(asked)}: {pair}. {gain}{at_lr}"
     if found["says"] == BETTER:
         low, high = (f"{end:.3g}" for end in found["loss"]["interval"])
         lower = f"{again} validation loss is lower: {_losses(found['loss'])}. The gain is {low} to {high} {sure}."
-        return f"Better than yours. {lower} {unclear}{both}"
+        return f"Better than yours. {lower} {unclear}{at_lr}"
     if found["says"] == PROBABLY:
-        return f"Probably better than yours, but not certain. {_probably(asked, found, pair, unclear)}{both}"
+        return f"Probably better than yours, but not certain. {_probably(asked, found, pair, unclear)}{at_lr}"
     at = (
         KEEP
         if lr is None or asked.config.start.max_lr is not None
         else f"Keep yours, with learning rate {lr:.2g}: nothing better was found"
     )
     chance = "That is worse by more than chance" if metric["interval"][1] < 0 else "So small a difference may be chance"
-    return f"{at}. {again} the best of the others ({found['ours_are']}) reached {name} {pair}. {chance}.{both}"
+    return f"{at}. {again} the best of the others ({found['ours_are']}) reached {name} {pair}. {chance}.{at_lr}"
+
+
+def _found_for_yours(lr: float | None) -> str:
+    """Where the user's settings have their learning rate from, if not from the user. The recommended ones may have another."""
+    return "Your config gives no learning rate, so yours has the one that the search found" + ("." if lr is None else f": {lr:.2g}.")
 
 
 def _probably(asked: Asked, found: Mapping[str, Any], pair: str, unclear: str) -> str:

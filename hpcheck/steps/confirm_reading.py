@@ -240,11 +240,20 @@ def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequ
         return f"{words}; yours stays, since nothing was better over both seeds"
     if chosen.weight_decay == contest.start.weight_decay and len(others) > 0:
         return f"{words}; your weight decay stays, since no other led it by more than chance"
+    return words + _missing(contest, chosen, near)
+
+
+def _missing(contest: Contest, chosen: Settings, near: Sequence[Settings]) -> str:
+    """What was not trained beside a weight decay; "" where it has neighbours enough."""
+    same = "was trained with otherwise the same settings"
     if not near:
-        return f"{words}; no other weight decay was trained with otherwise the same settings"
-    if not _has_both_sides(contest, chosen, near):
-        return f"{words}; it lies at the edge of what was trained"
-    return words
+        return f"; no other weight decay {same}"
+    if _has_both_sides(contest, chosen, near):
+        return ""
+    value = chosen.weight_decay
+    is_smallest = near[0].weight_decay > value
+    elsewhere = any(one.weight_decay < value if is_smallest else one.weight_decay > value for one in contest.candidates)
+    return f"; no {'smaller' if is_smallest else 'larger'} one {same}" if elsewhere else "; it lies at the edge of what was trained"
 
 
 def _both(asked: Asked, trained: Trained) -> str:

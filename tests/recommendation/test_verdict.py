@@ -65,7 +65,7 @@ def confirmed(says: str, metric: dict[str, Any], loss: dict[str, Any], by: str =
     return Reading("confirm", KNOWN, (), results={"verdict": told})
 
 
-BOTH = " Your config gives no learning rate, so both had the one found here."
+AT_LR = " Your config gives no learning rate, so yours has the one that the search found."
 LOSS = figures(0.105, 0.121, 0.01, 0.022)
 
 
@@ -73,7 +73,7 @@ def test_better_is_said_with_both_figures_and_how_much_more_it_may_be() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.979, 0.971, 0.002, 0.014), LOSS)])
     assert found.words == (
         "Better than yours. With one fresh seed each, validation accuracy is higher: 97.9%, yours 97.1%. The gain is 0.2 to 1.4 points "
-        "(95% interval: chance in the validation examples and between seeds)." + BOTH
+        "(95% interval: chance in the validation examples and between seeds)." + AT_LR
     )
     assert (found.says, found.unit, found.fresh_seeds) == ("better", "percent", 1)
     assert found.block() | {"words": ""} == {
@@ -94,7 +94,7 @@ def test_where_the_loss_decides_it_is_said() -> None:
     found = verdict.against_start(classes(), [confirmed("better", figures(0.96, 0.959, -0.004, 0.006), LOSS, by="loss", fresh=(2, 2))])
     gain = "The gain is 0.01 to 0.022 (95% interval: chance in the validation examples and between seeds)."
     words = f"Better than yours. With two fresh seeds each, validation loss is lower: 0.105, yours 0.121. {gain}"
-    assert found.words == f"{words} Validation accuracy shows no clear difference: 96.0%, yours 95.9%.{BOTH}"
+    assert found.words == f"{words} Validation accuracy shows no clear difference: 96.0%, yours 95.9%.{AT_LR}"
     assert found.metric == "validation loss"
 
 
@@ -103,11 +103,11 @@ def test_probably_better_says_what_led_and_what_is_within_chance() -> None:
     alone = "The fresh seeds alone (one each) do not prove it"
     begun = "Probably better than yours, but not certain."
     by_loss = "Over all seeds together, validation loss is lower: 0.105, yours 0.121."
-    assert found.words == f"{begun} {by_loss} {alone}. Validation accuracy shows no clear difference: 96.0%, yours 95.8%.{BOTH}"
+    assert found.words == f"{begun} {by_loss} {alone}. Validation accuracy shows no clear difference: 96.0%, yours 95.8%.{AT_LR}"
     led = verdict.against_start(classes(), [confirmed("probably better", figures(0.97, 0.958, 0.002, 0.016), LOSS)])
     assert (
         led.words
-        == f"{begun} Over all seeds together, validation accuracy is higher: 97.0%, yours 95.8%. {alone}: 97.0%, yours 95.8%.{BOTH}"
+        == f"{begun} Over all seeds together, validation accuracy is higher: 97.0%, yours 95.8%. {alone}: 97.0%, yours 95.8%.{AT_LR}"
     )
 
 
@@ -115,11 +115,19 @@ def test_not_better_says_that_yours_is_kept_and_how_to_look_further() -> None:
     found = verdict.against_start(classes(), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
     best = "With one fresh seed each, the best of the others (weight decay 0.001) reached validation accuracy 96.7%, yours 97.5%."
     why = f"{best} So small a difference may be chance."
-    assert found.words == f"Keep yours, with learning rate 0.5: nothing better was found. {why}{BOTH}"
+    assert found.words == f"Keep yours, with learning rate 0.5: nothing better was found. {why}{AT_LR}"
     own = verdict.against_start(classes("start.max_lr=0.1"), [confirmed("not better", figures(0.967, 0.975, -0.02, 0.004), LOSS)])
     assert own.words == f"Keep yours: nothing better was found. {why}"
     worse = verdict.against_start(classes(), [confirmed("not better", figures(0.9, 0.975, -0.1, -0.05), LOSS)])
-    assert worse.words.endswith(f"That is worse by more than chance.{BOTH}")
+    assert worse.words.endswith(f"That is worse by more than chance.{AT_LR}")
+
+
+def test_the_learning_rate_that_yours_was_trained_at_is_told_beside_a_recommendation_at_another() -> None:
+    reading = confirmed("probably better", figures(0.97, 0.958, 0.002, 0.016), LOSS)
+    trained_ones = [{"start": False, "max_lr": 0.19}, {"start": True, "max_lr": 0.095}]
+    reading = replace(reading, results={**reading.results, "considered": trained_ones})
+    assert verdict.against_start(classes(), [reading]).words.endswith("so yours has the one that the search found: 0.095.")
+    assert "learning rate" not in verdict.against_start(classes("start.max_lr=0.1"), [reading]).words
 
 
 def test_where_yours_stays_the_learning_rate_is_yours_only_if_the_config_gives_one() -> None:
@@ -154,7 +162,7 @@ def test_a_metric_that_is_no_share_is_told_as_it_is() -> None:
     found = verdict.against_start(question, [confirmed("better", figures(0.56, 0.6, 0.01, 0.07), LOSS)])
     assert found.words == (
         "Better than yours. With one fresh seed each, validation accuracy is lower: 0.56, yours 0.6. The gain is 0.01 to 0.07 (95% "
-        "interval: chance in the validation examples and between seeds)." + BOTH
+        "interval: chance in the validation examples and between seeds)." + AT_LR
     )
     assert found.unit == ""
 

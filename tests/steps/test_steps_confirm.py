@@ -210,17 +210,22 @@ def test_a_better_weight_decay_is_recommended_and_said_to_be_better() -> None:
     assert (said.against, said.fresh_seeds) == ("start at the learning rate found", 1)
 
 
+SAME = "was trained with otherwise the same settings"
+
+
 @pytest.mark.parametrize(
-    ("best", "overrides", "ends"),
+    ("best", "best_lr", "overrides", "ends"),
     [
-        (1e-3, (), "its neighbours: 0.00032 (0.9301, loss 0.349) and 0.01 (0.92, loss 0.4)"),
-        (0.1, (), "its neighbour: 0.01 (0.92, loss 0.4); it lies at the edge of what was trained"),
-        (0.032, ("start.max_lr=0.02",), "no other weight decay was trained with otherwise the same settings"),
+        (1e-3, 0.3, (), "its neighbours: 0.00032 (0.9301, loss 0.349) and 0.01 (0.92, loss 0.4)"),
+        (0.1, 0.3, (), "its neighbour: 0.01 (0.92, loss 0.4); it lies at the edge of what was trained"),
+        (1.5e-3, 0.6, (), f"its neighbour: 0.0032 (0.9334, loss 0.333); no smaller one {SAME}"),
+        (2e-3, 0.6, (), f"its neighbour: 0.001 (0.934, loss 0.33); no larger one {SAME}"),
+        (0.032, 0.075, ("start.max_lr=0.02",), f"no other weight decay {SAME}"),
     ],
 )
-def test_a_weight_decay_says_what_was_trained_beside_it(best: float, overrides: tuple[str, ...], ends: str) -> None:
-    """Between half a decade below and a decade above it is at no edge; a challenger that wins has nothing beside it."""
-    world = OneBest(best_weight_decay=best, best_lr=0.075 if overrides else 0.3, by_decade=0.1)
+def test_a_weight_decay_says_what_was_trained_beside_it(best: float, best_lr: float, overrides: tuple[str, ...], ends: str) -> None:
+    """Between half a decade below and a decade above it is at no edge. Beside an lr that won full trainings less is trained."""
+    world = OneBest(best_weight_decay=best, best_lr=best_lr, by_decade=0.1)
     assert confirmed(world, *overrides).evidence[0].reason.endswith(ends)
 
 
