@@ -49,8 +49,8 @@ ABOUT = {
     ),
     "confirm": (
         "Full trainings",
-        "Is it better than what you have? A few weight decays and their neighbours are trained in full. The best and yours are "
-        "then trained again with fresh seeds, which had no part in the choice.",
+        "Is it better than what you have? A few weight decays and learning rates are trained in full. The best and yours are then "
+        "trained again with fresh seeds, which had no part in the choice.",
         "section 4.4, Remark 6; the rest is hpcheck's",
     ),
     "train": ("Training", "Do the settings hold over a full training, and has its validation loss become horizontal?", "section 5, A.1"),

@@ -13,7 +13,7 @@ from hpcheck.steps.reading import Settings
 from hpcheck.steps.start import start_settings
 from hpcheck.steps.step import Asked
 
-USUAL = 8  # ours: full trainings where one is short enough: three weight decays, two neighbours, one more, a fresh seed of two settings
+USUAL = 8  # ours: full trainings where one is short enough: three weight decays, two other lrs, a neighbour, a fresh seed of two settings
 LONGEST = 20_000  # ours: iterations of a training up to which eight of them are asked for without being told to
 FRESH = 2  # trainings kept for the verdict: one fresh seed each for two settings
 FIRST = 3  # ours: weight decays trained first, where there is room

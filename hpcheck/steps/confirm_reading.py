@@ -138,6 +138,12 @@ def _beside(contest: Contest, chosen: Settings, name: str) -> list[Settings]:
     return [*below, *sorted((one for one in others if value(one) > value(chosen)), key=value)[:1]]
 
 
+def _has_both_sides(contest: Contest, chosen: Settings, near: Sequence[Settings]) -> bool:
+    """Whether a weight decay does not lie at the edge of what was trained: it has a neighbour on each side, or on one where there is
+    nothing beyond."""
+    return len(near) == 2 or is_between(contest.asked, chosen, contest.candidates)
+
+
 def _confidence(contest: Contest, chosen: Settings, ours: Settings | None, name: str) -> Confidence:
     """How sure a value of the recommendation is (docs/decision-rule.md).
 
@@ -148,7 +154,7 @@ def _confidence(contest: Contest, chosen: Settings, ours: Settings | None, name:
     at_starts = replace(chosen, weight_decay=contest.start.weight_decay)
     if name == "learning_rate" and not near and at_starts in contest.records:
         return _confidence(contest, at_starts, ours, name) if at_starts != chosen else "low"
-    inside = len(near) == 2 or (name == "weight_decay" and is_between(contest.asked, chosen, contest.candidates))
+    inside = _has_both_sides(contest, chosen, near) if name == "weight_decay" else len(near) == 2
     if not near or not inside or contest.best()[1] is not None or len(contest.records[chosen]) < 2:
         return "low"
     other = contest.start if chosen == ours else ours
@@ -235,7 +241,9 @@ def _why(contest: Contest, chosen: Settings, ours: Settings | None, others: Sequ
         return f"{words}; yours stays, since nothing was better over both seeds"
     if chosen.weight_decay == contest.start.weight_decay and len(others) > 0:
         return f"{words}; your weight decay stays, since no other led it by more than chance"
-    if not is_between(asked, chosen, contest.candidates):
+    if not near:
+        return f"{words}; no other weight decay was trained with otherwise the same settings"
+    if not _has_both_sides(contest, chosen, near):
         return f"{words}; it lies at the edge of what was trained"
     return words
 

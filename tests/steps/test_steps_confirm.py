@@ -242,6 +242,20 @@ def test_a_better_weight_decay_is_recommended_and_said_to_be_better() -> None:
     assert (said.against, said.fresh_seeds) == ("start at the learning rate found", 1)
 
 
+@pytest.mark.parametrize(
+    ("best", "overrides", "ends"),
+    [
+        (1e-3, (), "its neighbours: 0.00032 (0.9301, loss 0.349) and 0.01 (0.92, loss 0.4)"),
+        (0.1, (), "its neighbour: 0.01 (0.92, loss 0.4); it lies at the edge of what was trained"),
+        (0.032, ("start.max_lr=0.02",), "no other weight decay was trained with otherwise the same settings"),
+    ],
+)
+def test_a_weight_decay_says_what_was_trained_beside_it(best: float, overrides: tuple[str, ...], ends: str) -> None:
+    """Between half a decade below and a decade above it is at no edge; a challenger that wins has nothing beside it."""
+    world = OneBest(best_weight_decay=best, best_lr=0.075 if overrides else 0.3, by_decade=0.1)
+    assert confirmed(world, *overrides).evidence[0].reason.endswith(ends)
+
+
 def test_a_start_that_is_best_already_is_kept() -> None:
     reading = confirmed(Seeded(best_weight_decay=1e-4))
     said = against_start(asked(ON), [reading])
