@@ -156,7 +156,7 @@ def _words(asked: Asked, found: Mapping[str, Any], lr: float | None) -> str:
     pair = f"{measured(asked, metric['ours'])}, yours {measured(asked, metric['theirs'])}"
     again, sure = f"With {seeds_words(found['fresh_seeds'])},", "(95% interval: chance in the validation examples and between seeds)"
     unclear = f"{_capital(name)} shows no clear difference: {pair}."
-    both = "" if asked.config.start.max_lr is not None else " Your config gives no learning rate, so both had the one found here."
+    both = "" if asked.config.start.max_lr is not None else _found_here(found.get("lrs"))
     if found["says"] == BETTER and found["by"] == "metric":
         low, high = (measured(asked, end, unit=False) if is_percent(asked) else f"{end:.2g}" for end in metric["interval"])
         gain = f"The gain is {low} to {high}{' points' * is_percent(asked)} {sure}."
@@ -174,6 +174,13 @@ def _words(asked: Asked, found: Mapping[str, Any], lr: float | None) -> str:
     )
     chance = "That is worse by more than chance" if metric["interval"][1] < 0 else "So small a difference may be chance"
     return f"{at}. {again} the best of the others ({found['ours_are']}) reached {name} {pair}. {chance}.{both}"
+
+
+def _found_here(lrs: Sequence[float] | None) -> str:
+    """Which learning rate yours was trained at, where the config gives none. `lrs`: those of both."""
+    if lrs is None or lrs[0] == lrs[1]:
+        return " Your config gives no learning rate, so both had the one found here."
+    return f" Your config gives no learning rate, so yours had one that was found here, {lrs[1]:.2g}."
 
 
 def _probably(asked: Asked, found: Mapping[str, Any], pair: str, unclear: str) -> str:

@@ -204,6 +204,7 @@ def test_of_two_lrs_that_were_found_the_better_over_all_seeds_is_taken_and_a_use
     reason = next(item.reason for item in reading.evidence if item.setting == "learning_rate")
     assert reason == "0.6 was the learning rate of the best full training"
     assert "lr 0.3) reached" in said.words
+    assert said.words.endswith(" Your config gives no learning rate, so yours had one that was found here, 0.6.")
     assert confirmed(BarelyFaster(best_weight_decay=1e-4), "start.max_lr=0.3").settings.max_lr == 0.3
 
 
