@@ -185,6 +185,11 @@ class Judged:
         return self.metric.errors > BEHIND or (abs(self.metric.errors) <= BEHIND and self.loss.errors > BEHIND)
 
     @property
+    def is_ahead(self) -> bool:
+        """Ahead at all, be it by chance: by the metric, or where metrics are within an error by the loss."""
+        return (self.metric if abs(self.metric.errors) > BEHIND else self.loss).value > 0
+
+    @property
     def passes(self) -> bool:
         """Whether the evidence is enough to recommend the first: its metric leads, or its loss does and its metric is not behind."""
         return self.metric.errors > PASSES or (self.loss.errors > PASSES and self.metric.errors >= -BEHIND)

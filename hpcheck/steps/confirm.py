@@ -57,7 +57,7 @@ def decide(asked: Asked, settings: Settings) -> Steps:
     if asked.config.confirm.sure:
         fresh += _for_sure(contest, pair, fresh)
     yield from contest.train(fresh)
-    return confirm_reading.reading(contest, settings, ours)
+    return confirm_reading.reading(contest, settings, _beside_yours(contest, ours))
 
 
 def _neighbours(contest: Contest) -> Training:
@@ -134,6 +134,19 @@ def _own_weight_decay_where_tied(contest: Contest, best: Settings) -> Settings:
     own = replace(best, weight_decay=contest.start.weight_decay)
     is_tied = own in contest.records and own != contest.start and not contest.judged(best, own, first=True).passes
     return own if is_tied else best
+
+
+def _beside_yours(contest: Contest, ours: Settings | None) -> Settings | None:
+    """What is told beside the user's settings. Where they gave no lr, both lrs are hpcheck's own, and a tie has none of theirs to keep: if
+    nothing else differs, that which is ahead over all seeds is the lr of the start, and the other stands beside it."""
+    start = contest.start
+    if ours is None or contest.asked.config.start.max_lr is not None or replace(ours, max_lr=start.max_lr, min_lr=start.min_lr) != start:
+        return ours
+    judged = contest.judged(ours, start)
+    if judged.passes or not judged.is_ahead:
+        return ours
+    contest.start = ours
+    return start
 
 
 def _for_sure(contest: Contest, pair: Sequence[Settings], fresh: Sequence[Settings]) -> list[Settings]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from hpcheck.analysis.optimum import two_significant_figures
 from hpcheck.steps.confirm_plan import start_in_full
 from hpcheck.steps.confirm_words import figure_words, named
 from hpcheck.steps.contest import Contest
@@ -31,11 +32,11 @@ def again(before: Mapping[str, Any]) -> Decide:
 
 
 def as_before(asked: Asked, settings: Settings, start: Settings, before: Mapping[str, Any]) -> Settings:
-    """The settings that were recommended before, at the lr that is found now. Where the batch size is another than the lr was found for,
-    at the lr of before."""
-    had = before["settings"]
+    """The settings that were recommended before, at the lr that is found now; as many times as large or small as full trainings had made
+    it. Where the batch size is another than the lr was found for, at the lr of before."""
+    had, factor = before["settings"], _moved_by(before)
     if before.get("verdict", {}).get("says") == "not better":
-        return start
+        return start if asked.config.start.max_lr is not None else _times(asked, start, factor)
     momentum = had.get("momentum") or {}
     kept = replace(
         settings,
@@ -45,9 +46,24 @@ def as_before(asked: Asked, settings: Settings, start: Settings, before: Mapping
         weight_decay=float(had["weight_decay"]),
     )
     if kept.total_batch_size == settings.total_batch_size:
-        return with_lr(asked, kept, settings.known_max_lr)
+        return _times(asked, kept, factor)
     lr = had.get("learning_rate") or {}
     return with_lr(asked, replace(kept, epochs=float(lr.get("epochs", settings.epochs))), float(lr.get("max") or settings.known_max_lr))
+
+
+def _times(asked: Asked, settings: Settings, factor: float) -> Settings:
+    lr = settings.known_max_lr
+    return with_lr(asked, settings, lr if factor == 1 else two_significant_figures(lr * factor))
+
+
+def _moved_by(before: Mapping[str, Any]) -> float:
+    """How many times the lr that was found before the full trainings the recommended one is: other than 1 where a challenger won. All that
+    was trained first at another weight decay than the start's was trained at the lr found."""
+    considered = before.get("results", {}).get("confirm", {}).get("considered", [])
+    own = next((one["weight_decay"] for one in considered if one["start"]), None)
+    found = next((one["max_lr"] for one in considered if one["weight_decay"] != own), None)
+    recommended = (before["settings"].get("learning_rate") or {}).get("max")
+    return float(recommended) / float(found) if found and recommended else 1.0
 
 
 def _reading(contest: Contest, before: Settings, winner: Settings, chosen: Settings) -> Reading:

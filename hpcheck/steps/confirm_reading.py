@@ -185,7 +185,8 @@ def _evidence(
         at = replace(chosen, weight_decay=contest.start.weight_decay)
         items.append(replace(in_full(contest, at, led), confidence=confidence["learning_rate"]))
     elif (chosen.max_lr, chosen.min_lr) != (before.max_lr, before.min_lr):
-        best = f"{chosen.known_max_lr:g} was the learning rate of the best full training" if changed else why
+        is_ours = changed or asked.config.start.max_lr is None
+        best = f"{chosen.known_max_lr:g} was the learning rate of the best full training" if is_ours else why
         items.append(Evidence("learning_rate", chosen.max_lr, "chosen", confidence["learning_rate"], best, source, runs=runs))
     if chosen.total_batch_size != before.total_batch_size:
         items.append(Evidence("total_batch_size", chosen.total_batch_size, "chosen", low, why, source, runs=runs))

@@ -14,6 +14,7 @@ from hpcheck.recommendation.verdict import against_start
 from hpcheck.runs.records import RunRecord
 from hpcheck.runs.spec import RunSpec
 from hpcheck.steps import confirm, train
+from hpcheck.steps.confirm_again import again
 from hpcheck.steps.confirm_plan import first_candidates, neighbours, repeats_of, trainings_of, weight_decays
 from hpcheck.steps.contest import Contest
 from hpcheck.steps.lr_range import with_lr
@@ -182,6 +183,38 @@ def test_half_the_batch_at_half_the_lr_is_tried_where_epochs_are_held() -> None:
     reading = confirmed(World(), "budget.hold=epochs", settings=replace(FOUND, found=None))
     tried = [(one["total_batch_size"], one["max_lr"]) for one in reading.results["considered"]]
     assert tried == [(128, 0.3)] * 3 + [(64, 0.15)] + [(128, 0.3)] * 2
+
+
+class BarelyFaster(Seeded):
+    """Twice the lr is better by less than seeds differ."""
+
+    def finally_(self, spec: RunSpec, last: dict[str, float]) -> dict[str, Any]:
+        better = 0.004 if max(at for _, at in spec.lr.points) > 0.5 else 0.0
+        return {
+            split: {"loss": one["loss"] - better, "metric": one["metric"] + better / 5, "examples": 1000}
+            for split, one in super().finally_(spec, last).items()
+        }
+
+
+def test_of_two_lrs_that_were_found_the_better_over_all_seeds_is_taken_and_a_users_own_is_kept() -> None:
+    reading = confirmed(BarelyFaster(best_weight_decay=1e-4))
+    said = against_start(asked(ON), [reading])
+    starts = [one["max_lr"] for one in reading.results["considered"] if one["start"]]
+    assert (reading.settings.max_lr, starts, said.says) == (0.6, [0.6], "not better")
+    reason = next(item.reason for item in reading.evidence if item.setting == "learning_rate")
+    assert reason == "0.6 was the learning rate of the best full training"
+    assert "lr 0.3) reached" in said.words
+    assert said.words.endswith(" Your config gives no learning rate, so yours has the one that the search found: 0.6.")
+    assert confirmed(BarelyFaster(best_weight_decay=1e-4), "start.max_lr=0.3").settings.max_lr == 0.3
+
+
+@pytest.mark.parametrize("best", [0.075, 0.6])
+def test_a_check_trains_the_recommended_lr_which_a_challenger_had_moved(best: float) -> None:
+    world, question = OneBest(best_lr=best, best_weight_decay=1e-2, by_decade=0.1), asked(ON, "start.max_lr=0.005")
+    reading = read(world, confirm.decide, question, FOUND)
+    told = {"settings": settings_block(question, [reading]), "results": {"confirm": reading.results}, "verdict": {"says": "better"}}
+    assert read(world, again(told), question, FOUND).settings.max_lr == best
+    assert read(world, again(told), question, with_lr(question, FOUND, 0.1)).settings.max_lr == pytest.approx(best / 3, rel=0.05)
 
 
 def test_train_makes_no_training_again() -> None:
