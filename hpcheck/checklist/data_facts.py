@@ -11,7 +11,7 @@ from hpcheck.checklist.data_words import found_words, script_words
 from hpcheck.config import Config
 from hpcheck.data.arrays import DataError, Raw
 from hpcheck.data.cache import load_raw
-from hpcheck.data.constant import constant_loss
+from hpcheck.data.constant import constant_answers
 from hpcheck.data.prepare import held_out_counts, refuse_padding, task_and_outputs, units_of
 from hpcheck.plugins import find
 from hpcheck.runs import records
@@ -47,12 +47,13 @@ def facts(config: Config, fingerprints: Fingerprints | None = None) -> Facts:
         fingerprints.remember(spec, fingerprint)
     train, held_out = held_out_counts(raw, val_fraction=spec.val_fraction, validate_on=spec.validate_on, limit=spec.limit)
     refuse_what_does_not_fit(config, raw, train, held_out)
-    constant = constant_loss(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit, spec.targets == "standardize")
+    constant = constant_answers(raw, spec.loss, spec.val_fraction, spec.validate_on, spec.limit, spec.targets == "standardize")
     task = task_and_outputs(raw)[0]
     return Facts(
         train_examples=train,
         val_examples=held_out,
-        constant_loss=constant,
+        constant_loss=constant.loss,
+        constant_accuracy=constant.accuracy,
         classes=task == "classes",
         task=task,
         remarks=remarks(raw, spec),

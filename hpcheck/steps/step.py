@@ -39,6 +39,7 @@ class Facts:
     train_examples: int
     val_examples: int
     constant_loss: float = math.inf  # validation loss of the best answer that looks at no input; inf where it is not known
+    constant_accuracy: float = math.inf  # share of the commonest class or token among those validated on; inf where there is none
     classes: bool = False  # whether every example's target is one class, so that the accuracy is a share of the examples
     task: str = ""  # "classes", "tokens" or "regression"; "" where it is not known
     remarks: tuple[str, ...] = ()  # what a person should look at before a search, one line each

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hpcheck.data.arrays import Arrays, DataError, Raw
-from hpcheck.data.constant import constant_loss
+from hpcheck.data.constant import constant_answers
 from hpcheck.data.prepare import prepare
 from hpcheck.runs.spec import computed, run_id
 from tests.support.engine_runs import RUN
@@ -36,8 +36,8 @@ def test_without_it_targets_are_as_they_came() -> None:
 
 
 def test_a_constant_answer_loses_in_the_same_units() -> None:
-    assert constant_loss(RAW, "auto", standardize=True) == pytest.approx(0.1)  # (1e5 / deviation)^2 = 0.2, and 0, on average
-    assert constant_loss(RAW, "auto") == pytest.approx(5e9)
+    assert constant_answers(RAW, "auto", standardize=True).loss == pytest.approx(0.1)  # (1e5 / deviation)^2 = 0.2, and 0, on average
+    assert constant_answers(RAW, "auto").loss == pytest.approx(5e9)
 
 
 def test_classes_are_refused() -> None:

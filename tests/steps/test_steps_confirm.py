@@ -289,6 +289,15 @@ def test_trainings_that_learn_no_more_than_a_constant_prediction_compare_nothing
     assert {item.setting for item in reading.evidence if item.status == "abstained"} == {"weight_decay", "learning_rate", "momentum"}
 
 
+@pytest.mark.parametrize(("constant", "nothing"), [(0.02, False), (0.94, True), (math.inf, True)])
+def test_trainings_that_are_right_far_more_often_than_a_constant_prediction_have_learnt(constant: float, nothing: bool) -> None:
+    """With wrong labels and many classes their losses may be above a constant prediction's all the way."""
+    question = without_learning(0.01)
+    question = replace(question, facts=replace(question.facts, constant_accuracy=constant))
+    reading = read(Seeded(), confirm.decide, question, FOUND)
+    assert reading.abstained is nothing
+
+
 @pytest.mark.parametrize(
     ("losses", "nothing"),
     [
@@ -299,7 +308,7 @@ def test_trainings_that_learn_no_more_than_a_constant_prediction_compare_nothing
     ],
 )
 def test_what_has_learnt_was_once_below_a_constant_prediction(losses: tuple[float, ...], nothing: bool) -> None:
-    record = SimpleNamespace(diverged=False, rows=[{"val_loss": loss} for loss in losses])
+    record = SimpleNamespace(diverged=False, rows=[{"val_loss": loss} for loss in losses], result={})
     contest = Contest(without_learning(2.303), FOUND, 8, {FOUND: [record]})  # type: ignore[list-item]
     assert learnt_nothing(contest) is nothing
     assert not learnt_nothing(replace(contest, asked=without_learning(math.inf)))
