@@ -108,8 +108,8 @@ def search(task: Task, book: Book, arm: str, seed: int, code: Path, runs: Path) 
     ]
     alone = runs.resolve() / f"code-of-{arm}"  # the package alone: a checkout has benchmarks of its own, and these name ours
     alone.mkdir(parents=True, exist_ok=True)
-    if not (alone / "hpcheck").exists():
-        (alone / "hpcheck").symlink_to(code.resolve() / "hpcheck")
+    (alone / "hpcheck").unlink(missing_ok=True)  # of an earlier call, whose code may have been another
+    (alone / "hpcheck").symlink_to(code.resolve() / "hpcheck")
     paths = os.pathsep.join((str(alone), str(Path.cwd())))
     done = subprocess.run(command, cwd=alone, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True)
     if done.returncode not in (0, 1, 6):  # 6: a reading abstained
