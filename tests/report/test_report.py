@@ -295,6 +295,16 @@ def test_full_trainings_are_what_the_plot_of_the_weight_decay_shows_where_there_
     assert plot.start == cases.config().start.weight_decay
 
 
+def test_a_learning_rate_that_full_trainings_moved_is_no_value_of_the_short_runs_picture() -> None:
+    short = cases.lr_range()
+    item = replace(short.evidence[0], considered=((0.1, 0.3, 0.01), (0.4, 0.2, 0.01)), interval=(0.2, 0.5))
+    short = replace(short, settings=replace(short.settings, max_lr=0.4), evidence=(replace(item, value=0.4),))
+    full = replace(short, step="confirm", settings=replace(short.settings, max_lr=0.8), evidence=(replace(item, value=0.8, considered=()),))
+    for readings, told, interval in (([short], "short runs", (0.2, 0.5)), ([short, full], "short runs. Line: best in full", None)):
+        plot = setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)[0]
+        assert (plot.chosen, plot.note, plot.interval) == (readings[-1].settings.max_lr, told, interval)
+
+
 def test_where_yours_stays_and_no_other_value_was_trained_beside_it_words_stand_in_the_place_of_a_single_dot() -> None:
     full = cases.wd_grid()
     item = replace(full.evidence[0], judged_by="accuracy", considered=((1e-3, -0.98, 0.0),))
