@@ -52,11 +52,15 @@ def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], c
         tuple(_candidate(item, value, score, error, metric) for value, score, error in item.considered if not isinstance(value, str)),
         chosen=item.value if carried and isinstance(item.value, float) else chosen,
         start=start,
-        interval=None if moved else item.interval,  # short runs' own: full trainings have left it
+        interval=None if moved and not _holds(item.interval, chosen) else item.interval,  # what full trainings have left says nothing
         log_x=name in LOG,
         higher_is_better=item.judged_by == "accuracy" and item.higher_is_better,
-        note="short runs. Line: best in full" if moved else _note(reading, item, carried),
+        note=_note(reading, item, carried) + ". Line: chosen" * moved,
     )
+
+
+def _holds(interval: tuple[float, float] | None, value: float | None) -> bool:
+    return interval is not None and value is not None and interval[0] <= value <= interval[1]
 
 
 def _why_no_plot(found: Sequence[tuple[Reading, Evidence]], is_known: bool) -> str:

@@ -295,14 +295,18 @@ def test_full_trainings_are_what_the_plot_of_the_weight_decay_shows_where_there_
     assert plot.start == cases.config().start.weight_decay
 
 
-def test_a_learning_rate_that_full_trainings_moved_is_no_value_of_the_short_runs_picture() -> None:
-    short = cases.lr_range()
-    item = replace(short.evidence[0], considered=((0.1, 0.3, 0.01), (0.4, 0.2, 0.01)), interval=(0.2, 0.5))
-    short = replace(short, settings=replace(short.settings, max_lr=0.4), evidence=(replace(item, value=0.4),))
-    full = replace(short, step="confirm", settings=replace(short.settings, max_lr=0.8), evidence=(replace(item, value=0.8, considered=()),))
-    for readings, told, interval in (([short], "short runs", (0.2, 0.5)), ([short, full], "short runs. Line: best in full", None)):
+@pytest.mark.parametrize(("moved_to", "interval"), [(0.8, None), (0.45, (0.2, 0.5))])
+@pytest.mark.parametrize(("step", "told"), [("lr-range", "short runs"), ("lr-in-full", "in full, first seed")])
+def test_a_learning_rate_that_full_trainings_moved_is_a_line_in_the_earlier_picture(step, told, moved_to, interval) -> None:
+    """Without the earlier interval, where that does not hold it."""
+    before = cases.lr_range()
+    item = replace(before.evidence[0], value=0.4, considered=((0.1, 0.3, 0.01), (0.4, 0.2, 0.01)), interval=(0.2, 0.5))
+    before = replace(before, step=step, settings=replace(before.settings, max_lr=0.4), evidence=(item,))
+    moved = replace(item, value=moved_to, considered=())
+    full = replace(before, step="confirm", settings=replace(before.settings, max_lr=moved_to), evidence=(moved,))
+    for readings, note, shaded in (([before], told, (0.2, 0.5)), ([before, full], f"{told}. Line: chosen", interval)):
         plot = setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)[0]
-        assert (plot.chosen, plot.note, plot.interval) == (readings[-1].settings.max_lr, told, interval)
+        assert (plot.chosen, plot.note, plot.interval) == (readings[-1].settings.max_lr, note, shaded)
 
 
 def test_where_yours_stays_and_no_other_value_was_trained_beside_it_words_stand_in_the_place_of_a_single_dot() -> None:
