@@ -55,7 +55,7 @@ def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], c
         interval=None if moved and not _holds(item.interval, chosen) else item.interval,  # what full trainings have left says nothing
         log_x=name in LOG,
         higher_is_better=item.judged_by == "accuracy" and item.higher_is_better,
-        note=_note(reading, item, carried) + ". Line: chosen" * moved,
+        note=_note(reading, item, carried),
     )
 
 

@@ -273,7 +273,15 @@ def test_the_answer_stands_first_what_it_rests_on_its_cost_and_what_was_not_test
     text = Elements(report(cases.everything())).text
     places = [
         text.index(words)
-        for words in ("Filled: chosen.", "What to set", "How sure", "What it cost", "Not tested", "What next", "Recommended settings")
+        for words in (
+            "Filled, or a line: chosen.",
+            "What to set",
+            "How sure",
+            "What it cost",
+            "Not tested",
+            "What next",
+            "Recommended settings",
+        )
     ]
     assert places[1:] == sorted(places[1:])
     assert "The work of 30.8 of your trainings (15.4 for the search, 15.4 for the final training), 66 seconds of computing." in text
@@ -304,7 +312,7 @@ def test_a_learning_rate_that_full_trainings_moved_is_a_line_in_the_earlier_pict
     before = replace(before, step=step, settings=replace(before.settings, max_lr=0.4), evidence=(item,))
     moved = replace(item, value=moved_to, considered=())
     full = replace(before, step="confirm", settings=replace(before.settings, max_lr=moved_to), evidence=(moved,))
-    for readings, note, shaded in (([before], told, (0.2, 0.5)), ([before, full], f"{told}. Line: chosen", interval)):
+    for readings, note, shaded in (([before], told, (0.2, 0.5)), ([before, full], told, interval)):
         plot = setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)[0]
         assert (plot.chosen, plot.note, plot.interval) == (readings[-1].settings.max_lr, note, shaded)
 
