@@ -305,7 +305,9 @@ def test_full_trainings_are_what_the_plot_of_the_weight_decay_shows_where_there_
 
 @pytest.mark.parametrize(("moved_to", "interval"), [(0.8, None), (0.45, (0.2, 0.5))])
 @pytest.mark.parametrize(("step", "told"), [("lr-range", "short runs"), ("lr-in-full", "in full, first seed")])
-def test_a_learning_rate_that_full_trainings_moved_is_a_line_in_the_earlier_picture(step, told, moved_to, interval) -> None:
+def test_a_learning_rate_that_full_trainings_moved_is_a_line_in_the_earlier_picture(
+    step: str, told: str, moved_to: float, interval: tuple[float, float] | None
+) -> None:
     """Without the earlier interval, where that does not hold it."""
     before = cases.lr_range()
     item = replace(before.evidence[0], value=0.4, considered=((0.1, 0.3, 0.01), (0.4, 0.2, 0.01)), interval=(0.2, 0.5))
