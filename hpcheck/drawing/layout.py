@@ -18,7 +18,8 @@ FAR = 6.0  # ours: a score this many times as far from the best as the median on
 HEAD = 56.0  # room above the plot: title, answer and what the scores are
 FOOT = 54.0  # room below it: values, "yours", and what the scores are of
 KEY = (
-    "Filled: chosen. Pale: about as good. Shaded: where the value may lie. Dashed: yours. \u2715: diverged. \u25b2 \u25bc: far worse.",
+    "Filled, or a line: chosen. Pale: about as good. Shaded: where the value may lie. Dashed: yours. "
+    "\u2715: diverged. \u25b2 \u25bc: far worse.",
     "Bars: one standard error of the score or, if the filled dot has no bar, of the difference from the filled dot.",
     "Dots of full trainings are scores of the first seed. The verdict uses fresh seeds, which had no part in the choice.",
 )

@@ -44,6 +44,7 @@ def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], c
     last = readings[-1].settings
     chosen = _value(name, last)
     carried = name == "learning_rate" and chosen is not None and item.value != chosen and found[-1][1] is item
+    moved = found[-1][1] is not item and chosen not in (start, *(value for value, *_ in item.considered))
     return SettingPlot(
         TITLES[name],
         answer,
@@ -51,11 +52,15 @@ def _plot(name: str, readings: Sequence[Reading], settings: Mapping[str, Any], c
         tuple(_candidate(item, value, score, error, metric) for value, score, error in item.considered if not isinstance(value, str)),
         chosen=item.value if carried and isinstance(item.value, float) else chosen,
         start=start,
-        interval=item.interval,
+        interval=None if moved and not _holds(item.interval, chosen) else item.interval,  # what full trainings have left says nothing
         log_x=name in LOG,
         higher_is_better=item.judged_by == "accuracy" and item.higher_is_better,
         note=_note(reading, item, carried),
     )
+
+
+def _holds(interval: tuple[float, float] | None, value: float | None) -> bool:
+    return interval is not None and value is not None and interval[0] <= value <= interval[1]
 
 
 def _why_no_plot(found: Sequence[tuple[Reading, Evidence]], is_known: bool) -> str:

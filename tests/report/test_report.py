@@ -273,7 +273,15 @@ def test_the_answer_stands_first_what_it_rests_on_its_cost_and_what_was_not_test
     text = Elements(report(cases.everything())).text
     places = [
         text.index(words)
-        for words in ("Filled: chosen.", "What to set", "How sure", "What it cost", "Not tested", "What next", "Recommended settings")
+        for words in (
+            "Filled, or a line: chosen.",
+            "What to set",
+            "How sure",
+            "What it cost",
+            "Not tested",
+            "What next",
+            "Recommended settings",
+        )
     ]
     assert places[1:] == sorted(places[1:])
     assert "The work of 30.8 of your trainings (15.4 for the search, 15.4 for the final training), 66 seconds of computing." in text
@@ -293,6 +301,22 @@ def test_full_trainings_are_what_the_plot_of_the_weight_decay_shows_where_there_
     assert (plot.note, plot.y_label) == ("in full, first seed", "accuracy, %")
     assert [one.score for one in plot.candidates] == pytest.approx([97, 98])
     assert plot.start == cases.config().start.weight_decay
+
+
+@pytest.mark.parametrize(("moved_to", "interval"), [(0.8, None), (0.45, (0.2, 0.5))])
+@pytest.mark.parametrize(("step", "told"), [("lr-range", "short runs"), ("lr-in-full", "in full, first seed")])
+def test_a_learning_rate_that_full_trainings_moved_is_a_line_in_the_earlier_picture(
+    step: str, told: str, moved_to: float, interval: tuple[float, float] | None
+) -> None:
+    """Without the earlier interval, where that does not hold it."""
+    before = cases.lr_range()
+    item = replace(before.evidence[0], value=0.4, considered=((0.1, 0.3, 0.01), (0.4, 0.2, 0.01)), interval=(0.2, 0.5))
+    before = replace(before, step=step, settings=replace(before.settings, max_lr=0.4), evidence=(item,))
+    moved = replace(item, value=moved_to, considered=())
+    full = replace(before, step="confirm", settings=replace(before.settings, max_lr=moved_to), evidence=(moved,))
+    for readings, note, shaded in (([before], told, (0.2, 0.5)), ([before, full], told, interval)):
+        plot = setting_plots.plots(readings, cases.content(readings)["settings"], cases.config(), cases.METRIC)[0]
+        assert (plot.chosen, plot.note, plot.interval) == (readings[-1].settings.max_lr, note, shaded)
 
 
 def test_where_yours_stays_and_no_other_value_was_trained_beside_it_words_stand_in_the_place_of_a_single_dot() -> None:
