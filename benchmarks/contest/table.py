@@ -144,13 +144,13 @@ def costs(books: dict[Task, Book]) -> list[str]:
 
 def regrets(books: dict[Task, Book]) -> list[str]:
     """How often an answer is right, by its confidence: lr and weight decay counted apart, each against the best of the grid's cells whose
-    other value is the nearest to the answer's."""
+    other value is the nearest to the answer's. Of tasks without a grid nothing is known."""
     counts: dict[tuple[str, str], list[bool]] = {}
-    for book in books.values():
+    for book in (book for book in books.values() if book.of("grid")):
         for line in (line for line in book.of("hpcheck") if line["params"]):
             for setting, confidence in line["confidence"].items():
                 counts.setdefault((setting, confidence), []).append(_is_right(book, line, setting))
-    lines = ["| setting | confidence | answers | right |", "|---|---|---|---|"]
+    lines = ["| setting | confidence | answers | right |", "|---|---|---|---|"] if counts else []
     return lines + [f"| {setting} | {level} | {len(found)} | {np.mean(found):.0%} |" for (setting, level), found in sorted(counts.items())]
 
 
@@ -160,8 +160,6 @@ def _is_right(book: Book, line: Line, setting: str) -> bool:
     cells: dict[str, list[Line]] = {}
     for one in book.of("grid"):
         cells.setdefault(key(one["params"]), []).append(one)
-    if not cells:
-        return False
     nearest = min({json.loads(cell)[other] for cell in cells}, key=lambda at: abs(np.log(at / line["params"][other])))
     row = [found for cell, found in cells.items() if json.loads(cell)[other] == nearest]
     best = max(float(np.mean([value(one, "metric") for one in found])) for found in row)
