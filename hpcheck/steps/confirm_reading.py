@@ -185,9 +185,11 @@ def _evidence(
         at = replace(chosen, weight_decay=contest.start.weight_decay)
         items.append(replace(in_full(contest, at, led), confidence=confidence["learning_rate"]))
     elif (chosen.max_lr, chosen.min_lr) != (before.max_lr, before.min_lr):
-        is_ours = changed or asked.config.start.max_lr is None
-        best = f"{chosen.known_max_lr:g} was the learning rate of the best full training" if is_ours else why
-        items.append(Evidence("learning_rate", chosen.max_lr, "chosen", confidence["learning_rate"], best, source, runs=runs))
+        best = f"{chosen.known_max_lr:g} was the learning rate of the best full training"
+        lr = Evidence("learning_rate", chosen.max_lr, "chosen", confidence["learning_rate"], why, source, runs=runs)
+        if changed or asked.config.start.max_lr is None:
+            lr = in_full(contest, chosen, best) if _beside(contest, chosen, "learning_rate") else replace(lr, reason=best)
+        items.append(replace(lr, confidence=confidence["learning_rate"], source=source, runs=runs))
     if chosen.total_batch_size != before.total_batch_size:
         items.append(Evidence("total_batch_size", chosen.total_batch_size, "chosen", low, why, source, runs=runs))
     if (chosen.max_momentum, chosen.min_momentum) != (before.max_momentum, before.min_momentum):

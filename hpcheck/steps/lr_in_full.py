@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from hpcheck.analysis.lr_range import read_sweep
 from hpcheck.analysis.optimum import two_significant_figures
@@ -120,9 +121,11 @@ def in_full(contest: Contest, best: Settings, why: str) -> Evidence:
 
 
 def _between(tried: Sequence[float], kept: Sequence[float]) -> tuple[float, float]:
-    """From half-way to the next below the kept ones to half-way to the next above; beyond what was tried, as far as they are apart."""
+    """From half-way to the next below the kept ones to half-way to the next above; beyond all that were tried, as far as the nearest are
+    apart."""
     below, above = [lr for lr in tried if lr < kept[0]], [lr for lr in tried if lr > kept[-1]]
-    lower, upper = (below[-1] if below else kept[0] / APART), (above[0] if above else kept[-1] * APART)
+    apart = min((upper / lower for lower, upper in pairwise(tried)), default=APART)
+    lower, upper = (below[-1] if below else kept[0] / apart), (above[0] if above else kept[-1] * apart)
     return math.sqrt(lower * kept[0]), math.sqrt(upper * kept[-1])
 
 

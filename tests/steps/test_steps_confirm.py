@@ -116,6 +116,14 @@ def test_half_the_lr_is_tried_where_short_runs_found_it_and_is_recommended_where
     assert confirmed(OneBest(), *own).settings.max_lr == 0.15
 
 
+def test_an_lr_that_a_challenger_moved_is_told_beside_the_others_that_were_trained_in_full() -> None:
+    reading = confirmed(OneBest(best_lr=0.15))
+    (lr,) = [item for item in reading.evidence if item.setting == "learning_rate"]
+    assert [value for value, *_ in lr.considered] == [0.15, 0.3, 0.6]
+    assert lr.interval == pytest.approx((math.sqrt(0.075 * 0.15), math.sqrt(0.15 * 0.3)))
+    assert lr.source == "hpcheck's own full trainings"
+
+
 @pytest.mark.parametrize("own", [(), ("start.max_lr=0.02",)])
 @pytest.mark.parametrize("best", [0.15, 0.6])
 def test_the_lr_is_tried_in_both_directions(best: float, own: tuple[str, ...]) -> None:
