@@ -46,7 +46,8 @@ def _shares(classes: NDArray[np.generic]) -> NDArray[np.float64]:
     array([0.75, 0.25])
     """
     counts = np.bincount(classes.ravel().astype(np.int64, copy=False))  # no sort: every command asks, of all tokens there are
-    return counts[counts > 0] / max(counts.sum(), 1)
+    shares: NDArray[np.float64] = counts[counts > 0] / max(counts.sum(), 1)
+    return shares
 
 
 def _entropy(shares: NDArray[np.float64]) -> float:
