@@ -9,7 +9,7 @@ from hpcheck.steps.share_of_search import share_in_trainings
 from hpcheck.steps.step import Asked
 
 NEIGHBOURS = 2
-DIRECTIONS = ("half of the lr", "twice the lr")  # what challenges an lr that short runs found; one half-way where full trainings did
+CHALLENGERS = 2  # half and twice of an lr that short runs found; of one that full trainings found one alone, half-way
 
 
 def confirmation(asked: Asked, start: Settings) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def confirmation(asked: Asked, start: Settings) -> dict[str, Any]:
     if not total:
         return {"trainings": 0, "why": why_so_many(asked), "parts": {}, "sure": 0, "share": 0.0}
     first = len(first_candidates(asked, known))
-    challengers = min(1 if is_short(asked) else len(DIRECTIONS), total - first - FRESH)
+    challengers = min(1 if is_short(asked) else CHALLENGERS, total - first - FRESH)
     beside = min(NEIGHBOURS, total - first - challengers - FRESH)
     fresh = total - first - beside - challengers
     parts = {"first": first, "challengers": challengers, "neighbours": beside, "fresh": fresh}

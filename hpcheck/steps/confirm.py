@@ -96,8 +96,9 @@ def _challenged(contest: Contest) -> Training:
     best, _ = contest.best()
     directions = [] if best is None else challengers(contest.asked, best)
     for_neighbours = 1 if len(directions) < contest.left - FRESH else 0
-    if for_neighbours:
-        yield from _train(contest, [direction[0] for direction in directions])
+    nearest = [direction[0] for direction in directions if direction[0] not in contest.records]
+    if for_neighbours and nearest:
+        yield from _train(contest, nearest)
     for direction in directions:
         for one in direction:
             if not (yield from _wins(contest, one, for_neighbours)):

@@ -116,6 +116,13 @@ def test_half_the_lr_is_tried_where_short_runs_found_it_and_is_recommended_where
     assert confirmed(OneBest(), *own).settings.max_lr == 0.15
 
 
+def test_a_challenger_that_is_the_users_own_setting_is_not_trained_again_side_by_side() -> None:
+    reading = confirmed(OneBest(best_lr=0.3, best_weight_decay=1e-4, by_decade=0.1), "start.max_lr=0.15", "confirm.trainings=12")
+    own, best, *others = seeds(reading)
+    assert (own, best) == (3, 4)  # what is left are fresh seeds, the best's first
+    assert set(others) == {1}
+
+
 def test_an_lr_that_a_challenger_moved_is_told_beside_the_others_that_were_trained_in_full() -> None:
     reading = confirmed(OneBest(best_lr=0.15))
     (lr,) = [item for item in reading.evidence if item.setting == "learning_rate"]
