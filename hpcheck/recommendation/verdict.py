@@ -14,6 +14,7 @@ from hpcheck.steps.nothing_learnt import NOT_TESTED
 from hpcheck.steps.reading import Reading
 from hpcheck.steps.step import Asked
 from hpcheck.steps.train import is_folded
+from hpcheck.steps.trained_lines import line_of_start
 
 Beside = Literal["better", "within chance", "worse"]
 WITHIN: Beside = "within chance"  # of final trainings beside the start's, where nothing was confirmed
@@ -113,7 +114,7 @@ def is_the_starts(content: Mapping[str, Any]) -> bool:
 
 def _lr_of_yours(confirmed: Reading) -> float | None:
     """The learning rate that the user's settings were trained at."""
-    return next((one["max_lr"] for one in confirmed.results.get("considered", ()) if one.get("start")), None)
+    return line_of_start(confirmed.results.get("considered", ())).get("max_lr")
 
 
 def _confirmed(asked: Asked, found: Mapping[str, Any], lr: float | None, of_yours: float | None) -> Verdict:

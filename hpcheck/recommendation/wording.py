@@ -9,6 +9,7 @@ from hpcheck.recommendation import recommended
 from hpcheck.recommendation.cost import cost_words
 from hpcheck.recommendation.metric import Metric
 from hpcheck.recommendation.verdict import START_WITHOUT_LR, has_no_answer, is_the_starts, keeps_yours
+from hpcheck.steps.trained_lines import line_of_start, lines_in
 from hpcheck.text import bound, duration, epochs, listed, number, trainings
 
 ARMS = {"start": "yours"}
@@ -173,19 +174,13 @@ def to_set_line(content: Mapping[str, Any]) -> str:
         return "nothing: keep what you have" + (
             f". The learning rate found, {number(lr['max'])}, is no better than others" if found else ""
         )
-    yours = _start_in(content)
+    yours = line_of_start(lines_in(content.get("results", {})))
     kept = [name for name in SHOWN if stays(name, content) or _is_yours(name, content, yours)]
     new = [_setting_words(name, content["settings"].get(name)) + _instead(name, content, yours) for name in SHOWN if name not in kept]
     old = [_setting_words(name, content["settings"].get(name)) for name in kept]
     told = [f"{listed(new)}"] * bool(new)
     told += [f"{'Leave' if new else 'Nothing new: leave'} {listed(old)} as you have {'it' if len(old) == 1 else 'them'}"] * bool(old)
     return ". ".join(told)
-
-
-def _start_in(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The user's own settings as they were trained in full; empty where they were not."""
-    considered = content.get("results", {}).get("confirm", {}).get("considered", ())
-    return next((one for one in considered if one.get("start")), {})
 
 
 def _instead(name: str, content: Mapping[str, Any], yours: Mapping[str, Any]) -> str:
@@ -256,7 +251,7 @@ def confidence_words(content: Mapping[str, Any]) -> str:
 
 def untested_line(content: Mapping[str, Any]) -> str:
     """What was not tested: settings that nothing was compared for, and those that only short runs compared; "" where all was."""
-    tried = content.get("results", {}).get("confirm", {}).get("considered", ())
+    tried = lines_in(content.get("results", {}))
     never: list[str] = []
     short_runs: list[str] = []
     for name, label in SHOWN.items():

@@ -11,6 +11,7 @@ from hpcheck.steps.contest import Contest
 from hpcheck.steps.lr_range import with_lr
 from hpcheck.steps.reading import Evidence, Reading, Settings, nothing_run
 from hpcheck.steps.step import Asked, Decide, Steps
+from hpcheck.steps.trained_lines import line_of_start, lines_in
 
 SOURCE = "hpcheck's own full trainings"
 
@@ -59,9 +60,9 @@ def _times(asked: Asked, settings: Settings, factor: float) -> Settings:
 def _moved_by(before: Mapping[str, Any]) -> float:
     """How many times the lr that was found before the full trainings the recommended one is: other than 1 where a challenger won. All that
     was trained first at another weight decay than the start's was trained at the lr found."""
-    considered = before.get("results", {}).get("confirm", {}).get("considered", [])
-    own = next((one["weight_decay"] for one in considered if one["start"]), None)
-    found = next((one["max_lr"] for one in considered if one["weight_decay"] != own), None)
+    lines = lines_in(before.get("results", {}))
+    own = line_of_start(lines).get("weight_decay")
+    found = next((one["max_lr"] for one in lines if one["weight_decay"] != own), None)
     recommended = (before["settings"].get("learning_rate") or {}).get("max")
     return float(recommended) / float(found) if found and recommended else 1.0
 

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 
 from hpcheck.analysis.full_trainings import binomial
 from hpcheck.runs.records import RunRecord
-from hpcheck.steps.confirm_reading import SOURCE, panels, trained_line
+from hpcheck.steps.confirm_evidence import SOURCE
+from hpcheck.steps.confirm_reading import panels
 from hpcheck.steps.contest import Contest
 from hpcheck.steps.reading import Evidence, Reading, Settings
 from hpcheck.steps.step import Asked
+from hpcheck.steps.trained_lines import trained_lines
 
 LEARNT_ERRORS = 4.0  # ours: binomial errors by which an accuracy is above a constant prediction's, as a curve's must be to be read
 LEARNT = 0.01  # ours, by reasoning: a loss is below a constant prediction's where it is lower by this share; less is chance of the examples
@@ -62,7 +64,7 @@ def reading(contest: Contest, before: Settings) -> Reading:
         results={
             "trainings": contest.total - contest.left,
             "verdict": {"says": NOT_TESTED, "why": reason},
-            "considered": [trained_line(contest, one) for one in contest.candidates],
+            "considered": trained_lines(contest),
         },
     )
 
