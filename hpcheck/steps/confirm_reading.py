@@ -1,4 +1,4 @@
-"""What the full trainings of `confirm` say: the settings that follow from them, the evidence, the pictures, and what is not confirmed."""
+"""What the full trainings of `confirm` say: the settings that follow from them, the verdict, the pictures, and what is not confirmed."""
 
 from collections.abc import Sequence
 from dataclasses import replace
