@@ -83,8 +83,8 @@ def changes(before: dict[str, State], after: dict[str, State]) -> Iterator[str]:
         if not any(one.records for one in old.found):
             continue
         new = after[name]
-        means = [100 * float(np.mean(one.found[0].tests)) if one.found[0].tests else None for one in (old, new)]
-        points = f", {means[1] - means[0]:+.2f} points" if means[0] is not None and means[1] is not None else ""
+        tests = [one.found[0].tests for one in (old, new)] if "accuracy" in new.experiment.answer else []
+        points = f", {100 * (np.mean(tests[1]) - np.mean(tests[0])):+.2f} points" if tests and all(tests) else ""
         ours = new.verdict.ours or "\u2013"
         yield f"| `{name}` | {old.verdict.paper} | {old.verdict.ours}: {old.word} | {ours} | {new.word}{points} |"
 

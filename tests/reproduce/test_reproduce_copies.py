@@ -22,7 +22,9 @@ def record(data: DataSpec, fingerprint: str, metric: float = 0.8) -> RunRecord:
 def state(metric: float) -> states.State:
     made = (record(DataSpec("cifar10"), "official", metric),)
     run = Found(Run(CONFIG, "train", "cifar10"), None, made, 1, made)
-    return states.State(Experiment("table1-row1", "what", ("tried",), {}), (run,), verdicts.accuracy(81.3, 0.1, run))
+    return states.State(
+        Experiment("table1-row1", "what", ("tried",), {"accuracy": 81.3, "std": 0.1}), (run,), verdicts.accuracy(81.3, 0.1, run)
+    )
 
 
 def test_committed_records_say_on_which_copy_of_cifar10_they_were_made() -> None:
@@ -48,3 +50,11 @@ def test_the_history_page_has_only_what_was_run() -> None:
 def test_the_page_says_what_another_copy_of_the_data_changed() -> None:
     (line,) = page.changes({"table1-row1": state(0.79)}, {"table1-row1": state(0.81)})
     assert line == "| `table1-row1` | 81.3 +- 0.1 | 79.00 (1 run): miss | 81.00 (1 run) | miss, +2.00 points |"
+
+
+def test_the_change_of_what_is_judged_by_another_figure_has_no_points_of_accuracy() -> None:
+    before, after = (
+        replace(one, experiment=Experiment("fig3a", "what", ("tried",), {"better": "loss"})) for one in (state(0.79), state(0.81))
+    )
+    (line,) = page.changes({"fig3a": before}, {"fig3a": after})
+    assert line.endswith("| miss |")
