@@ -4,13 +4,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from hpcheck.runs.records import Standing, standing
+from hpcheck.runs.records import Standing
 from hpcheck.runs.spec import RunSpec, Spec
 from hpcheck.terminal import stdout
 from hpcheck.terminal.bars import Bar, lines
+from hpcheck.terminal.watched import Amounts, Watched, amount, amounts
 from hpcheck.text import duration
 
 SECONDS_A_LINE = 30.0  # without a terminal: how things stand, at most so often; what has ended is told at once
@@ -18,33 +19,10 @@ REFRESHES = 4  # a second, of the bars
 
 
 @dataclass
-class Watched:
-    """One of the runs that a step makes together, and where its record grows; once that has ended it is not read again.
-
-    `name` says which of them it is.
-    """
-
-    step: str
-    name: str
-    spec: Spec
-    record: Path
-    last: Standing = field(default_factory=Standing)
-
-    @property
-    def title(self) -> str:
-        return f"{self.step} {self.name}: {self.spec.label}" if self.name else f"{self.step}: {self.spec.label}"
-
-    def standing(self) -> Standing:
-        if not self.last.status:
-            self.last = standing(self.record)
-        return self.last
-
-
-@dataclass
 class Whole:
     """What the command does in all: its steps, and the work that is expected to be left of them, in examples, as a step begins.
 
-    `left_at` is asked once for each step. `made` is the work done since then, `speed` counts work and seconds of the whole command.
+    `left_at` is asked once for each step. `made` is the work done since then; `worked` and `seconds` count what the whole command did.
     """
 
     steps: tuple[str, ...] = ()
@@ -60,10 +38,10 @@ class Whole:
             self.step, self.made = step, 0.0
             self.expected = self.left_at(step) if self.left_at is not None and len(self.steps) > 1 else 0.0
 
-    def ended(self, work: float, seconds: float) -> None:
-        """Runs have ended that were `work` in all."""
+    def ended(self, work: float, seconds: float, had: float = 0.0) -> None:
+        """Runs have ended that were `work` in all; an earlier command had done `had` of it."""
         self.made += work
-        self.worked += work
+        self.worked += work - had
         self.seconds += seconds
 
     @property
@@ -76,11 +54,12 @@ class Whole:
             return self.step
         return f"step {self.steps.index(self.step) + 1} of {len(self.steps)}, {self.step}"
 
-    def done(self, work: float, of: float, seconds: float) -> tuple[float, float | None]:
-        """The share that is done of everything, and the seconds left, where `work` of runs `of` that size is done in `seconds`."""
-        left = max(self.expected - self.made - work, of - work)
-        worked, took = self.worked + work, self.seconds + seconds
-        return worked / max(worked + left, 1e-9), took / worked * left if worked > 0 else None
+    def done(self, runs: Amounts, seconds: float) -> tuple[float, float | None]:
+        """The share of everything that is heard to be done, and the seconds left, where the runs under way have taken `seconds`."""
+        unheard, left = (max(self.expected - self.made - work, runs.of - work) for work in (runs.heard, runs.by_now))
+        share = (self.worked + runs.heard) / max(self.worked + runs.heard + unheard, 1e-9)
+        worked, took = self.worked + runs.by_now - runs.had, self.seconds + seconds
+        return share, took / worked * left if worked > 0 else None
 
 
 class Progress:
@@ -117,7 +96,8 @@ class Progress:
                 self.say(f"{self.whole.title}: {announced([spec for _, spec in jobs])}")
                 yield self._lines(runs, began)
         finally:
-            self.whole.ended(sum(amount(spec) for _, spec in jobs), time.monotonic() - began)
+            every = amounts(runs)
+            self.whole.ended(every.of, time.monotonic() - began, every.had)
 
     def early(self, step: str, jobs: Sequence[tuple[str, Spec]], records: Path) -> None:
         """Show these runs too, from when they have begun."""
@@ -141,7 +121,7 @@ class Progress:
         def drawn() -> Group:
             seconds = time.monotonic() - began
             plain, size = not self.console.encoding.startswith("utf"), self.console.size
-            bars = [self._bar(run, seconds) for run in [*runs, *(run for run in list(self._early.values()) if run.last.row)]]
+            bars = [self._bar(run) for run in [*runs, *(run for run in list(self._early.values()) if run.last.row)]]
             texts = lines(self._whole_bar(runs, seconds), bars, size.width, size.height, plain)
             return Group(*(Text(text, no_wrap=True, style="bold" if at == 0 else "") for at, text in enumerate(texts)))
 
@@ -154,20 +134,16 @@ class Progress:
 
             yield poll
 
-    def _bar(self, run: Watched, seconds: float) -> Bar:
-        share = done(run.spec, run.last) / max(amount(run.spec), 1)
-        left = seconds * (1 - share) / share if 0 < share < 1 else None
+    def _bar(self, run: Watched) -> Bar:
         is_running = bool(run.last.row) and not run.last.status
-        return Bar(run.spec.label, self.now(run.last), share, left, is_running, run.name)
+        return Bar(run.spec.label, self.now(run.last), run.work / max(amount(run.spec), 1), run.left(), is_running, run.name)
 
     def _whole_bar(self, runs: Sequence[Watched], seconds: float) -> Bar:
-        work, of = sum(done(run.spec, run.last) for run in runs), sum(amount(run.spec) for run in runs)
-        share, left = self.whole.done(work, of, seconds)
+        share, left = self.whole.done(amounts(runs), seconds)
         return Bar(self.whole.title, "", share, left)
 
     def _lines(self, runs: Sequence[Watched], began: float) -> Callable[[], None]:
-        total = sum(amount(run.spec) for run in runs)
-        last, told = began, set[str]()
+        last, told, said = began, set[str](), dict[str, float]()
 
         def poll() -> None:
             nonlocal last
@@ -181,20 +157,23 @@ class Progress:
                 return
             last = time.monotonic()
             for run in runs:
-                at = found[run.title]
-                if at.row and not at.status and isinstance(run.spec, RunSpec):
-                    self.say(f"{run.title}: iteration {at.row['step']:.0f} of {run.spec.steps}, {self.now(at)}")
-            work = sum(done(run.spec, found[run.title]) for run in runs)
-            if work < total:  # at the end only the last evaluation is missing, and the line of the run's ending comes at once
-                self.say(f"{self.whole.title}: {self._how_far(work, total, last - began)}")
+                row = run.last.row
+                if row and not run.last.status and isinstance(run.spec, RunSpec) and row["step"] != said.get(run.title):
+                    said[run.title] = row["step"]
+                    self.say(f"{run.title}: iteration {row['step']:.0f} of {run.spec.steps}, {self.now(run.last)}")
+            every = amounts(runs)
+            if every.heard < every.of:  # at the end only the last evaluation is missing, and the line of the run's ending comes at once
+                self.say(f"{self.whole.title}: {self._how_far(every, last - began)}")
 
         return poll
 
-    def _how_far(self, work: float, total: float, seconds: float) -> str:
+    def _how_far(self, runs: Amounts, seconds: float) -> str:
         """How much of the runs under way is done, and how long they and all that follows may take."""
-        said = f"{work / total:.0%} of these runs done"
-        left = self.whole.done(work, total, seconds)[1]
-        return f"{said}, about {duration(left)} left{' of all' * (len(self.whole.steps) > 1)}" if left is not None else said
+        said = f"{runs.heard / runs.of:.0%} of these runs done"
+        left = self.whole.done(runs, seconds)[1]
+        if left is None or left < 1:  # the last evaluation is late: how much longer it takes is not known
+            return said
+        return f"{said}, about {duration(left)} left{' of all' * (len(self.whole.steps) > 1)}"
 
     def now(self, found: Standing) -> str:
         """What was measured last; nothing before the first evaluation."""
@@ -241,16 +220,3 @@ def announced(specs: Sequence[Spec]) -> str:
         each = f"{lengths[0]:,} iterations{' each' if len(specs) > 1 else ''}"
         return f"{between.join(spec.label for spec in specs)} ({each})"
     return between.join(f"{spec.label} ({steps:,} iterations)" if steps else spec.label for spec, steps in zip(specs, lengths, strict=True))
-
-
-def amount(spec: Spec) -> int:
-    """How much work a run is, in examples."""
-    return spec.examples if isinstance(spec, RunSpec) else 1
-
-
-def done(spec: Spec, found: Standing) -> float:
-    """How much of that is done: all of it once the run has ended, by divergence too."""
-    if found.status:
-        return amount(spec)
-    first, each = (spec.at_step, spec.total_batch_size) if isinstance(spec, RunSpec) else (0, 1)
-    return min(amount(spec), max(0.0, found.row.get("step", 0.0) - first) * each)

@@ -9,8 +9,9 @@ import pytest
 from hpcheck.runs.records import RecordWriter, standing
 from hpcheck.runs.schedules import constant
 from hpcheck.runs.spec import DataSpec, PartSpec, RunSpec, TimingSpec
-from hpcheck.terminal import progress
-from hpcheck.terminal.progress import Progress, amount
+from hpcheck.terminal import progress, watched
+from hpcheck.terminal.progress import Progress
+from hpcheck.terminal.watched import Watched, amount
 
 RUN = RunSpec(
     DataSpec("digits"), PartSpec("mlp"), PartSpec("sgd"), 32, 100, constant(0.1), constant(0.9), 0.0, (50, 100), label="1cycle to 0.1"
@@ -22,12 +23,16 @@ TIMING = TimingSpec(RUN.data, RUN.model, RUN.optimizer, (32, 64), label="step ti
 def writer(folder: Path, spec, *steps, name="a") -> RecordWriter:
     record = RecordWriter(folder / f"{name}.jsonl", name, spec, {})
     for step in steps:
-        record.row(step=step, lr=0.1, momentum=0.9, train_loss=math.nan, val_loss=0.25, metric=0.9, seconds=1.5)
+        grow(record, step)
     return record
 
 
+def grow(record: RecordWriter, step: int) -> None:
+    record.row(step=step, lr=0.1, momentum=0.9, train_loss=math.nan, val_loss=0.25, metric=0.9, seconds=1.5)
+
+
 def done(name: str, spec, folder: Path) -> float:
-    return progress.done(spec, standing(folder / f"{name}.jsonl"))
+    return watched.done(spec, standing(folder / f"{name}.jsonl"))
 
 
 def test_a_run_is_done_as_far_as_its_rows_go(tmp_path):
@@ -57,21 +62,70 @@ def test_lines_without_a_terminal_say_what_runs_how_far_it_is_and_what_is_left(t
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     with Progress().watching("lr-range", [("a", RUN), ("b", TIMING)], tmp_path) as poll:
         poll()
+        record = writer(tmp_path, RUN)
         clock[0] = 31.0
         poll()  # nothing done yet: no time left can be given
-        writer(tmp_path, RUN, 50).close()
+        grow(record, 50)
         clock[0] = 40.0
         poll()
         clock[0] = 62.0
-        poll()
+        poll()  # 40 seconds made the first half, so 22 have made more than a quarter
+        clock[0] = 93.0
+        poll()  # the second evaluation is late, and nothing new is told of the run
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
         "lr-range: 1cycle to 0.1 (100 iterations), step time",
         "lr-range: 0% of these runs done",
         "lr-range 1/2: 1cycle to 0.1: iteration 50 of 100, loss 0.25, metric 0.9",
-        "lr-range: 50% of these runs done, about 62 seconds left",
+        "lr-range: 50% of these runs done, about 18 seconds left",
+        "lr-range: 50% of these runs done",
     ]
+
+
+def test_the_time_left_falls_while_no_evaluation_comes_and_rises_once_the_next_is_late(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(watched.time, "monotonic", lambda: clock[0])
+    run = Watched("train", "", replace(RUN, evaluate_after=(20, 40, 60, 80, 100)), tmp_path / "a.jsonl")
+    record = writer(tmp_path, run.spec)
+    run.standing()
+    assert run.left() is None
+    clock[0] = 20.0
+    grow(record, 20)
+    run.standing()
+    left = []
+    for clock[0] in (20.0, 30.0, 40.0, 60.0):
+        run.standing()
+        left.append(run.left())
+    assert left == pytest.approx([80, 70, 60, 90])  # at 60 seconds it has made at most 40 of 100 iterations
+
+
+def test_a_run_that_goes_on_from_a_checkpoint_has_the_pace_of_this_command(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(watched.time, "monotonic", lambda: clock[0])
+    record = writer(tmp_path, RUN, 50)
+    run = Watched("train", "", replace(RUN, evaluate_after=(50, 75, 100)), tmp_path / "a.jsonl")
+    assert (run.had, run.left()) == (50 * 32, None)
+    clock[0] = 125.0
+    grow(record, 75)
+    run.standing()
+    assert run.left() == pytest.approx(25)
+    assert watched.amounts([run]) == watched.Amounts(75 * 32, 75 * 32, 100 * 32, 50 * 32)
+
+
+def test_a_run_that_is_begun_anew_has_done_nothing(tmp_path, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(watched.time, "monotonic", lambda: clock[0])
+    writer(tmp_path, RUN, 50).close()
+    run = Watched("train", "", RUN, tmp_path / "a.jsonl")
+    (tmp_path / "a.jsonl").unlink()
+    record = writer(tmp_path, RUN)
+    run.standing()
+    assert (run.had, run.work) == (0, 0)
+    clock[0] = 110.0
+    grow(record, 50)
+    run.standing()
+    assert run.left() == pytest.approx(10)
 
 
 def test_lines_tell_once_how_each_run_ended(tmp_path, capsys):
