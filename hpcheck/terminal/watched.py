@@ -14,7 +14,7 @@ class Watched:
     """One of the runs that a step makes together, and where its record grows; once that has ended it is not read again.
 
     `name` says which of them it is. `had` is the work that an earlier command did of it, in examples; `work` is all that is heard of, and
-    the others are seconds of the clock: when the run began, at the latest, and when `work` was heard of.
+    the others are seconds of the clock: when the run began, at the earliest, and when `work` was heard of.
     """
 
     step: str
