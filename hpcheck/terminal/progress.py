@@ -147,10 +147,9 @@ class Progress:
 
         def poll() -> None:
             nonlocal last
-            found = {run.title: run.standing() for run in runs}
-            for ended in [run for run in runs if found[run.title].status and run.title not in told]:
+            for ended in [run for run in runs if run.standing().status and run.title not in told]:
                 told.add(ended.title)
-                self.say(f"{ended.title}: {self.ending(ended.spec, found[ended.title])}")
+                self.say(f"{ended.title}: {self.ending(ended.spec, ended.last)}")
             for early in self._early_ended():
                 self.say(f"{early.title}, begun early since it is needed in any case: {self.ending(early.spec, early.last)}")
             if time.monotonic() - last < SECONDS_A_LINE:

@@ -13,8 +13,8 @@ from hpcheck.runs.spec import RunSpec, Spec
 class Watched:
     """One of the runs that a step makes together, and where its record grows; once that has ended it is not read again.
 
-    `name` says which of them it is. `had` is the work that an earlier command did of it, in examples; `work` is all that is heard of, and
-    the others are seconds of the clock: when the run began, at the earliest, and when `work` was heard of.
+    `name` says which of them it is. `had` is the work that an earlier command did of it, in examples. `began` and `heard` are seconds of
+    the clock: when the run began, at the earliest, and when its work was last heard to have grown.
     """
 
     step: str
@@ -23,13 +23,17 @@ class Watched:
     record: Path
     last: Standing = field(default_factory=Standing)
     had: float = 0.0
-    work: float = 0.0
     began: float = 0.0
     heard: float = 0.0
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
-        self.had = self.work = done(self.spec, self.standing())
+        self.had = done(self.spec, self.standing())
+
+    @property
+    def work(self) -> float:
+        """All of it that is heard to be done, in examples."""
+        return done(self.spec, self.last)
 
     @property
     def title(self) -> str:
@@ -41,12 +45,11 @@ class Watched:
         if not self.record.exists():
             self.began = time.monotonic()
             return self.last
-        self.last = standing(self.record)
-        work, now = done(self.spec, self.last), time.monotonic()
-        if work < self.work:  # begun anew, since nothing was left to go on from
-            self.had, self.began = work, now
-        if work != self.work:
-            self.work, self.heard = work, now
+        before, self.last, now = self.work, standing(self.record), time.monotonic()
+        if self.work < before:  # begun anew, since nothing was left to go on from
+            self.had, self.began = self.work, now
+        if self.work != before:
+            self.heard = now
         return self.last
 
     def by_now(self) -> float:
@@ -71,7 +74,7 @@ class Amounts:
     heard: float
     by_now: float
     of: float
-    had: float = 0.0
+    had: float
 
 
 def amounts(runs: Iterable[Watched]) -> Amounts:
